@@ -1,0 +1,21 @@
+"""One environment's whole secrets layer, as `pulumi up` sees it."""
+
+from pathlib import Path
+
+import pulumi
+
+import settings
+from components.layer import SecretsLayer
+
+config = pulumi.Config()
+stack_file = f"Pulumi.{pulumi.get_stack()}.yaml"
+try:
+    stack = settings.Document(stack_file, config.require_object("environment"))
+    [loaded] = settings.load([stack], settings.catalogue_document(Path("catalogue.yaml")))
+    values = settings.basic_values(loaded, Path("secrets.env"), config.get)
+except settings.SettingsError as error:
+    raise pulumi.RunError(str(error)) from None
+
+secret_values = {key: pulumi.Output.secret(value) for key, value in values.items()}
+SecretsLayer("secrets", settings=loaded, values=secret_values)
+pulumi.export("namespace", loaded.namespace)

@@ -1,0 +1,1 @@
+"""The Pulumi shell: one ComponentResource per part, no Kubernetes field of its own."""

@@ -1,0 +1,42 @@
+"""Rights on Secrets: of each service, and of people."""
+
+from collections.abc import Sequence
+
+from pulumi import ComponentResource, Resource, ResourceOptions
+
+from components.declare import declare
+from manifests.access import reader_manifests, service_manifests
+from settings import Service, Settings
+
+
+class ServiceAccess(ComponentResource):
+    """Declares `service_manifests`: what one service may read, and as whom."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        service: Service,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:access:ServiceAccess", name, None, opts)
+        self.objects = declare(self, service_manifests(settings, name, service), after=after)
+        self.register_outputs({})
+
+
+class SecretsReader(ComponentResource):
+    """Declares `reader_manifests`: what people may read."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:access:SecretsReader", name, None, opts)
+        self.objects = declare(self, reader_manifests(settings), after=after)
+        self.register_outputs({})

@@ -1,0 +1,53 @@
+"""One bundle as a plain Secret, for an environment without stores."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import pulumi
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
+
+from components.declare import declare
+from manifests.basic_secret import basic_secret
+from settings import Settings
+
+
+class BasicSecret(ComponentResource):
+    """Declares `basic_secret` with its values, which are secrets in Pulumi's state.
+
+    Without values a preview leaves them as they are; an update raises RunError (see `SecretsLayer`).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        values: Mapping[str, Output[str]],
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:secrets:BasicSecret", name, None, opts)
+        manifest = basic_secret(settings, name)
+        if values:
+            keys = settings.catalogue.bundles[name].keys
+            manifest = {**manifest, "data": {key: values[key].apply(_encoded) for key in keys}}
+        ignored = [] if values else ["data"]
+        self.objects = declare(self, [manifest], after=after, ignore_changes=ignored)
+        self.register_outputs({})
+
+
+def _encoded(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
+def require_values(values: Mapping[str, Output[str]]) -> None:
+    """Raises RunError when an update would declare Secrets without values; warns in a preview."""
+    if values:
+        return
+    message = (
+        "secrets.env: no such file, and no value is set by `pulumi config set --secret`; "
+        "copy secrets.env.example to secrets.env and fill it in"
+    )
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(message)
+    pulumi.log.warn(message)

@@ -1,0 +1,54 @@
+"""The stack's own cluster: no object can be declared before the cluster has proved to be it."""
+
+import pulumi
+from pulumi import ResourceOptions
+from pulumi_kubernetes import Provider
+from pulumi_kubernetes.core.v1 import Namespace
+
+from settings import Settings
+
+_SET_UID = "pulumi config set --path 'platform-secrets:environment.cluster.uid' {uid}"
+
+
+def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
+    """The provider for everything in the cluster.
+
+    Its own declaration waits for the UID of kube-system, which another provider reads; so nothing
+    that uses it can reach a cluster that is not the stack's.
+    """
+    context = settings.environment.cluster.context
+    reader = Provider(
+        "cluster-reader",
+        context=context,
+        opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
+    )
+    kube_system = Namespace.get(
+        "kube-system", "kube-system", opts=ResourceOptions(parent=parent, provider=reader)
+    )
+    uid = kube_system.metadata.apply(lambda metadata: checked_uid(settings, metadata["uid"]))
+    return Provider(
+        "cluster",
+        cluster_identifier=uid,
+        context=context,
+        enable_server_side_apply=True,
+        opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
+    )
+
+
+def checked_uid(settings: Settings, actual: str) -> str:
+    """The UID, when it is the stack's. Raises RunError for another cluster, and for an update of
+    a stack that names none; a preview of such a stack is only warned about."""
+    wanted = settings.environment.cluster.uid
+    place = f"{settings.stack_file}: cluster.uid"
+    if wanted == actual:
+        return actual
+    if wanted:
+        raise pulumi.RunError(
+            f"{place}: is {wanted}, but this is the cluster {actual}; "
+            "nothing was changed. Use the kubeconfig of the stack's cluster."
+        )
+    message = f"{place}: is not set; if this is the right cluster: {_SET_UID.format(uid=actual)}"
+    if not pulumi.runtime.is_dry_run():
+        raise pulumi.RunError(message)
+    pulumi.log.warn(message)
+    return actual

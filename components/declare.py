@@ -1,0 +1,71 @@
+"""The only adapter from an object of the core to a Pulumi resource."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pulumi import ComponentResource, CustomResource, Resource, ResourceOptions
+from pulumi_kubernetes import _utilities
+
+from manifests.naming import Manifest
+
+# The provider waits for no custom resource by itself. An ExternalSecret is not waited for, since
+# an environment whose store is still empty is a valid end state.
+_WAITING = {
+    "SecretStore": {"pulumi.com/waitFor": "condition=Ready"},
+    "ExternalSecret": {"pulumi.com/skipAwait": "true"},
+}
+
+
+def declare(
+    component: ComponentResource,
+    objects: Sequence[Manifest],
+    *,
+    after: Sequence[Resource] = (),
+    protect: bool = False,
+    retain: bool = False,
+    ignore_changes: Sequence[str] = (),
+) -> list[Resource]:
+    """Declares `objects` as children of `component`, each after the ones before it.
+
+    Logical names are made of the component's name and the kind, so that they never contain the
+    environment; a component holds one object of a kind, or the later ones carry their own name.
+    `protect` refuses a deletion, `retain` lets it forget the object only; what is protected is
+    retained too, for the day when its protection is taken away.
+    """
+    declared: list[Resource] = []
+    kinds: set[str] = set()
+    for manifest in objects:
+        kind = manifest["kind"]
+        name = f"{component._name}-{_kebab(kind)}"
+        if kind in kinds:
+            name += f"-{manifest['metadata']['name']}"
+        kinds.add(kind)
+        options = ResourceOptions(
+            parent=component,
+            depends_on=[*after, *declared],
+            protect=protect or None,
+            retain_on_delete=protect or retain or None,
+            ignore_changes=[*ignore_changes] or None,
+            version=_utilities.get_version(),
+        )
+        declared.append(CustomResource(_token(manifest), name, _waited_for(manifest), options))
+    return declared
+
+
+def _token(manifest: Manifest) -> str:
+    group_version = manifest["apiVersion"]
+    return f"kubernetes:{'core/v1' if group_version == 'v1' else group_version}:{manifest['kind']}"
+
+
+def _waited_for(manifest: Manifest) -> dict[str, Any]:
+    waiting = _WAITING.get(manifest["kind"])
+    if not waiting:
+        return manifest
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), **waiting}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _kebab(kind: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()

@@ -1,0 +1,31 @@
+"""One bundle, kept in step with its store by the operator."""
+
+from collections.abc import Sequence
+
+from pulumi import ComponentResource, Resource, ResourceOptions
+
+from components.declare import declare
+from manifests.external_secret import external_secret_manifests
+from settings import Settings
+
+
+class ExternalSecret(ComponentResource):
+    """Declares `external_secret_manifests`; the operator, not Pulumi, owns the Secret itself."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:secrets:ExternalSecret", name, None, opts)
+        self.objects = declare(
+            self,
+            external_secret_manifests(settings, name),
+            after=after,
+            # The Secret dies with its ExternalSecret, whatever its deletion policy says.
+            protect=settings.environment.protect,
+        )
+        self.register_outputs({})

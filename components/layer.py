@@ -1,0 +1,87 @@
+"""SecretsLayer: the parts with their dependencies, on one page."""
+
+from collections.abc import Mapping
+
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
+
+from components.access import SecretsReader, ServiceAccess
+from components.basic_secret import BasicSecret, require_values
+from components.cluster import cluster_provider
+from components.eso import Operator
+from components.external_secret import ExternalSecret
+from components.namespace import EnvironmentNamespace
+from components.network import OperatorNetwork
+from components.secret_store import SecretStore
+from manifests import naming
+from settings import Settings
+
+
+class SecretsLayer(ComponentResource):
+    """The whole secrets layer of one environment.
+
+    `values` are the basic Secrets' own, by key; empty for an environment with stores. What an
+    object needs to work is declared before it and destroyed after it: ExternalSecrets, then
+    stores, then the operator.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        values: Mapping[str, Output[str]],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
+        self.settings = settings
+        if settings.environment.delivery == "pulumi":
+            provider = cluster_provider(settings, self)
+            self.options = ResourceOptions(parent=self, providers={"kubernetes": provider})
+            self._declare_kubernetes_half(values)
+        self.register_outputs({})
+
+    def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
+        settings, opts = self.settings, self.options
+        namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).objects
+        SecretsReader("secrets-reader", settings=settings, after=namespace, opts=opts)
+        for name, service in settings.catalogue.services.items():
+            ServiceAccess(name, settings=settings, service=service, after=namespace, opts=opts)
+        operator = self._declare_operator()
+        if settings.environment.secrets == "basic":
+            require_values(values)
+            for bundle in settings.catalogue.bundles:
+                BasicSecret(bundle, settings=settings, values=values, after=namespace, opts=opts)
+        else:
+            stores = self._declare_stores([*namespace, *operator])
+            for bundle in settings.catalogue.bundles:
+                after = stores[settings.store_name(bundle)]
+                ExternalSecret(bundle, settings=settings, after=after, opts=opts)
+
+    def _declare_operator(self) -> list[Resource]:
+        if self.settings.environment.operator != "install":
+            return []
+        operator = Operator("operator", settings=self.settings, opts=self.options)
+        OperatorNetwork(
+            "operator-network",
+            settings=self.settings,
+            after=operator.namespace,
+            opts=self.options,
+        )
+        return operator.objects
+
+    def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
+        """The objects of each store's *read* identity, by the store's name."""
+        readers: dict[str, list[Resource]] = {}
+        for store in self.settings.environment.stores:
+            for identity in self.settings.identities(store):
+                declared = SecretStore(
+                    naming.secret_store(store, identity),
+                    settings=self.settings,
+                    store=store,
+                    identity=identity,
+                    after=after,
+                    opts=self.options,
+                )
+                if identity == "read":
+                    readers[store] = declared.objects
+        return readers

@@ -1,0 +1,25 @@
+"""NetworkPolicies of the operator's pods."""
+
+from collections.abc import Sequence
+
+from pulumi import ComponentResource, Resource, ResourceOptions
+
+from components.declare import declare
+from manifests.network import operator_policies
+from settings import Settings
+
+
+class OperatorNetwork(ComponentResource):
+    """Declares `operator_policies`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:network:OperatorNetwork", name, None, opts)
+        self.objects = declare(self, operator_policies(settings), after=after)
+        self.register_outputs({})

@@ -1,0 +1,1 @@
+"""The core: pure functions from settings to Kubernetes objects."""

@@ -1,0 +1,110 @@
+"""The External Secrets Operator: its namespace, and its chart's values in every delivery."""
+
+from typing import Any
+
+from manifests import naming
+from manifests.naming import Manifest
+from settings import Settings, VaultStore
+
+_COMPONENT = "operator"
+
+# From measurements of a first sync (docs/architecture.md, "Size of the operator"): up to so many
+# ExternalSecrets, (concurrent reconciles, client QPS, client burst).
+_SIZES = ((500, (20, 200, 400)), (None, (50, 1000, 2000)))
+
+_RESOURCES = {
+    "controller": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+    "webhook": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+    "certController": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+}
+
+
+def operator_namespace(settings: Settings) -> Manifest:
+    """The operator's namespace; nothing else runs there."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": settings.environment.operator_namespace,
+            "labels": {
+                **naming.labels(settings, _COMPONENT),
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/audit": "restricted",
+                "pod-security.kubernetes.io/warn": "restricted",
+            },
+            "annotations": dict(naming.NEVER_PRUNED),
+        },
+    }
+
+
+def chart_values(settings: Settings) -> Manifest:
+    """Values of chart external-secrets 2.9.0: highly available, no right that is not used."""
+    concurrent, qps, burst = _size(settings)
+    values: Manifest = {
+        "replicaCount": 2,
+        "leaderElect": True,
+        "revisionHistoryLimit": 3,
+        "concurrent": concurrent,
+        # Strings: the chart writes a bare `--flag` for a YAML boolean, and for a number in its
+        # scientific form what the operator can't read.
+        "extraArgs": {"client-qps": str(qps), "client-burst": str(burst)},
+        "log": {"level": "info", "timeEncoding": "rfc3339"},
+        "resources": _RESOURCES["controller"],
+        "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+        "livenessProbe": {"enabled": True},
+        "readinessProbe": {"enabled": True},
+        "metrics": {"service": {"enabled": True}},
+        "installCRDs": True,
+        "crds": {
+            "annotations": {"helm.sh/resource-policy": "keep"},
+            "createClusterExternalSecret": False,
+            "createClusterGenerator": False,
+            "createClusterPushSecret": False,
+            "createClusterSecretStore": False,
+        },
+        "processClusterExternalSecret": False,
+        "processClusterGenerator": False,
+        "processClusterPushSecret": False,
+        "processClusterStore": False,
+        "rbac": {
+            "aggregateToAdmin": False,
+            "aggregateToEdit": False,
+            "aggregateToView": False,
+            "serviceAccountTokenCreate": False,
+            "servicebindings": {"create": False},
+        },
+        "serviceAccount": {"name": settings.environment.operator_service_account},
+        "webhook": {
+            "replicaCount": 2,
+            "revisionHistoryLimit": 3,
+            "failurePolicy": "Fail",
+            "log": {"level": "info", "timeEncoding": "rfc3339"},
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+            "resources": _RESOURCES["webhook"],
+        },
+        # One replica, and so no PodDisruptionBudget: it would block every drain.
+        "certController": {
+            "revisionHistoryLimit": 3,
+            "log": {"level": "info", "timeEncoding": "rfc3339"},
+            "resources": _RESOURCES["certController"],
+        },
+    }
+    if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
+        values["vault"] = {"enableTokenCache": True}
+    return _laid_over(values, settings.environment.chart.values)
+
+
+def _size(settings: Settings) -> tuple[int, int, int]:
+    bundles = settings.catalogue.bundles
+    own = len(bundles) if settings.environment.stores else 0
+    count = own + settings.environment.expected_external_secrets
+    return next(size for most, size in _SIZES if most is None or count <= most)
+
+
+def _laid_over(below: Manifest, above: dict[str, Any]) -> Manifest:
+    """As Helm merges values: mappings are merged, everything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid_over(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,71 @@
+"""Every object of an environment, in apply order: the architecture on one page."""
+
+from dataclasses import dataclass
+
+from manifests import eso, gitops
+from manifests.access import reader_manifests, service_manifests
+from manifests.basic_secret import kustomization
+from manifests.external_secret import external_secret_manifests
+from manifests.naming import Manifest
+from manifests.namespace import namespace_manifests
+from manifests.network import operator_policies
+from manifests.secret_store import store_manifests
+from settings import Settings
+
+OPERATOR = "1-operator"
+ACCESS = "2-access"
+STORES = "3-stores"
+EXTERNAL_SECRETS = "4-external-secrets"
+BASIC_SECRETS = "basic-secrets"
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Objects that may be applied together, once the waves before are there."""
+
+    name: str
+    objects: list[Manifest]
+
+
+def waves(settings: Settings) -> list[Wave]:
+    """The Kubernetes half of an environment; waves without objects are left out."""
+    env = settings.environment
+    operator: list[Manifest] = []
+    if env.operator == "install":
+        operator = [eso.operator_namespace(settings), *operator_policies(settings)]
+    access = namespace_manifests(settings) + reader_manifests(settings)
+    for name, service in settings.catalogue.services.items():
+        access += service_manifests(settings, name, service)
+    stores: list[Manifest] = []
+    external_secrets: list[Manifest] = []
+    if env.secrets == "external":
+        for store in env.stores:
+            for identity in settings.identities(store):
+                stores += store_manifests(settings, store, identity)
+        for bundle in settings.catalogue.bundles:
+            external_secrets += external_secret_manifests(settings, bundle)
+    found = [
+        Wave(OPERATOR, operator),
+        Wave(ACCESS, access),
+        Wave(STORES, stores),
+        Wave(EXTERNAL_SECRETS, external_secrets),
+    ]
+    return [wave for wave in found if wave.objects]
+
+
+def kustomizations(settings: Settings) -> list[Wave]:
+    """What stands beside the waves in a rendered tree: basic Secrets and the GitOps entry points."""
+    env = settings.environment
+    found = []
+    if env.secrets == "basic":
+        found.append(Wave(BASIC_SECRETS, [kustomization(settings)]))
+    if env.gitops:
+        names = [wave.name for wave in waves(settings)]
+        values = eso.chart_values(settings) if env.operator == "install" else None
+        argocd = gitops.argocd_manifests(settings, env.gitops, names, values)
+        flux = gitops.flux_manifests(settings, env.gitops, names, values is not None)
+        found += [Wave("gitops/argocd", argocd), Wave("gitops/flux", flux)]
+        if values is not None:
+            operator = gitops.flux_operator_manifests(settings, values)
+            found.append(Wave("gitops/flux/operator", operator))
+    return found

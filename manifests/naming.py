@@ -1,0 +1,120 @@
+"""Every shared name, label and annotation, and every entry in a store."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from settings import AwsStore, Identity, Settings, VaultStore
+
+Manifest = dict[str, Any]
+"""A Kubernetes object in Kubernetes' own spelling."""
+
+PROJECT = "platform-secrets"
+OPERATOR_RELEASE = "external-secrets"
+
+# Argo CD and Flux leave such an object where it is, whatever happens to the tree around it.
+NEVER_PRUNED = {
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
+
+_SUFFIXES = {"read": "store", "rotation": "rotation-store", "seed": "seed-store"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a store keeps a value: `property` is None where the entry is the value itself."""
+
+    key: str
+    property: str | None
+
+
+def labels(settings: Settings, component: str) -> dict[str, str]:
+    """The labels of every object; `component` is the part of the layer that declares it."""
+    return {
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/managed-by": PROJECT,
+        "app.kubernetes.io/part-of": settings.catalogue.platform,
+        f"{PROJECT}/environment": settings.environment.environment,
+    }
+
+
+def metadata(
+    settings: Settings,
+    name: str,
+    component: str,
+    annotations: dict[str, str] | None = None,
+    namespace: str | None = None,
+) -> Manifest:
+    """Metadata of an object in `namespace`, or in the environment's own."""
+    found: Manifest = {"name": name, "namespace": namespace or settings.namespace}
+    found["labels"] = labels(settings, component)
+    if annotations:
+        found["annotations"] = dict(annotations)
+    return found
+
+
+def secret_store(store: str, identity: Identity) -> str:
+    """The SecretStore through which an identity acts, and that identity's ServiceAccount."""
+    return f"{store}-{_SUFFIXES[identity]}"
+
+
+def overlap_secret(secret: str) -> str:
+    """The Secret with a bundle's derived keys, where they can't be in the bundle's own."""
+    return f"{secret}-overlap"
+
+
+def derived_keys(key: str) -> tuple[str, str]:
+    """The keys that exist beside one with `overlap`: the value to come and the one before."""
+    return f"{key}-next", f"{key}-previous"
+
+
+def entry(settings: Settings, bundle: str, key: str) -> Entry:
+    """Where the store of `bundle` keeps `key`, which may be a derived key."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    platform, environment = settings.catalogue.platform, settings.environment.environment
+    if store.layout == "bundle":
+        return Entry(bundle_entry(settings, bundle), key)
+    if isinstance(store, VaultStore):
+        return Entry(f"{platform}/{environment}/{key}", "value")
+    if isinstance(store, AwsStore):
+        return Entry(f"{platform}/{environment}/{key}", None)
+    names = {"platform": platform, "environment": environment, "key": key}
+    return Entry(store.entry_pattern.format(**names), None)
+
+
+def bundle_entry(settings: Settings, bundle: str) -> str:
+    """The entry that holds a whole bundle; the shared bundle's is the environment's own."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    separator = "/" if isinstance(store, VaultStore | AwsStore) else "-"
+    parts = [settings.catalogue.platform, settings.environment.environment]
+    return separator.join(parts if bundle == "shared" else [*parts, bundle])
+
+
+def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
+    """Every key of a bundle, derived ones too, with its entry: what is read, seeded and checked."""
+    found: dict[str, Entry] = {}
+    for name, key in settings.catalogue.bundles[bundle].keys.items():
+        for each in (name, *(derived_keys(name) if key.overlap else ())):
+            found[each] = entry(settings, bundle, each)
+    return found
+
+
+def has_overlap_secret(settings: Settings, bundle: str) -> bool:
+    """Whether derived keys need a Secret of their own: in layout `per-key` a missing entry fails
+    the whole sync, and they must never stop the bundle's own."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    keys = settings.catalogue.bundles[bundle].keys.values()
+    return store.layout == "per-key" and any(key.overlap for key in keys)
+
+
+def role_binding(
+    settings: Settings, name: str, component: str, subjects: list[Manifest]
+) -> Manifest:
+    """Binds the Role of the same name."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata(settings, name, component),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": subjects,
+    }

@@ -1,0 +1,1 @@
+"""One file per provider: what its SecretStore and its ServiceAccount need."""

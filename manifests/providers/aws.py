@@ -1,0 +1,25 @@
+"""AWS Secrets Manager: a token of the identity's ServiceAccount, exchanged for an IAM role."""
+
+from manifests.naming import Manifest
+from settings import AwsStore, Identity
+
+
+def role_arn(store: AwsStore, role: str) -> str:
+    """The ARN of one of this environment's roles."""
+    return f"arn:{store.partition}:iam::{store.account_id}:role/{role}"
+
+
+def account_annotations(store: AwsStore, identity: Identity, role: str) -> dict[str, str]:
+    """The role that the operator assumes with this account's token (IRSA)."""
+    return {"eks.amazonaws.com/role-arn": role_arn(store, role)}
+
+
+def provider_spec(store: AwsStore, account: str, role: str) -> Manifest:
+    """The `provider` of a SecretStore that acts as `account`; its annotation names the role."""
+    return {
+        "aws": {
+            "service": "SecretsManager",
+            "region": store.region,
+            "auth": {"jwt": {"serviceAccountRef": {"name": account}}},
+        }
+    }

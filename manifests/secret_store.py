@@ -1,0 +1,75 @@
+"""A namespaced SecretStore: the operator's door to one provider, for one identity."""
+
+from collections.abc import Callable
+from typing import Any
+
+from manifests import naming
+from manifests.naming import Manifest
+from manifests.providers import aws, azure, gcp, vault
+from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+
+_COMPONENT = "store"
+
+_PROVIDERS: dict[type, Any] = {
+    VaultStore: vault,
+    AwsStore: aws,
+    GcpStore: gcp,
+    AzureStore: azure,
+}
+
+
+def store_manifests(settings: Settings, store: str, identity: Identity) -> list[Manifest]:
+    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore."""
+    name = naming.secret_store(store, identity)
+    config = settings.environment.stores[store]
+    identity_name = settings.identity_name(store, identity)
+    provider = _PROVIDERS[type(config)]
+    annotations: Callable[..., dict[str, str]] = provider.account_annotations
+    spec: Callable[..., Manifest] = provider.provider_spec
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": naming.metadata(
+                settings, name, _COMPONENT, annotations(config, identity, identity_name)
+            ),
+            "automountServiceAccountToken": False,
+        },
+        _token_role(settings, name),
+        naming.role_binding(
+            settings,
+            f"{name}-token",
+            _COMPONENT,
+            [
+                {
+                    "kind": "ServiceAccount",
+                    "name": settings.environment.operator_service_account,
+                    "namespace": settings.environment.operator_namespace,
+                }
+            ],
+        ),
+        {
+            "apiVersion": "external-secrets.io/v1",
+            "kind": "SecretStore",
+            "metadata": naming.metadata(settings, name, _COMPONENT),
+            "spec": {"provider": spec(config, name, identity_name)},
+        },
+    ]
+
+
+def _token_role(settings: Settings, account: str) -> Manifest:
+    """Lets the operator ask for tokens of this one ServiceAccount: the chart's own right, which
+    covers every account in the cluster, is switched off."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": naming.metadata(settings, f"{account}-token", _COMPONENT),
+        "rules": [
+            {
+                "apiGroups": [""],
+                "resources": ["serviceaccounts/token"],
+                "resourceNames": [account],
+                "verbs": ["create"],
+            }
+        ],
+    }

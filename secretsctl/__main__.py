@@ -1,0 +1,166 @@
+"""`secretsctl`: render an environment, and what goes with it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+# Looking for pydantic's plugins among all installed packages takes as long as a whole render.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+from manifests.layer import BASIC_SECRETS, waves  # noqa: E402
+from secretsctl import tree  # noqa: E402
+from secretsctl.projects import loaded, stack_files  # noqa: E402
+from secretsctl.rendering import rendered_files  # noqa: E402
+from secretsctl.yaml_text import yaml_stream  # noqa: E402
+from settings import Settings, SettingsError, basic_values  # noqa: E402
+from settings.problems import Problem  # noqa: E402
+
+OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command. 0: done; 1: `--check` found a difference; 2: an input is wrong."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except (SettingsError, tree.TreeError) as error:
+        count = len(str(error).splitlines())
+        print(error, file=sys.stderr)
+        print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing written", file=sys.stderr)
+        return WRONG_INPUT
+    except BrokenPipeError:
+        # The reader of our output has gone; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+
+
+def render(options: argparse.Namespace) -> int:
+    """Renders each environment's tree, or one stream, or says what would change."""
+    found = _settings(options)
+    if options.out == "-":
+        for settings in found:
+            sys.stdout.write(yaml_stream([o for wave in waves(settings) for o in wave.objects]))
+        sys.stdout.flush()
+        return OK
+    trees = [
+        (
+            Path(options.out) / settings.environment.environment,
+            rendered_files(settings, options.catalogue),
+        )
+        for settings in found
+    ]
+    if options.check:
+        return _check(trees)
+    for root, files in trees:
+        changed = tree.write(root, files)
+        print(f"{root}: {len(files)} files, {changed or 'none'} changed")
+    return OK
+
+
+def _check(trees: list[tuple[Path, dict[str, str]]]) -> int:
+    stale = []
+    for root, files in trees:
+        lines = list(tree.differences(root, files))
+        if lines:
+            stale.append(str(root))
+            sys.stdout.writelines(lines)
+    if stale:
+        print(f"secretsctl: stale: {', '.join(stale)}; run `secretsctl render`", file=sys.stderr)
+    return DIFFERENT if stale else OK
+
+
+def basic_secrets(options: argparse.Namespace) -> int:
+    """Splits secrets.env into the files that the rendered basic Secrets are made of."""
+    from secretsctl.basic_files import write_env_files
+
+    (settings,) = _settings(options)
+    if settings.environment.secrets != "basic":
+        message = "must be `basic`: other environments' values are in their stores"
+        raise SettingsError([Problem(settings.stack_file, None, ("secrets",), message)])
+    values = basic_values(settings, options.secrets_file, lambda _: None)
+    if not values:
+        message = "no such file; copy secrets.env.example and fill it in"
+        raise SettingsError([Problem(str(options.secrets_file), None, (), message)])
+    folder = Path(options.out) / settings.environment.environment / BASIC_SECRETS
+    for path in write_env_files(folder, settings.catalogue, values):
+        print(path)
+    return OK
+
+
+def example(options: argparse.Namespace) -> int:
+    """Prints secrets.env.example, made from the catalogue."""
+    from secretsctl.example import example_text
+    from settings import catalogue_document, load_catalogue
+
+    sys.stdout.write(example_text(load_catalogue(catalogue_document(options.catalogue))))
+    return OK
+
+
+def schema(options: argparse.Namespace) -> int:
+    """Writes the JSON Schemas of the catalogue and of stack files."""
+    from secretsctl.schema import schema_texts
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, text in schema_texts().items():
+        (options.out / name).write_text(text, encoding="utf-8")
+        print(options.out / name)
+    return OK
+
+
+def _settings(options: argparse.Namespace) -> list[Settings]:
+    stacks = [options.stack] if options.stack else stack_files()
+    return loaded(stacks, options.catalogue, options.env)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="secretsctl", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    one = _command(commands, "render", render)
+    which = one.add_mutually_exclusive_group()
+    _add_which(one, which)
+    which.add_argument("--all", action="store_true", help="every stack file here (the default)")
+    one.add_argument(
+        "--out", default="rendered", metavar="DIR", help="default: %(default)s; - for one stream"
+    )
+    one.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 and show what is stale"
+    )
+
+    one = _command(commands, "basic-secrets", basic_secrets)
+    _add_which(one, one.add_mutually_exclusive_group(required=True))
+    one.add_argument("--secrets-file", type=Path, default=Path("secrets.env"), metavar="FILE")
+    one.add_argument("--out", default="rendered", metavar="DIR", help="where the trees are")
+
+    one = _command(commands, "example", example)
+    _add_catalogue(one)
+
+    one = _command(commands, "schema", schema)
+    one.add_argument("--out", type=Path, default=Path("schemas"), metavar="DIR")
+    return parser
+
+
+def _command(commands, name: str, function: Callable[[argparse.Namespace], int]):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    text = function.__doc__
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=function)
+    return parser
+
+
+def _add_which(parser: argparse.ArgumentParser, which: argparse._MutuallyExclusiveGroup) -> None:
+    which.add_argument("--env", metavar="ENVIRONMENT", help="the stack file of this environment")
+    which.add_argument("--stack", type=Path, metavar="FILE", help="this stack file")
+    _add_catalogue(parser)
+
+
+def _add_catalogue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--catalogue", type=Path, default=Path("catalogue.yaml"), metavar="FILE")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

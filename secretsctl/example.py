@@ -1,0 +1,31 @@
+"""secrets.env.example: what a developer copies to secrets.env and fills in."""
+
+from settings import Catalogue, Key
+
+_OPENING = """\
+# Copy to secrets.env, which git ignores, and fill in every key.
+# One key=value each line; the value is taken as it stands, without quotes.
+"""
+
+
+def example_text(catalogue: Catalogue) -> str:
+    """Every key with what it is, its rules and its example; no values."""
+    blocks = [_OPENING]
+    for bundle in catalogue.bundles.values():
+        lines = [f"\n# --- Secret {bundle.secret}\n"]
+        lines += [_block(name, key) for name, key in bundle.keys.items()]
+        blocks += lines
+    return "".join(blocks)
+
+
+def _block(name: str, key: Key) -> str:
+    rules = []
+    if key.format != "text":
+        rules.append(f"format: {key.format}")
+    if key.pattern:
+        rules.append(f"pattern: {key.pattern}")
+    if key.min_length > 1:
+        rules.append(f"at least {key.min_length} characters")
+    about = f"# {key.description}" + (f" ({'; '.join(rules)})" if rules else "")
+    example = f"\n# example: {key.example}" if key.example else ""
+    return f"{about}{example}\n{name}=\n"

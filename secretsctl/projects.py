@@ -1,0 +1,65 @@
+"""Which stack files a command is about, and their settings."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from settings import (
+    Document,
+    Problem,
+    Settings,
+    SettingsError,
+    catalogue_document,
+    load,
+    stack_document,
+)
+
+
+def stack_files(folder: Path = Path()) -> list[Path]:
+    """The project's stack files, by name. Raises SettingsError when there are none."""
+    found = sorted(folder.glob("Pulumi.*.yaml"))
+    if not found:
+        message = "no stack file here; run this in the project's folder, or use --stack"
+        raise SettingsError([Problem("Pulumi.<stack>.yaml", None, (), message)])
+    return found
+
+
+def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> list[Settings]:
+    """The settings of every stack file, or of those that are about `environment`.
+
+    Raises SettingsError with the problems of all files together.
+    """
+    documents = [stack_document(path) for path in stacks]
+    if environment is not None:
+        # Another environment's file, however broken, is not asked for.
+        asked = [one for one in documents if _environment(one) == environment]
+        if not asked:
+            message = f"no stack file is of this environment; there are: {_environments(documents)}"
+            raise SettingsError([Problem("--env", None, (), message)])
+        documents = asked
+    found = load(documents, catalogue_document(catalogue))
+    problems = _shared_folders(found)
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+def _environment(document: Document) -> object:
+    return document.content.get("environment") if isinstance(document.content, dict) else None
+
+
+def _environments(documents: list[Document]) -> str:
+    names = [name for name in map(_environment, documents) if isinstance(name, str)]
+    return ", ".join(names) or "none"
+
+
+def _shared_folders(found: list[Settings]) -> list[Problem]:
+    """Two stacks of one environment would overwrite each other's tree."""
+    first: dict[str, str] = {}
+    problems = []
+    for settings in found:
+        name = settings.environment.environment
+        if name in first:
+            message = f"{first[name]} has the same environment; render one of them by --stack"
+            problems.append(Problem(settings.stack_file, None, ("environment",), message))
+        first.setdefault(name, settings.stack_file)
+    return problems

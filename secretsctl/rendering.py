@@ -1,0 +1,42 @@
+"""A rendered tree as file names and texts: a kustomization per wave, a file per object."""
+
+from pathlib import Path
+
+from manifests.layer import BASIC_SECRETS, kustomizations, waves
+from manifests.naming import Manifest
+from secretsctl.tree import HEADER
+from secretsctl.yaml_text import yaml_text
+from settings import Settings
+
+
+def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
+    """Every file below the environment's folder. The same settings give the same bytes."""
+    header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
+    files: dict[str, str] = {}
+    declared = waves(settings)
+    for wave in declared + kustomizations(settings):
+        if wave.name == BASIC_SECRETS:
+            files[f"{wave.name}/kustomization.yaml"] = header + yaml_text(wave.objects[0])
+            continue
+        names = []
+        for manifest in wave.objects:
+            name = _file_name(manifest)
+            names.append(name)
+            files[f"{wave.name}/{name}"] = header + yaml_text(manifest)
+        files[f"{wave.name}/kustomization.yaml"] = header + _kustomization(names)
+    files["kustomization.yaml"] = header + _kustomization([wave.name for wave in declared])
+    return files
+
+
+def _file_name(manifest: Manifest) -> str:
+    return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+
+
+def _kustomization(resources: list[str]) -> str:
+    return yaml_text(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": resources,
+        }
+    )

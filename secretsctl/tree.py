@@ -1,0 +1,139 @@
+"""A rendered folder: written as a whole or not at all; only rendered files are ever removed."""
+
+import difflib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+HEADER = "# Rendered by secretsctl from {source}. Change those, not this.\n"
+_MARK = "# Rendered by secretsctl "
+
+
+class TreeError(Exception):
+    """A tree that can't be read or written; `str` says where and why."""
+
+
+def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
+    """A unified diff of what writing `files` below `root` would change, file by file."""
+    present = _rendered(root)
+    for name in sorted({*files, *present}):
+        before, after = present.get(name), files.get(name)
+        if before != after:
+            yield from difflib.unified_diff(
+                (before or "").splitlines(keepends=True),
+                (after or "").splitlines(keepends=True),
+                fromfile="/dev/null" if before is None else f"{root}/{name}",
+                tofile="/dev/null" if after is None else f"{root}/{name}",
+            )
+
+
+def write(root: Path, files: Mapping[str, str]) -> int:
+    """Makes `root` hold `files`, and returns how many changed. Files of others stay as they are.
+
+    A new folder is prepared beside the old one and takes its place in one step at the end, so
+    that a run that fails or is interrupted leaves the old tree. Raises TreeError.
+    """
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(root.parent):
+            return _write(root, files)
+    except OSError as error:
+        raise TreeError(f"{error.filename or root}: can't be written: {error.strerror}") from None
+
+
+def _write(root: Path, files: Mapping[str, str]) -> int:
+    _recover(root)
+    if root.exists() and not root.is_dir():
+        raise TreeError(f"{root}: is not a folder; move it elsewhere")
+    present = _rendered(root)
+    changed = {name for name in {*files, *present} if files.get(name) != present.get(name)}
+    if not changed:
+        return 0
+    foreign = [name for name in _all_files(root) if name not in present]
+    in_the_way = sorted({*foreign} & {*files})
+    if in_the_way:
+        message = "was not rendered by secretsctl and is in the way; move it elsewhere"
+        raise TreeError("\n".join(f"{root}/{name}: {message}" for name in in_the_way))
+    new = Path(tempfile.mkdtemp(prefix=f".{root.name}.new-", dir=root.parent))
+    try:
+        new.chmod(0o755)
+        _fill(new, root, files, foreign)
+        _swap(new, root)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return len(changed)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Makes a second run at the same time wait for the first."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _fill(new: Path, old: Path, files: Mapping[str, str], foreign: list[str]) -> None:
+    for name, text in files.items():
+        path = new / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    for name in foreign:
+        path = new / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A second name for the same file: nothing is copied, and nothing is lost on the way.
+        os.link(old / name, path, follow_symlinks=False)
+
+
+def _old_name(root: Path) -> Path:
+    return root.with_name(f".{root.name}.old")
+
+
+def _swap(new: Path, root: Path) -> None:
+    old = _old_name(root)
+    if root.exists():
+        root.rename(old)
+    new.rename(root)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(root: Path) -> None:
+    """Mends what a run left that was killed between the two steps of a swap."""
+    old = _old_name(root)
+    if old.exists():
+        if root.exists():
+            shutil.rmtree(old)
+        else:
+            old.rename(root)
+    for left in root.parent.glob(f".{root.name}.new-*"):
+        shutil.rmtree(left)
+
+
+def _all_files(root: Path) -> list[str]:
+    return [
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*")
+        if path.is_symlink() or not path.is_dir()
+    ]
+
+
+def _rendered(root: Path) -> dict[str, str]:
+    """The files below `root` that an earlier run rendered, with their text."""
+    found = {}
+    for name in _all_files(root):
+        path = root / name
+        if path.is_symlink() or not path.is_file() or path.suffix != ".yaml":
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (UnicodeDecodeError, OSError):
+            continue
+        if text.startswith(_MARK):
+            found[name] = text
+    return found

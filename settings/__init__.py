@@ -1,0 +1,36 @@
+"""The only parser: a catalogue and a stack's settings, as frozen, checked values.
+
+Everything below works on these values alone; nothing below reads configuration, files or the
+clock.
+"""
+
+from settings.catalogue import Bundle, Catalogue, Key, Service
+from settings.documents import Document, catalogue_document, stack_document
+from settings.environment import Environment
+from settings.load import Settings, load, load_catalogue
+from settings.problems import Problem, SettingsError
+from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store, VaultStore
+from settings.values import basic_values
+
+__all__ = [
+    "AwsStore",
+    "AzureStore",
+    "Bundle",
+    "Catalogue",
+    "Document",
+    "Environment",
+    "GcpStore",
+    "Identity",
+    "Key",
+    "Problem",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "Store",
+    "VaultStore",
+    "basic_values",
+    "catalogue_document",
+    "load",
+    "load_catalogue",
+    "stack_document",
+]

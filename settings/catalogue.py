@@ -1,0 +1,142 @@
+"""The catalogue: which services need which keys, as data, for every environment alike."""
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from settings.model import DnsSubdomain, Duration, Model, ServiceName, Text, text_of
+
+PlatformName = Annotated[
+    str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 24)
+]
+SecretName = Annotated[
+    str,
+    text_of(
+        r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?",
+        "a Secret's name: lower-case letters, digits, hyphens and dots",
+        200,
+    ),
+]
+KeyName = Annotated[
+    str,
+    text_of(
+        r"(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?",
+        "a name of lower-case letters, digits and hyphens that does not end in -next or -previous",
+        50,
+    ),
+]
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error:
+        raise ValueError("must be a regular expression") from None
+    return text
+
+
+class Generated(Model):
+    """The rotator has the operator make a new value."""
+
+    by: Literal["generate"]
+    every: Duration
+    grace: Duration = timedelta(days=7)
+    """How much later than `every` the age check reports the key."""
+    overlap: Duration | None = None
+    """How long the value before stays valid; without it readers change over in one restart."""
+
+    @model_validator(mode="after")
+    def _overlap_ends_before_the_next_rotation(self) -> "Generated":
+        if self.overlap and self.overlap >= self.every:
+            raise ValueError("overlap must be shorter than every")
+        return self
+
+
+class Database(Model):
+    """The engine that owns the account makes the new value; by hand where there is no engine."""
+
+    by: Literal["database"]
+    every: Duration
+    grace: Duration = timedelta(days=14)
+
+
+class ByHand(Model):
+    """People change the value where it is issued; only its age is watched."""
+
+    by: Literal["hand"]
+    max_age: Duration
+    grace: Duration = timedelta(days=14)
+    source: Text
+    """Where the limit comes from: a standard, a contract, a provider's advice."""
+
+
+Rotation = Annotated[Generated | Database | ByHand, Field(discriminator="by")]
+
+
+class Key(Model):
+    """One value that a service needs; only its description is required."""
+
+    description: Text
+    format: Literal["text", "postgres-url", "redis-url"] = "text"
+    pattern: Annotated[str, AfterValidator(_pattern)] | None = None
+    """A regular expression that the whole value must match."""
+    min_length: Annotated[int, Field(ge=1, le=4096)] = 1
+    example: Text | None = None
+    owner: Text | None = None
+    rotate: Rotation | None = None
+
+    @property
+    def is_generated(self) -> bool:
+        return isinstance(self.rotate, Generated)
+
+    @property
+    def overlap(self) -> timedelta | None:
+        return self.rotate.overlap if isinstance(self.rotate, Generated) else None
+
+
+class Bundle(Model):
+    """Keys that are synced together into one Kubernetes Secret."""
+
+    secret: SecretName
+    keys: Annotated[dict[KeyName, Key], Field(min_length=1)]
+
+
+class Service(Model):
+    """A workload and the bundles that it reads."""
+
+    workload: Annotated[
+        str,
+        text_of(
+            r"(Deployment|StatefulSet|DaemonSet|Rollout)/[a-z0-9]([-.a-z0-9]*[a-z0-9])?",
+            "Deployment, StatefulSet, DaemonSet or Rollout, a slash, and the name",
+            253,
+        ),
+    ]
+    reads: list[ServiceName]
+    service_account: Literal["create", "existing"] = "create"
+    service_account_name: DnsSubdomain | None = None
+    """The workload's name unless it is set."""
+
+    @property
+    def workload_name(self) -> str:
+        return self.workload.partition("/")[2]
+
+    @property
+    def account(self) -> str:
+        """The name of the ServiceAccount under which the workload runs."""
+        return self.service_account_name or self.workload_name
+
+
+class Catalogue(Model):
+    """Everything that the platform needs; environments differ in where it is kept, not in what."""
+
+    platform: PlatformName
+    bundles: Annotated[dict[ServiceName, Bundle], Field(min_length=1)]
+    services: dict[ServiceName, Service]
+
+    @property
+    def keys(self) -> dict[str, Key]:
+        """Every key by its name, which is unique in the catalogue."""
+        return {name: key for bundle in self.bundles.values() for name, key in bundle.keys.items()}

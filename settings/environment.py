@@ -1,0 +1,166 @@
+"""One stack's settings: where the catalogue's keys live in one environment, and who acts there."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from settings.model import (
+    Cidr,
+    DnsLabel,
+    DnsSubdomain,
+    Duration,
+    HttpsUrl,
+    Model,
+    Port,
+    ServiceName,
+    Text,
+    text_of,
+)
+from settings.stores import PathSegments, Store, StoreName, Uuid
+
+PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
+
+
+class Cluster(Model):
+    """The cluster that the stack belongs to."""
+
+    uid: Uuid | None = None
+    """The UID of the namespace kube-system. Pulumi changes nothing until it is set."""
+    context: Text | None = None
+    """The kubeconfig's context; the current one unless it is set."""
+
+
+class PodSecurity(Model):
+    """Pod Security Admission for the environment's namespace, where this program creates it."""
+
+    enforce: PodSecurityLevel = "baseline"
+    audit: PodSecurityLevel = "restricted"
+    warn: PodSecurityLevel = "restricted"
+
+
+class Chart(Model):
+    """Where the operator's chart comes from, and what to change of its values."""
+
+    version: Annotated[str, text_of(r"[0-9]+\.[0-9]+\.[0-9]+", "a version such as 2.9.0")] = "2.9.0"
+    repository: Annotated[
+        str,
+        text_of(
+            r"(https|oci)://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?",
+            "an https:// or oci:// address",
+            2048,
+        ),
+    ] = "https://charts.external-secrets.io"
+    path: Text | None = None
+    """A chart's folder or archive on disk instead; under Pulumi only."""
+    values: dict[str, Any] = {}
+    """Laid over the values that this program sets."""
+
+
+class ApiServer(Model):
+    """Where pods reach the API server: its endpoints, not its Service. Any address if empty."""
+
+    cidrs: list[Cidr] = []
+    ports: Annotated[list[Port], Field(min_length=1)] = [443, 6443]
+
+
+class Providers(Model):
+    """Where the operator reaches the stores. Any address if empty."""
+
+    cidrs: list[Cidr] = []
+
+
+class Network(Model):
+    """Addresses for the NetworkPolicies."""
+
+    api_server: ApiServer = ApiServer()
+    providers: Providers = Providers()
+
+
+class BundlePlace(Model):
+    """Where a bundle differs from the stack's default."""
+
+    store: StoreName
+
+
+class Readers(Model):
+    """People who may read this environment's Secrets."""
+
+    groups: list[Text] = []
+    users: list[Text] = []
+
+
+class ArgoCd(Model):
+    """Where Argo CD runs, and which of its projects may deploy this environment."""
+
+    namespace: DnsLabel = "argocd"
+    project: DnsLabel = "default"
+    destination: HttpsUrl = "https://kubernetes.default.svc"
+
+
+class Flux(Model):
+    """Where Flux runs."""
+
+    namespace: DnsLabel = "flux-system"
+
+
+class GitOps(Model):
+    """The repository that holds the rendered tree."""
+
+    repository: Annotated[
+        str,
+        text_of(
+            r"(https://|ssh://git@|git@)[A-Za-z0-9.-]+(:[0-9]{1,5})?[:/][A-Za-z0-9._~/-]+",
+            "an https:// or ssh address without password",
+            2048,
+        ),
+    ]
+    revision: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch or tag", 200)] = "main"
+    path: PathSegments = "rendered"
+    """The rendered tree's folder in the repository."""
+    argocd: ArgoCd = ArgoCd()
+    flux: Flux = Flux()
+
+
+class Environment(Model):
+    """Everything that differs between environments."""
+
+    environment: Annotated[
+        str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name in lower-case letters", 20)
+    ]
+    cluster: Cluster = Cluster()
+    delivery: Literal["pulumi", "gitops"] = "pulumi"
+    """Who declares the Kubernetes half: the Pulumi program, or the rendered tree."""
+    protect: bool = True
+    """Whether what holds Secrets is protected from deletion."""
+
+    namespace: Literal["create", "existing"] = "create"
+    namespace_name: DnsLabel | None = None
+    """`<platform>-<environment>` unless it is set."""
+    pod_security: PodSecurity = PodSecurity()
+    network: Network = Network()
+    readers: Readers = Readers()
+
+    secrets: Literal["external", "basic"] = "external"
+    """`basic`: plain Kubernetes Secrets from secrets.env, without operator and stores."""
+    stores: dict[StoreName, Store] = {}
+    default_store: StoreName | None = None
+    """Needed where there are several stores."""
+    bundles: dict[ServiceName, BundlePlace] = {}
+    refresh_interval: Duration = timedelta(hours=1)
+    """How often the operator reads the stores; spread by up to 5 % so that not all fire together."""
+
+    rotation: Literal["leader", "follower"] = "leader"
+    """Exactly one stack of an environment leads."""
+    seeding: Literal["enabled", "disabled"] = "disabled"
+    """Whether an identity exists that may write every entry."""
+
+    operator: Literal["install", "existing"] | None = None
+    """Whether this stack owns the External Secrets Operator, of which a cluster has one."""
+    operator_namespace: DnsLabel = "external-secrets-system"
+    operator_service_account: DnsSubdomain = "external-secrets"
+    chart: Chart = Chart()
+    expected_external_secrets: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """How many ExternalSecrets the operator serves besides this environment's own."""
+
+    gitops: GitOps | None = None

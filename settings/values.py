@@ -1,0 +1,109 @@
+"""Values of basic Secrets, checked against the catalogue. No message holds any part of a value."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path as File
+
+from settings.catalogue import Key
+from settings.load import Settings
+from settings.problems import Problem, SettingsError
+
+_KEY = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_FORMS = {
+    "postgres-url": (
+        re.compile(r"postgres(ql)?://[^\s/]+(:[^\s/]*)?@[^\s/@]+/[^\s/]+"),
+        "postgresql://user:password@host:port/database",
+    ),
+    "redis-url": (re.compile(r"rediss?://[^\s/]+(/[0-9]+)?"), "redis://:password@host:port/0"),
+}
+
+
+def basic_values(
+    settings: Settings, env_file: File, configured: Callable[[str], str | None]
+) -> dict[str, str]:
+    """The value of every key: from `env_file`, or set by `pulumi config set --secret`.
+
+    Empty when there is neither, and for an environment with stores, whatever is in the file.
+    Raises SettingsError with everything that is missing or wrong.
+    """
+    if settings.environment.secrets == "external":
+        return {}
+    known = settings.catalogue.keys
+    lines, problems = _lines(env_file)
+    by_config = {name: value for name in known if (value := configured(name)) is not None}
+    if not lines and not by_config and not problems:
+        return {}
+    values: dict[str, str] = {}
+    for name, (number, value) in lines.items():
+        if name not in known:
+            problems.append(Problem(str(env_file), number, (name,), "unknown key; remove it"))
+            continue
+        values[name] = value
+        fault = value_fault(known[name], value)
+        if fault:
+            problems.append(Problem(str(env_file), number, (name,), fault))
+    for name, value in by_config.items():
+        values[name] = value
+        fault = f"is also in {env_file}; keep one" if name in lines else None
+        fault = fault or value_fault(known[name], value)
+        if fault:
+            place = (f"platform-secrets:{name}",)
+            problems.append(Problem(settings.stack_file, None, place, fault))
+    problems += [
+        Problem(str(env_file), None, (name,), f"is missing: {key.description}")
+        for name, key in known.items()
+        if name not in values
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return {name: values[name] for name in known}
+
+
+def value_fault(key: Key, value: str) -> str | None:
+    """What is wrong with a value, told by its key's rule alone; None if nothing is."""
+    if len(value) < key.min_length:
+        return f"is too short: at least {key.min_length} characters are needed"
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+        return "holds control characters"
+    if value != value.strip():
+        return "begins or ends with a blank"
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return "is in quotes, which would become part of it: remove them"
+    if key.pattern and not re.fullmatch(key.pattern, value):
+        return "does not have the form that the catalogue's pattern asks for"
+    if key.format in _FORMS:
+        form, example = _FORMS[key.format]
+        if not form.fullmatch(value):
+            return f"is no {key.format}, such as {example}"
+    return None
+
+
+def _lines(path: File) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
+    """The file's keys with line numbers and values; nothing when there is no file."""
+    lines: dict[str, tuple[int, str]] = {}
+    problems: list[Problem] = []
+    name = str(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        return {}, []
+    except OSError as error:
+        return {}, [Problem(name, None, (), f"can't be read: {error.strerror}")]
+    except UnicodeDecodeError:
+        return {}, [Problem(name, None, (), "is not a text file in UTF-8")]
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.removesuffix("\r")
+        if not line.strip() or line.startswith("#"):
+            continue
+        key, equals, value = line.partition("=")
+        if not equals or not _KEY.fullmatch(key):
+            message = "must be key=value, the key as in the catalogue, the value in one line"
+            problems.append(Problem(name, number, (), message))
+        elif key in lines:
+            message = f"is there twice, first in line {lines[key][0]}"
+            problems.append(Problem(name, number, (key,), message))
+        else:
+            lines[key] = (number, value)
+    if not lines and not problems:
+        problems.append(Problem(name, None, (), "is empty"))
+    return lines, problems
