@@ -14,7 +14,7 @@ from settings import Settings
 class BasicSecret(ComponentResource):
     """Declares `basic_secret` with its values, which are secrets in Pulumi's state.
 
-    Without values a preview leaves them as they are; an update raises RunError (see `SecretsLayer`).
+    Without values, which only a preview may be, the Secret's own stay as they are.
     """
 
     def __init__(

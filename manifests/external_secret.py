@@ -13,7 +13,7 @@ from manifests.naming import Entry, Manifest
 from settings import Settings
 
 _COMPONENT = "external-secret"
-# How far an interval is from the one in the settings, at most; the operator has no jitter of its own.
+# How far an interval may be from the one in the settings: the operator itself has no jitter.
 _SPREAD = 0.05
 
 

@@ -6,8 +6,8 @@ from manifests import eso, gitops
 from manifests.access import reader_manifests, service_manifests
 from manifests.basic_secret import kustomization
 from manifests.external_secret import external_secret_manifests
-from manifests.naming import Manifest
 from manifests.namespace import namespace_manifests
+from manifests.naming import Manifest
 from manifests.network import operator_policies
 from manifests.secret_store import store_manifests
 from settings import Settings
@@ -54,7 +54,7 @@ def waves(settings: Settings) -> list[Wave]:
 
 
 def kustomizations(settings: Settings) -> list[Wave]:
-    """What stands beside the waves in a rendered tree: basic Secrets and the GitOps entry points."""
+    """What stands beside the waves in a rendered tree: basic Secrets, GitOps entry points."""
     env = settings.environment
     found = []
     if env.secrets == "basic":

@@ -9,21 +9,23 @@ from pathlib import Path
 # Looking for pydantic's plugins among all installed packages takes as long as a whole render.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-from manifests.layer import BASIC_SECRETS, waves  # noqa: E402
-from secretsctl import tree  # noqa: E402
-from secretsctl.projects import loaded, stack_files  # noqa: E402
-from secretsctl.rendering import rendered_files  # noqa: E402
-from secretsctl.yaml_text import yaml_stream  # noqa: E402
-from settings import Settings, SettingsError, basic_values  # noqa: E402
-from settings.problems import Problem  # noqa: E402
+from manifests.layer import BASIC_SECRETS, waves
+from secretsctl import tree
+from secretsctl.projects import loaded, stack_files
+from secretsctl.rendering import rendered_files
+from secretsctl.yaml_text import yaml_stream
+from settings import Settings, SettingsError, basic_values
+from settings.problems import Problem
 
 OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
+
+Command = Callable[[argparse.Namespace], int]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. 0: done; 1: `--check` found a difference; 2: an input is wrong."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    command: Command = options.command
     try:
         return command(options)
     except (SettingsError, tree.TreeError) as error:
@@ -145,7 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands, name: str, function: Callable[[argparse.Namespace], int]):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, function: Command
+) -> argparse.ArgumentParser:
     text = function.__doc__
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=function)

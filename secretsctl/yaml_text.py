@@ -21,7 +21,7 @@ _MARKED = re.compile(_MARK + r"([^\n]*?)(?=:?$|: )", re.MULTILINE)
 def yaml_text(manifest: Any) -> str:
     """One document with its final line break. Keys keep their order."""
     marked = _marked(manifest)
-    text: str = ryaml.dumps(marked)
+    text: str = ryaml.dumps(marked)  # pyright: ignore[reportPrivateImportUsage]
     return _MARKED.sub(r"'\1'", text) if _MARK in text else text
 
 

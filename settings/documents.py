@@ -82,7 +82,7 @@ def catalogue_document(path: File) -> Document:
 
 
 def stack_document(path: File) -> Document:
-    """The settings in a stack file of Pulumi's own format: `config`, `platform-secrets:environment`.
+    """The settings in a stack file: `platform-secrets:environment` in Pulumi's `config`.
 
     Pulumi's other top-level keys and other namespaces' settings are Pulumi's to read. Values that
     `pulumi config set --secret` put beside the settings are accepted, encrypted ones only.
@@ -165,7 +165,9 @@ class _Reader:
             return [
                 self.value(item, (*path, place), depth + 1) for place, item in enumerate(node.value)
             ]
-        return self._scalar(node, path)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        raise TypeError(type(node))
 
     def check_keys(self, node: yaml.Node, path: Path) -> None:
         """Refuses keys that are no text, and those written twice: YAML keeps the last silently."""
@@ -184,7 +186,7 @@ class _Reader:
             else:
                 seen[key.value] = line
 
-    def _scalar(self, node: yaml.Node, path: Path) -> object:
+    def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         if node.tag not in _PLAIN_TAGS:
             return self._refuse(node, path, "YAML tags are not supported")
         text: str = node.value

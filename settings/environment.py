@@ -148,7 +148,7 @@ class Environment(Model):
     """Needed where there are several stores."""
     bundles: dict[ServiceName, BundlePlace] = {}
     refresh_interval: Duration = timedelta(hours=1)
-    """How often the operator reads the stores; spread by up to 5 % so that not all fire together."""
+    """How often the operator reads the stores; each bundle up to 5 % off, so not all at once."""
 
     rotation: Literal["leader", "follower"] = "leader"
     """Exactly one stack of an environment leads."""

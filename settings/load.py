@@ -201,8 +201,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
     for identity in settings.identities(name):
         identity_name = settings.identity_name(name, identity)
         if limit and len(identity_name) > limit:
-            message = f"names a {identity} identity of {len(identity_name)} characters; {store.provider} allows {limit}"
-            yield ("stores", name), message
+            length = f"{identity_name!r} has {len(identity_name)} characters"
+            yield ("stores", name), f"{length}; {store.provider} allows {limit}"
     if isinstance(store, AzureStore):
         for identity in settings.identities(name):
             if getattr(store.client_ids, identity) is None:

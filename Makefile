@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+
+help: ## What can be done here
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+render: .venv-render/installed ## Render rendered/<environment>, and secrets.env.example
+	.venv-render/bin/secretsctl render --all
+	.venv-render/bin/secretsctl example > .secrets.env.example.new
+	mv .secrets.env.example.new secrets.env.example
+
+test: .venv/installed ## Everything that runs with packages from PyPI alone
+	.venv/bin/pytest
+	@echo "not run: behaviour on a real API server, operator and store, which packages from PyPI"
+	@echo "can't give; see docs/architecture.md, \"What is tested where\""
+
+check: .venv/installed ## Formatting, lint, types, and whether the rendered tree is current
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/pyright
+	.venv/bin/secretsctl render --all --check
+
+bench: .venv/installed .venv-render/installed ## Rendering, side by side with its peers
+	.venv/bin/python -m benchmarks.rendering
+
+schema: .venv-render/installed ## The editors' JSON Schemas
+	.venv-render/bin/secretsctl schema
+
+.venv-render/installed: requirements-render.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" * (sys.version_info < (3, 11)))'
+	$(PYTHON) -m venv .venv-render
+	.venv-render/bin/pip install --quiet --disable-pip-version-check -r requirements-render.txt
+	@touch $@
+
+.venv/installed: requirements.txt requirements-dev.txt requirements-render.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" * (sys.version_info < (3, 11)))'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.PHONY: help render test check bench schema
