@@ -27,13 +27,13 @@ schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv-render/bin/secretsctl schema
 
 .venv-render/installed: requirements-render.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv-render
 	.venv-render/bin/pip install --quiet --disable-pip-version-check -r requirements-render.txt
 	@touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt requirements-render.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" * (sys.version_info < (3, 11)))'
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
