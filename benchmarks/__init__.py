@@ -1,0 +1,1 @@
+"""Measurements beside other tools. A benchmark reports; it fails only when something can't run."""

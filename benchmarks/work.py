@@ -1,0 +1,129 @@
+"""The same work for everybody: a platform of so many services, in the form that each tool takes."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manifests.external_secret import refresh_interval
+from manifests.layer import EXTERNAL_SECRETS, waves
+from manifests.naming import Manifest
+from secretsctl.yaml_text import yaml_stream, yaml_text
+from settings import Settings, catalogue_document, load, stack_document
+
+_CHART = Path(__file__).parent / "peers" / "chart"
+_KEYS = 2
+_STACK = """\
+config:
+  platform-secrets:environment:
+    environment: production
+    namespace: existing
+    operator: existing
+    stores:
+      vault:
+        provider: vault
+        server: https://vault.example.com:8200
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Files for every tool, and the objects that each must make of them."""
+
+    folder: Path
+    services: int
+    objects: list[Manifest]
+
+    @property
+    def stack(self) -> Path:
+        return self.folder / "Pulumi.production.yaml"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.folder / "catalogue.yaml"
+
+
+def made_work(folder: Path, services: int) -> Work:
+    """A bundle of two keys for each service, read by it alone: four objects each, and a few for
+    the environment as a whole."""
+    folder.mkdir(parents=True)
+    (folder / "Pulumi.production.yaml").write_text(_STACK)
+    (folder / "catalogue.yaml").write_text(_catalogue(services))
+    [settings] = load(
+        [stack_document(folder / "Pulumi.production.yaml")],
+        catalogue_document(folder / "catalogue.yaml"),
+    )
+    objects = [each for wave in waves(settings) for each in wave.objects]
+    return Work(folder, services, objects)
+
+
+def _catalogue(services: int) -> str:
+    bundles, readers = [], []
+    for number in range(services):
+        name = f"service-{number:05}"
+        keys = [
+            f"      {name}-key-{place}:\n        description: key {place} of {name}\n"
+            for place in range(_KEYS)
+        ]
+        bundles.append(f"  {name}:\n    secret: {name}-secrets\n    keys:\n{''.join(keys)}")
+        readers.append(f"  {name}:\n    workload: Deployment/{name}\n    reads: [{name}]\n")
+    return f"platform: bench\nbundles:\n{''.join(bundles)}services:\n{''.join(readers)}"
+
+
+def object_list(work: Work) -> Path:
+    """The objects as JSON: a program of one's own has nothing left to do but to declare them."""
+    path = work.folder / "objects.json"
+    path.write_text(json.dumps(work.objects))
+    return path
+
+
+def chart(work: Work) -> Path:
+    """A Helm chart: templates for a service's objects, the environment's own ones as they are."""
+    folder = work.folder / "chart"
+    shutil.copytree(_CHART, folder)
+    [settings] = load([stack_document(work.stack)], catalogue_document(work.catalogue))
+    (folder / "values.yaml").write_text(yaml_text(_values(settings)))
+    names = {f"{service}{suffix}" for service in settings.catalogue.services for suffix in _SUFFIXES}
+    others = [each for each in work.objects if each["metadata"]["name"] not in names]
+    (folder / "templates" / "environment.yaml").write_text(yaml_stream(others))
+    return folder
+
+
+_SUFFIXES = ("", "-secrets")
+
+
+def _values(settings: Settings) -> dict[str, Any]:
+    services = [
+        {
+            "name": name,
+            "keys": list(bundle.keys),
+            "refreshInterval": refresh_interval(settings, bundle.secret),
+        }
+        for name, bundle in settings.catalogue.bundles.items()
+    ]
+    return {
+        "platform": settings.catalogue.platform,
+        "environment": settings.environment.environment,
+        "namespace": settings.namespace,
+        "services": services,
+    }
+
+
+def kustomization(work: Work) -> Path:
+    """A kustomization that gives all objects the labels that all of them have."""
+    folder = work.folder / "kustomization"
+    folder.mkdir()
+    labels = [each["metadata"]["labels"] for each in work.objects]
+    shared = dict(set.intersection(*({*one.items()} for one in labels)))
+    bare = [_without_labels(each, shared) for each in work.objects]
+    (folder / "objects.yaml").write_text(yaml_stream(bare))
+    text = yaml_text({"resources": ["objects.yaml"], "labels": [{"pairs": shared}]})
+    (folder / "kustomization.yaml").write_text(text)
+    return folder
+
+
+def _without_labels(manifest: Manifest, shared: dict[str, str]) -> Manifest:
+    metadata = manifest["metadata"]
+    labels = {key: value for key, value in metadata["labels"].items() if key not in shared}
+    return {**manifest, "metadata": {**metadata, "labels": labels}}
