@@ -57,7 +57,12 @@ def best_of(programs: Sequence[Program], rounds: int) -> list[Figures]:
         for program, own in zip(programs, runs, strict=True):
             if sum(figures.wall_seconds for figures in own) < _ENOUGH:
                 own.append(run(program))
-    return [Figures(*map(min, zip(*own, strict=True))) for own in runs]
+    return [best(own) for own in runs]
+
+
+def best(runs: Sequence[Figures]) -> Figures:
+    """The smallest of each figure: what other work on the machine disturbed least."""
+    return Figures(*map(min, zip(*runs, strict=True)))
 
 
 def _launch(output: str, command: list[str]) -> int:

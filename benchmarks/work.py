@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from manifests.external_secret import refresh_interval
-from manifests.layer import EXTERNAL_SECRETS, waves
+from manifests.layer import waves
 from manifests.naming import Manifest
 from secretsctl.yaml_text import yaml_stream, yaml_text
 from settings import Settings, catalogue_document, load, stack_document
 
-_CHART = Path(__file__).parent / "peers" / "chart"
+_CHART = Path(__file__).parent / "programs" / "chart"
 _KEYS = 2
 _STACK = """\
 config:
@@ -84,13 +84,10 @@ def chart(work: Work) -> Path:
     shutil.copytree(_CHART, folder)
     [settings] = load([stack_document(work.stack)], catalogue_document(work.catalogue))
     (folder / "values.yaml").write_text(yaml_text(_values(settings)))
-    names = {f"{service}{suffix}" for service in settings.catalogue.services for suffix in _SUFFIXES}
-    others = [each for each in work.objects if each["metadata"]["name"] not in names]
+    own = {name for one in settings.catalogue.services for name in (one, f"{one}-secrets")}
+    others = [each for each in work.objects if each["metadata"]["name"] not in own]
     (folder / "templates" / "environment.yaml").write_text(yaml_stream(others))
     return folder
-
-
-_SUFFIXES = ("", "-secrets")
 
 
 def _values(settings: Settings) -> dict[str, Any]:

@@ -31,6 +31,9 @@ def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
         cluster_identifier=uid,
         context=context,
         enable_server_side_apply=True,
+        # Otherwise a changed value deletes its Secret and makes another: pods would find none.
+        enable_secret_mutable=True,
+        enable_config_map_mutable=True,
         opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
     )
 

@@ -5,11 +5,16 @@ import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime import mocks, rpc, run_pulumi_func
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.stack import run_pulumi_func
 
+PROJECT = Path(__file__).parents[1]
 CLUSTER_UID = "5f0b6c2e-77aa-4c7e-9d7c-0f6a1b2c3d4e"
 
 
@@ -53,12 +58,20 @@ class Declared:
         return {k: v for k, v in annotations.items() if k.startswith("pulumi.com/")}
 
 
+@dataclass(frozen=True)
+class Read:
+    """An object of somebody else's that the program reads."""
+
+    id: str
+    provider: str
+
+
 @dataclass
 class Run:
     """What a program did: its declarations, its warnings, and the error that ended it, if any."""
 
     declared: list[Declared] = field(default_factory=list)
-    read: list[str] = field(default_factory=list)
+    read: list[Read] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     error: BaseException | None = None
 
@@ -125,6 +138,9 @@ def _run(
     logger = logging.Logger("pulumi")
     logger.addHandler(_Warnings(found))
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
+    # One error ends in every future that waited for it; it is reported once, by `found`.
+    loop.set_exception_handler(lambda *_: None)
+    SETTINGS.outputs = set()
     try:
         pulumi.runtime.set_all_config(dict(config))
         pulumi.runtime.set_mocks(
@@ -133,9 +149,16 @@ def _run(
         loop.run_until_complete(run_pulumi_func(lambda: (program(), None)[1]))
     except pulumi.RunError as error:
         found.error = error
+        # What the error did not stop may still declare something.
+        loop.run_until_complete(_others_end())
     finally:
         loop.close()
     return found
+
+
+async def _others_end() -> None:
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 class _Warnings(logging.Handler):
@@ -170,7 +193,7 @@ class _Monitor(mocks.MockMonitor):
         self.found = found
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
-        self.found.read.append(request.id)
+        self.found.read.append(Read(request.id, request.provider))
         return super().ReadResource(request)
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
@@ -187,7 +210,7 @@ def _declared(request: Any, urn: str) -> Declared:
         name=request.name,
         parent=request.parent,
         is_custom=request.custom,
-        inputs=_plain(rpc.deserialize_properties(request.object)),
+        inputs=_plain(MessageToDict(request.object)),
         provider=request.provider,
         depends_on=frozenset(request.dependencies),
         protect=request.protect,
@@ -198,9 +221,10 @@ def _declared(request: Any, urn: str) -> Declared:
 
 
 def _plain(value: Any) -> Any:
-    if rpc.is_rpc_secret(value):
-        return Secret(_plain(rpc.unwrap_rpc_secret(value)))
     if isinstance(value, dict):
+        # How Pulumi marks a secret on its way to the engine.
+        if value.get(rpc._special_sig_key) == rpc._special_secret_sig:
+            return Secret(_plain(value["value"]))
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]

@@ -1,4 +1,4 @@
-"""The objects of a JSON file as a Pulumi program under mocks: `pulumi_program.py OBJECTS`.
+"""The objects of a JSON file as a Pulumi program under mocks: `pulumi_objects.py OBJECTS`.
 
 Typed classes where the SDK has them, as its users write them. Prints what was declared, as JSON
 documents, which are YAML too.

@@ -1,4 +1,4 @@
-"""The objects of a JSON file as a cdk8s chart: `cdk8s_program.py OBJECTS FOLDER`."""
+"""The objects of a JSON file as a cdk8s chart: `cdk8s_objects.py OBJECTS FOLDER`."""
 
 import json
 import sys

@@ -1,0 +1,172 @@
+"""The project's stacks and examples, and a small platform of its own for single rules."""
+
+import contextlib
+import copy
+import json
+import runpy
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import settings
+from secretsctl.rendering import rendered_files
+from settings.documents import STACK_KEY
+from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
+
+CATALOGUE = PROJECT / "catalogue.yaml"
+STACK_FILES = sorted([*PROJECT.glob("Pulumi.*.yaml"), *PROJECT.glob("examples/*.yaml")])
+
+# What a value must begin with where the catalogue has a pattern.
+_BEGINNINGS = {"stripe-api-key": "sk_test_", "stripe-webhook-secret": "whsec_"}
+
+VAULT = {"provider": "vault", "server": "https://vault.example.com:8200"}
+SHOP = {
+    "platform": "shop",
+    "bundles": {
+        "shared": {
+            "secret": "shop-secrets",
+            "keys": {
+                "api-token": {"description": "token of the warehouse"},
+                "signing-key": {
+                    "description": "signs orders",
+                    "rotate": {"by": "generate", "every": "90d", "overlap": "24h"},
+                },
+            },
+        },
+        "billing": {
+            "secret": "shop-billing",
+            "keys": {"bank-password": {"description": "password at the bank"}},
+        },
+    },
+    "services": {
+        "web": {"workload": "Deployment/shop-web", "reads": ["shared"]},
+        "billing": {"workload": "Deployment/shop-billing", "reads": ["shared", "billing"]},
+    },
+}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack file of the project or an example."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        content = settings.stack_document(self.path).content
+        assert isinstance(content, dict)
+        return content
+
+    @cached_property
+    def settings(self) -> settings.Settings:
+        document = settings.stack_document(self.path)
+        [loaded] = settings.load([document], settings.catalogue_document(CATALOGUE))
+        return loaded
+
+    @cached_property
+    def tree(self) -> dict[str, Any]:
+        """The rendered files, read again as YAML, by name."""
+        files = rendered_files(self.settings, CATALOGUE)
+        return {name: yaml.load(text, yaml.CSafeLoader) for name, text in files.items()}
+
+    @property
+    def rendered_objects(self) -> list[dict[str, Any]]:
+        """The environment's own objects in the tree: no kustomization, no GitOps entry point."""
+        beside = ("gitops/", "basic-secrets/")
+        return [
+            content
+            for name, content in self.tree.items()
+            if not name.startswith(beside) and content["kind"] != "Kustomization"
+        ]
+
+    @cached_property
+    def declared(self) -> Run:
+        """What an update by __main__.py declares, on the stack's cluster and with secrets.env."""
+        return _declared_by_main(self)
+
+
+STACKS = {path.stem.removeprefix("Pulumi."): Stack(path) for path in STACK_FILES}
+
+
+def _declared_by_main(stack: Stack) -> Run:
+    content = {**stack.content, "cluster": {"uid": CLUSTER_UID}}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("catalogue.yaml").write_bytes(CATALOGUE.read_bytes())
+        lines = [f"{key}={value}\n" for key, value in made_up_values().items()]
+        Path("secrets.env").write_text("".join(lines))
+        return declare(
+            lambda: runpy.run_path(str(PROJECT / "__main__.py")),
+            stack=stack.name.removeprefix("Pulumi."),
+            config={STACK_KEY: json.dumps(content)},
+        )
+
+
+def made_up_values() -> dict[str, str]:
+    """A value that the catalogue accepts for every key, another one each time."""
+    keys = settings.load_catalogue(settings.catalogue_document(CATALOGUE)).keys
+    forms = {"postgres-url": "postgresql://veza:{}@db/veza", "redis-url": "redis://:{}@redis/0"}
+    return {
+        name: _BEGINNINGS.get(name, "") + forms.get(key.format, "{}").format(secrets.token_hex(20))
+        for name, key in keys.items()
+    }
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> Stack:
+    """Every stack file and every example in turn."""
+    return STACKS[request.param]
+
+
+@pytest.fixture(params=[name for name in STACKS if "stores" in STACKS[name].content])
+def stack_with_stores(request: pytest.FixtureRequest) -> Stack:
+    """Every stack but those of basic Secrets."""
+    return STACKS[request.param]
+
+
+@pytest.fixture
+def stack_named() -> Callable[[str], Stack]:
+    """The stack file or example of a name."""
+    return STACKS.__getitem__
+
+
+@pytest.fixture
+def values() -> dict[str, str]:
+    return made_up_values()
+
+
+@pytest.fixture
+def shop() -> dict[str, Any]:
+    """The shop's catalogue, to be changed."""
+    return copy.deepcopy(SHOP)
+
+
+@pytest.fixture
+def vault() -> dict[str, Any]:
+    """The shop's store."""
+    return dict(VAULT)
+
+
+@pytest.fixture
+def settings_with() -> Callable[..., settings.Settings]:
+    """Settings of the shop's environment `test`, with changes by keyword (`_` for `-`)."""
+
+    def made(catalogue: dict[str, Any] = SHOP, **changes: Any) -> settings.Settings:
+        content = {"environment": "test", "operator": "install", "stores": {"vault": VAULT}}
+        content |= {key.replace("_", "-"): value for key, value in changes.items()}
+        found = {key: value for key, value in content.items() if value is not None}
+        stack = settings.Document("Pulumi.test.yaml", found)
+        [loaded] = settings.load([stack], settings.Document("catalogue.yaml", catalogue))
+        return loaded
+
+    return made

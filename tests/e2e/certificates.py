@@ -1,0 +1,88 @@
+"""A certificate authority that lives for one run, and the certificate of the local servers."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files: the servers' certificate and key, and what a client must trust.
+
+    `trust` holds the system's roots and the run's own authority: it is meant for `SSL_CERT_FILE`.
+    """
+
+    certificate: Path
+    key: Path
+    trust: Path
+
+
+def certificates_for(host_names: list[str], folder: Path) -> Certificates:
+    """Makes an authority, whose key is kept nowhere, and one certificate for all host names."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    authority_name = _name("local clouds, one run")
+    authority = (
+        _certificate(authority_name, authority_key.public_key(), authority_name, authority_key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(authority_key, hashes.SHA256())
+    )
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    server = (
+        _certificate(_name("local cloud"), server_key.public_key(), authority_name, authority_key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host) for host in host_names]),
+            critical=False,
+        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(authority_key, hashes.SHA256())
+    )
+    made = Certificates(folder / "server.crt", folder / "server.key", folder / "trust.pem")
+    made.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
+    made.key.touch(mode=0o600)
+    made.key.write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    roots = ssl.create_default_context().get_ca_certs(binary_form=True)
+    made.trust.write_text(
+        "".join(ssl.DER_cert_to_PEM_cert(root) for root in roots)
+        + authority.public_bytes(serialization.Encoding.PEM).decode()
+    )
+    return made
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _certificate(
+    subject: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+    )

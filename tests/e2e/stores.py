@@ -1,0 +1,278 @@
+"""All stores that the stack files and examples name, as real parts behind one proxy.
+
+The stack files are used as they are: the operator reaches `vault.example.com` and the clouds by
+their own names, and the proxy leads it here.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from manifests import naming
+from manifests.providers import gcp
+from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+from tests.e2e import azure_server, gcp_server
+from tests.e2e.aws import Aws
+from tests.e2e.azure_server import AzureServer
+from tests.e2e.certificates import certificates_for
+from tests.e2e.cluster import ISSUER, Cluster
+from tests.e2e.cluster_issuer import ClusterIssuer
+from tests.e2e.gcp_identity import GcpIdentity
+from tests.e2e.gcp_server import GcpServer
+from tests.e2e.openbao import OpenBao, OpenBaoError
+from tests.e2e.process import Run
+from tests.e2e.proxy import Proxy
+
+VAULT_HOST = "vault.example.com"
+GCP_PROJECT = "veza-production"
+GCP_CLUSTER = "projects/veza-production/locations/europe-west3/clusters/veza-production"
+AZURE_VAULT = "veza-production"
+AZURE_TENANT = "11111111-2222-4333-8444-555555555555"
+
+
+class Stores:
+    """Starts the stores; `operator_env` is what leads an operator to them.
+
+    `prepare` makes what the provider half would: identities with their exact rights.
+    """
+
+    def __init__(self, run: Run, cluster: Cluster) -> None:
+        self._cluster = cluster
+        folder = run.folder / "stores"
+        folder.mkdir()
+        azure_hosts = azure_server.host_names(AZURE_VAULT)
+        hosts = [VAULT_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
+        self._certificates = certificates_for(hosts, folder)
+        self.bao = OpenBao(run, "vault", self._certificates)
+        self.aws = Aws(run, "moto-stores")
+        issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
+        self._impersonations: dict[str, str] = {}
+        self._grants: dict[str, set[tuple[str, str]]] = {}
+        self._federated: set[tuple[str, str]] = set()
+        self._azure_grants: dict[str, set[tuple[str, str]]] = {}
+        identity = GcpIdentity(
+            issuer,
+            f"{GCP_PROJECT}.svc.id.goog",
+            f"https://container.googleapis.com/v1/{GCP_CLUSTER}",
+            self._impersonations,
+        )
+        self.gcp = GcpServer(self._certificates, identity, GCP_PROJECT, self._grants)
+        self.azure = AzureServer(
+            self._certificates,
+            issuer,
+            AZURE_TENANT,
+            AZURE_VAULT,
+            self._federated,
+            self._azure_grants,
+        )
+        self._parts = ExitStack()
+        self._parts.enter_context(self.gcp)
+        self._parts.enter_context(self.azure)
+        vault = {f"{VAULT_HOST}:8200": self.bao.tls_port}
+        self.proxy = Proxy(vault | self.gcp.ports | self.azure.ports)
+        self._parts.enter_context(self.proxy)
+        self._trust_cluster()
+
+    def stop(self) -> None:
+        self._parts.close()
+
+    @property
+    def operator_env(self) -> dict[str, str]:
+        return {
+            **self.aws.operator_env,
+            "HTTPS_PROXY": self.proxy.url,
+            "SSL_CERT_FILE": str(self._certificates.trust),
+        }
+
+    @property
+    def authority(self) -> str:
+        """The certificate of the authority that signed the servers' own, as PEM."""
+        return self._certificates.trust.read_text(encoding="utf-8")
+
+    def prepare(self, settings: Settings) -> None:
+        """Makes the identities of every store, and the CA that a store's settings name."""
+        for name, store in settings.environment.stores.items():
+            for identity in settings.identities(name):
+                match store:
+                    case VaultStore():
+                        self._prepare_vault(settings, name, store, identity)
+                    case AwsStore():
+                        self._prepare_aws(settings, name, identity)
+                    case GcpStore():
+                        self._prepare_gcp(settings, name, store, identity)
+                    case AzureStore():
+                        self._prepare_azure(settings, name, store, identity)
+
+    def put(self, settings: Settings, values: Mapping[str, str]) -> None:
+        """Writes values by key, each to its own entry; an entry's other keys stay."""
+        for bundle in settings.catalogue.bundles:
+            for key, entry in naming.entries(settings, bundle).items():
+                if key in values:
+                    self._put(settings, bundle, entry, values[key])
+
+    def remove(self, settings: Settings, bundle: str) -> None:
+        """Removes a bundle's entries from a Vault store."""
+        mount = self._vault(settings, bundle).mount
+        for path in {entry.key for entry in naming.entries(settings, bundle).values()}:
+            self.bao.request("DELETE", f"{mount}/metadata/{path}")
+
+    def replace(self, settings: Settings, bundle: str, values: Mapping[str, str]) -> None:
+        """Makes a bundle's entry in a Vault store, layout `bundle`, hold these keys alone."""
+        path = naming.bundle_entry(settings, bundle)
+        self.bao.write(f"{self._vault(settings, bundle).mount}/data/{path}", data=dict(values))
+
+    def _vault(self, settings: Settings, bundle: str) -> VaultStore:
+        store = settings.environment.stores[settings.store_name(bundle)]
+        assert isinstance(store, VaultStore)
+        return store
+
+    def _put(self, settings: Settings, bundle: str, entry: naming.Entry, value: str) -> None:
+        store = settings.environment.stores[settings.store_name(bundle)]
+        match store:
+            case VaultStore():
+                path = f"{store.mount}/data/{entry.key}"
+                present: dict[str, str] = {}
+                with suppress(OpenBaoError):
+                    present = self.bao.read(path)["data"]
+                self.bao.write(path, data={**present, str(entry.property): value})
+            case AwsStore():
+                client = self.aws.client("secretsmanager")
+                try:
+                    client.put_secret_value(SecretId=entry.key, SecretString=value)
+                except client.exceptions.ResourceNotFoundException:
+                    client.create_secret(Name=entry.key, SecretString=value)
+            case GcpStore():
+                self.gcp.set(entry.key, value)
+            case AzureStore():
+                self.azure.set(entry.key, value)
+
+    def _trust_cluster(self) -> None:
+        """A ServiceAccount of the Vault's own, which may review tokens."""
+        account = {"kind": "ServiceAccount", "name": "vault", "namespace": "vault-system"}
+        self._cluster.create_namespace("vault-system")
+        self._cluster.api.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": {"name": "vault", "namespace": "vault-system"},
+            }
+        )
+        self._cluster.api.apply(
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": "vault-token-review"},
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "ClusterRole",
+                    "name": "system:auth-delegator",
+                },
+                "subjects": [account],
+            }
+        )
+        self.bao.write("sys/mounts/secret", type="kv", options={"version": "2"})
+
+    def _enable_auth(self, mount: str) -> None:
+        if f"{mount}/" in self.bao.read("sys/auth"):
+            return
+        self.bao.write(f"sys/auth/{mount}", type="kubernetes")
+        self.bao.write(
+            f"auth/{mount}/config",
+            kubernetes_host=self._cluster.url,
+            kubernetes_ca_cert=self._cluster.ca_file.read_text(encoding="utf-8"),
+            token_reviewer_jwt=self._cluster.token("vault-system", "vault"),
+            disable_local_ca_jwt=True,
+        )
+
+    def _prepare_vault(
+        self, settings: Settings, name: str, store: VaultStore, identity: Identity
+    ) -> None:
+        self._enable_auth(store.auth_mount)
+        role = settings.identity_name(name, identity)
+        may = {"read": ["read"], "rotation": ["read", "update"], "seed": ["create", "update"]}
+        kinds = ("data",) if identity == "read" else ("data", "metadata")
+        rules = [
+            f'path "{store.mount}/{kind}/{path}" {{ capabilities = {_hcl(may[identity])} }}'
+            for path in sorted(self._entry_names(settings, name, identity))
+            for kind in kinds
+        ]
+        self.bao.write(f"sys/policies/acl/{role}", policy="\n".join(rules))
+        self.bao.write(
+            f"auth/{store.auth_mount}/role/{role}",
+            bound_service_account_names=[naming.secret_store(name, identity)],
+            bound_service_account_namespaces=[settings.namespace],
+            token_policies=[role],
+            token_ttl="10m",  # noqa: S106 - a duration
+            audience=store.audience,
+        )
+
+    def _prepare_aws(self, settings: Settings, name: str, identity: Identity) -> None:
+        client = self.aws.client("iam")
+        with suppress(client.exceptions.EntityAlreadyExistsException):
+            client.create_role(
+                RoleName=settings.identity_name(name, identity),
+                AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}',
+            )
+
+    def _prepare_gcp(
+        self, settings: Settings, name: str, store: GcpStore, identity: Identity
+    ) -> None:
+        email = gcp.service_account_email(store, settings.identity_name(name, identity))
+        self._impersonations[_subject(settings, name, identity)] = email
+        permissions = [gcp_server.ACCESS]
+        if identity != "read":
+            permissions += [gcp_server.GET, gcp_server.ADD]
+        names = self._entry_names(settings, name, identity)
+        self._grants[email] = {(each, entry) for each in permissions for entry in names}
+
+    def _prepare_azure(
+        self, settings: Settings, name: str, store: AzureStore, identity: Identity
+    ) -> None:
+        client_id = getattr(store.client_ids, identity)
+        self._federated.add((client_id, _subject(settings, name, identity)))
+        actions = [azure_server.GET, *([] if identity == "read" else [azure_server.SET])]
+        names = self._entry_names(settings, name, identity)
+        self._azure_grants[client_id] = {(each, entry) for each in actions for entry in names}
+
+    def _entry_names(self, settings: Settings, store: str, identity: Identity) -> set[str]:
+        return {
+            entry.key
+            for bundle, content in settings.bundles_in(store).items()
+            for key, entry in naming.entries(settings, bundle).items()
+            if identity != "rotation"
+            or content.keys[key.removesuffix("-next").removesuffix("-previous")].is_generated
+        }
+
+
+def _subject(settings: Settings, store: str, identity: Identity) -> str:
+    account = naming.secret_store(store, identity)
+    return f"system:serviceaccount:{settings.namespace}:{account}"
+
+
+def _hcl(words: list[str]) -> str:
+    return "[" + ", ".join(f'"{word}"' for word in words) + "]"
+
+
+def decoded(secret: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """A Kubernetes Secret's values."""
+    return {key: base64.b64decode(value).decode() for key, value in secret.get("data", {}).items()}
+
+
+def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
+    """A fitting value for every key of the catalogue, made now and never shown."""
+    forms = {
+        "postgres-url": "postgresql://veza:{}@db.example.com:5432/veza",
+        "redis-url": "rediss://:{}@redis.example.com:6379/0",
+    }
+    starts = {"stripe-api-key": "sk_test_{}", "stripe-webhook-secret": "whsec_{}"}
+    return {
+        name: forms.get(key.format, starts.get(name, "{}")).format(prefix + secrets.token_hex(24))
+        for name, key in settings.catalogue.keys.items()
+    }
+
+
+def stack_file_paths(project: Path) -> list[Path]:
+    """Every stack file and example of the project."""
+    return [*sorted(project.glob("Pulumi.*.yaml")), *sorted(project.glob("examples/*.yaml"))]

@@ -1,0 +1,109 @@
+"""No object can reach a cluster that is not the stack's."""
+
+import uuid
+
+import pulumi
+import pytest
+
+from components.layer import SecretsLayer
+from tests.declaring import CLUSTER_UID, declare, run
+
+READER, VERIFIED = "cluster-reader", "cluster"
+
+
+@pytest.fixture
+def layer(settings_with):
+    """A program that declares the whole layer of the stack whose cluster has this UID."""
+
+    def program(uid=None, **changes):
+        cluster = {"uid": uid} if uid else {}
+        settings = settings_with(cluster=cluster, **changes)
+        return lambda: SecretsLayer("secrets", settings=settings, values={})
+
+    return program
+
+
+def custom_resources(found):
+    return {one.name for one in found.declared if one.is_custom}
+
+
+def provider(found, name):
+    [one] = [one for one in found.declared if one.name == name]
+    return one
+
+
+def test_the_uid_of_kube_system_is_read_through_a_provider_of_its_own(layer):
+    found = declare(layer(CLUSTER_UID))
+    assert [(one.id, one.provider.split("::")[-2]) for one in found.read] == [
+        ("kube-system", READER)
+    ]
+
+
+def test_on_the_stack_s_own_cluster_everything_is_declared_through_the_verified_provider(stack):
+    found = stack.declared
+    urn = provider(found, VERIFIED).urn
+    through = {one.provider.rpartition("::")[0] for one in found.declared if one.is_custom}
+    assert through == {"", urn}, "the two providers themselves have none"
+    assert {one.name for one in found.declared if one.is_custom and not one.provider} == {
+        READER,
+        VERIFIED,
+    }
+
+
+@pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
+def test_another_cluster_is_refused_before_anything_is_declared(layer, preview):
+    found = run(layer(str(uuid.uuid4())), preview=preview)
+    assert isinstance(found.error, pulumi.RunError)
+    assert "Pulumi.test.yaml: cluster.uid" in str(found.error)
+    assert CLUSTER_UID in str(found.error)
+    assert custom_resources(found) == {READER}
+
+
+def test_an_update_of_a_stack_without_cluster_says_how_to_name_it(layer):
+    found = run(layer())
+    command = f"pulumi config set --path 'platform-secrets:environment.cluster.uid' {CLUSTER_UID}"
+    assert isinstance(found.error, pulumi.RunError)
+    assert command in str(found.error)
+    assert custom_resources(found) == {READER}
+
+
+def test_a_preview_of_a_stack_without_cluster_shows_everything_and_warns(layer):
+    found = declare(layer(), preview=True)
+    assert [warning.split(": ")[1] for warning in found.warnings] == ["cluster.uid"]
+    assert CLUSTER_UID in found.warnings[0]
+    whole = declare(layer(CLUSTER_UID), preview=True)
+    assert not whole.warnings
+    assert custom_resources(found) == custom_resources(whole) > {READER, VERIFIED}
+
+
+def test_the_verified_provider_is_known_by_the_cluster_and_not_by_its_kubeconfig(layer):
+    found = declare(layer(CLUSTER_UID))
+    assert provider(found, VERIFIED).inputs["clusterIdentifier"] == CLUSTER_UID
+    assert provider(found, VERIFIED).ignore_changes == ("kubeconfig",)
+    assert provider(found, READER).ignore_changes == ("kubeconfig",)
+
+
+def test_objects_are_applied_on_the_server_so_that_fields_of_others_stay(layer):
+    found = declare(layer(CLUSTER_UID))
+    assert provider(found, VERIFIED).inputs["enableServerSideApply"] == "true"
+
+
+def test_a_changed_value_changes_its_secret_instead_of_replacing_it(layer):
+    found = declare(layer(CLUSTER_UID))
+    assert provider(found, VERIFIED).inputs["enableSecretMutable"] == "true"
+    assert provider(found, VERIFIED).inputs["enableConfigMapMutable"] == "true"
+
+
+def test_both_providers_use_the_context_of_the_settings(settings_with):
+    settings = settings_with(cluster={"uid": CLUSTER_UID, "context": "shop-cluster"})
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    assert provider(found, READER).inputs["context"] == "shop-cluster"
+    assert provider(found, VERIFIED).inputs["context"] == "shop-cluster"
+
+
+def test_delivery_by_gitops_needs_no_cluster(layer):
+    found = declare(
+        layer(delivery="gitops", gitops={"repository": "https://git.example.com/shop.git"})
+    )
+    assert not found.read
+    assert [one.type for one in found.declared] == ["platform-secrets:layer:SecretsLayer"]

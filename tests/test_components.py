@@ -1,0 +1,224 @@
+"""What each component declares: its manifests and nothing else, in order, protected, waited for."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from components.access import SecretsReader, ServiceAccess
+from components.eso import Operator
+from components.external_secret import ExternalSecret
+from components.layer import SecretsLayer
+from components.namespace import EnvironmentNamespace
+from components.network import OperatorNetwork
+from components.secret_store import SecretStore
+from manifests.access import reader_manifests, service_manifests
+from manifests.eso import operator_namespace
+from manifests.external_secret import external_secret_manifests
+from manifests.namespace import namespace_manifests
+from manifests.network import operator_policies
+from manifests.secret_store import store_manifests
+from tests.declaring import PROJECT, declare
+
+ENVIRONMENTS = ("development", "staging", "production")
+PEOPLE = {"groups": ["shop-operators"]}
+
+# A component of the shop's environment, and the manifests that it is made of.
+PARTS = {
+    "namespace": (
+        lambda s: EnvironmentNamespace("part", settings=s),
+        lambda s: namespace_manifests(s),
+    ),
+    "service": (
+        lambda s: ServiceAccess(
+            "web", settings=s, service=s.catalogue.services["web"], after=[]
+        ),
+        lambda s: service_manifests(s, "web", s.catalogue.services["web"]),
+    ),
+    "reader": (
+        lambda s: SecretsReader("part", settings=s, after=[]),
+        lambda s: reader_manifests(s),
+    ),
+    "network": (
+        lambda s: OperatorNetwork("part", settings=s, after=[]),
+        lambda s: operator_policies(s),
+    ),
+    "store": (
+        lambda s: SecretStore("part", settings=s, store="vault", identity="read", after=[]),
+        lambda s: store_manifests(s, "vault", "read"),
+    ),
+    "external-secret": (
+        lambda s: ExternalSecret("shared", settings=s, after=[]),
+        lambda s: external_secret_manifests(s, "shared"),
+    ),
+    "operator": (
+        lambda s: Operator("part", settings=s),
+        lambda s: [operator_namespace(s)],
+    ),
+}  # fmt: skip
+
+
+def only(found):
+    """The single item of a list."""
+    [one] = found
+    return one
+
+
+def kinds(found):
+    return sorted(one.inputs["kind"] for one in found)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_component_declares_its_manifests_as_its_children(part, settings_with):
+    component, manifests = PARTS[part]
+    settings = settings_with(readers=PEOPLE)
+    found = declare(lambda: component(settings))
+    assert [one.manifest for one in found.objects()] == manifests(settings)
+    parent = only([one for one in found.declared if not one.is_custom])
+    assert {one.parent for one in found.declared if one.is_custom} == {parent.urn}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_component_s_objects_come_one_after_the_other(part, settings_with):
+    found = declare(lambda: PARTS[part][0](settings_with(readers=PEOPLE)))
+    objects = found.objects()
+    for place, one in enumerate(objects):
+        assert one.depends_on == {before.urn for before in objects[:place]}
+
+
+def test_every_part_belongs_to_the_layer(stack):
+    found = stack.declared
+    layer = only(found.components("platform-secrets:layer:SecretsLayer"))
+    parts = {one.urn for one in found.declared if one.parent == layer.urn}
+    assert {one.parent for one in found.objects()} <= parts
+
+
+def test_a_store_comes_after_its_token_role_and_the_operator_and_both_namespaces(stack):
+    found = stack.declared
+    installs = stack.settings.environment.operator == "install"
+    for store in found.of_kind("SecretStore"):
+        before = [one for one in found.declared if one.urn in found.before(store) and one.manifest]
+        own = [one for one in before if one.parent == store.parent]
+        assert kinds(own) == ["Role", "RoleBinding", "ServiceAccount"]
+        assert kinds(before).count("Namespace") == 1 + installs
+        releases = [one for one in found.declared if one.type == "kubernetes:helm.sh/v3:Release"]
+        assert {one.urn for one in releases} <= store.depends_on
+        assert len(releases) == installs
+
+
+def test_an_external_secret_comes_after_the_store_that_it_reads(stack):
+    found = stack.declared
+    stores = {one.inputs["metadata"]["name"]: one for one in found.of_kind("SecretStore")}
+    for one in found.of_kind("ExternalSecret"):
+        store = stores[one.inputs["spec"]["secretStoreRef"]["name"]]
+        before = found.before(one)
+        assert store.urn in one.depends_on
+        others = {each.urn for each in stores.values()} - {store.urn}
+        assert not others & before, "it needs no other store"
+
+
+def test_rights_and_basic_secrets_come_after_the_namespace(stack):
+    found = stack.declared
+    namespace = only(
+        one
+        for one in found.of_kind("Namespace")
+        if one.inputs["metadata"]["name"] == stack.settings.namespace
+    )
+    inside = [
+        one
+        for one in found.objects()
+        if one.inputs["metadata"].get("namespace") == stack.settings.namespace
+    ]
+    assert all(namespace.urn in found.before(one) for one in inside)
+
+
+def test_network_policies_come_after_the_operator_s_namespace(stack_named):
+    found = stack_named("production").declared
+    policies = found.of_kind("NetworkPolicy")
+    namespace = only(
+        one
+        for one in found.of_kind("Namespace")
+        if one.inputs["metadata"]["name"] == "external-secrets-system"
+    )
+    assert len(policies) == 2
+    assert all(namespace.urn in one.depends_on for one in policies)
+
+
+def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
+    found = stack_named("production").declared
+    protected = [one for one in found.declared if one.protect]
+    assert Counter(kinds(protected)) == {"ExternalSecret": 4, "Namespace": 2}
+    assert [one for one in found.declared if one.retain_on_delete] == protected
+
+
+def test_staging_protects_nothing_and_retains_the_namespace_that_holds_more_than_ours(stack_named):
+    found = stack_named("staging").declared
+    assert not [one for one in found.declared if one.protect]
+    retained = only(one for one in found.declared if one.retain_on_delete)
+    assert retained.inputs["metadata"]["name"] == "veza-staging"
+
+
+def test_stores_are_waited_for_and_external_secrets_are_not(stack):
+    waiting = {
+        "SecretStore": {"pulumi.com/waitFor": "condition=Ready"},
+        "ExternalSecret": {"pulumi.com/skipAwait": "true"},
+    }
+    for one in stack.declared.objects():
+        assert one.pulumi_annotations == waiting.get(one.inputs["kind"], {})
+
+
+def test_an_operator_that_exists_is_left_alone(stack_named):
+    found = stack_named("shared-cluster-staging").declared
+    assert not found.components("platform-secrets:eso:Operator")
+    assert not found.components("platform-secrets:network:OperatorNetwork")
+    assert "kubernetes:helm.sh/v3:Release" not in {one.type for one in found.declared}
+    assert len(found.of_kind("Namespace")) == 1
+
+
+def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with):
+    settings = settings_with(
+        delivery="gitops", gitops={"repository": "https://git.example.com/shop.git"}
+    )
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    assert [one.name for one in found.declared] == ["secrets"]
+
+
+def test_logical_names_never_contain_an_environment(stack):
+    names = [one.name for one in stack.declared.declared]
+    assert not [name for name in names if any(each in name for each in ENVIRONMENTS)]
+
+
+def test_urns_are_unique(stack):
+    urns = Counter(one.urn for one in stack.declared.declared)
+    assert not [urn for urn, count in urns.items() if count > 1]
+
+
+def test_two_environments_have_the_same_logical_names(stack_named):
+    staging = {one.name for one in stack_named("staging").declared.declared}
+    production = {one.name for one in stack_named("production").declared.declared}
+    assert production - staging == {"secrets-reader-role-binding"}, "staging names no readers"
+    assert not staging - production
+
+
+def test_type_tokens_name_the_module_and_the_class(stack_named):
+    """They are part of every URN: to change one is to replace all that is below it."""
+    found = [*stack_named("production").declared.declared]
+    found += stack_named("development").declared.declared
+    assert {one.type for one in found if not one.is_custom} == {
+        "platform-secrets:layer:SecretsLayer",
+        "platform-secrets:namespace:EnvironmentNamespace",
+        "platform-secrets:access:ServiceAccess",
+        "platform-secrets:access:SecretsReader",
+        "platform-secrets:eso:Operator",
+        "platform-secrets:network:OperatorNetwork",
+        "platform-secrets:stores:SecretStore",
+        "platform-secrets:secrets:ExternalSecret",
+        "platform-secrets:secrets:BasicSecret",
+    }
+
+
+def test_every_object_names_the_pinned_version_of_the_kubernetes_provider(stack):
+    requirements = (PROJECT / "requirements.txt").read_text()
+    pinned = re.search(r"^pulumi-kubernetes==(\S+)$", requirements, re.MULTILINE)
+    versions = {one.version for one in stack.declared.declared if one.is_custom}
+    assert versions == {pinned[1]}

@@ -1,0 +1,155 @@
+"""The table of docs/architecture.md, "Who may import what", and other rules of the sources."""
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.declaring import PROJECT
+
+PARTS = ("settings", "manifests", "components", "secretsctl")
+SOURCES = {
+    path.relative_to(PROJECT).as_posix(): path
+    for path in [PROJECT / "__main__.py", *(p for d in PARTS for p in PROJECT.glob(f"{d}/**/*.py"))]
+}
+OUTSIDE_WORLD = {"os", "io", "pathlib", "time", "socket", "random", "secrets", "subprocess", "yaml"}
+
+
+def stem(name):
+    return name.rpartition("/")[2].removesuffix(".py")
+
+
+def allowed(name):
+    """The modules of ours that a source may import; a package stands for all that is in it."""
+    folder = name.rpartition("/")[0]
+    if name == "__main__.py":
+        return {"settings", "components.layer"}
+    if folder == "settings":
+        return {"settings"}
+    if name == "manifests/layer.py":
+        return {"settings", "manifests"}
+    if name == "manifests/secret_store.py":
+        return {"settings", "manifests.naming", "manifests.providers"}
+    if name == "manifests/naming.py":
+        return {"settings"}
+    if folder in ("manifests", "manifests/providers"):
+        return {"settings", "manifests.naming"}
+    if name == "components/layer.py":
+        return {"settings", "components", "manifests.naming"}
+    if name == "components/declare.py":
+        return {"manifests.naming"}
+    if folder == "components":
+        own = f"manifests.{stem(name)}"
+        return {"settings", "manifests.naming", "components.declare", own}
+    assert folder == "secretsctl", f"{name} is in no row of the table"
+    return {"settings", "manifests", "secretsctl"}
+
+
+def never(name):
+    """Modules of others that a source may not import."""
+    folder = name.partition("/")[0]
+    if folder == "manifests":
+        return OUTSIDE_WORLD | {"pulumi", "pulumi_kubernetes", "pydantic"}
+    if folder == "settings":
+        return OUTSIDE_WORLD - {"pathlib", "yaml"} | {"pulumi", "pulumi_kubernetes"}
+    if folder == "components":
+        return OUTSIDE_WORLD | {"pydantic"}
+    return {"pulumi", "pulumi_kubernetes"} if folder == "secretsctl" else set()
+
+
+def imports(path):
+    """Every module that a source imports, wherever in it; of `from a import b` the module `a.b`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole module"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                file = PROJECT / whole.replace(".", "/")
+                is_module = file.is_dir() or file.with_suffix(".py").is_file()
+                found.add(whole if is_module else str(node.module))
+    return found
+
+
+def is_within(module, packages):
+    return any(module == one or module.startswith(f"{one}.") for one in packages)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_imports_only_what_its_row_of_the_table_allows(name):
+    ours = {one for one in imports(SOURCES[name]) if is_within(one, (*PARTS, "tests", "tools"))}
+    assert not {one for one in ours if not is_within(one, allowed(name))}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_imports_nothing_that_its_row_forbids(name):
+    assert not {one for one in imports(SOURCES[name]) if is_within(one, never(name))}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_source_but_a_backend_imports_a_provider_s_sdk(name):
+    sdks = {one.partition(".")[0] for one in imports(SOURCES[name]) if one.startswith("pulumi_")}
+    assert sdks <= {"pulumi_kubernetes"}
+
+
+def test_only_main_reads_pulumi_s_configuration():
+    readers = {
+        name
+        for name, path in SOURCES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) == ("pulumi", "Config")
+    }
+    assert readers == {"__main__.py"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_nothing_below_the_command_line_reads_the_clock(name):
+    clocks = {"now", "utcnow", "today", "time", "monotonic"}
+    for node in ast.walk(ast.parse(SOURCES[name].read_text())):
+        assert not (isinstance(node, ast.Attribute) and node.attr in clocks)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_module_s_name_hides_no_other_and_says_what_is_in_it(name):
+    hiding = {"secrets", "operator", "platform", "types", "kubernetes"}
+    vague = {"utils", "helpers", "common", "base", "core", "manager", "lib"}
+    parts = set(name.removesuffix(".py").split("/"))
+    assert not parts & (hiding | vague)
+    assert not [part for part in parts if part.startswith("pulumi")]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_can_be_read_in_one_sitting(name):
+    assert len(SOURCES[name].read_text().splitlines()) <= 250
+
+
+def test_main_holds_no_logic():
+    text = SOURCES["__main__.py"].read_text()
+    assert len(text.splitlines()) <= 30
+    logic = (ast.If, ast.For, ast.While, ast.FunctionDef, ast.ClassDef, ast.With)
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, logic)]
+
+
+PROGRAM = """
+import json, sys
+from tests.conftest import STACKS
+for stack in STACKS.values():
+    stack.declared
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def test_the_program_imports_only_the_sdks_that_its_stack_uses():
+    output = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", PROGRAM], cwd=PROJECT, capture_output=True, text=True, check=True
+    ).stdout
+    assert {one for one in json.loads(output) if one.startswith("pulumi")} == {
+        "pulumi",
+        "pulumi_kubernetes",
+    }

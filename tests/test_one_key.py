@@ -1,0 +1,108 @@
+"""The way of one key, `jwt-secret` of production, from the catalogue to the pod that may read it.
+
+Read it from top to bottom, beside docs/architecture.md; each test is the next step.
+"""
+
+from datetime import timedelta
+
+import pytest
+import yaml
+
+from manifests import naming
+from tests.declaring import PROJECT
+
+KEY = "jwt-secret"
+
+
+@pytest.fixture
+def production(stack_named):
+    return stack_named("production")
+
+
+def test_1_it_is_declared_once_in_the_catalogue():
+    catalogue = yaml.load((PROJECT / "catalogue.yaml").read_text(), yaml.CSafeLoader)
+    holders = [name for name, bundle in catalogue["bundles"].items() if KEY in bundle["keys"]]
+    assert holders == ["shared"]
+    assert not [path for path in PROJECT.glob("Pulumi.*.yaml") if KEY in path.read_text()]
+
+
+def test_2_the_settings_know_its_rules(production):
+    key = production.settings.catalogue.keys[KEY]
+    assert key.min_length == 32
+    assert key.is_generated
+    assert key.rotate.every == timedelta(days=90)
+    assert key.overlap == timedelta(hours=24)
+
+
+def test_3_the_store_keeps_it_in_an_entry_of_production_with_its_two_derived_keys(production):
+    entries = naming.entries(production.settings, "shared")
+    assert {key: entry for key, entry in entries.items() if key.startswith(KEY)} == {
+        "jwt-secret": naming.Entry("veza/production", "jwt-secret"),
+        "jwt-secret-next": naming.Entry("veza/production", "jwt-secret-next"),
+        "jwt-secret-previous": naming.Entry("veza/production", "jwt-secret-previous"),
+    }
+
+
+def test_4_the_operator_reads_the_entry_as_an_identity_that_cannot_write(production):
+    store = production.tree["3-stores/secretstore-vault-store.yaml"]["spec"]["provider"]["vault"]
+    external_secret = production.tree["4-external-secrets/externalsecret-veza-secrets.yaml"]
+    assert f"{store['path']}/veza/production" == "secret/veza/production"
+    assert store["auth"]["kubernetes"]["role"] == "veza-production-read"
+    assert external_secret["spec"]["secretStoreRef"]["name"] == "vault-store"
+    assert external_secret["spec"]["dataFrom"] == [{"extract": {"key": "veza/production"}}]
+
+
+def test_5_its_line_in_the_template_fails_the_sync_when_the_value_is_missing(production):
+    external_secret = production.tree["4-external-secrets/externalsecret-veza-secrets.yaml"]
+    target = external_secret["spec"]["target"]
+    assert target["name"] == "veza-secrets"
+    assert target["deletionPolicy"] == "Retain"
+    assert target["template"]["data"][KEY] == (
+        '{{ $v := index . "jwt-secret" }}'
+        '{{ if not $v }}{{ fail "veza/production has no jwt-secret" }}{{ end }}'
+        "{{ $v }}"
+    )
+
+
+def test_6_the_services_that_read_its_bundle_may_get_its_secret_and_nobody_else(production):
+    roles = {
+        name: content["rules"]
+        for name, content in production.tree.items()
+        if content["kind"] == "Role" and "veza-secrets" in content["rules"][0]["resourceNames"]
+    }
+    assert roles.keys() == {
+        "2-access/role-backend-api-secrets.yaml",
+        "2-access/role-chat-server-secrets.yaml",
+        "2-access/role-stream-server-secrets.yaml",
+        "2-access/role-secrets-reader.yaml",  # people
+    }
+    assert {verb for [rule] in roles.values() for verb in rule["verbs"]} == {"get"}
+
+
+def test_7_the_committed_tree_holds_it_where_one_would_look():
+    found = {
+        path.relative_to(PROJECT / "rendered").as_posix()
+        for path in (PROJECT / "rendered").rglob("*.yaml")
+        if KEY in path.read_text()
+    }
+    assert found == {
+        "staging/4-external-secrets/externalsecret-veza-secrets.yaml",
+        "production/4-external-secrets/externalsecret-veza-secrets.yaml",
+    }
+
+
+def test_8_pulumi_declares_the_same_after_the_store_and_protects_it(production):
+    found = production.declared
+    [one] = [each for each in found.objects() if KEY in repr(each.manifest)]
+    assert one.name == "shared-external-secret"
+    assert one.manifest == production.tree["4-external-secrets/externalsecret-veza-secrets.yaml"]
+    before = {each.name for each in found.declared if each.urn in found.before(one)}
+    assert {"vault-store-secret-store", "operator-release", "namespace-namespace"} <= before
+    assert one.protect
+
+
+def test_9_in_development_it_is_a_line_of_secrets_env_and_a_plain_secret(stack_named):
+    assert f"\n{KEY}=\n" in (PROJECT / "secrets.env.example").read_text()
+    found = stack_named("development").declared
+    [one] = [each for each in found.of_kind("Secret") if KEY in each.inputs["data"]]
+    assert one.inputs["metadata"]["name"] == "veza-secrets"

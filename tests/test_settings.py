@@ -1,0 +1,152 @@
+"""Every wrong input is one line with its file, line, path and what would be right."""
+
+import pytest
+
+from tests.settings_files import (
+    CATALOGUE,
+    REMOVED,
+    STACK,
+    STORES,
+    changed,
+    problems,
+    stack,
+    text_of,
+)
+
+A_KEY = "bundles.shared.keys.token"
+IN_CATALOGUE = [
+    # What is set, where, and how the sentence about that place begins.
+    ("bundle", {}, "unknown key (did you mean bundles?); allowed: bundles, platform, services"),
+    ("platform", REMOVED, "is missing"),
+    ("platform", "Shop", "must be a name of lower-case letters, digits, hyphens, at most 24"),
+    ("platform", "shop-", "must be a name of lower-case letters"),
+    ("platform", "a" * 25, "must be a name of lower-case letters"),
+    ("bundles", {}, "must not be empty"),
+    ("bundles", ["shared"], "must be a mapping of keys to values"),
+    ("bundles.Shared", {"secret": "x", "keys": {"x": {"description": "x"}}}, "must be a name"),
+    ("bundles.shared.secret", "shop_secrets", "must be a Secret's name"),
+    ("bundles.shared.secret", "shop..secrets", "must be a Secret's name"),
+    ("bundles.shared.secret", "shop.-secrets", "must be a Secret's name"),
+    ("bundles.shared.keys", {}, "must not be empty"),
+    ("bundles.shared.keys.a-next", {"description": "x"}, "must be a name of lower-case letters"),
+    (f"{A_KEY}.description", REMOVED, "is missing"),
+    (f"{A_KEY}.description", "", "must not be empty"),
+    (f"{A_KEY}.description", "x" * 1001, "must have at most 1000 characters"),
+    (f"{A_KEY}.format", "json", "must be one of: text, postgres-url or redis-url"),
+    (f"{A_KEY}.pattern", "(canary", "must be a regular expression"),
+    (f"{A_KEY}.pattern", f"a{{{9**30}}}", "must be a regular expression"),
+    (f"{A_KEY}.pattern", "(" * 999 + ")" * 999, "must be a regular expression"),
+    (f"{A_KEY}.min-length", 0, "must be at least 1"),
+    (f"{A_KEY}.min-length", 4097, "must be at most 4096"),
+    (f"{A_KEY}.min-length", "1234", "must be a whole number"),
+    (f"{A_KEY}.min-length", True, "must be a whole number"),
+    (f"{A_KEY}.rotate.by", "magic", "must be one of: generate, database, hand"),
+    (f"{A_KEY}.rotate.by", REMOVED, "must be one of: generate, database, hand"),
+    (f"{A_KEY}.rotate.every", "3 months", "must be a duration: a whole number and s, m, h or d"),
+    (f"{A_KEY}.rotate.every", 90, "must be a duration: a whole number"),
+    (f"{A_KEY}.rotate.every", "0d", "must be a duration: a whole number"),
+    (f"{A_KEY}.rotate.every", "3651d", "must be a duration of at most ten years"),
+    (f"{A_KEY}.rotate.max-age", "90d", "unknown key; allowed: by, every, grace, overlap"),
+    ("bundles.mail.keys.smtp-password.rotate.source", REMOVED, "is missing"),
+    ("services.web", "Deployment/web", "must be a mapping of keys to values"),
+    ("services.web.workload", "Job/web", "must be Deployment, StatefulSet, DaemonSet or Rollout"),
+    ("services.web.workload", "Deployment/web..b", "must be Deployment, StatefulSet"),
+    ("services.web.reads", "shared", "must be a list"),
+    ("services.web.reads.0", "nope", "no such bundle; there are: mail, shared"),
+    ("services.web.reads.1", "shared", "is there twice"),
+    ("services.web.service-account", "maybe", "must be one of: create or existing"),
+    ("services.web.service-account-name", "Web", "must be a Kubernetes name"),
+]
+IN_STACK = [
+    ("refresh-intervall", "1h", "unknown key (did you mean refresh-interval?); allowed: bundles"),
+    ("environment", REMOVED, "is missing"),
+    ("environment", 2026, "must be text: quote it"),
+    ("environment", "Test", "must be a name in lower-case letters"),
+    ("protect", "false", "must be true or false"),
+    ("namespace-name", "shop_test", "must be a DNS label"),
+    ("operator", REMOVED, "is missing; allowed: install, existing"),
+    ("operator", "maybe", "must be one of: install or existing"),
+    ("cluster.uid", "canary", "must be a UUID"),
+    ("refresh-interval", "soon", "must be a duration"),
+    ("refresh-interval", 3600, "must be a duration"),
+    ("expected-external-secrets", -1, "must be at least 0"),
+    ("stores", {}, "at least one store is needed, or `secrets: basic`"),
+    ("stores", None, "must be a mapping of keys to values"),
+    ("stores.Vault", STORES["vault"], "must be a name of lower-case letters"),
+    ("stores.vault", "canary", "must be a mapping of keys to values"),
+    ("stores.vault.provider", "consul", "must be one of: vault, aws, gcp, azure"),
+    ("stores.vault.provider", REMOVED, "must be one of: vault, aws, gcp, azure"),
+    ("stores.vault.region", "eu-central-1", "unknown key; allowed: audience, auth-method"),
+    ("stores.vault.server", REMOVED, "is missing"),
+    ("stores.vault.server", "http://vault.example.com", "must be an https:// address"),
+    ("stores.vault.server", "https://me:canary@vault.example.com", "must be an https:// address"),
+    ("stores.vault.server", "https://vault.example.com:70000", "must be an https:// address"),
+    ("stores.vault.mount", "/secret/", "must be a path without slashes at its ends"),
+    ("stores.vault.layout", "flat", "must be one of: bundle or per-key"),
+    ("stores.vault.ca-provider.name", REMOVED, "is missing"),
+    ("stores.vault.ca-provider.key", "ca crt", "must be"),
+    ("stores.aws.account-id", 123456789012, "must be text: quote it"),
+    ("stores.aws.region", "Frankfurt", "must be a region such as eu-central-1"),
+    ("stores.aws.server", "https://vault.example.com", "unknown key; allowed: account-id, layout"),
+    ("stores.gcp.cluster.name", REMOVED, "is missing"),
+    ("stores.gcp.entry-pattern", "canary", "must hold {key} once"),
+    ("stores.azure.layout", "bundle", "must be one of: per-key"),
+    ("stores.azure.vault-name", "a--b", "must be a key vault's name"),
+    ("stores.azure.client-ids.rotation", REMOVED, "is missing: the rotation identity needs its"),
+    ("default-store", "nope", "no such store; declared: vault"),
+    ("bundles.mail.store", "nope", "no such store; declared: vault"),
+    (
+        "bundles.nope",
+        {"store": "vault"},
+        "no such bundle in the catalogue; there are: mail, shared",
+    ),
+    ("network.api-server.ports", [], "must not be empty"),
+    ("network.api-server.ports.0", "4430", "must be a whole number"),
+    ("network.api-server.ports.0", 70000, "must be at most 65535"),
+    ("network.providers.cidrs.0", "10.0.0.1/8", "must be a network such as 10.0.0.0/8"),
+    ("network.providers.cidrs.0", "10.0.0.1", "must be a network such as 10.0.0.0/8"),
+    ("network.providers.cidrs.0", "10.0.0.0/255.0.0.0", "must be a network such as 10.0.0.0/8"),
+    ("chart.version", "latest", "must be a version such as 2.9.0"),
+    ("gitops.repository", "https://me:canary@git.example.com/x", "must be an https:// or ssh addr"),
+    ("readers.groups.0", 7, "must be text: quote it"),
+]
+
+
+def _sentence(case: object) -> str:
+    return case[:60] if isinstance(case, str) else ""
+
+
+def _stack(path: str) -> dict:
+    """Valid settings in which `path` is about a store that they have."""
+    _, _, store = path.partition("stores.")
+    provider = store.partition(".")[0]
+    return stack(provider) if provider in STORES else STACK
+
+
+def _assert_says(found: list, text: str, path: str, value: object, sentence: str) -> None:
+    (problem,) = found
+    assert ".".join(map(str, problem.path)) == path
+    assert problem.message.startswith(sentence)
+    line = text.splitlines()[problem.line - 1].strip()
+    *parents, last = problem.path
+    if value is REMOVED:
+        assert not parents or line.startswith(f"{parents[-1]}:")
+    else:
+        assert line.startswith("- " if isinstance(last, int) else f"{last}:")
+    if isinstance(value, str) and len(value) > 3 and value not in sentence:
+        assert value not in problem.message
+
+
+@pytest.mark.parametrize(("path", "value", "sentence"), IN_CATALOGUE, ids=_sentence)
+def test_a_wrong_entry_of_the_catalogue_is_one_clear_line(tmp_path, path, value, sentence):
+    wrong = changed(CATALOGUE, path, value)
+    found = problems(tmp_path, catalogue=wrong)
+    assert [problem.file for problem in found] == [str(tmp_path / "catalogue.yaml")]
+    _assert_says(found, text_of(wrong), path, value, sentence)
+
+
+@pytest.mark.parametrize(("path", "value", "sentence"), IN_STACK, ids=_sentence)
+def test_a_wrong_setting_is_one_clear_line(tmp_path, path, value, sentence):
+    found = problems(tmp_path, stack=changed(_stack(path), path, value))
+    assert [problem.file for problem in found] == [str(tmp_path / "stack.yaml")]
+    _assert_says(found, (tmp_path / "stack.yaml").read_text(), path, value, sentence)
