@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.model import DnsLabel, DnsSubdomain, HttpsUrl, Model, text_of
+from settings.model import DnsLabel, HttpsUrl, Model, text_of
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
@@ -30,6 +30,14 @@ def _entry_pattern(text: str) -> str:
     return text
 
 
+def _pem_certificates(text: str) -> str:
+    block = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
+    if not re.fullmatch(rf"({block})+", text):
+        raise ValueError("must be one or more certificates in PEM, and nothing else")
+    return text
+
+
+PemCertificates = Annotated[str, AfterValidator(_pem_certificates)]
 StoreName = Annotated[
     str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 20)
 ]
@@ -41,14 +49,6 @@ Uuid = Annotated[
 PathSegments = Annotated[
     str, text_of(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without slashes at its ends", 200)
 ]
-
-
-class CaProvider(Model):
-    """The certificate authority of a store's server, in the environment's namespace."""
-
-    type: Literal["ConfigMap", "Secret"]
-    name: DnsSubdomain
-    key: str = "ca.crt"
 
 
 class VaultStore(Model):
@@ -64,7 +64,8 @@ class VaultStore(Model):
     """`jwt` for a Vault that can't reach the cluster's TokenReview."""
     auth_mount: PathSegments = "kubernetes"
     audience: str = "vault"
-    ca_provider: CaProvider | None = None
+    ca_certificate: PemCertificates | None = None
+    """The authority of the server's certificate, where it is no public one: PEM, no secret."""
 
 
 class AwsStore(Model):

@@ -85,7 +85,7 @@ def _rendered(found: list[Settings], tmp_path: Path) -> None:
             assert read["kind"]
 
 
-@hypothesis_settings(generated, max_examples=60)
+@hypothesis_settings(generated, max_examples=40)
 @given(catalogue=catalogues(), stack_settings=stacks())
 def test_valid_settings_are_accepted_and_every_file_is_what_it_was_made_of(
     tmp_path, catalogue, stack_settings
@@ -159,7 +159,7 @@ WHOLE_STACKS = [
 ]
 
 
-@hypothesis_settings(generated, max_examples=150)
+@hypothesis_settings(generated, max_examples=120)
 @given(
     catalogue=st.just(CATALOGUE) | spoilt(CATALOGUE),
     stack_file=st.sampled_from(WHOLE_STACKS).flatmap(lambda content: spoilt(content)),
@@ -183,7 +183,7 @@ def bytes_of_files(draw: st.DrawFn) -> bytes:
     return data
 
 
-@hypothesis_settings(generated, max_examples=150)
+@hypothesis_settings(generated, max_examples=120)
 @given(catalogue=bytes_of_files(), stack_file=bytes_of_files())
 def test_any_bytes_as_files_are_accepted_or_told_without_their_values(
     tmp_path, catalogue, stack_file
@@ -191,7 +191,7 @@ def test_any_bytes_as_files_are_accepted_or_told_without_their_values(
     _read(tmp_path, catalogue, stack_file)
 
 
-@hypothesis_settings(generated, max_examples=100)
+@hypothesis_settings(generated, max_examples=60)
 @given(content=junk | spoilt(stack("vault")))
 def test_pulumis_configuration_may_be_anything_too(content):
     """Without a file there are no lines, and no reader has looked at the values before."""

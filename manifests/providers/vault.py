@@ -1,5 +1,7 @@
 """HashiCorp Vault and OpenBao: a token of the identity's ServiceAccount, exchanged for a role."""
 
+import base64
+
 from manifests.naming import Manifest
 from settings import Identity, VaultStore
 
@@ -19,8 +21,8 @@ def provider_spec(store: VaultStore, account: str, role: str) -> Manifest:
     }
     if store.namespace:
         vault["namespace"] = store.namespace
-    if store.ca_provider:
-        vault["caProvider"] = store.ca_provider.model_dump()
+    if store.ca_certificate:
+        vault["caBundle"] = base64.b64encode(store.ca_certificate.encode()).decode()
     return {"vault": vault}
 
 

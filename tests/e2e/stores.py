@@ -89,10 +89,11 @@ class Stores:
     @property
     def authority(self) -> str:
         """The certificate of the authority that signed the servers' own, as PEM."""
-        return self._certificates.trust.read_text(encoding="utf-8")
+        text = self._certificates.trust.read_text(encoding="utf-8")
+        return text[text.rindex("-----BEGIN CERTIFICATE-----") :]
 
     def prepare(self, settings: Settings) -> None:
-        """Makes the identities of every store, and the CA that a store's settings name."""
+        """Makes the identities of every store."""
         for name, store in settings.environment.stores.items():
             for identity in settings.identities(name):
                 match store:
