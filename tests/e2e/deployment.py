@@ -1,4 +1,4 @@
-"""A stack of the project on the real engine: its program in a copy, its objects on a real cluster."""
+"""A stack of the project on the real engine: its program in a copy, its objects for real."""
 
 import shutil
 from collections.abc import Iterator
