@@ -10,9 +10,16 @@ render: .venv-render/installed ## Render rendered/<environment>, and secrets.env
 	mv .secrets.env.example.new secrets.env.example
 
 test: .venv/installed ## Everything that runs with packages from PyPI alone
-	.venv/bin/pytest
-	@echo "not run: behaviour on a real API server, operator and store, which packages from PyPI"
-	@echo "can't give; see docs/architecture.md, \"What is tested where\""
+	.venv/bin/pytest --ignore=tests/e2e
+	@echo "not run: tests/e2e, which need programs that PyPI does not have (make e2e)"
+
+e2e: .venv/e2e-installed ## On a real engine, API server, operator and stores; needs Go
+	.venv/bin/python tools/build.py
+	.venv/bin/pytest -m "not e2e_long" tests/e2e
+
+e2e-long: .venv/e2e-installed ## The full product of faults
+	.venv/bin/python tools/build.py
+	.venv/bin/pytest -m e2e_long tests/e2e
 
 check: .venv/installed ## Formatting, lint, types, and whether the rendered tree is current
 	.venv/bin/ruff format --check .
@@ -38,4 +45,8 @@ schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-.PHONY: help render test check bench schema
+.venv/e2e-installed: .venv/installed requirements-e2e.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
+	@touch $@
+
+.PHONY: help render test e2e e2e-long check bench schema

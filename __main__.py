@@ -17,5 +17,6 @@ except settings.SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 
 secret_values = {key: pulumi.Output.secret(value) for key, value in values.items()}
-SecretsLayer("secrets", settings=loaded, values=secret_values)
+layer = SecretsLayer("secrets", settings=loaded, values=secret_values)
 pulumi.export("namespace", loaded.namespace)
+pulumi.export("expected-entries", layer.expected_entries)

@@ -4,18 +4,20 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from benchmarks.measure import ROOT, RunError
+from benchmarks.measure import ENVIRONMENT, ROOT, RunError
 
 _FORBIDDEN = ("pulumi", "components", "grpc")
 
 
-def import_milliseconds(arguments: Sequence[str]) -> dict[str, list[float]]:
+def import_milliseconds(python: str, arguments: Sequence[str]) -> dict[str, list[float]]:
     """For each package, each of its modules' own time. Python's own modules count as one.
 
     Raises RunError.
     """
-    command = [sys.executable, "-X", "importtime", "-m", "secretsctl", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)  # noqa: S603
+    command = [python, "-X", "importtime", "-m", "secretsctl", *arguments]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
     if done.returncode:
         raise RunError(f"secretsctl: exit code {done.returncode}")
     taken: dict[str, list[float]] = {}

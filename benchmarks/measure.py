@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
+# Python's own settings here, such as to keep no bytecode, are not everybody's.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"}
 # In seconds: who has used as much is not run again. The slow need no more runs to be told apart.
 _ENOUGH = 10.0
 
@@ -43,7 +45,9 @@ class RunError(Exception):
 def run(program: Program, output: Path = Path(os.devnull)) -> Figures:
     """One run of the program, from the project's folder. Raises RunError."""
     launcher = [sys.executable, "-S", "-E", __file__, str(output), *program.command]
-    done = subprocess.run(launcher, cwd=ROOT, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        launcher, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
+    )
     if done.returncode:
         words = "\n".join(done.stderr.strip().splitlines()[-5:])
         raise RunError(f"{program.name}: exit code {done.returncode}\n{words}")

@@ -6,18 +6,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import ryaml
+import yaml
 
 from benchmarks.measure import ROOT, Program, RunError, run
 from benchmarks.work import Work, chart, kustomization, object_list
+from manifests.naming import Manifest
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _CDK8S = ROOT / ".cache" / "cdk8s"
-# What users of `make render` run; else the same from where this benchmark runs.
-_INSTALLED = ROOT / ".venv-render" / "bin" / "secretsctl"
-SECRETSCTL = (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, "-m", "secretsctl")
+# What `make render` uses; where it has not run, what this benchmark runs on.
+_RENDERING = ROOT / ".venv-render" / "bin" / "python"
+PYTHON = str(_RENDERING) if _RENDERING.exists() else sys.executable
+SECRETSCTL = (PYTHON, "-m", "secretsctl")
 
 
 class Absent(NamedTuple):
@@ -79,16 +81,18 @@ def check(program: Program, work: Work) -> None:
     """Raises RunError unless the program makes exactly the work's objects, whatever their order."""
     output = work.folder / "output.yaml"
     run(program, output)
-    made = ryaml.loads_all((program.written or output).read_text())
-    found = {_identity(each): each for each in made if each}
+    text = (program.written or output).read_text()
+    # As Kubernetes reads it: YAML 1.1.
+    made = [each for each in yaml.load_all(text, Loader=yaml.CSafeLoader) if each]
+    found = {_identity(each): each for each in made}
     wanted = {_identity(each): each for each in work.objects}
-    if len(made) < len(wanted) or found != wanted:
+    if len(made) != len(wanted) or found != wanted:
         others = [name for name in {*found, *wanted} if found.get(name) != wanted.get(name)]
-        message = f"{len(found)} objects for {len(wanted)}, {len(others)} of them not the same"
-        raise RunError(f"{program.name}: {message}: {' '.join(min(others))}")
+        message = f"{len(made)} objects for {len(wanted)}, {len(others)} of them not the same"
+        raise RunError(f"{program.name}: {message}: {' '.join(min(others, default=()))}")
 
 
-def _identity(manifest: Any) -> tuple[str, str]:
+def _identity(manifest: Manifest) -> tuple[str, str]:
     return manifest["kind"], manifest["metadata"]["name"]
 
 

@@ -122,7 +122,7 @@ def _growth(works: Sequence[Work]) -> list[str]:
 def _imports(folder: Path) -> list[str]:
     """The second run's imports: the first may have compiled."""
     arguments = ["render", "--all", "--out", str(folder / "imports")]
-    taken = [import_milliseconds(arguments) for _ in range(2)][1]
+    taken = [import_milliseconds(peers.PYTHON, arguments) for _ in range(2)][1]
     unwanted = forbidden(list(taken))
     ranked = sorted(taken.items(), key=lambda item: -sum(item[1]))
     return [

@@ -38,7 +38,8 @@ class SecretsLayer(ComponentResource):
             provider = cluster_provider(settings, self)
             self.options = ResourceOptions(parent=self, providers={"kubernetes": provider})
             self._declare_kubernetes_half(values)
-        self.register_outputs({})
+        self.expected_entries = naming.expected_entries(settings)
+        self.register_outputs({"expected_entries": self.expected_entries})
 
     def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
         settings, opts = self.settings, self.options

@@ -95,9 +95,10 @@ def chart_values(settings: Settings) -> Manifest:
 
 
 def _size(settings: Settings) -> tuple[int, int, int]:
-    bundles = settings.catalogue.bundles
-    own = len(bundles) if settings.environment.stores else 0
-    count = own + settings.environment.expected_external_secrets
+    count = settings.environment.expected_external_secrets
+    if settings.environment.stores:
+        for bundle in settings.catalogue.bundles:
+            count += 2 if naming.has_overlap_secret(settings, bundle) else 1
     return next(size for most, size in _SIZES if most is None or count <= most)
 
 

@@ -22,7 +22,7 @@ def argocd_manifests(
     for place, wave in enumerate(waves):
         source = {
             "repoURL": gitops.repository,
-            "targetRevision": gitops.revision,
+            "targetRevision": gitops.branch,
             "path": _path(settings, gitops, wave),
         }
         found.append(_application(settings, gitops, _name(settings, wave), 2 * place, source))
@@ -34,7 +34,7 @@ def argocd_manifests(
             "targetRevision": chart.version,
             "helm": {"releaseName": naming.OPERATOR_RELEASE, "valuesObject": chart_values},
         }
-        found.insert(1, _application(settings, gitops, naming.OPERATOR_RELEASE, 1, source))
+        found.insert(1, _application(settings, gitops, _name(settings, "chart"), 1, source))
     return found
 
 
@@ -84,7 +84,7 @@ def flux_manifests(
         "spec": {
             "interval": "5m",
             "url": gitops.repository,
-            "ref": {"branch": gitops.revision},
+            "ref": {"branch": gitops.branch},
         },
     }
     paths = [(wave, _path(settings, gitops, wave)) for wave in waves]

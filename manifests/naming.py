@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from settings import AwsStore, Identity, Settings, VaultStore
+from settings.stores import SECRET_STORE_SUFFIXES
 
 Manifest = dict[str, Any]
 """A Kubernetes object in Kubernetes' own spelling."""
@@ -16,9 +17,6 @@ NEVER_PRUNED = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
 }
-
-_SUFFIXES = {"read": "store", "rotation": "rotation-store", "seed": "seed-store"}
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -55,7 +53,7 @@ def metadata(
 
 def secret_store(store: str, identity: Identity) -> str:
     """The SecretStore through which an identity acts, and that identity's ServiceAccount."""
-    return f"{store}-{_SUFFIXES[identity]}"
+    return f"{store}-{SECRET_STORE_SUFFIXES[identity]}"
 
 
 def overlap_secret(secret: str) -> str:
@@ -96,6 +94,16 @@ def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
     for name, key in settings.catalogue.bundles[bundle].keys.items():
         for each in (name, *(derived_keys(name) if key.overlap else ())):
             found[each] = entry(settings, bundle, each)
+    return found
+
+
+def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
+    """What the stores must hold: by store and entry, the keys that are read from it."""
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
+    for bundle in settings.catalogue.bundles if settings.environment.stores else ():
+        of_store = found[settings.store_name(bundle)]
+        for key, kept in entries(settings, bundle).items():
+            of_store.setdefault(kept.key, []).append(key)
     return found
 
 

@@ -1,6 +1,7 @@
 """`secretsctl`: render an environment, and what goes with it."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -19,36 +20,50 @@ from settings.problems import Problem
 
 OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
 
-Command = Callable[[argparse.Namespace], int]
+Command = Callable[[argparse.Namespace], tuple[int, str]]
+"""Does its work, and returns the exit code and what to print."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. 0: done; 1: `--check` found a difference; 2: an input is wrong."""
+    """Runs one command. 0: done; 1: `--check` found a difference; 2: something given is wrong, or
+    can't be read or written."""
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
-        return command(options)
+        code, text = command(options)
     except (SettingsError, tree.TreeError) as error:
         count = len(str(error).splitlines())
         print(error, file=sys.stderr)
         print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing written", file=sys.stderr)
         return WRONG_INPUT
-    except BrokenPipeError:
-        # The reader of our output has gone; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
     except KeyboardInterrupt:
         return 130
+    return _printed(code, text)
 
 
-def render(options: argparse.Namespace) -> int:
+def _printed(code: int, text: str) -> int:
+    """Prints, and returns the code: a reader that has gone changes no verdict."""
+    if not isinstance(sys.stdout, io.TextIOWrapper):
+        return code
+    try:
+        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            print(f"secretsctl: the output can't be written: {error.strerror}", file=sys.stderr)
+            return WRONG_INPUT
+    return code
+
+
+def render(options: argparse.Namespace) -> tuple[int, str]:
     """Renders each environment's tree, or one stream, or says what would change."""
     found = _settings(options)
     if options.out == "-":
-        for settings in found:
-            sys.stdout.write(yaml_stream([o for wave in waves(settings) for o in wave.objects]))
-        sys.stdout.flush()
-        return OK
+        objects = [one for settings in found for wave in waves(settings) for one in wave.objects]
+        return OK, yaml_stream(objects)
     trees = [
         (
             Path(options.out) / settings.environment.environment,
@@ -57,26 +72,26 @@ def render(options: argparse.Namespace) -> int:
         for settings in found
     ]
     if options.check:
-        return _check(trees)
-    for root, files in trees:
-        changed = tree.write(root, files)
-        print(f"{root}: {len(files)} files, {changed or 'none'} changed")
-    return OK
+        return _checked(trees)
+    obstacles = [line for root, files in trees for line in tree.in_the_way(root, files)]
+    if obstacles:
+        raise tree.TreeError("\n".join(obstacles))
+    lines = [
+        f"{root}: {len(files)} files, {tree.write(root, files) or 'none'} changed\n"
+        for root, files in trees
+    ]
+    return OK, "".join(lines)
 
 
-def _check(trees: list[tuple[Path, dict[str, str]]]) -> int:
-    stale = []
-    for root, files in trees:
-        lines = list(tree.differences(root, files))
-        if lines:
-            stale.append(str(root))
-            sys.stdout.writelines(lines)
+def _checked(trees: list[tuple[Path, dict[str, str]]]) -> tuple[int, str]:
+    changes = {root: "".join(tree.differences(root, files)) for root, files in trees}
+    stale = ", ".join(str(root) for root, change in changes.items() if change)
     if stale:
-        print(f"secretsctl: stale: {', '.join(stale)}; run `secretsctl render`", file=sys.stderr)
-    return DIFFERENT if stale else OK
+        print(f"secretsctl: stale: {stale}; run `secretsctl render`", file=sys.stderr)
+    return DIFFERENT if stale else OK, "".join(changes.values())
 
 
-def basic_secrets(options: argparse.Namespace) -> int:
+def basic_secrets(options: argparse.Namespace) -> tuple[int, str]:
     """Splits secrets.env into the files that the rendered basic Secrets are made of."""
     from secretsctl.basic_files import write_env_files
 
@@ -89,29 +104,30 @@ def basic_secrets(options: argparse.Namespace) -> int:
         message = "no such file; copy secrets.env.example and fill it in"
         raise SettingsError([Problem(str(options.secrets_file), None, (), message)])
     folder = Path(options.out) / settings.environment.environment / BASIC_SECRETS
-    for path in write_env_files(folder, settings.catalogue, values):
-        print(path)
-    return OK
+    written = write_env_files(folder, settings.catalogue, values)
+    return OK, "".join(f"{path}\n" for path in written)
 
 
-def example(options: argparse.Namespace) -> int:
+def example(options: argparse.Namespace) -> tuple[int, str]:
     """Prints secrets.env.example, made from the catalogue."""
     from secretsctl.example import example_text
     from settings import catalogue_document, load_catalogue
 
-    sys.stdout.write(example_text(load_catalogue(catalogue_document(options.catalogue))))
-    return OK
+    return OK, example_text(load_catalogue(catalogue_document(options.catalogue)))
 
 
-def schema(options: argparse.Namespace) -> int:
+def schema(options: argparse.Namespace) -> tuple[int, str]:
     """Writes the JSON Schemas of the catalogue and of stack files."""
     from secretsctl.schema import schema_texts
 
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, text in schema_texts().items():
-        (options.out / name).write_text(text, encoding="utf-8")
-        print(options.out / name)
-    return OK
+    texts = schema_texts()
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (options.out / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise tree.TreeError(f"{options.out}: can't be written: {error.strerror}") from None
+    return OK, "".join(f"{options.out / name}\n" for name in texts)
 
 
 def _settings(options: argparse.Namespace) -> list[Settings]:
@@ -127,12 +143,10 @@ def _parser() -> argparse.ArgumentParser:
     which = one.add_mutually_exclusive_group()
     _add_which(one, which)
     which.add_argument("--all", action="store_true", help="every stack file here (the default)")
-    one.add_argument(
-        "--out", default="rendered", metavar="DIR", help="default: %(default)s; - for one stream"
-    )
-    one.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 and show what is stale"
-    )
+    out_help = "default: %(default)s; - for one stream"
+    one.add_argument("--out", default="rendered", metavar="DIR", help=out_help)
+    check_help = "write nothing; exit 1 and show what is stale"
+    one.add_argument("--check", action="store_true", help=check_help)
 
     one = _command(commands, "basic-secrets", basic_secrets)
     _add_which(one, one.add_mutually_exclusive_group(required=True))

@@ -26,6 +26,8 @@ def _block(name: str, key: Key) -> str:
         rules.append(f"pattern: {key.pattern}")
     if key.min_length > 1:
         rules.append(f"at least {key.min_length} characters")
-    about = f"# {key.description}" + (f" ({'; '.join(rules)})" if rules else "")
-    example = f"\n# example: {key.example}" if key.example else ""
-    return f"{about}{example}\n{name}=\n"
+    about = key.description + (f" ({'; '.join(rules)})" if rules else "")
+    if key.example:
+        about += f"\nexample: {key.example}"
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
+    return f"{comment}{name}=\n"

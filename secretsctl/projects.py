@@ -1,5 +1,6 @@
 """Which stack files a command is about, and their settings."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from settings import (
     load,
     stack_document,
 )
+
+_NAME = re.compile(r"[a-z][-a-z0-9]{0,19}")
 
 
 def stack_files(folder: Path = Path()) -> list[Path]:
@@ -30,8 +33,10 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
     """
     documents = [stack_document(path) for path in stacks]
     if environment is not None:
-        # Another environment's file, however broken, is not asked for.
+        # Another environment's file, however broken, is not asked for; but a file that can't be
+        # read may be the one.
         asked = [one for one in documents if _environment(one) == environment]
+        asked = asked or [one for one in documents if one.content is None]
         if not asked:
             message = f"no stack file is of this environment; there are: {_environments(documents)}"
             raise SettingsError([Problem("--env", None, (), message)])
@@ -49,7 +54,7 @@ def _environment(document: Document) -> object:
 
 def _environments(documents: list[Document]) -> str:
     names = [name for name in map(_environment, documents) if isinstance(name, str)]
-    return ", ".join(names) or "none"
+    return ", ".join(name for name in names if _NAME.fullmatch(name)) or "none"
 
 
 def _shared_folders(found: list[Settings]) -> list[Problem]:

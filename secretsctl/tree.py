@@ -7,14 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 HEADER = "# Rendered by secretsctl from {source}. Change those, not this.\n"
 _MARK = "# Rendered by secretsctl "
 
 
 class TreeError(Exception):
-    """A tree that can't be read or written; `str` says where and why."""
+    """A tree that can't be read or written; `str` says where and why, a line for each."""
 
 
 def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
@@ -31,6 +31,18 @@ def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
             )
 
 
+def in_the_way(root: Path, files: Mapping[str, str]) -> list[str]:
+    """A line for each thing of others that stands where `files` are to be written."""
+    if root.exists() and not root.is_dir():
+        return [f"{root}: is not a folder; move it elsewhere"]
+    foreign = {*_all_files(root)} - {*_rendered(root)}
+    needed = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
+    holding = {parent.as_posix() for name in foreign for parent in PurePosixPath(name).parents}
+    found = sorted((foreign & {*files, *needed}) | (holding & {*files}))
+    message = "was not rendered by secretsctl and is in the way; move it elsewhere"
+    return [f"{root}/{name}: {message}" for name in found]
+
+
 def write(root: Path, files: Mapping[str, str]) -> int:
     """Makes `root` hold `files`, and returns how many changed. Files of others stay as they are.
 
@@ -42,22 +54,20 @@ def write(root: Path, files: Mapping[str, str]) -> int:
         with _locked(root.parent):
             return _write(root, files)
     except OSError as error:
-        raise TreeError(f"{error.filename or root}: can't be written: {error.strerror}") from None
+        place = error.filename or root
+        raise TreeError(f"{place}: can't be written: {error.strerror}") from None
 
 
 def _write(root: Path, files: Mapping[str, str]) -> int:
     _recover(root)
-    if root.exists() and not root.is_dir():
-        raise TreeError(f"{root}: is not a folder; move it elsewhere")
+    obstacles = in_the_way(root, files)
+    if obstacles:
+        raise TreeError("\n".join(obstacles))
     present = _rendered(root)
     changed = {name for name in {*files, *present} if files.get(name) != present.get(name)}
     if not changed:
         return 0
     foreign = [name for name in _all_files(root) if name not in present]
-    in_the_way = sorted({*foreign} & {*files})
-    if in_the_way:
-        message = "was not rendered by secretsctl and is in the way; move it elsewhere"
-        raise TreeError("\n".join(f"{root}/{name}: {message}" for name in in_the_way))
     new = Path(tempfile.mkdtemp(prefix=f".{root.name}.new-", dir=root.parent))
     try:
         new.chmod(0o755)
@@ -85,10 +95,13 @@ def _fill(new: Path, old: Path, files: Mapping[str, str], foreign: list[str]) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     for name in foreign:
-        path = new / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
         # A second name for the same file: nothing is copied, and nothing is lost on the way.
-        os.link(old / name, path, follow_symlinks=False)
+        os.link(old / name, new / name, follow_symlinks=False)
+    for folder in [path for path in new.rglob("*") if path.is_dir() and not path.is_symlink()]:
+        before = old / folder.relative_to(new)
+        if before.is_dir():
+            shutil.copymode(before, folder)
 
 
 def _old_name(root: Path) -> Path:
@@ -99,7 +112,12 @@ def _swap(new: Path, root: Path) -> None:
     old = _old_name(root)
     if root.exists():
         root.rename(old)
-    new.rename(root)
+    try:
+        new.rename(root)
+    except OSError:
+        if old.exists():
+            old.rename(root)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -125,7 +143,7 @@ def _all_files(root: Path) -> list[str]:
 
 def _rendered(root: Path) -> dict[str, str]:
     """The files below `root` that an earlier run rendered, with their text."""
-    found = {}
+    found: dict[str, str] = {}
     for name in _all_files(root):
         path = root / name
         if path.is_symlink() or not path.is_file() or path.suffix != ".yaml":

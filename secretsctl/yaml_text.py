@@ -10,19 +10,18 @@ import ryaml
 _AMBIGUOUS = re.compile(
     r"(?i:y|n|yes|no|on|off)|=|<<"
     r"|[-+]?[0-9][0-9_]*(:[0-9_]+)*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"
-    r"|0b[01_]+|0x[0-9a-fA-F_]+|\.[0-9_]+([eE][-+]?[0-9]+)?"
-    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
+    r"|0b[01_]+|0x[0-9a-fA-F_]+|[-+]?\.[0-9_]+([eE][-+]?[0-9]+)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ][0-9:. TtZz+-]*)?"
 )
-# A private-use character: it keeps such a text bare, and marks it for the quotes set below.
-_MARK = "\ue000"
-_MARKED = re.compile(_MARK + r"([^\n]*?)(?=:?$|: )", re.MULTILINE)
+# ryaml leaves a text that begins so bare; afterwards it gets the form that all readers agree on.
+_QUOTED, _BARE = "\ue000\ue001\ue002", "\ue000\ue001\ue003"
+_MARKED = re.compile("\ue000\ue001([\ue002\ue003])([^\n]*?)(?=:?$|: )", re.MULTILINE)
 
 
 def yaml_text(manifest: Any) -> str:
     """One document with its final line break. Keys keep their order."""
-    marked = _marked(manifest)
-    text: str = ryaml.dumps(marked)  # pyright: ignore[reportPrivateImportUsage]
-    return _MARKED.sub(r"'\1'", text) if _MARK in text else text
+    text: str = ryaml.dumps(_marked(manifest))  # pyright: ignore[reportPrivateImportUsage]
+    return _MARKED.sub(_unmarked, text) if _QUOTED[:2] in text else text
 
 
 def yaml_stream(manifests: list[Any]) -> str:
@@ -32,9 +31,17 @@ def yaml_stream(manifests: list[Any]) -> str:
 
 def _marked(value: Any) -> Any:
     if isinstance(value, str):
-        return _MARK + value if _AMBIGUOUS.fullmatch(value) else value
+        return _QUOTED + value if _AMBIGUOUS.fullmatch(value) else value
     if isinstance(value, dict):
         return {_marked(key): _marked(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_marked(item) for item in value]
+    if isinstance(value, float):
+        # YAML 1.1 wants a point in every float: 1.0e-05, where Python writes 1e-05.
+        digits = repr(value)
+        return _BARE + (digits if "." in digits else digits.replace("e", ".0e"))
     return value
+
+
+def _unmarked(match: re.Match[str]) -> str:
+    return match[2] if match[1] == _BARE[2] else f"'{match[2]}'"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from settings.model import DnsSubdomain, Duration, Model, ServiceName, Text, text_of
+from settings.model import SUBDOMAIN, DnsSubdomain, Duration, Model, ServiceName, Text, text_of
 
 PlatformName = Annotated[
     str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 24)
@@ -14,8 +14,8 @@ PlatformName = Annotated[
 SecretName = Annotated[
     str,
     text_of(
-        r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?",
-        "a Secret's name: lower-case letters, digits, hyphens and dots",
+        rf"(?!.*-overlap$){SUBDOMAIN}",
+        "a Secret's name: lower-case letters, digits, hyphens and dots, not ending in -overlap",
         200,
     ),
 ]
@@ -32,7 +32,7 @@ KeyName = Annotated[
 def _pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error:
+    except (re.error, OverflowError, RecursionError):
         raise ValueError("must be a regular expression") from None
     return text
 
@@ -109,7 +109,7 @@ class Service(Model):
     workload: Annotated[
         str,
         text_of(
-            r"(Deployment|StatefulSet|DaemonSet|Rollout)/[a-z0-9]([-.a-z0-9]*[a-z0-9])?",
+            rf"(Deployment|StatefulSet|DaemonSet|Rollout)/{SUBDOMAIN}",
             "Deployment, StatefulSet, DaemonSet or Rollout, a slash, and the name",
             253,
         ),

@@ -16,23 +16,28 @@ from settings.problems import Path, Problem
 STACK_KEY = "platform-secrets:environment"
 PROJECT_PREFIX = "platform-secrets:"
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_FRACTION = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NULL = frozenset({"", "~", "null"})
 _BOOLEAN = {"true": True, "false": False}
 # Words and numbers that are text to one reader and something else to another.
 _AMBIGUOUS = re.compile(
-    r"(?i:y|n|yes|no|on|off|true|false|null|\.inf|\.nan)"
+    r"(?i:y|n|yes|no|on|off|true|false|null|[-+]?\.inf|\.nan)"
     r"|[-+.]?[0-9][0-9_]*(\.[0-9_]*)?(e[-+]?[0-9]+)?"
     r"|0[xob][0-9a-f_]+"
     r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9]*)?"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?",
     re.IGNORECASE,
 )
+_TAG = "tag:yaml.org,2002:"
 _PLAIN_TAGS = frozenset(
-    f"tag:yaml.org,2002:{kind}"
-    for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+    _TAG + kind
+    for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
 )
+_STR = _TAG + "str"
+_NO_TAGS = "YAML tags are not supported"
+# Far more than a person writes, far less than libyaml's own stack holds.
+_DEEPEST = 100
+_IN_ONE_LINE = re.compile(rf"([-?:][ \t]+){{{_DEEPEST}}}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ def catalogue_document(path: File) -> Document:
     node, problem = _root(path)
     if node is None:
         return Document(name, None, problems=(Problem(name, *problem),))
-    reader = _Reader(name)
+    reader = _Reader(name, node)
     content = reader.value(node, ())
     return Document(name, content, node, tuple(reader.problems))
 
@@ -92,7 +97,7 @@ def stack_document(path: File) -> Document:
     root, problem = _root(path)
     if root is None:
         return Document(name, None, problems=(Problem(name, *problem),))
-    reader = _Reader(name)
+    reader = _Reader(name, root)
     reader.check_keys(root, ())
     config = _child(root, "config")
     config_node = config[1] if config else None
@@ -102,6 +107,8 @@ def stack_document(path: File) -> Document:
         return Document(name, None, problems=(Problem(name, None, (), message),))
     reader.check_keys(config_node, ("config",))
     for key, value in config_node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
         beside = key.value.startswith(PROJECT_PREFIX) and key.value != STACK_KEY
         if beside and _child(value, "secure") is None:
             setting = key.value.removeprefix(PROJECT_PREFIX)
@@ -125,6 +132,8 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
         return None, (None, (), f"can't be read: {error.strerror}")
     except UnicodeDecodeError:
         return None, (None, (), "is not a text file in UTF-8")
+    if _is_nested_too_deeply(text):
+        return None, (None, (), "is nested too deeply")
     try:
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.reader.ReaderError:
@@ -134,8 +143,6 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
         line = mark.line + 1 if mark else None
         column = f" in column {mark.column + 1}" if mark else ""
         return None, (line, (), f"invalid YAML{column}: {error.problem or 'it ends too early'}")
-    except RecursionError:
-        return None, (None, (), "is nested too deeply")
     if node is None:
         return None, (None, (), "is empty")
     if not isinstance(node, yaml.MappingNode):
@@ -143,28 +150,43 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
     return node, (None, (), "")
 
 
+def _is_nested_too_deeply(text: str) -> bool:
+    """Whether libyaml, which recurses, might come to the end of its stack. Brackets in texts count
+    too; indented blocks can't be so deep in a file of a reasonable size."""
+    depth = deepest = 0
+    for bracket in re.finditer(r"[\[\]{}]", text):
+        depth += 1 if bracket[0] in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest > _DEEPEST or _IN_ONE_LINE.search(text) is not None
+
+
 class _Reader:
     """Turns nodes into plain values and collects what can't be read in one way only."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, root: yaml.Node) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        # Without aliases no file has more values than characters: aliases of aliases end here.
+        self._values_left = root.end_mark.index + 1
 
-    def value(self, node: yaml.Node, path: Path, depth: int = 0) -> object:
-        if depth > 50:
-            # An alias inside its own anchor would go on for ever.
-            return self._refuse(node, path, "is nested too deeply")
+    def value(self, node: yaml.Node, path: Path) -> object:
+        self._values_left -= 1
+        if self._values_left < 0 or len(path) > _DEEPEST:
+            if self._values_left == -1 or len(path) > _DEEPEST:
+                self._values_left = min(self._values_left, -2)
+                return self._refuse(node, path[:1], "has aliases inside aliases: write them out")
+            return None
+        if node.tag not in _PLAIN_TAGS:
+            return self._refuse(node, path, _NO_TAGS)
         if isinstance(node, yaml.MappingNode):
             self.check_keys(node, path)
             return {
-                key.value: self.value(value, (*path, key.value), depth + 1)
+                key.value: self.value(value, (*path, key.value))
                 for key, value in node.value
                 if isinstance(key, yaml.ScalarNode)
             }
         if isinstance(node, yaml.SequenceNode):
-            return [
-                self.value(item, (*path, place), depth + 1) for place, item in enumerate(node.value)
-            ]
+            return [self.value(item, (*path, place)) for place, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
         raise TypeError(type(node))
@@ -176,6 +198,8 @@ class _Reader:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, path, "a key must be text")
+            elif key.tag not in _PLAIN_TAGS:
+                self._refuse(key, (*path, key.value), _NO_TAGS)
             elif key.value == "<<" and not key.style:
                 self._refuse(key, path, "merge keys (`<<`) are not supported: write the keys out")
             elif not key.style and _AMBIGUOUS.fullmatch(key.value):
@@ -187,19 +211,18 @@ class _Reader:
                 seen[key.value] = line
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
-        if node.tag not in _PLAIN_TAGS:
-            return self._refuse(node, path, "YAML tags are not supported")
         text: str = node.value
         if node.style:
-            return text
+            return text if node.tag == _STR else self._refuse(node, path, _NO_TAGS)
         if text in _NULL:
             return None
+        is_number = len(text) < 16 and _NUMBER.fullmatch(text)
+        if (text in _BOOLEAN or is_number) and node.tag == _STR:
+            return self._refuse(node, path, _NO_TAGS)
         if text in _BOOLEAN:
             return _BOOLEAN[text]
-        if _INTEGER.fullmatch(text) and len(text) < 16:
-            return int(text)
-        if _FRACTION.fullmatch(text) and len(text) < 16:
-            return float(text)
+        if is_number:
+            return float(text) if "." in text else int(text)
         if _AMBIGUOUS.fullmatch(text):
             message = "quote it, or write true or false: YAML readers disagree on what this is"
             return self._refuse(node, path, message)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from settings.model import (
+    HOST_AND_PORT,
     Cidr,
     DnsLabel,
     DnsSubdomain,
@@ -46,7 +47,7 @@ class Chart(Model):
     repository: Annotated[
         str,
         text_of(
-            r"(https|oci)://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?",
+            rf"(https|oci)://{HOST_AND_PORT}(/[A-Za-z0-9._~/-]*)?",
             "an https:// or oci:// address",
             2048,
         ),
@@ -110,12 +111,12 @@ class GitOps(Model):
     repository: Annotated[
         str,
         text_of(
-            r"(https://|ssh://git@|git@)[A-Za-z0-9.-]+(:[0-9]{1,5})?[:/][A-Za-z0-9._~/-]+",
-            "an https:// or ssh address without password",
+            rf"(https://|ssh://git@){HOST_AND_PORT}/[A-Za-z0-9._~/-]+",
+            "an https:// or ssh://git@ address without password",
             2048,
         ),
     ]
-    revision: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch or tag", 200)] = "main"
+    branch: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch", 200)] = "main"
     path: PathSegments = "rendered"
     """The rendered tree's folder in the repository."""
     argocd: ArgoCd = ArgoCd()

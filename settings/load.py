@@ -1,6 +1,5 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +12,13 @@ from settings.documents import Document
 from settings.environment import Environment
 from settings.explain import explained
 from settings.model import Model
-from settings.problems import Path, Problem, SettingsError
-from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store
+from settings.problems import Problem, SettingsError
+from settings.references import Fault, catalogue_faults, listed, store_faults
+from settings.stores import SECRET_STORE_SUFFIXES, AzureStore, Identity, Store
 
 _Model = TypeVar("_Model", bound=Model)
-Fault = tuple[Path, str]
+# Google: a service account's ID; AWS: an IAM role's name.
+_LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,8 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
     found = []
     for stack in stacks:
         env = _parsed(Environment, stack, problems)
-        if env is None:
-            continue
-        faults = [*_stack_faults(env)]
-        if parsed and not faults:
+        faults = [*store_faults(stack.content), *(_stack_faults(env) if env else ())]
+        if parsed and env and not faults:
             settings = Settings(parsed, env, stack.file)
             faults = [*_cross_faults(settings)]
             found.append(settings)
@@ -105,8 +104,7 @@ def load_catalogue(document: Document) -> Catalogue:
     """The checked catalogue alone. Raises SettingsError with all that is wrong in it."""
     problems: list[Problem] = []
     parsed = _parsed(Catalogue, document, problems)
-    if parsed:
-        problems += [document.problem(*fault) for fault in _catalogue_faults(parsed)]
+    problems += [document.problem(*fault) for fault in catalogue_faults(document.content)]
     if parsed is None or problems:
         raise SettingsError(problems)
     return parsed
@@ -124,31 +122,6 @@ def _parsed(model: type[_Model], document: Document, problems: list[Problem]) ->
         found = [explained(model, one) for one in error.errors(include_url=False)]
         problems += [document.problem(path, text) for path, text in found if path not in known]
         return None
-
-
-def _catalogue_faults(catalogue: Catalogue) -> Iterator[Fault]:
-    bundles = catalogue.bundles
-    secrets = Counter(bundle.secret for bundle in bundles.values())
-    keys = Counter(key for bundle in bundles.values() for key in bundle.keys)
-    accounts = Counter(service.account for service in catalogue.services.values())
-    workloads = Counter(service.workload for service in catalogue.services.values())
-    for name, bundle in bundles.items():
-        if secrets[bundle.secret] > 1:
-            yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
-        for key in bundle.keys:
-            if keys[key] > 1:
-                yield ("bundles", name, "keys", key), "is in two bundles; a key's name is unique"
-    for name, service in catalogue.services.items():
-        for place, read in enumerate(service.reads):
-            path = ("services", name, "reads", place)
-            if read not in bundles:
-                yield path, f"no such bundle; there are: {_listed(bundles)}"
-            elif read in service.reads[:place]:
-                yield path, "is there twice"
-        if accounts[service.account] > 1:
-            yield ("services", name), "two services use one ServiceAccount; each has its own"
-        if workloads[service.workload] > 1:
-            yield ("services", name, "workload"), "two services name this workload"
 
 
 def _stack_faults(env: Environment) -> Iterator[Fault]:
@@ -170,45 +143,35 @@ def _stack_faults(env: Environment) -> Iterator[Fault]:
 
 def _cross_faults(settings: Settings) -> Iterator[Fault]:
     env, stores = settings.environment, settings.environment.stores
+    bundles = settings.catalogue.bundles
+    if settings.namespace == env.operator_namespace:
+        yield ("operator-namespace",), "is the environment's own namespace; it has one of its own"
     if env.secrets == "basic":
         return
-    declared = f"no such store; declared: {_listed(stores)}"
-    if env.default_store and env.default_store not in stores:
-        yield ("default-store",), declared
-    for name, place in env.bundles.items():
-        if name not in settings.catalogue.bundles:
-            message = (
-                f"no such bundle in the catalogue; there are: {_listed(settings.catalogue.bundles)}"
-            )
-            yield ("bundles", name), message
-        if place.store not in stores:
-            yield ("bundles", name, "store"), declared
-    unplaced = [name for name in settings.catalogue.bundles if name not in env.bundles]
-    if unplaced and settings.default_store is None:
-        yield ("default-store",), f"is missing; it is one of: {_listed(stores)}"
-        return
-    used = {settings.store_name(bundle) for bundle in settings.catalogue.bundles}
-    if not used <= set(stores):
+    for name in env.bundles:
+        if name not in bundles:
+            yield ("bundles", name), f"no such bundle in the catalogue; it has: {listed(bundles)}"
+    if settings.default_store is None and not set(bundles) <= set(env.bundles):
+        yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
         return
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
 
 
 def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
+    path = ("stores", name)
     if not settings.bundles_in(name):
-        yield ("stores", name), "holds no bundle; remove it, or place a bundle in it"
-    limit = 30 if isinstance(store, GcpStore) else 64 if isinstance(store, AwsStore) else None
+        yield path, "holds no bundle; remove it, or place a bundle in it"
+    accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
+    for service, content in settings.catalogue.services.items():
+        if content.account in accounts:
+            yield path, f"its ServiceAccounts and the one of service {service} have one name"
     for identity in settings.identities(name):
-        identity_name = settings.identity_name(name, identity)
-        if limit and len(identity_name) > limit:
-            length = f"{identity_name!r} has {len(identity_name)} characters"
-            yield ("stores", name), f"{length}; {store.provider} allows {limit}"
-    if isinstance(store, AzureStore):
-        for identity in settings.identities(name):
-            if getattr(store.client_ids, identity) is None:
-                path = ("stores", name, "client-ids", identity)
-                yield path, f"is missing: the {identity} identity needs its client ID"
-
-
-def _listed(names: object) -> str:
-    return ", ".join(sorted(names)) or "none"  # type: ignore[call-overload]
+        length = len(settings.identity_name(name, identity))
+        most = _LONGEST_IDENTITY_NAME.get(store.provider, length)
+        if length > most:
+            message = f"the {identity} identity's name has {length} characters"
+            yield path, f"{message}; {store.provider} allows {most}"
+        if isinstance(store, AzureStore) and getattr(store.client_ids, identity) is None:
+            message = f"is missing: the {identity} identity needs its client ID"
+            yield (*path, "client-ids", identity), message

@@ -55,6 +55,8 @@ def _duration(value: object) -> timedelta:
 
 def _cidr(text: str) -> str:
     try:
+        if not re.fullmatch(r"[0-9a-fA-F.:]+/[0-9]{1,3}", text):
+            raise ValueError
         ip_network(text)
     except ValueError:
         message = "must be a network such as 10.0.0.0/8, without bits set beyond its length"
@@ -63,6 +65,9 @@ def _cidr(text: str) -> str:
 
 
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
+HOST_AND_PORT = rf"[A-Za-z0-9.-]+(:({_PORT}))?"
 
 DnsLabel = Annotated[
     str, text_of(_LABEL, "a DNS label: lower-case letters, digits and hyphens, no hyphen at an end")
@@ -77,9 +82,7 @@ ServiceName = Annotated[
 ]
 DnsSubdomain = Annotated[
     str,
-    text_of(
-        rf"{_LABEL}(\.{_LABEL})*", "a Kubernetes name: lower-case letters, digits, - and .", 253
-    ),
+    text_of(SUBDOMAIN, "a Kubernetes name: lower-case letters, digits, - and .", 253),
 ]
 Duration = Annotated[
     timedelta,
@@ -90,7 +93,7 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 HttpsUrl = Annotated[
     str,
     text_of(
-        r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?",
+        rf"https://{HOST_AND_PORT}(/[A-Za-z0-9._~/-]*)?",
         "an https:// address without user, query or fragment",
         2048,
     ),

@@ -34,6 +34,7 @@ class SettingsError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         # A set, since one wrong file may be read for several environments.
         self.problems = sorted(
-            set(problems), key=lambda p: (p.file, p.line or 0, [str(part) for part in p.path])
+            set(problems),
+            key=lambda p: (p.file, p.line or 0, [str(part) for part in p.path], p.message),
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))

@@ -10,6 +10,13 @@ from settings.model import DnsLabel, HttpsUrl, Model, text_of
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
 
+SECRET_STORE_SUFFIXES: dict[Identity, str] = {
+    "read": "store",
+    "rotation": "rotation-store",
+    "seed": "seed-store",
+}
+"""What the SecretStore and the ServiceAccount of an identity are called after their store."""
+
 Layout = Literal["bundle", "per-key"]
 """One entry for a bundle, its keys as properties; or one entry for each key."""
 
@@ -39,7 +46,12 @@ def _pem_certificates(text: str) -> str:
 
 PemCertificates = Annotated[str, AfterValidator(_pem_certificates)]
 StoreName = Annotated[
-    str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 20)
+    str,
+    text_of(
+        r"(?!.*-(rotation|seed)$)[a-z]([-a-z0-9]*[a-z0-9])?",
+        "a name of lower-case letters, digits and hyphens that does not end in -rotation or -seed",
+        20,
+    ),
 ]
 EntryPattern = Annotated[str, AfterValidator(_entry_pattern)]
 Uuid = Annotated[

@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import SETTINGS
+from pulumi.runtime.settings import SETTINGS, get_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 PROJECT = Path(__file__).parents[1]
@@ -68,11 +68,12 @@ class Read:
 
 @dataclass
 class Run:
-    """What a program did: its declarations, its warnings, and the error that ended it, if any."""
+    """What a program did: its declarations, its warnings, the stack's outputs, and its error."""
 
     declared: list[Declared] = field(default_factory=list)
     read: list[Read] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
     error: BaseException | None = None
 
     def components(self, type_: str) -> list[Declared]:
@@ -147,6 +148,7 @@ def _run(
             monitor.mocks, "platform-secrets", stack, preview, logger=logger, monitor=monitor
         )
         loop.run_until_complete(run_pulumi_func(lambda: (program(), None)[1]))
+        found.outputs = dict(get_root_resource().outputs)
     except pulumi.RunError as error:
         found.error = error
         # What the error did not stop may still declare something.

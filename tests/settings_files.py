@@ -43,11 +43,7 @@ CATALOGUE: dict[str, Any] = {
 }
 
 STORES: dict[str, Any] = {
-    "vault": {
-        "provider": "vault",
-        "server": "https://vault.example.com:8200",
-        "ca-provider": {"type": "ConfigMap", "name": "ca"},
-    },
+    "vault": {"provider": "vault", "server": "https://vault.example.com:8200"},
     "aws": {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"},
     "gcp": {
         "provider": "gcp",

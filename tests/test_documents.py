@@ -139,7 +139,7 @@ REFUSED = {
         "stack.yaml:2",
         "a key",
     ),
-    "an alias inside itself": ("test", "&a [*a]", "stack.yaml:4: environment", "must be text"),
+    "an alias inside itself": ("test", "&a [*a]", "stack.yaml:4: environment", "aliases"),
 }
 
 

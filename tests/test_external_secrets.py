@@ -214,7 +214,10 @@ def test_a_bundle_is_read_from_the_store_where_it_is_placed(stack_named):
 def test_entries_of_a_bundle_are_all_that_its_external_secrets_read(stack_with_stores):
     """What is seeded and checked elsewhere is taken from the same list."""
     settings = stack_with_stores.settings
+    expected = naming.expected_entries(settings)
     for bundle in settings.catalogue.bundles:
         entries = naming.entries(settings, bundle)
         manifests = external_secret_manifests(settings, bundle)
         assert {key for one in manifests for key in lines_of(one)} == entries.keys()
+        of_store = expected[settings.store_name(bundle)]
+        assert all(key in of_store[entry.key] for key, entry in entries.items())

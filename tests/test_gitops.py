@@ -4,6 +4,7 @@ import pytest
 
 from manifests.eso import chart_values
 from manifests.layer import kustomizations
+from settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
 
@@ -113,7 +114,7 @@ def test_an_oci_chart_has_no_scheme_in_argo_cd_and_a_type_in_flux(entry_points):
 
 def test_the_settings_say_where_argo_cd_and_the_tree_are(entry_points):
     gitops = {
-        "revision": "release",
+        "branch": "release",
         "path": "deploy/secrets",
         "argocd": {
             "namespace": "argo",
@@ -192,6 +193,16 @@ def test_flux_tries_again_every_minute(entry_points):
     found = [one for one in entry_points("flux").values() if one["kind"] == "Kustomization"]
     assert {one["spec"]["retryInterval"] for one in found} == {"1m"}
     assert {one["spec"]["prune"] for one in found} == {True}
+
+
+def test_flux_gets_only_addresses_that_it_accepts(entry_points):
+    """Its GitRepository wants a scheme: https://fluxcd.io/flux/components/source/gitrepositories/#url"""
+    try:
+        found = entry_points("flux", {"repository": "git@git.example.com:shop/secrets.git"})
+    except SettingsError:
+        return
+    url = found["GitRepository", "shop-test"]["spec"]["url"]
+    assert url.startswith(("https://", "ssh://"))
 
 
 def test_where_the_operator_exists_neither_tool_installs_it(entry_points):

@@ -53,6 +53,18 @@ TOGETHER = {
             f"catalogue.yaml:30: services.worker: {TWO_ACCOUNTS}",
         ],
     ),
+    "two services are one workload": (
+        changed(
+            changed(CATALOGUE, "services.worker.workload", "Deployment/web"),
+            "services.worker.service-account-name",
+            "worker",
+        ),
+        STACK,
+        [
+            "catalogue.yaml:26: services.web.workload: two services name this workload",
+            "catalogue.yaml:31: services.worker.workload: two services name this workload",
+        ],
+    ),
     "several stores without a default": (
         CATALOGUE,
         changed(STACK, "stores.aws", STORES["aws"]),
@@ -61,7 +73,7 @@ TOGETHER = {
     "a store without a bundle": (
         CATALOGUE,
         stack("vault", "aws"),
-        ["stack.yaml:12: stores.aws: holds no bundle; remove it, or place a bundle in it"],
+        ["stack.yaml:9: stores.aws: holds no bundle; remove it, or place a bundle in it"],
     ),
     "basic Secrets with what only stores have": (
         CATALOGUE,
@@ -107,14 +119,14 @@ def test_identities_too_long_for_the_provider_are_told_without_their_names(tmp_p
 def test_derived_keys_never_share_a_secret_with_a_bundle(tmp_path):
     """In layout `per-key` the derived keys' Secret is `<secret>-overlap`."""
     catalogue = changed(OVERLAPPING, "bundles.mail.secret", "shop-secrets-overlap")
-    (line,) = lines(tmp_path, catalogue, stack("aws"))
-    assert "bundles.mail.secret: " in line
+    found = lines(tmp_path, catalogue, stack("aws"))
+    assert [line for line in found if ": bundles.mail.secret: " in line]
 
 
 def test_a_service_and_a_store_never_share_a_service_account(tmp_path):
     catalogue = changed(CATALOGUE, "services.worker.service-account-name", "vault-store")
-    (line,) = lines(tmp_path, catalogue)
-    assert "vault" in line
+    found = lines(tmp_path, catalogue)
+    assert [line for line in found if ": services.worker" in line or ": stores.vault" in line]
 
 
 def test_everything_in_both_files_is_said_at_once(tmp_path):
@@ -125,7 +137,7 @@ def test_everything_in_both_files_is_said_at_once(tmp_path):
         ["catalogue.yaml:1", "platform"],
         ["catalogue.yaml:13", f"{A_KEY}.rotate.every"],
         ["stack.yaml:3", "environment"],
-        ["stack.yaml:12", "stores.vault.mout"],
+        ["stack.yaml:9", "stores.vault.mout"],
     ]
 
 
@@ -133,6 +145,13 @@ def test_a_wrong_word_does_not_hide_a_store_that_is_not_declared(tmp_path):
     settings = changed(STACK, "bundles.mail.store", "nope")
     found = lines(tmp_path, CATALOGUE, changed(settings, "refresh-interval", "soon"))
     assert [line.split(": ")[1] for line in found] == ["bundles.mail.store", "refresh-interval"]
+
+
+def test_a_file_read_twice_has_its_problems_said_once(tmp_path):
+    catalogue, file = write_files(tmp_path, CATALOGUE, changed(STACK, "operator", "maybe"))
+    with pytest.raises(SettingsError) as caught:
+        load([stack_document(file), stack_document(file)], catalogue_document(catalogue))
+    assert len(caught.value.problems) == 1
 
 
 def test_several_stacks_share_one_list_of_problems(tmp_path):

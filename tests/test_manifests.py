@@ -1,5 +1,7 @@
 """The core's other objects: namespaces, network policies, and the operator's chart."""
 
+import copy
+
 import pytest
 
 from manifests.eso import chart_values, operator_namespace
@@ -202,7 +204,7 @@ def test_values_of_the_settings_are_laid_over_and_leave_the_rest(settings_with):
         "tolerations": [{"key": "system"}],
     }
     plain, laid = (
-        chart_values(settings_with()),
+        copy.deepcopy(chart_values(settings_with())),
         chart_values(settings_with(chart={"values": above})),
     )
     assert laid["webhook"] == {**plain["webhook"], "replicaCount": 3}

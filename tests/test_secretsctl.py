@@ -165,6 +165,16 @@ def test_basic_secrets_go_into_one_file_per_secret_for_the_owner_alone(project, 
     ] == [(path.stem, [path.name]) for path in paths]
 
 
+def test_values_are_split_only_into_a_rendered_tree(project, run, values):
+    folder = Path("rendered/development/basic-secrets")
+    folder.mkdir(parents=True)
+    _write_values(project, values)
+    code, out, err = run("basic-secrets", "--env", "development")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{folder}: is not rendered yet; run `secretsctl render` first\n")
+    assert list(folder.iterdir()) == []
+
+
 def test_rendering_again_leaves_the_values(project, run, values):
     run("render")
     _write_values(project, values)

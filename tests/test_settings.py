@@ -57,6 +57,7 @@ IN_CATALOGUE = [
     ("services.web.service-account", "maybe", "must be one of: create or existing"),
     ("services.web.service-account-name", "Web", "must be a Kubernetes name"),
 ]
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
 IN_STACK = [
     ("refresh-intervall", "1h", "unknown key (did you mean refresh-interval?); allowed: bundles"),
     ("environment", REMOVED, "is missing"),
@@ -83,8 +84,7 @@ IN_STACK = [
     ("stores.vault.server", "https://vault.example.com:70000", "must be an https:// address"),
     ("stores.vault.mount", "/secret/", "must be a path without slashes at its ends"),
     ("stores.vault.layout", "flat", "must be one of: bundle or per-key"),
-    ("stores.vault.ca-provider.name", REMOVED, "is missing"),
-    ("stores.vault.ca-provider.key", "ca crt", "must be"),
+    ("stores.vault.ca-certificate", PRIVATE_KEY, "must be one or more certificates in PEM, and"),
     ("stores.aws.account-id", 123456789012, "must be text: quote it"),
     ("stores.aws.region", "Frankfurt", "must be a region such as eu-central-1"),
     ("stores.aws.server", "https://vault.example.com", "unknown key; allowed: account-id, layout"),
@@ -98,7 +98,7 @@ IN_STACK = [
     (
         "bundles.nope",
         {"store": "vault"},
-        "no such bundle in the catalogue; there are: mail, shared",
+        "no such bundle in the catalogue; it has: mail, shared",
     ),
     ("network.api-server.ports", [], "must not be empty"),
     ("network.api-server.ports.0", "4430", "must be a whole number"),
@@ -107,7 +107,7 @@ IN_STACK = [
     ("network.providers.cidrs.0", "10.0.0.1", "must be a network such as 10.0.0.0/8"),
     ("network.providers.cidrs.0", "10.0.0.0/255.0.0.0", "must be a network such as 10.0.0.0/8"),
     ("chart.version", "latest", "must be a version such as 2.9.0"),
-    ("gitops.repository", "https://me:canary@git.example.com/x", "must be an https:// or ssh addr"),
+    ("gitops.repository", "https://me:canary@git.example.com/x", "must be an https:// or ssh://git@ addr"),
     ("readers.groups.0", 7, "must be text: quote it"),
 ]
 

@@ -1,9 +1,13 @@
 """A store: its provider's document, who acts on it, and the operator's right to act as them."""
 
+import base64
+
 import pytest
 
 from manifests.secret_store import store_manifests
 
+# The form of a certificate; nothing here reads what is in it.
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 LABELS = {
     "app.kubernetes.io/component": "store",
     "app.kubernetes.io/managed-by": "platform-secrets",
@@ -112,7 +116,7 @@ def test_a_vault_that_cannot_reach_the_cluster_takes_the_token_itself(store_of, 
         "audience": "https://vault.example.com",
         "mount": "kv/shop",
         "namespace": "teams/shop",
-        "ca-provider": {"type": "ConfigMap", "name": "vault-ca"},
+        "ca-certificate": CERTIFICATE,
     }
     assert provider_of(store_of(vault | changes)) == {
         "vault": {
@@ -120,7 +124,7 @@ def test_a_vault_that_cannot_reach_the_cluster_takes_the_token_itself(store_of, 
             "path": "kv/shop",
             "version": "v2",
             "namespace": "teams/shop",
-            "caProvider": {"type": "ConfigMap", "name": "vault-ca", "key": "ca.crt"},
+            "caBundle": base64.b64encode(CERTIFICATE.encode()).decode(),
             "auth": {
                 "jwt": {
                     "path": "jwt-test",

@@ -83,7 +83,7 @@ def foreign(root) -> list[Path]:
     for name in ("wave/values.env", "wave/theirs.yaml", "notes/deep/README.md"):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{name} is not rendered\n")
+        path.write_text(ONE if path.suffix == ".md" else "not rendered\n")
     (root / "wave/values.env").chmod(0o600)
     (root / "notes").chmod(0o700)
     (root / "link").symlink_to("top.yaml")
@@ -202,6 +202,14 @@ def test_the_next_run_mends_what_a_killed_one_left(root, foreign, call, calls_be
     tree.write(root, {"top.yaml": TWO})
     assert {path: _identity(path) for path in foreign} == before
     assert (root / "top.yaml").read_text() == TWO
+    assert [path.name for path in root.parent.iterdir()] == ["test"]
+
+
+def test_the_next_run_takes_away_the_old_tree_that_a_killed_one_left(root):
+    """Killed after the swap: both trees are whole."""
+    tree.write(root.with_name(".test.old"), OLD)
+    tree.write(root, NEW)
+    assert _texts(root) == NEW
     assert [path.name for path in root.parent.iterdir()] == ["test"]
 
 

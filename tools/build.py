@@ -10,6 +10,7 @@ found at once.
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -106,8 +107,15 @@ PROGRAMS = {
         ),
         Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         Program("external-secrets-0-19", "external-secrets-0-19", ESO, folder_beside="deploy"),
+        Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )
 }
+ARGO_CD = "github.com/argoproj/argo-cd/v3"
+FLUX_TYPES = (
+    "github.com/fluxcd/source-controller/api/v1",
+    "github.com/fluxcd/kustomize-controller/api/v1",
+    "github.com/fluxcd/helm-controller/api/v2",
+)
 
 
 def build(name: str) -> Path:
@@ -137,6 +145,8 @@ def build(name: str) -> Path:
     )
     if program.folder_beside:
         copy_folder(program, go)
+    if program.name == "controller-gen":
+        make_gitops_crds(program, unfinished, go)
     unfinished.replace(program.path)
     say(f"built {program.path} in {time.monotonic() - started:.0f} s")
     return program.path
@@ -156,6 +166,30 @@ def copy_folder(program: Program, go: str) -> None:
         ["cp", "-r", "--no-preserve=mode", source, program.path.parent],  # noqa: S607
         check=True,
     )
+
+
+def make_gitops_crds(program: Program, controller_gen: Path, go: str) -> None:
+    """Puts the CRDs of Argo CD's Applications and of Flux into `crds` beside the program.
+
+    Argo CD's module holds them. Flux's are generated from its Go types, which is how Flux makes
+    the ones that it publishes: not every module that holds those is served.
+    """
+    crds = program.path.parent / "crds"
+    subprocess.run(  # noqa: S603 - all arguments are from the table above
+        [controller_gen, "crd", *(f"paths={p}" for p in FLUX_TYPES), f"output:crd:dir={crds}"],
+        cwd=program.folder,
+        env={**os.environ, "GOFLAGS": "-mod=readonly"},
+        check=True,
+    )
+    downloaded = subprocess.run(  # noqa: S603 - all arguments are from the table above
+        [go, "mod", "download", "-json", ARGO_CD],
+        cwd=program.folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    module = Path(json.loads(downloaded.stdout)["Dir"])
+    shutil.copyfile(module / "manifests/crds/application-crd.yaml", crds / "applications.yaml")
 
 
 def say(line: str) -> None:

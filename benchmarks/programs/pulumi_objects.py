@@ -31,8 +31,8 @@ class _Recorder(Mocks):
         self.declared.append(args.inputs)
         return args.name, args.inputs
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
-        return {}
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], None]:
+        return {}, None
 
 
 def _declare(manifest: dict[str, Any]) -> pulumi.Resource:

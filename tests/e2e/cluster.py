@@ -5,13 +5,14 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.e2e.kubernetes_api import KubernetesApi, Manifest
-from tests.e2e.process import Run, answers, free_ports, wait_until
+from tests.e2e.process import Process, Run, answers, free_ports, wait_until
 from tools.build import build
 
 ISSUER = "https://kubernetes.default.svc"
@@ -28,14 +29,14 @@ class Cluster:
         self._name = name
         self.folder = run.folder / name
         self.folder.mkdir()
-        self._etcd_port, etcd_peer_port, self._port, self._manager_port = free_ports(4)
+        self._etcd_port, self._peer_port, self._port, self._manager_port = free_ports(4)
         self.url = f"https://127.0.0.1:{self._port}"
         self.ca_file = self.folder / "apiserver.crt"
         self._admin_token = secrets.token_hex(24)
         self._key_file = self.folder / "service-account.key"
         self._write_credentials()
-        self._start_etcd(etcd_peer_port)
-        self._start_api_server()
+        self._etcd = self._start_etcd()
+        self._api_server = self._start_api_server()
         self.api = self.api_as(self._admin_token)
         self.kubeconfig = self.kubeconfig_for("admin", self._admin_token)
         self._start_controller_manager()
@@ -96,6 +97,21 @@ class Cluster:
         )
         return done.stdout
 
+    def restart_api_server(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Kills the API server, calls `meanwhile`, and starts it again with the same port, keys
+        and data."""
+        self._api_server.kill()
+        meanwhile()
+        self._api_server = self._start_api_server()
+
+    def restart_etcd(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Stops etcd, calls `meanwhile`, and starts it again; returns once the API server, which
+        runs on, is ready."""
+        self._etcd.stop()
+        meanwhile()
+        self._etcd = self._start_etcd()
+        wait_until(self.api.is_ready, "the API server is ready again", timeout_seconds=60)
+
     def kubeconfig_for(self, name: str, token: str) -> Path:
         """A kubeconfig file with this token."""
         server = {"server": self.url, "certificate-authority": str(self.ca_file)}
@@ -124,9 +140,9 @@ class Cluster:
         with tokens.open("w", encoding="utf-8") as file:
             csv.writer(file).writerow([self._admin_token, "admin", "admin", "system:masters"])
 
-    def _start_etcd(self, peer_port: int) -> None:
-        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, peer_port))
-        self._run.start(
+    def _start_etcd(self) -> Process:
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._peer_port))
+        return self._run.start(
             f"{self._name}-etcd",
             [
                 build("etcd"),
@@ -141,8 +157,8 @@ class Cluster:
             is_ready=lambda: answers(f"{client}/readyz"),
         )
 
-    def _start_api_server(self) -> None:
-        self._run.start(
+    def _start_api_server(self) -> Process:
+        return self._run.start(
             f"{self._name}-kube-apiserver",
             [
                 build("kube-apiserver"),

@@ -24,6 +24,9 @@ PROGRAMS = (
     "kube-controller-manager",
     "kubectl",
     "external-secrets",
+    "external-secrets-0-19",
+    "controller-gen",
+    "helm",
     "pulumi",
 )
 

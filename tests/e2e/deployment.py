@@ -11,6 +11,7 @@ import yaml
 from settings import Settings, catalogue_document, load, stack_document
 from tests.e2e.cluster import Cluster
 from tests.e2e.engine import Stack, project_program
+from tests.e2e.live_objects import empty
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_provider import KubernetesProvider
@@ -54,6 +55,13 @@ class Deployment:
         )
 
     @property
+    def namespaces(self) -> list[str]:
+        """The environment's, and the operator's where this stack owns that."""
+        env = self.settings.environment
+        own = [env.operator_namespace] if env.operator == "install" else []
+        return [self.settings.namespace, *own]
+
+    @property
     def settings(self) -> Settings:
         [found] = load(
             [stack_document(self.stack_file)], catalogue_document(self.folder / "catalogue.yaml")
@@ -73,8 +81,8 @@ def deployment(
 ) -> Iterator[Deployment]:
     """A stack of `stack_file`, its settings changed by `changes`; nothing is declared yet.
 
-    At the end everything that it declared is destroyed, protected or not, and its namespaces,
-    which the program keeps, are deleted.
+    At the end everything that it declared is destroyed, protected or not, and its namespaces, which
+    the program keeps, are empty.
     """
     provider = KubernetesProvider(cluster.api, operator)
     with provider.serve() as port:
@@ -82,10 +90,6 @@ def deployment(
         try:
             yield made
         finally:
-            made.stack.unprotect()
-            made.stack.destroy()
-            for namespace in (
-                made.settings.namespace,
-                made.settings.environment.operator_namespace,
-            ):
-                cluster.delete_namespace(namespace)
+            if made.stack.unprotect():
+                made.stack.destroy()
+            empty(cluster, made.namespaces)

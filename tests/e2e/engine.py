@@ -1,6 +1,7 @@
 """The real Pulumi engine, run on a program in this process: preview, up, refresh and destroy."""
 
 import contextlib
+import json
 import runpy
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from tests.e2e.process import Run
 from tools.build import build
 
 NOT_OF_THE_PROGRAM = {"tests", "tools"}
+NOT_ASKED: Any = object()
 
 
 class EngineError(RuntimeError):
@@ -26,10 +28,12 @@ class EngineError(RuntimeError):
 @dataclass
 class Outcome:
     """What one operation of the engine did. `counts` maps its operations ("create", "same",
-    "delete-replaced", ...) to numbers of resources; `steps` lists (operation, URN) in order."""
+    "delete-replaced", ...) to numbers of resources; `steps` lists (operation, URN) in order.
+    `done_before` maps a URN to the number of steps that had begun when its own was done."""
 
     counts: dict[str, int] = field(default_factory=dict)
     steps: list[tuple[str, str]] = field(default_factory=list)
+    done_before: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
@@ -43,7 +47,8 @@ class Stack:
     """One stack of one program, with its state in the run's folder.
 
     `providers` maps package names to the ports of test providers that are already listening.
-    `stack_file` is a `Pulumi.<stack>.yaml`; a copy of it is used.
+    `stack_file` is a `Pulumi.<stack>.yaml`; a copy of it is used. `heard` is all that the engine
+    ever said: lines, events as JSON, and errors.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class Stack:
         stack_file: Path | None = None,
     ) -> None:
         self.name = name
+        self.heard: list[str] = []
         self.folder = run.folder / f"pulumi-{project}-{name}"
         self._work = self.folder / "work"
         self._work.mkdir(parents=True)
@@ -80,6 +86,8 @@ class Stack:
                 },
             ),
         )
+        # Asked by the Automation API after each operation, of one more process, for nobody.
+        self._stack.info = lambda *_: NOT_ASKED
 
     def preview(self, **options: Any) -> Outcome:
         return self._run(self._stack.preview, **options)
@@ -93,13 +101,18 @@ class Stack:
     def destroy(self, **options: Any) -> Outcome:
         return self._run(self._stack.destroy, **options)
 
-    def unprotect(self) -> None:
-        """Takes away every protection from deletion, so that a destroy leaves nothing."""
+    def unprotect(self) -> bool:
+        """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
+        then leaves what is retained, and nothing else. Whether anything is there to destroy."""
         deployed = self._stack.export_stack()
-        for resource in deployed.deployment.get("resources", []):
-            resource.pop("protect", None)
-            resource.pop("retainOnDelete", None)
-        self._stack.import_stack(deployed)
+        resources = deployed.deployment.get("resources", [])
+        if [each for each in resources if each.pop("protect", False)]:
+            self._stack.import_stack(deployed)
+        return bool(resources)
+
+    def set_config(self, path: str, value: str) -> None:
+        """As `pulumi config set --path PATH VALUE` does."""
+        self._stack.set_config(path, automation.ConfigValue(value), path=True)
 
     @property
     def state_text(self) -> str:
@@ -112,9 +125,12 @@ class Stack:
         lines: list[str] = []
 
         def note(event: automation.EngineEvent) -> None:
+            self.heard.append(json.dumps(event, default=vars))
             if event.resource_pre_event:
                 metadata = event.resource_pre_event.metadata
                 outcome.steps.append((str(metadata.op.value), metadata.urn))
+            if event.res_outputs_event:
+                outcome.done_before[event.res_outputs_event.metadata.urn] = len(outcome.steps)
             if event.summary_event:
                 changes = event.summary_event.resource_changes
                 outcome.counts = {str(getattr(op, "value", op)): n for op, n in changes.items()}
@@ -122,10 +138,12 @@ class Stack:
         try:
             result = operation(on_event=note, on_output=lines.append, **options)
         except automation.CommandError as error:
+            self.heard.append(str(error))
             raise EngineError(str(error)) from error
         outputs = getattr(result, "outputs", {})
         outcome.outputs = {name: output.value for name, output in outputs.items()}
         outcome.text = "\n".join(lines)
+        self.heard.append(outcome.text)
         return outcome
 
 

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -128,14 +129,17 @@ class KubernetesApi:
         content_type: str = "application/json",
         params: dict[str, str] | None = None,
     ) -> Manifest:
-        """The answer to a raw request."""
-        answer = self._http.request(
-            method,
-            path,
-            params=params,
-            content=None if body is None else json.dumps(body),
-            headers={"Content-Type": content_type},
-        )
+        """The answer to a raw request; one that is to come again later comes again for a while."""
+        content = None if body is None else json.dumps(body)
+        headers = {"Content-Type": content_type}
+        for _ in range(300):
+            answer = self._http.request(
+                method, path, params=params, content=content, headers=headers
+            )
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
+                break
+            # Shorter than the asked second: a new CRD's first list is refused for some tenths.
+            time.sleep(0.1)
         if answer.is_success:
             return cast(Manifest, answer.json())
         try:

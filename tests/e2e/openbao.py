@@ -1,5 +1,6 @@
 """A real OpenBao server; it speaks Vault's API."""
 
+import shutil
 from typing import Any
 
 import httpx
@@ -41,11 +42,7 @@ class OpenBao:
         )
         self._http = httpx.Client(base_url=f"{self.url}/v1", timeout=30, trust_env=False)
         self.process = self._start()
-        keys = self.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
-        self._unseal_key: str = keys["keys"][0]
-        self.token: str = keys["root_token"]
-        self._http.headers["X-Vault-Token"] = self.token
-        self.unseal()
+        self._initialise()
 
     def request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, token: str = ""
@@ -78,6 +75,21 @@ class OpenBao:
         """Stops the server and starts it on the same port and data; it is sealed afterwards."""
         self.process.stop()
         self.process = self._start()
+
+    def lose_data(self) -> None:
+        """Starts an empty server on the same ports; `token` is a new one."""
+        self.process.kill()
+        shutil.rmtree(self.folder / "raft")
+        (self.folder / "vault.db").unlink()
+        self.process = self._start()
+        self._initialise()
+
+    def _initialise(self) -> None:
+        keys = self.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self._unseal_key: str = keys["keys"][0]
+        self.token: str = keys["root_token"]
+        self._http.headers["X-Vault-Token"] = self.token
+        self.unseal()
 
     def _start(self) -> Process:
         return self._run.start(

@@ -37,25 +37,36 @@ class OperatorRelease:
         self._env = env
         self._program = program
         self._applied: list[Manifest] = []
+        self._has_crds = False
         self.process: Process | None = None
 
     def install(self, release: Manifest) -> None:
         """Installs, or replaces what is installed; `release` has name, namespace and values."""
         self._stop()
-        eso.install_crds(self._cluster, self._program)
+        if not self._has_crds:
+            eso.install_crds(self._cluster, self._program)
+            self._has_crds = True
         if self._cluster.api.get("v1", "Namespace", release["namespace"]) is None:
             self._cluster.create_namespace(release["namespace"])
         rendered = self.render(release)
         self._applied = [obj for obj in rendered if obj["kind"] in IDENTITY_KINDS]
+        if release.get("values", {}).get("rbac", {}).get("serviceAccountTokenCreate") is False:
+            drop_token_right(self._applied)
         for obj in self._applied:
             self._cluster.api.apply(obj, manager="helm")
         pod = operator_deployment(rendered)["spec"]["template"]["spec"]
+        self._kubeconfig = self._cluster.service_account_kubeconfig(
+            release["namespace"], pod["serviceAccountName"]
+        )
+        self._flags = pod["containers"][0]["args"]
+        self.start()
+
+    def start(self) -> None:
+        """Starts what is installed, anew after `process` was stopped or killed."""
         self.process = eso.start_operator(
             self._run,
-            self._cluster.service_account_kubeconfig(
-                release["namespace"], pod["serviceAccountName"]
-            ),
-            flags=pod["containers"][0]["args"],
+            self._kubeconfig,
+            flags=self._flags,
             env=self._env,
             program=self._program,
         )
@@ -101,6 +112,16 @@ class OperatorRelease:
     def _stop(self) -> None:
         if self.process:
             self.process.stop()
+
+
+def drop_token_right(rendered: list[Manifest]) -> None:
+    """What `rbac.serviceAccountTokenCreate: false` does, which this version's chart does not know:
+    without it the operator may ask for tokens of every ServiceAccount in the cluster."""
+    for obj in rendered:
+        if "rules" in obj:
+            obj["rules"] = [
+                rule for rule in obj["rules"] if "serviceaccounts/token" not in rule["resources"]
+            ]
 
 
 def operator_deployment(rendered: list[Manifest]) -> Manifest:

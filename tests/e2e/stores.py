@@ -5,16 +5,21 @@ their own names, and the proxy leads it here.
 """
 
 import base64
+import json
 import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from manifests import naming
-from manifests.providers import gcp
+from manifests.providers import aws, gcp
 from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
-from tests.e2e import azure_server, gcp_server
+from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
+from tests.e2e.aws_gate import AwsGate
 from tests.e2e.azure_server import AzureServer
 from tests.e2e.certificates import certificates_for
 from tests.e2e.cluster import ISSUER, Cluster
@@ -38,16 +43,20 @@ class Stores:
     `prepare` makes what the provider half would: identities with their exact rights.
     """
 
-    def __init__(self, run: Run, cluster: Cluster) -> None:
+    def __init__(self, run: Run, cluster: Cluster, name: str = "stores") -> None:
         self._cluster = cluster
-        folder = run.folder / "stores"
+        folder = run.folder / name
         folder.mkdir()
         azure_hosts = azure_server.host_names(AZURE_VAULT)
         hosts = [VAULT_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
         self._certificates = certificates_for(hosts, folder)
-        self.bao = OpenBao(run, "vault", self._certificates)
-        self.aws = Aws(run, "moto-stores")
+        self.bao = OpenBao(run, f"vault-{name}", self._certificates)
+        self.aws = Aws(run, f"moto-{name}")
         issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
+        self._issuer = issuer
+        self._role_trusts: dict[str, str] = {}
+        self._role_grants: dict[str, set[tuple[str, str]]] = {}
+        self.aws_gate = AwsGate(self.aws.url, issuer, self._role_trusts, self._role_grants)
         self._impersonations: dict[str, str] = {}
         self._grants: dict[str, set[tuple[str, str]]] = {}
         self._federated: set[tuple[str, str]] = set()
@@ -68,6 +77,7 @@ class Stores:
             self._azure_grants,
         )
         self._parts = ExitStack()
+        self._parts.enter_context(self.aws_gate)
         self._parts.enter_context(self.gcp)
         self._parts.enter_context(self.azure)
         vault = {f"{VAULT_HOST}:8200": self.bao.tls_port}
@@ -78,10 +88,16 @@ class Stores:
     def stop(self) -> None:
         self._parts.close()
 
+    def lose_vault(self) -> None:
+        """Puts a fresh Vault in the place of the old one, with the KV engine and nothing else;
+        `prepare` and `put` fill it."""
+        self.bao.lose_data()
+        self._mount_kv()
+
     @property
     def operator_env(self) -> dict[str, str]:
         return {
-            **self.aws.operator_env,
+            **dict.fromkeys(self.aws.operator_env, self.aws_gate.url),
             "HTTPS_PROXY": self.proxy.url,
             "SSL_CERT_FILE": str(self._certificates.trust),
         }
@@ -100,7 +116,7 @@ class Stores:
                     case VaultStore():
                         self._prepare_vault(settings, name, store, identity)
                     case AwsStore():
-                        self._prepare_aws(settings, name, identity)
+                        self._prepare_aws(settings, name, store, identity)
                     case GcpStore():
                         self._prepare_gcp(settings, name, store, identity)
                     case AzureStore():
@@ -111,7 +127,7 @@ class Stores:
         for bundle in settings.catalogue.bundles:
             for key, entry in naming.entries(settings, bundle).items():
                 if key in values:
-                    self._put(settings, bundle, entry, values[key])
+                    self.put_entry(settings, bundle, entry, values[key])
 
     def remove(self, settings: Settings, bundle: str) -> None:
         """Removes a bundle's entries from a Vault store."""
@@ -129,7 +145,8 @@ class Stores:
         assert isinstance(store, VaultStore)
         return store
 
-    def _put(self, settings: Settings, bundle: str, entry: naming.Entry, value: str) -> None:
+    def put_entry(self, settings: Settings, bundle: str, entry: naming.Entry, value: str) -> None:
+        """Writes any entry, or one property of it, in the store of `bundle`."""
         store = settings.environment.stores[settings.store_name(bundle)]
         match store:
             case VaultStore():
@@ -141,11 +158,16 @@ class Stores:
             case AwsStore():
                 client = self.aws.client("secretsmanager")
                 try:
-                    client.put_secret_value(SecretId=entry.key, SecretString=value)
+                    found = client.get_secret_value(SecretId=entry.key)["SecretString"]
+                    content = _content(entry, value, found)
+                    client.put_secret_value(SecretId=entry.key, SecretString=content)
                 except client.exceptions.ResourceNotFoundException:
-                    client.create_secret(Name=entry.key, SecretString=value)
+                    client.create_secret(Name=entry.key, SecretString=_content(entry, value))
             case GcpStore():
-                self.gcp.set(entry.key, value)
+                found = "{}"
+                with suppress(KeyError):
+                    found = self.gcp.get(entry.key)
+                self.gcp.set(entry.key, _content(entry, value, found))
             case AzureStore():
                 self.azure.set(entry.key, value)
 
@@ -173,24 +195,34 @@ class Stores:
                 "subjects": [account],
             }
         )
+        self._mount_kv()
+
+    def _mount_kv(self) -> None:
         self.bao.write("sys/mounts/secret", type="kv", options={"version": "2"})
 
-    def _enable_auth(self, mount: str) -> None:
+    def _enable_auth(self, store: VaultStore) -> None:
+        mount = store.auth_mount
         if f"{mount}/" in self.bao.read("sys/auth"):
             return
-        self.bao.write(f"sys/auth/{mount}", type="kubernetes")
-        self.bao.write(
-            f"auth/{mount}/config",
-            kubernetes_host=self._cluster.url,
-            kubernetes_ca_cert=self._cluster.ca_file.read_text(encoding="utf-8"),
-            token_reviewer_jwt=self._cluster.token("vault-system", "vault"),
-            disable_local_ca_jwt=True,
-        )
+        self.bao.write(f"sys/auth/{mount}", type=store.auth_method)
+        if store.auth_method == "jwt":
+            keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
+            spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            pem = [key.key.public_bytes(*spki).decode() for key in keys]
+            config = {"jwt_validation_pubkeys": pem, "bound_issuer": self._issuer.url}
+        else:
+            config = {
+                "kubernetes_host": self._cluster.url,
+                "kubernetes_ca_cert": self._cluster.ca_file.read_text(encoding="utf-8"),
+                "token_reviewer_jwt": self._cluster.token("vault-system", "vault"),
+                "disable_local_ca_jwt": True,
+            }
+        self.bao.write(f"auth/{mount}/config", **config)
 
     def _prepare_vault(
         self, settings: Settings, name: str, store: VaultStore, identity: Identity
     ) -> None:
-        self._enable_auth(store.auth_mount)
+        self._enable_auth(store)
         role = settings.identity_name(name, identity)
         may = {"read": ["read"], "rotation": ["read", "update"], "seed": ["create", "update"]}
         kinds = ("data",) if identity == "read" else ("data", "metadata")
@@ -202,14 +234,19 @@ class Stores:
         self.bao.write(f"sys/policies/acl/{role}", policy="\n".join(rules))
         self.bao.write(
             f"auth/{store.auth_mount}/role/{role}",
-            bound_service_account_names=[naming.secret_store(name, identity)],
-            bound_service_account_namespaces=[settings.namespace],
             token_policies=[role],
             token_ttl="10m",  # noqa: S106 - a duration
-            audience=store.audience,
+            **_bound(settings, name, store, identity),
         )
 
-    def _prepare_aws(self, settings: Settings, name: str, identity: Identity) -> None:
+    def _prepare_aws(
+        self, settings: Settings, name: str, store: AwsStore, identity: Identity
+    ) -> None:
+        role = aws.role_arn(store, settings.identity_name(name, identity))
+        self._role_trusts[role] = _subject(settings, name, identity)
+        actions = [aws_gate.READ, *([] if identity == "read" else aws_gate.PUSH)]
+        names = self._entry_names(settings, name, identity)
+        self._role_grants[role] = {(each, entry) for each in actions for entry in names}
         client = self.aws.client("iam")
         with suppress(client.exceptions.EntityAlreadyExistsException):
             client.create_role(
@@ -250,6 +287,31 @@ class Stores:
 def _subject(settings: Settings, store: str, identity: Identity) -> str:
     account = naming.secret_store(store, identity)
     return f"system:serviceaccount:{settings.namespace}:{account}"
+
+
+def _bound(
+    settings: Settings, store_name: str, store: VaultStore, identity: Identity
+) -> dict[str, object]:
+    """What ties a Vault role to one ServiceAccount and one audience."""
+    if store.auth_method == "jwt":
+        return {
+            "role_type": "jwt",
+            "user_claim": "sub",
+            "bound_subject": _subject(settings, store_name, identity),
+            "bound_audiences": [store.audience],
+        }
+    return {
+        "bound_service_account_names": [naming.secret_store(store_name, identity)],
+        "bound_service_account_namespaces": [settings.namespace],
+        "audience": store.audience,
+    }
+
+
+def _content(entry: naming.Entry, value: str, present: str = "{}") -> str:
+    """A cloud's entry with the value: the value itself, or a JSON object that holds it."""
+    if entry.property is None:
+        return value
+    return json.dumps({**json.loads(present), entry.property: value})
 
 
 def _hcl(words: list[str]) -> str:

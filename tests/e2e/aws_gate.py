@@ -1,0 +1,146 @@
+"""The door to moto, which looks at nobody's credentials: who may assume a role and read an entry.
+
+As in AWS, a token of the cluster's is traded for a role's access key, and the key says who calls;
+signatures are not checked.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+import httpx
+import jwt
+
+from tests.e2e.cluster_issuer import ClusterIssuer
+
+AUDIENCE = "sts.amazonaws.com"
+READ = "GetSecretValue"
+PUSH = ("DescribeSecret", "PutSecretValue", "TagResource", "UntagResource", "DeleteResourcePolicy")
+ASSUME = "AssumeRoleWithWebIdentity"
+
+CREDENTIAL = re.compile(r"Credential=([^/]+)/")
+ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
+
+
+class Call(NamedTuple):
+    """`target`: a secret's name, or the role's ARN for `AssumeRoleWithWebIdentity`."""
+
+    method: str
+    target: str
+    subject: str
+
+
+class Caller(NamedTuple):
+    subject: str
+    role: str
+
+
+class Refusal(NamedTuple):
+    status: int
+    content: bytes
+
+
+@dataclass
+class AwsGate:
+    """Passes to `moto_url` what is allowed. `calls` lists what was asked, refused or not.
+
+    `trusts`: role ARN -> subject. `grants`: role ARN -> (action, secret's name).
+    """
+
+    moto_url: str
+    issuer: ClusterIssuer
+    trusts: Mapping[str, str]
+    grants: Mapping[str, set[tuple[str, str]]]
+    calls: list[Call] = field(default_factory=list, init=False)
+    _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
+
+    def __enter__(self) -> "AwsGate":
+        self._moto = httpx.Client(base_url=self.moto_url, trust_env=False)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._moto.close()
+
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, str]:
+        """Status, content and content type of the answer to a POST."""
+        service, _, method = headers.get("X-Amz-Target", "").partition(".")
+        caller, refusal = None, None
+        if service == "secretsmanager":
+            refusal = self._refuse_entry(method, json.loads(body), headers)
+        else:
+            form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+            caller, refusal = self._assume(form)
+        if refusal:
+            return refusal.status, refusal.content, headers.get("Content-Type", "text/xml")
+        passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+        reply = self._moto.post(path, content=body, headers=passed)
+        key = ACCESS_KEY.search(reply.content)
+        if caller and key:
+            self._callers[key[1].decode()] = caller
+        return reply.status_code, reply.content, reply.headers["Content-Type"]
+
+    def _assume(self, form: Mapping[str, str]) -> tuple[Caller | None, Refusal | None]:
+        role = form.get("RoleArn", "")
+        try:
+            subject = self.issuer.subject(form.get("WebIdentityToken", ""), AUDIENCE)
+        except jwt.InvalidTokenError:
+            self.calls.append(Call(form.get("Action", ""), role, ""))
+            return None, _sts_error(400, "InvalidIdentityToken")
+        self.calls.append(Call(form.get("Action", ""), role, subject))
+        if form.get("Action") != ASSUME or self.trusts.get(role) != subject:
+            return None, _sts_error(403, "AccessDenied")
+        return Caller(subject, role), None
+
+    def _refuse_entry(
+        self, method: str, asked: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Refusal | None:
+        found = CREDENTIAL.search(headers.get("Authorization", ""))
+        caller = self._callers.get(found[1] if found else "")
+        name = asked.get("SecretId", "")
+        self.calls.append(Call(method, name, caller.subject if caller else ""))
+        if caller is None:
+            return _entry_error("UnrecognizedClientException", "The security token is invalid.")
+        if (method, name) in self.grants.get(caller.role, set()):
+            return None
+        message = f"{caller.role} is not authorized to perform: secretsmanager:{method} on {name}"
+        return _entry_error("AccessDeniedException", message)
+
+
+def _handler(gate: AwsGate) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, content, content_type = gate.answer(self.path, self.headers, body)
+            self.send_response(status)
+            self.send_header("Content-Type", content_type)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Silent: `calls` holds what tests need."""
+
+    return Handler
+
+
+def _sts_error(status: int, code: str) -> Refusal:
+    error = (
+        f"<Error><Type>Sender</Type><Code>{code}</Code><Message>Not authorized</Message></Error>"
+    )
+    return Refusal(status, f"<ErrorResponse>{error}</ErrorResponse>".encode())
+
+
+def _entry_error(kind: str, message: str) -> Refusal:
+    return Refusal(400, json.dumps({"__type": kind, "Message": message}).encode())

@@ -1,0 +1,136 @@
+"""Environments straight from the core, without the engine: many of them beside each other, with
+one operator."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from manifests import eso as operator_part
+from manifests import layer, naming
+from settings import Document, Settings, catalogue_document, load
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.eso import has_condition
+from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.live_objects import empty
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.stores import decoded
+
+ESO = "external-secrets.io/v1"
+PATIENCE_SECONDS = 120
+
+
+def settings_of(stack_file: Path, changes: Mapping[str, Any]) -> Settings:
+    """A stack file's settings with `changes` laid over them, mapping by mapping."""
+    content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"][STACK_KEY]
+    document = Document(stack_file.name, _laid_over(content, changes))
+    [found] = load([document], catalogue_document(PROJECT / "catalogue.yaml"))
+    return found
+
+
+def release_of(settings: Settings) -> Manifest:
+    """The operator's release as this environment declares it."""
+    return {
+        "name": naming.OPERATOR_RELEASE,
+        "namespace": settings.environment.operator_namespace,
+        "values": operator_part.chart_values(settings),
+    }
+
+
+def apply_layer(cluster: Cluster, settings: Settings) -> None:
+    """Applies the environment's objects, wave after wave; nothing is waited for."""
+    for wave in layer.waves(settings):
+        for obj in wave.objects:
+            cluster.api.apply(obj, manager="platform-secrets")
+
+
+@contextmanager
+def operated(
+    cluster: Cluster, operator: OperatorRelease, environments: Iterable[Settings]
+) -> Iterator[None]:
+    """Inside, the operator runs as the first environment declares it, and all are applied.
+
+    At the end their namespaces and the operator's are empty.
+    """
+    environments = list(environments)
+    release = release_of(environments[0])
+    operator.install(release)
+    try:
+        for settings in environments:
+            apply_layer(cluster, settings)
+        yield
+    finally:
+        namespaces = [settings.namespace for settings in environments]
+        # The operator's finalizer is on every ExternalSecret: only it can let them go.
+        empty(cluster, namespaces)
+        operator.uninstall(release)
+        empty(cluster, [release["namespace"]])
+
+
+def secret_values(cluster: Cluster, namespace: str, name: str) -> dict[str, str] | None:
+    """A Secret's values; None when there is no such Secret."""
+    found = cluster.api.get("v1", "Secret", name, namespace)
+    return decoded(found) if found else None
+
+
+def touch(cluster: Cluster, namespace: str, name: str, kind: str = "ExternalSecret") -> None:
+    """Has the operator look at the object now, and not after its interval or back-off."""
+    change = {"metadata": {"annotations": {"force-sync": secrets.token_hex(4)}}}
+    cluster.api.patch(ESO, kind, name, namespace, change)
+
+
+def sync(cluster: Cluster, namespace: str, name: str) -> None:
+    """Touches an ExternalSecret and returns once just that state of it is synced."""
+    touch(cluster, namespace, name)
+    wait_until(
+        lambda: is_synced(cluster.api.get(ESO, "ExternalSecret", name, namespace) or {}),
+        f"{namespace}/{name} is synced as it is now",
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
+def is_synced(external_secret: Manifest) -> bool:
+    """Whether the operator has synced this very state of the object, and wrote the Secret.
+
+    Ready alone proves nothing: it stays from the sync before.
+    """
+    status = external_secret.get("status", {})
+    reasons = [condition["reason"] for condition in status.get("conditions", [])]
+    version = synced_resource_version(external_secret) if status else None
+    return reasons == ["SecretSynced"] and status.get("syncedResourceVersion") == version
+
+
+def fails(cluster: Cluster, namespace: str, name: str) -> None:
+    """Returns once the ExternalSecret is not Ready."""
+    wait_until(
+        lambda: has_condition(
+            cluster.api.get(ESO, "ExternalSecret", name, namespace) or {}, "Ready", "False"
+        ),
+        f"{namespace}/{name} is not Ready",
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
+def synced_resource_version(obj: Manifest) -> str:
+    """What the operator notes in the status once it has synced exactly this object: the generation
+    and the hash of Go's `%+v` of its annotations and labels."""
+    metadata = obj["metadata"]
+    annotations, labels = (_go_map(metadata.get(name, {})) for name in ("annotations", "labels"))
+    text = f"{{annotations:{annotations} labels:{labels}}}"
+    return f"{metadata['generation']}-{hashlib.sha3_224(text.encode()).hexdigest()}"
+
+
+def _go_map(content: Mapping[str, str]) -> str:
+    return f"map[{' '.join(f'{key}:{content[key]}' for key in sorted(content))}]"
+
+
+def _laid_over(below: Any, above: Any) -> Any:
+    if not isinstance(below, dict) or not isinstance(above, Mapping):
+        return above
+    return {**below, **{key: _laid_over(below.get(key), above[key]) for key in above}}

@@ -1,0 +1,114 @@
+"""Objects as the cluster has them, beside what was declared."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubernetes_api import KubernetesApi, Manifest
+from tests.e2e.process import wait_until
+
+Name = tuple[str, str, str]
+"""Kind, namespace (or "") and name."""
+
+MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
+
+
+def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest]:
+    """Every object of every kind in the namespaces, but events and what each namespace has; and
+    the namespaces themselves."""
+    found = {}
+    wanted = set(namespaces)
+    for api_version, kind, is_namespaced in _kinds(cluster.api):
+        for obj in cluster.api.list(api_version, kind):
+            metadata = obj["metadata"]
+            namespace, name = metadata.get("namespace", ""), metadata["name"]
+            if (namespace if is_namespaced else name) in wanted:
+                found[kind, namespace, name] = {"apiVersion": api_version, "kind": kind, **obj}
+    return {
+        name: obj for name, obj in found.items() if (name[0], name[2]) not in MADE_BY_CONTROLLERS
+    }
+
+
+def versions(objects: dict[Name, Manifest]) -> dict[Name, str]:
+    """The resourceVersion of each: equal ones mean that nobody wrote, not even the same again."""
+    return {name: obj["metadata"]["resourceVersion"] for name, obj in objects.items()}
+
+
+def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
+    """Deletes all that is in the namespaces, but not them: that takes the controllers seconds.
+
+    Returns once it is gone.
+    """
+
+    def is_empty() -> bool:
+        left = [obj for obj in contents(cluster, namespaces).values() if obj["kind"] != "Namespace"]
+        for obj in left:
+            metadata = obj["metadata"]
+            cluster.api.delete(
+                obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"]
+            )
+        return not left
+
+    wait_until(is_empty, f"{', '.join(namespaces)} are empty", timeout_seconds=60)
+
+
+def projected(live: Any, declared: Any) -> Any:
+    """The part of `live` that `declared` speaks of: equal to it when the cluster has it so."""
+    if isinstance(live, dict) and isinstance(declared, dict):
+        return {key: projected(live[key], declared[key]) for key in declared if key in live}
+    if isinstance(live, list) and isinstance(declared, list) and len(live) == len(declared):
+        return [projected(*pair) for pair in zip(live, declared, strict=True)]
+    return live
+
+
+def with_pulumi_annotations(declared: Manifest, live: Manifest) -> Manifest:
+    """`declared` with the `pulumi.com/*` annotations of `live`, which are Pulumi's own affair."""
+    metadata = declared["metadata"]
+    annotations = live["metadata"].get("annotations", {})
+    added = {key: value for key, value in annotations.items() if key.startswith("pulumi.com/")}
+    if not added:
+        return declared
+    merged = {**metadata.get("annotations", {}), **added}
+    return {**declared, "metadata": {**metadata, "annotations": merged}}
+
+
+def owned_otherwise(live: Manifest, declared: Manifest, manager: str) -> list[str]:
+    """The paths that `manager` applied without their being declared, or the other way round."""
+    [fields] = [
+        entry["fieldsV1"]
+        for entry in live["metadata"]["managedFields"]
+        if (entry["manager"], entry["operation"]) == (manager, "Apply")
+    ]
+    # What an object is called belongs to no manager.
+    metadata = {k: v for k, v in declared["metadata"].items() if k not in ("name", "namespace")}
+    own = {key: value for key, value in declared.items() if key not in ("apiVersion", "kind")}
+    own["metadata"] = metadata
+    return list(_differing_paths(fields, own, ""))
+
+
+def _differing_paths(fields: Manifest, declared: Any, path: str) -> Iterator[str]:
+    """`fields` is in the form of `fieldsV1`: `f:<name>` for each field, {} for one owned whole."""
+    names = {key.removeprefix("f:") for key in fields if key != "."}
+    if not names:
+        return
+    if not isinstance(declared, dict):
+        yield f"{path}: {sorted(names)}"
+        return
+    yield from (f"{path}.{name}" for name in sorted(names ^ declared.keys()))
+    for name in sorted(names & declared.keys()):
+        yield from _differing_paths(fields[f"f:{name}"], declared[name], f"{path}.{name}")
+
+
+def _kinds(api: KubernetesApi) -> list[tuple[str, str, bool]]:
+    """(apiVersion, kind, whether it is namespaced) of each namespaced kind, and Namespace."""
+    groups = api.request("GET", "/apis")["groups"]
+    served = [version["groupVersion"] for group in groups for version in group["versions"]]
+    found = {("", "Namespace"): ("v1", "Namespace", False)}
+    for api_version in ("v1", *served):
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        for resource in api.request("GET", root)["resources"]:
+            kind, group = resource["kind"], api_version.rpartition("/")[0]
+            can = {"list", "delete"} <= set(resource["verbs"])
+            if resource["namespaced"] and can and kind != "Event":
+                found.setdefault((group, kind), (api_version, kind, True))
+    return list(found.values())

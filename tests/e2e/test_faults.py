@@ -1,0 +1,207 @@
+"""What happens when a part of the layer breaks: docs/faults.md says it, and this shows it.
+
+The operator looks at an object again after its interval (5 minutes for a store, an hour for an
+ExternalSecret), after a failure with a back-off that doubles from a second to 7 minutes. To see
+the same sooner, the tests touch the object (`Place.touch`), except where it is said that nobody
+does.
+"""
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e import eso
+from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, Fault
+from tests.e2e.faults_world import STORE, SYNCED, VALID, FaultsWorld, Place, faults_world
+from tests.e2e.process import PROJECT, Run, wait_until
+
+PARTS = [
+    "operator stopped",
+    "store down",
+    "store sealed",
+    "API server restarted",
+    "etcd restarted",
+    "store lost its data",
+]
+"""What breaks for all environments at once; each has its own test."""
+
+WHOLE = "whole world"
+each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+
+
+def worlds() -> Iterator[Any]:
+    """The default one, and the full product. Its seed, which chooses what a fault hits, is in the
+    name of every test; E2E_SEED makes the same choices again."""
+    yield pytest.param((eso.CURRENT, "bundle", 1), id="default")
+    seed = int(os.environ.get("E2E_SEED") or secrets.randbelow(10**6))
+    for program in (eso.CURRENT, eso.OLDER):
+        for layout in ("bundle", "per-key"):
+            name = f"{program}-{layout}-seed-{seed}"
+            yield pytest.param((program, layout, seed), id=name, marks=pytest.mark.e2e_long)
+
+
+@pytest.fixture(scope="module", params=worlds())
+def world(run: Run, request: pytest.FixtureRequest) -> Iterator[FaultsWorld]:
+    """All synced: an environment for each fault, and one for what breaks everywhere."""
+    with faults_world(run, *request.param) as made:
+        made.settle({fault.name: fault.keys for fault in FAULTS} | {WHOLE: 1})
+        yield made
+
+
+@pytest.fixture(scope="module")
+def broken(world: FaultsWorld) -> FaultsWorld:
+    """Each environment with its own fault, all at the same time."""
+    for fault in FAULTS:
+        place = world.places[fault.name]
+        fault.happen(place)
+        if not fault.heals_itself:
+            place.touch_all()
+    return world
+
+
+@pytest.fixture(scope="module")
+def mended(broken: FaultsWorld) -> FaultsWorld:
+    """Each environment with its fault taken away again.
+
+    Stores are touched; ExternalSecrets are not: those that failed come back by the operator's
+    back-off alone. Only one that did not fail waits for its interval, and is touched.
+    """
+    for fault in FAULTS:
+        place = broken.places[fault.name]
+        fault.mend(place)
+        if fault.store != VALID:
+            place.touch("SecretStore", STORE)
+        condition, _ = fault.shown(broken.layout)
+        if condition and condition[0] == "True" and not fault.heals_itself:
+            place.touch("ExternalSecret", place.secret)
+    return broken
+
+
+@pytest.fixture
+def whole(world: FaultsWorld) -> Place:
+    return world.places[WHOLE]
+
+
+def test_the_documentation_has_a_row_for_every_fault() -> None:
+    text = (PROJECT / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) +\|", text, re.MULTILINE)
+    missing = {*PARTS, *(fault.name for fault in FAULTS)} - {*rows}
+    assert not missing
+
+
+@each_fault
+def test_a_fault_is_told_and_takes_no_secret(broken: FaultsWorld, fault: Fault) -> None:
+    place = broken.places[fault.name]
+    condition, words = fault.shown(broken.layout)
+    place.shows("SecretStore", STORE, fault.store)
+    place.shows("ExternalSecret", place.secret, condition)
+    place.warns(words.format(entry=place.entry, key=place.key))
+    if fault.heals_itself:
+        place.becomes_well()
+    elif fault.secret_dies:
+        wait_until(lambda: not place.read(place.secret), "the Secret dies with its owner")
+        assert place.secrets == {**place.expected, place.secret: {}}
+    else:
+        assert place.is_well()
+        assert place.versions == place.settled_versions, "nothing was written in between either"
+
+
+@each_fault
+def test_a_mended_fault_leaves_no_trace(mended: FaultsWorld, fault: Fault) -> None:
+    place = mended.places[fault.name]
+    place.shows("SecretStore", STORE, VALID)
+    for name in place.expected:
+        place.shows("ExternalSecret", name, SYNCED)
+    place.put(place.key, secrets.token_hex(24))
+    place.touch("ExternalSecret", place.secret)
+    place.becomes_well()
+
+
+def test_an_operator_that_was_killed_does_what_it_missed(world: FaultsWorld, whole: Place) -> None:
+    """Nothing in the objects tells that the operator is gone: Ready stays as it was."""
+    world.operator.process.kill()
+    old = whole.expected
+    whole.put(whole.key, secrets.token_hex(24))
+    whole.touch("ExternalSecret", whole.secret)
+    whole.delete("v1", "Secret", whole.spare_secret)
+    for name in whole.expected:
+        assert whole.condition("ExternalSecret", name) == SYNCED
+    assert whole.secrets == {**old, whole.spare_secret: {}}
+    world.operator.start()
+    whole.becomes_well()
+
+
+def test_a_store_that_is_down_or_sealed_takes_no_secret(world: FaultsWorld, whole: Place) -> None:
+    """What was deleted by hand meanwhile is missing until the store is back."""
+    vault = world.stores.bao
+    vault.process.kill()
+    whole.delete("v1", "Secret", whole.spare_secret)
+    left = whole.versions
+    whole.touch_all()
+    everything_fails(whole, "vault.example.com")
+    vault.restart()
+    whole.touch_all()
+    everything_fails(whole, "Vault is sealed")
+    assert whole.versions == left
+    vault.unseal()
+    everything_recovers(whole)
+
+
+def test_the_operator_goes_on_after_a_crash_of_the_api_server(
+    world: FaultsWorld, whole: Place
+) -> None:
+    versions, value = whole.versions, secrets.token_hex(24)
+    world.cluster.restart_api_server(meanwhile=lambda: whole.put(whole.key, value))
+    assert whole.versions == versions
+    the_same_operator_goes_on(world, whole)
+
+
+def test_the_operator_goes_on_after_a_restart_of_etcd(world: FaultsWorld, whole: Place) -> None:
+    versions, value = whole.versions, secrets.token_hex(24)
+    world.cluster.restart_etcd(meanwhile=lambda: whole.put(whole.key, value))
+    assert whole.versions == versions
+    the_same_operator_goes_on(world, whole)
+
+
+def test_a_store_that_lost_its_data_takes_no_secret(world: FaultsWorld, whole: Place) -> None:
+    """Its roles and policies with it: a fresh server in its place, filled anew afterwards."""
+    versions = whole.versions
+    world.stores.lose_vault()
+    whole.touch_all()
+    everything_fails(whole, "permission denied")
+    assert whole.is_well()
+    assert whole.versions == versions
+    whole.fill_store()
+    everything_recovers(whole)
+
+
+def everything_fails(place: Place, words: str) -> None:
+    """Returns once the store and all that is read from it say so."""
+    place.shows("SecretStore", STORE, NO_CLIENT)
+    for name in place.expected:
+        place.shows("ExternalSecret", name, NOT_READ)
+    place.warns(words)
+
+
+def everything_recovers(place: Place) -> None:
+    """Returns once all is synced, with the back-off cut short."""
+    place.touch("SecretStore", STORE)
+    place.shows("SecretStore", STORE, VALID)
+    place.touch_all()
+    for name in place.expected:
+        place.shows("ExternalSecret", name, SYNCED)
+    place.becomes_well()
+
+
+def the_same_operator_goes_on(world: FaultsWorld, place: Place) -> None:
+    """It writes what changed when it is told to look, and sees a Secret deleted by hand."""
+    assert world.operator.process.is_running
+    place.touch("ExternalSecret", place.secret)
+    place.becomes_well()
+    place.cluster.api.delete("v1", "Secret", place.spare_secret, place.namespace)
+    place.becomes_well()
+    assert world.operator.process.is_running

@@ -1,0 +1,303 @@
+"""Values come from every kind of store into the right Secrets, and from nowhere else."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from manifests import naming
+from manifests.external_secret import external_secret_manifests
+from manifests.secret_store import store_manifests
+from settings import AwsStore, AzureStore, GcpStore, Settings, Store, VaultStore
+from tests.e2e import aws_gate
+from tests.e2e.cluster import Cluster
+from tests.e2e.environments import (
+    PATIENCE_SECONDS,
+    fails,
+    operated,
+    secret_values,
+    settings_of,
+    sync,
+    touch,
+)
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.stores import Stores
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "vault": ("Pulumi.production", {}),
+    "vault-per-key": ("Pulumi.production", {"vault": {"layout": "per-key"}}),
+    "vault-jwt": ("Pulumi.production", {"vault": {"auth-method": "jwt", "auth-mount": "jwt"}}),
+    "aws": ("examples/production-aws", {}),
+    "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
+    "gcp": ("examples/production-gcp", {}),
+    "gcp-bundle": ("examples/production-gcp", {"gcp": {"layout": "bundle"}}),
+    "azure": ("examples/production-azure", {}),
+    "two-stores": ("examples/two-stores", {}),
+}
+PER_KEY = ["vault-per-key", "aws", "gcp", "azure"]
+BUNDLE = [case for case in CASES if case not in PER_KEY]
+
+AWKWARD = (
+    "\"double\" and 'single' {}",
+    "back\\slash \\n \\u0041 \\\\ {}",
+    "{{{{ .jwt }}}} {{{{ fail `no` }}}} {{{{/* {} */}}}}",
+    "line {}\nand\r\nmore\n\n\ttab\n",
+    "  blanks around {}  ",
+    "Zürich 鍵 🔑 \u200b {} e\u0301",
+    '{{"json": ["{}", 1, null]}}',
+    "$HOME ${{x}} %41 %s `x` <a href='&amp;'> {}",
+    "- yaml: &a [{}] # !!null",
+    "{}==",
+)
+FOREIGN = "elsewhere-key"
+
+
+@dataclass
+class Case:
+    """An environment whose store holds `values`, by key."""
+
+    settings: Settings
+    values: dict[str, str]
+
+    @property
+    def namespace(self) -> str:
+        return self.settings.namespace
+
+    def expected(self, bundle: str) -> dict[str, str]:
+        """What the bundle's Secret holds: its keys, and in layout `bundle` the derived ones."""
+        keys = self.settings.catalogue.bundles[bundle].keys
+        found = {key: self.values[key] for key in keys}
+        if self.settings.environment.stores[self.settings.store_name(bundle)].layout == "bundle":
+            for key in (name for name in keys if keys[name].overlap):
+                for derived in (f"{key}-next", f"{key}-previous"):
+                    found[derived] = self.values.get(derived, self.values[key])
+        return found
+
+
+def awkward_values(settings: Settings) -> dict[str, str]:
+    """A value for every key, new in each run, each hard to carry in a way of its own."""
+    return {
+        key: form.format(secrets.token_hex(12))
+        for key, form in zip(settings.catalogue.keys, cycle(AWKWARD), strict=False)
+    }
+
+
+@pytest.fixture(scope="module")
+def cases(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[dict[str, Case]]:
+    """All environments beside each other, applied; their stores hold more than was declared."""
+    made = {}
+    for name, (file, store_changes) in CASES.items():
+        changes = {"environment": name, "stores": store_changes}
+        settings = settings_of(PROJECT / f"{file}.yaml", changes)
+        made[name] = Case(settings, awkward_values(settings))
+        stores.prepare(settings)
+        stores.put(settings, made[name].values)
+        put_undeclared(stores, settings)
+    with operated(cluster, operator, [case.settings for case in made.values()]):
+        yield made
+
+
+def put_undeclared(stores: Stores, settings: Settings) -> None:
+    """Puts a property that no key declares beside those of every bundle."""
+    for bundle in settings.catalogue.bundles:
+        entry = naming.entry(settings, bundle, "undeclared")
+        stores.put_entry(settings, bundle, entry, secrets.token_hex(12))
+
+
+def arrives(cluster: Cluster, case: Case, bundle: str) -> None:
+    """Returns once the bundle's Secret holds exactly what it should; no value is shown."""
+    secret = case.settings.catalogue.bundles[bundle].secret
+    wait_until(
+        lambda: secret_values(cluster, case.namespace, secret) == case.expected(bundle),
+        f"{case.namespace}/{secret} holds the store's values",
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
+def test_a_vault_with_a_certificate_of_its_own_authority_is_reached_where_the_stack_names_that(
+    run: Run, cluster: Cluster, stores: Stores
+) -> None:
+    """Stands first: its operator, which trusts public authorities alone, has gone when the
+    others' starts."""
+    env = {name: value for name, value in stores.operator_env.items() if name != "SSL_CERT_FILE"}
+    operator = OperatorRelease(run, cluster, env=env)
+    authority = {"vault": {"ca-certificate": stores.authority}}
+    told, untold = (
+        settings_of(PROJECT / "Pulumi.production.yaml", {"environment": name, "stores": changes})
+        for name, changes in (("authority", authority), ("no-authority", {}))
+    )
+    case = Case(told, awkward_values(told))
+    for settings in (told, untold):
+        stores.prepare(settings)
+        stores.put(settings, case.values)
+    with operated(cluster, operator, [told, untold]):
+        arrives(cluster, case, "shared")
+        fails(cluster, untold.namespace, "veza-secrets")
+        assert secret_values(cluster, untold.namespace, "veza-secrets") is None
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_declared_keys_arrive_byte_for_byte_and_nothing_else(
+    cluster: Cluster, cases: dict[str, Case], name: str
+) -> None:
+    case = cases[name]
+    for bundle in case.settings.catalogue.bundles:
+        arrives(cluster, case, bundle)
+    made = {
+        secret["metadata"]["name"] for secret in cluster.api.list("v1", "Secret", case.namespace)
+    }
+    assert made == {bundle.secret for bundle in case.settings.catalogue.bundles.values()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_entry_is_read_by_the_environments_own_account(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    """Two stores at once: each account reads its own store's entries and no other's."""
+    case = cases[name]
+    for bundle in case.settings.catalogue.bundles:
+        arrives(cluster, case, bundle)
+    for store, config in case.settings.environment.stores.items():
+        account = f"{case.namespace}:{naming.secret_store(store, 'read')}"
+        declared, allowed = set(), set()
+        for bundle, content in case.settings.bundles_in(store).items():
+            entries = naming.entries(case.settings, bundle)
+            declared |= {entries[key].key for key in content.keys}
+            allowed |= {entry.key for entry in entries.values()}
+        asked = entries_asked_by(stores, config, account) - {FOREIGN}
+        # Of absent derived entries the operator asks for the first alone.
+        assert declared <= asked <= allowed
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_changed_value_is_there_once_a_forced_sync_has_ended(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    case = cases[name]
+    changed = {"database-url": secrets.token_hex(12), "stripe-api-key": secrets.token_hex(12)}
+    case.values |= changed
+    stores.put(case.settings, changed)
+    for bundle in ("shared", "backend-api"):
+        secret = case.settings.catalogue.bundles[bundle].secret
+        sync(cluster, case.namespace, secret)
+        is_there = secret_values(cluster, case.namespace, secret) == case.expected(bundle)
+        assert is_there, f"{secret} has the new value at once"
+
+
+@pytest.mark.parametrize("name", BUNDLE)
+def test_the_value_to_come_is_the_current_one_until_it_has_its_own(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    case = cases[name]
+    arrives(cluster, case, "shared")
+    assert case.expected("shared")["jwt-secret-next"] == case.values["jwt-secret"]
+    case.values["jwt-secret-next"] = secrets.token_hex(12)
+    stores.put(case.settings, {"jwt-secret-next": case.values["jwt-secret-next"]})
+    sync(cluster, case.namespace, "veza-secrets")
+    own = secret_values(cluster, case.namespace, "veza-secrets")
+    assert own == case.expected("shared")
+
+
+@pytest.mark.parametrize("name", PER_KEY)
+def test_the_values_around_a_rotation_have_a_secret_of_their_own_that_stops_no_other(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    case, overlap = cases[name], "veza-secrets-overlap"
+    fails(cluster, case.namespace, overlap)
+    assert secret_values(cluster, case.namespace, overlap) is None
+    arrives(cluster, case, "shared")
+    derived = {f"jwt-secret-{when}": secrets.token_hex(12) for when in ("next", "previous")}
+    stores.put(case.settings, derived)
+    sync(cluster, case.namespace, overlap)
+    is_there = secret_values(cluster, case.namespace, overlap) == derived
+    assert is_there, "both values and no other"
+
+
+@pytest.mark.parametrize("name", ["vault", "vault-jwt", "aws", "gcp", "azure"])
+def test_nobody_else_is_let_in_and_nobody_reads_what_is_elsewhere(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    """The other account has the read account's annotations; the foreign entry exists."""
+    settings = cases[name].settings
+    [store] = settings.environment.stores
+    config = settings.environment.stores[store]
+    foreign = naming.Entry(FOREIGN, "value" if isinstance(config, VaultStore) else None)
+    stores.put_entry(settings, "shared", foreign, secrets.token_hex(12))
+    own = external_secret_manifests(settings, "shared")[0]
+    reader = naming.secret_store(store, "read")
+    for obj in [*store_manifests(settings, store, "read"), own]:
+        text = json.dumps(obj).replace(reader, "intruder").replace('"veza-secrets"', '"intruder"')
+        cluster.api.apply(json.loads(text))
+    elsewhere = json.loads(json.dumps(own).replace('"veza-secrets"', '"elsewhere"'))
+    elsewhere["spec"].pop("dataFrom", None)
+    reference = {"key": foreign.key} | ({"property": "value"} if foreign.property else {})
+    elsewhere["spec"]["data"] = [{"secretKey": "key", "remoteRef": reference}]
+    elsewhere["spec"]["target"]["template"]["data"] = {"key": "{{ .key }}"}
+    cluster.api.apply(elsewhere)
+    for refused in ("intruder", "elsewhere"):
+        fails(cluster, settings.namespace, refused)
+        assert secret_values(cluster, settings.namespace, refused) is None
+    asked = entries_asked_by(stores, config, f"{settings.namespace}:intruder")
+    assert asked == set(), "refused before it could ask for an entry"
+    asked = entries_asked_by(stores, config, f"{settings.namespace}:{reader}")
+    assert FOREIGN in asked, "asked for, and refused by the store itself"
+
+
+@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
+@pytest.mark.parametrize("name", ["vault", "vault-per-key", "vault-jwt"])
+def test_a_key_without_a_value_fails_the_sync_and_the_secret_keeps_what_it_has(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str, value: str | None
+) -> None:
+    case = cases[name]
+    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    set_value(stores, case, "smtp-password", value)
+    touch(cluster, case.namespace, "veza-backend-api-secrets")
+    fails(cluster, case.namespace, "veza-backend-api-secrets")
+    kept = secret_values(cluster, case.namespace, "veza-backend-api-secrets")
+    assert kept == case.expected("backend-api")
+    set_value(stores, case, "smtp-password", case.values["smtp-password"])
+    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    arrives(cluster, case, "backend-api")
+
+
+def entries_asked_by(stores: Stores, store: Store, account: str) -> set[str]:
+    """The entries that a ServiceAccount (`<namespace>:<name>`) asked the store for, allowed or not.
+
+    The clouds' servers take a token only with the right issuer, audience and signature, so the
+    account is who it was; for Vault its own audit log says who was let in.
+    """
+    subject = f"system:serviceaccount:{account}"
+    match store:
+        case VaultStore():
+            path = f"{store.mount}/data/"
+            names = {f"{store.auth_mount}-{who}" for who in (account.replace(":", "-"), subject)}
+            lines = map(json.loads, stores.bao.audit_log.read_text(encoding="utf-8").splitlines())
+            return {
+                line["request"]["path"].removeprefix(path)
+                for line in lines
+                if line.get("auth", {}).get("display_name") in names
+                and line["request"]["path"].startswith(path)
+            }
+        case AwsStore():
+            calls = [call for call in stores.aws_gate.calls if call.method == aws_gate.READ]
+        case GcpStore():
+            calls = [c for c in stores.gcp.identity.calls if c.method == "AccessSecretVersion"]
+        case AzureStore():
+            calls = [call for call in stores.azure.calls if call.method == "GET"]
+    return {call.target for call in calls if call.subject == subject}
+
+
+def set_value(stores: Stores, case: Case, key: str, value: str | None) -> None:
+    """Makes a key of backend-api in a Vault store have this value, or be missing."""
+    entry = naming.entry(case.settings, "backend-api", key)
+    path = f"secret/data/{entry.key}"
+    if entry.property == "value":
+        stores.bao.write(path, data={"value": value} if value is not None else {})
+        return
+    data = {k: v for k, v in stores.bao.read(path)["data"].items() if k != key}
+    stores.bao.write(path, data=data | ({key: value} if value is not None else {}))
