@@ -32,7 +32,13 @@ class BasicSecret(ComponentResource):
             keys = settings.catalogue.bundles[name].keys
             manifest = {**manifest, "data": {key: values[key].apply(_encoded) for key in keys}}
         ignored = [] if values else ["data"]
-        self.objects = declare(self, [manifest], after=after, ignore_changes=ignored)
+        self.objects = declare(
+            self,
+            [manifest],
+            after=after,
+            protect=settings.environment.protect,
+            ignore_changes=ignored,
+        )
         self.register_outputs({})
 
 

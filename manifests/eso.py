@@ -12,6 +12,7 @@ _COMPONENT = "operator"
 # ExternalSecrets, (concurrent reconciles, client QPS, client burst).
 _SIZES = ((500, (20, 200, 400)), (None, (50, 1000, 2000)))
 
+_LOG = {"level": "info", "timeEncoding": "rfc3339"}
 _RESOURCES = {
     "controller": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
     "webhook": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
@@ -39,8 +40,28 @@ def operator_namespace(settings: Settings) -> Manifest:
 
 def chart_values(settings: Settings) -> Manifest:
     """Values of chart external-secrets 2.9.0: highly available, no right that is not used."""
+    values = _controller_values(settings) | {
+        "webhook": {
+            "replicaCount": 2,
+            "failurePolicy": "Fail",
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+            **_small_pod("webhook"),
+        },
+        # One replica, and so no PodDisruptionBudget: it would block every drain.
+        "certController": _small_pod("certController"),
+    }
+    if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
+        values["vault"] = {"enableTokenCache": True}
+    return _laid_over(values, settings.environment.chart.values)
+
+
+def _small_pod(name: str) -> Manifest:
+    return {"revisionHistoryLimit": 3, "log": dict(_LOG), "resources": _RESOURCES[name]}
+
+
+def _controller_values(settings: Settings) -> Manifest:
     concurrent, qps, burst = _size(settings)
-    values: Manifest = {
+    return {
         "replicaCount": 2,
         "leaderElect": True,
         "revisionHistoryLimit": 3,
@@ -48,7 +69,7 @@ def chart_values(settings: Settings) -> Manifest:
         # Strings: the chart writes a bare `--flag` for a YAML boolean, and for a number in its
         # scientific form what the operator can't read.
         "extraArgs": {"client-qps": str(qps), "client-burst": str(burst)},
-        "log": {"level": "info", "timeEncoding": "rfc3339"},
+        "log": dict(_LOG),
         "resources": _RESOURCES["controller"],
         "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
         "livenessProbe": {"enabled": True},
@@ -74,24 +95,7 @@ def chart_values(settings: Settings) -> Manifest:
             "servicebindings": {"create": False},
         },
         "serviceAccount": {"name": settings.environment.operator_service_account},
-        "webhook": {
-            "replicaCount": 2,
-            "revisionHistoryLimit": 3,
-            "failurePolicy": "Fail",
-            "log": {"level": "info", "timeEncoding": "rfc3339"},
-            "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
-            "resources": _RESOURCES["webhook"],
-        },
-        # One replica, and so no PodDisruptionBudget: it would block every drain.
-        "certController": {
-            "revisionHistoryLimit": 3,
-            "log": {"level": "info", "timeEncoding": "rfc3339"},
-            "resources": _RESOURCES["certController"],
-        },
     }
-    if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
-        values["vault"] = {"enableTokenCache": True}
-    return _laid_over(values, settings.environment.chart.values)
 
 
 def _size(settings: Settings) -> tuple[int, int, int]:

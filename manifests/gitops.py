@@ -85,6 +85,7 @@ def flux_manifests(
             "interval": "5m",
             "url": gitops.repository,
             "ref": {"branch": gitops.branch},
+            **({"secretRef": {"name": gitops.flux.secret}} if gitops.flux.secret else {}),
         },
     }
     paths = [(wave, _path(settings, gitops, wave)) for wave in waves]

@@ -53,14 +53,14 @@ def waves(settings: Settings) -> list[Wave]:
     return [wave for wave in found if wave.objects]
 
 
-def kustomizations(settings: Settings) -> list[Wave]:
-    """What stands beside the waves in a rendered tree: basic Secrets, GitOps entry points."""
+def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:
+    """What stands beside the waves of these names in a rendered tree: basic Secrets, and the
+    entry points for GitOps."""
     env = settings.environment
     found = []
     if env.secrets == "basic":
         found.append(Wave(BASIC_SECRETS, [kustomization(settings)]))
     if env.gitops:
-        names = [wave.name for wave in waves(settings)]
         values = eso.chart_values(settings) if env.operator == "install" else None
         argocd = gitops.argocd_manifests(settings, env.gitops, names, values)
         flux = gitops.flux_manifests(settings, env.gitops, names, values is not None)

@@ -18,6 +18,7 @@ NEVER_PRUNED = {
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
 }
 
+
 @dataclass(frozen=True)
 class Entry:
     """Where a store keeps a value: `property` is None where the entry is the value itself."""
@@ -76,16 +77,21 @@ def entry(settings: Settings, bundle: str, key: str) -> Entry:
         return Entry(f"{platform}/{environment}/{key}", "value")
     if isinstance(store, AwsStore):
         return Entry(f"{platform}/{environment}/{key}", None)
-    names = {"platform": platform, "environment": environment, "key": key}
-    return Entry(store.entry_pattern.format(**names), None)
+    return Entry(_by_pattern(settings, store.entry_pattern, key), None)
 
 
 def bundle_entry(settings: Settings, bundle: str) -> str:
-    """The entry that holds a whole bundle; the shared bundle's is the environment's own."""
+    """The entry that holds a whole bundle; the bundle `shared` is the environment's own."""
     store = settings.environment.stores[settings.store_name(bundle)]
-    separator = "/" if isinstance(store, VaultStore | AwsStore) else "-"
+    if not isinstance(store, VaultStore | AwsStore):
+        return _by_pattern(settings, store.entry_pattern, bundle)
     parts = [settings.catalogue.platform, settings.environment.environment]
-    return separator.join(parts if bundle == "shared" else [*parts, bundle])
+    return "/".join(parts if bundle == "shared" else [*parts, bundle])
+
+
+def _by_pattern(settings: Settings, pattern: str, key: str) -> str:
+    platform, environment = settings.catalogue.platform, settings.environment.environment
+    return pattern.format(platform=platform, environment=environment, key=key)
 
 
 def entries(settings: Settings, bundle: str) -> dict[str, Entry]:

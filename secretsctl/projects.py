@@ -4,11 +4,17 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from manifests import naming
 from settings import (
+    AwsStore,
+    AzureStore,
     Document,
+    GcpStore,
     Problem,
     Settings,
     SettingsError,
+    Store,
+    VaultStore,
     catalogue_document,
     load,
     stack_document,
@@ -42,7 +48,7 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
             raise SettingsError([Problem("--env", None, (), message)])
         documents = asked
     found = load(documents, catalogue_document(catalogue))
-    problems = _shared_folders(found)
+    problems = _shared_folders(found) + _shared_entries(found)
     if problems:
         raise SettingsError(problems)
     return found
@@ -55,6 +61,34 @@ def _environment(document: Document) -> object:
 def _environments(documents: list[Document]) -> str:
     names = [name for name in map(_environment, documents) if isinstance(name, str)]
     return ", ".join(name for name in names if _NAME.fullmatch(name)) or "none"
+
+
+def _shared_entries(found: list[Settings]) -> list[Problem]:
+    """Two environments that read one entry of one store would read each other's values."""
+    owners: dict[tuple[object, str], Settings] = {}
+    problems = []
+    for settings in found:
+        for store, entries in naming.expected_entries(settings).items():
+            address = _address(settings.environment.stores[store])
+            for entry in entries:
+                owner = owners.setdefault((address, entry), settings)
+                if owner.environment.environment != settings.environment.environment:
+                    message = f"its entry {entry} is also {owner.stack_file}'s; keep them apart"
+                    problems.append(Problem(settings.stack_file, None, ("stores", store), message))
+    return problems
+
+
+def _address(store: Store) -> tuple[object, ...]:
+    """What two stacks' stores have in common when they are one and the same."""
+    match store:
+        case VaultStore():
+            return ("vault", store.server, store.namespace, store.mount)
+        case AwsStore():
+            return ("aws", store.account_id, store.region)
+        case GcpStore():
+            return ("gcp", store.project)
+        case AzureStore():
+            return ("azure", store.cloud, store.vault_name.lower())
 
 
 def _shared_folders(found: list[Settings]) -> list[Problem]:

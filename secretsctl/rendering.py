@@ -14,17 +14,15 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
     header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
     files: dict[str, str] = {}
     declared = waves(settings)
-    for wave in declared + kustomizations(settings):
+    names = [wave.name for wave in declared]
+    for wave in declared + kustomizations(settings, names):
         if wave.name == BASIC_SECRETS:
             files[f"{wave.name}/kustomization.yaml"] = header + yaml_text(wave.objects[0])
             continue
-        names = []
-        for manifest in wave.objects:
-            name = _file_name(manifest)
-            names.append(name)
-            files[f"{wave.name}/{name}"] = header + yaml_text(manifest)
-        files[f"{wave.name}/kustomization.yaml"] = header + _kustomization(names)
-    files["kustomization.yaml"] = header + _kustomization([wave.name for wave in declared])
+        texts = {_file_name(manifest): header + yaml_text(manifest) for manifest in wave.objects}
+        texts["kustomization.yaml"] = header + _kustomization([*texts])
+        files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
+    files["kustomization.yaml"] = header + _kustomization(names)
     return files
 
 

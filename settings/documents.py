@@ -28,16 +28,26 @@ _AMBIGUOUS = re.compile(
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?",
     re.IGNORECASE,
 )
-_TAG = "tag:yaml.org,2002:"
-_PLAIN_TAGS = frozenset(
-    _TAG + kind
-    for kind in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value", "map", "seq")
-)
-_STR = _TAG + "str"
 _NO_TAGS = "YAML tags are not supported"
 # Far more than a person writes, far less than libyaml's own stack holds.
 _DEEPEST = 100
 _IN_ONE_LINE = re.compile(rf"([-?:][ \t]+){{{_DEEPEST}}}")
+
+
+class _Nodes(yaml.CBaseLoader):
+    """libyaml's nodes, with no other tags than those written in the file.
+
+    To guess the others takes PyYAML as long as all the rest, and `_Reader` decides itself.
+    """
+
+    def resolve(self, kind: object, value: object, implicit: object) -> None:
+        """No tag."""
+
+    def descend_resolver(self, current_node: object, current_index: object) -> None:
+        """Nothing to keep for `resolve`."""
+
+    def ascend_resolver(self) -> None:
+        """Nothing to keep for `resolve`."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
     if _is_nested_too_deeply(text):
         return None, (None, (), "is nested too deeply")
     try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        node = yaml.compose(text, Loader=_Nodes)
     except yaml.reader.ReaderError:
         return None, (None, (), "is not a text file: it holds control characters")
     except yaml.MarkedYAMLError as error:
@@ -176,7 +186,7 @@ class _Reader:
                 self._values_left = min(self._values_left, -2)
                 return self._refuse(node, path[:1], "has aliases inside aliases: write them out")
             return None
-        if node.tag not in _PLAIN_TAGS:
+        if node.tag:
             return self._refuse(node, path, _NO_TAGS)
         if isinstance(node, yaml.MappingNode):
             self.check_keys(node, path)
@@ -198,7 +208,7 @@ class _Reader:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 self._refuse(key, path, "a key must be text")
-            elif key.tag not in _PLAIN_TAGS:
+            elif key.tag:
                 self._refuse(key, (*path, key.value), _NO_TAGS)
             elif key.value == "<<" and not key.style:
                 self._refuse(key, path, "merge keys (`<<`) are not supported: write the keys out")
@@ -213,15 +223,12 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         text: str = node.value
         if node.style:
-            return text if node.tag == _STR else self._refuse(node, path, _NO_TAGS)
+            return text
         if text in _NULL:
             return None
-        is_number = len(text) < 16 and _NUMBER.fullmatch(text)
-        if (text in _BOOLEAN or is_number) and node.tag == _STR:
-            return self._refuse(node, path, _NO_TAGS)
         if text in _BOOLEAN:
             return _BOOLEAN[text]
-        if is_number:
+        if len(text) < 16 and _NUMBER.fullmatch(text):
             return float(text) if "." in text else int(text)
         if _AMBIGUOUS.fullmatch(text):
             message = "quote it, or write true or false: YAML readers disagree on what this is"

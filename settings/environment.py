@@ -100,9 +100,10 @@ class ArgoCd(Model):
 
 
 class Flux(Model):
-    """Where Flux runs."""
+    """Where Flux runs, and the Secret there with which it reads a private repository."""
 
     namespace: DnsLabel = "flux-system"
+    secret: DnsSubdomain | None = None
 
 
 class GitOps(Model):
@@ -127,7 +128,12 @@ class Environment(Model):
     """Everything that differs between environments."""
 
     environment: Annotated[
-        str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name in lower-case letters", 20)
+        str,
+        text_of(
+            r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+            "a name of lower-case letters, digits and single hyphens",
+            20,
+        ),
     ]
     cluster: Cluster = Cluster()
     delivery: Literal["pulumi", "gitops"] = "pulumi"

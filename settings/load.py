@@ -49,11 +49,14 @@ class Settings:
         return name
 
     def identity_name(self, store: str, identity: Identity) -> str:
-        """What the provider calls an identity: a Vault role, an IAM role, a service account."""
+        """What the provider calls an identity: a Vault role, an IAM role, a service account.
+
+        A store that is not called after its provider is told apart by two hyphens, which no
+        environment's name holds: else `production` with store `eu` were `production-eu`.
+        """
         env, platform = self.environment, self.catalogue.platform
-        several = store != env.stores[store].provider
-        parts = [platform, env.environment, *([store] if several else []), identity]
-        return "-".join(parts)
+        own_name = "" if store == env.stores[store].provider else f"-{store}-"
+        return f"{platform}-{env.environment}-{own_name}{identity}"
 
     def bundles_in(self, store: str) -> dict[str, Bundle]:
         """The bundles that a store holds."""

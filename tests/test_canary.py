@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.__main__ import main
+from secretsctl.commands import main
 from settings import SettingsError, basic_values, catalogue_document, load, stack_document
 
 PROJECT = Path(__file__).parents[1]

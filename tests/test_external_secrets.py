@@ -122,7 +122,7 @@ def test_in_layout_per_key_each_key_is_an_entry(store, reference, made, vault):
 
 @pytest.mark.parametrize(
     ("store", "entries"),
-    [(AWS, ("shop/test", "shop/test/billing")), (GCP, ("shop-test", "shop-test-billing"))],
+    [(AWS, ("shop/test", "shop/test/billing")), (GCP, ("shop-test-shared", "shop-test-billing"))],
     ids=["aws", "gcp"],
 )
 def test_a_cloud_s_entry_may_hold_a_whole_bundle(store, entries, made):

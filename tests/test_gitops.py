@@ -3,7 +3,7 @@
 import pytest
 
 from manifests.eso import chart_values
-from manifests.layer import kustomizations
+from manifests.layer import kustomizations, waves
 from settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
@@ -15,7 +15,8 @@ def entry_points(settings_with):
 
     def objects(wave, gitops=None, **changes):
         gitops = {"repository": REPOSITORY, **(gitops or {})}
-        found = kustomizations(settings_with(gitops=gitops, **changes))
+        settings = settings_with(gitops=gitops, **changes)
+        found = kustomizations(settings, [wave.name for wave in waves(settings)])
         [own] = [one.objects for one in found if one.name == f"gitops/{wave}"]
         return {(one["kind"], one["metadata"]["name"]): one for one in own}
 
@@ -217,7 +218,7 @@ def test_where_the_operator_exists_neither_tool_installs_it(entry_points):
 
 
 def test_without_a_repository_there_is_no_entry_point(settings_with):
-    assert kustomizations(settings_with()) == []
+    assert kustomizations(settings_with(), []) == []
 
 
 def test_every_path_of_an_entry_point_is_a_folder_of_the_tree(stack):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from secretsctl.projects import loaded
 from settings import SettingsError, catalogue_document, load, stack_document
 from tests.settings_files import (
     BASIC,
@@ -110,7 +111,7 @@ def test_identities_too_long_for_the_provider_are_told_without_their_names(tmp_p
     settings = {**stack(store), "seeding": "enabled", "environment": "e" * 20}
     settings["stores"] = {"long-name-of-a-store": settings["stores"][store]}
     found = lines(tmp_path, catalogue, settings)
-    lengths = [22 + 1 + 20 + 1 + 20 + 1 + len(role) for role in ("read", "rotation", "seed")]
+    lengths = [22 + 1 + 20 + 2 + 20 + 1 + len(role) for role in ("read", "rotation", "seed")]
     assert sorted(line.partition("; ")[2] for line in found) == [f"{store} allows {limit}"] * 3
     assert all(f"{length} characters" in "".join(found) for length in lengths)
     assert "canary" not in "".join(found)
@@ -162,3 +163,21 @@ def test_several_stacks_share_one_list_of_problems(tmp_path):
         load([stack_document(first), stack_document(second)], catalogue_document(catalogue))
     files = [Path(problem.file).name for problem in caught.value.problems]
     assert files == ["catalogue.yaml", "other.yaml", "stack.yaml"]
+
+
+@pytest.mark.parametrize(("pattern", "count"), [("{key}", 3), ("{environment}-{key}", 0)])
+def test_environments_that_would_read_one_entry_are_told(tmp_path, pattern, count):
+    """An `entry-pattern` without {environment} is for a project of the environment's own."""
+    paths = []
+    for name in ("test", "other"):
+        (tmp_path / name).mkdir()
+        settings = changed(stack("gcp"), "environment", name)
+        settings = changed(settings, "stores.gcp.entry-pattern", pattern)
+        paths.append(write_files(tmp_path / name, CATALOGUE, settings)[1])
+    try:
+        loaded(paths, tmp_path / "test/catalogue.yaml", None)
+        found = []
+    except SettingsError as error:
+        found = error.problems
+    assert len(found) == count
+    assert all(one.path == ("stores", "gcp") and "keep them apart" in one.message for one in found)

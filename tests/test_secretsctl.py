@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from manifests.layer import waves
-from secretsctl.__main__ import main
+from secretsctl.commands import main
 from secretsctl.schema import schema_texts
 from settings import Problem, SettingsError, catalogue_document, load, stack_document
 

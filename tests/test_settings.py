@@ -62,7 +62,7 @@ IN_STACK = [
     ("refresh-intervall", "1h", "unknown key (did you mean refresh-interval?); allowed: bundles"),
     ("environment", REMOVED, "is missing"),
     ("environment", 2026, "must be text: quote it"),
-    ("environment", "Test", "must be a name in lower-case letters"),
+    ("environment", "Test", "must be a name of lower-case letters"),
     ("protect", "false", "must be true or false"),
     ("namespace-name", "shop_test", "must be a DNS label"),
     ("operator", REMOVED, "is missing; allowed: install, existing"),
@@ -107,7 +107,11 @@ IN_STACK = [
     ("network.providers.cidrs.0", "10.0.0.1", "must be a network such as 10.0.0.0/8"),
     ("network.providers.cidrs.0", "10.0.0.0/255.0.0.0", "must be a network such as 10.0.0.0/8"),
     ("chart.version", "latest", "must be a version such as 2.9.0"),
-    ("gitops.repository", "https://me:canary@git.example.com/x", "must be an https:// or ssh://git@ addr"),
+    (
+        "gitops.repository",
+        "https://me:canary@git.example.com/x",
+        "must be an https:// or ssh://git@ addr",
+    ),
     ("readers.groups.0", 7, "must be text: quote it"),
 ]
 

@@ -236,7 +236,7 @@ def test_each_identity_is_another_account_in_the_cluster_and_at_the_provider(sto
 def test_identities_of_several_stores_of_one_provider_have_names_of_their_own(store_of, vault):
     [*_, store] = store_of(vault, name="eu-vault")
     role = store["spec"]["provider"]["vault"]["auth"]["kubernetes"]["role"]
-    assert role == "shop-test-eu-vault-read"
+    assert role == "shop-test--eu-vault-read"
 
 
 def test_stores_are_of_one_namespace_only(stack):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.__main__ import main
+from secretsctl.commands import main
 
 PROJECT = Path(__file__).parents[1]
 INPUTS = [PROJECT / "catalogue.yaml", *PROJECT.glob("Pulumi.*.yaml")]
@@ -180,7 +180,7 @@ def _secretsctl(*arguments: object, **options) -> subprocess.CompletedProcess:
 
 
 def test_the_command_line_loads_neither_pulumi_nor_an_sdk():
-    program = "import secretsctl.__main__, sys; print(*sorted(sys.modules))"
+    program = "import secretsctl.__main__, secretsctl.commands, sys; print(*sorted(sys.modules))"
     loaded = {name.partition(".")[0] for name in _run("-c", program).stdout.decode().split()}
     assert {"settings", "manifests", "secretsctl", "pydantic"} <= loaded
     unwanted = ("pulumi", "grpc", "google", "boto", "azure", "hvac", "kubernetes", "components")

@@ -101,6 +101,14 @@ class Stack:
     def destroy(self, **options: Any) -> Outcome:
         return self._run(self._stack.destroy, **options)
 
+    def destroy_by_command(self) -> None:
+        """`pulumi destroy --yes`, which begins with a preview; the Automation API leaves that out,
+        and so deletes what is not protected before it fails at what is."""
+        try:
+            self._stack._run_pulumi_cmd_sync(["destroy", "--yes"])
+        except automation.CommandError as error:
+            raise EngineError(str(error)) from error
+
     def unprotect(self) -> bool:
         """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
         then leaves what is retained, and nothing else. Whether anything is there to destroy."""

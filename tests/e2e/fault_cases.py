@@ -19,8 +19,9 @@ class Fault:
 
     `store` and `external_secret` are the conditions that it shows (`per_key` where they differ in
     that layout), `event` are words of the operator's warning (with the {entry} and {key} hit).
-    `keys` is how many keys the bundle has at least. The operator undoes by itself what
-    `heals_itself`; a Secret survives every fault but one that it `secret_dies` of.
+    `keys` is how many keys the bundle has at least; a fault that `hits_one_bundle` leaves the
+    others in work. The operator undoes by itself what `heals_itself`; a Secret survives every fault
+    but the one whose `secret_dies`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Fault:
     event: str = ""
     per_key: tuple[Condition, str] | None = None
     keys: int = 1
+    hits_one_bundle: bool = False
     heals_itself: bool = False
     secret_dies: bool = False
 
@@ -110,7 +112,15 @@ FAULTS = [
         NOT_READ,
         "permission denied",
     ),
-    Fault("entry missing", remove_entry, put_back, VALID, NOT_READ, "Secret does not exist"),
+    Fault(
+        "entry missing",
+        remove_entry,
+        put_back,
+        VALID,
+        NOT_READ,
+        "Secret does not exist",
+        hits_one_bundle=True,
+    ),
     Fault(
         "key missing",
         remove_key,
@@ -120,6 +130,7 @@ FAULTS = [
         "{entry} has no {key}",
         per_key=(NOT_READ, "cannot find secret data for key"),
         keys=2,
+        hits_one_bundle=True,
     ),
     Fault(
         "key empty",
@@ -129,6 +140,7 @@ FAULTS = [
         NOT_WRITTEN,
         "{entry} has no {key}",
         per_key=(NOT_WRITTEN, "{entry} is empty"),
+        hits_one_bundle=True,
     ),
     Fault(
         "entry emptied",
@@ -137,6 +149,7 @@ FAULTS = [
         VALID,
         RETAINED,
         per_key=(NOT_READ, "cannot find secret data for key"),
+        hits_one_bundle=True,
     ),
     Fault("Secret deleted", delete_secret, do_nothing, heals_itself=True),
     Fault("Secret edited", edit_secret, do_nothing, heals_itself=True),

@@ -48,6 +48,7 @@ class Place:
         self.namespace = self.settings.namespace
         self.secret = self.settings.catalogue.bundles[self.bundle].secret
         self.spare_secret = self.settings.catalogue.bundles[self.spare].secret
+        self.spare_key = next(iter(self.settings.catalogue.bundles[self.spare].keys))
         self.entry = naming.entry(self.settings, self.bundle, self.key).key
         self.objects = [obj for wave in layer.waves(self.settings) for obj in wave.objects]
         self.values |= made_values(self.settings)
@@ -183,7 +184,7 @@ class FaultsWorld:
 
     def __init__(self, run: Run, program: str, layout: str, seed: int) -> None:
         name = f"faults-{program}-{layout}"
-        self.layout = layout
+        self.program, self.layout = program, layout
         self._random = random.Random(seed)  # noqa: S311 - picks what a fault hits
         self.cluster = Cluster(run, name)
         eso.install_crds(self.cluster, program)

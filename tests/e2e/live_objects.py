@@ -37,16 +37,17 @@ def versions(objects: dict[Name, Manifest]) -> dict[Name, str]:
 def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
     """Deletes all that is in the namespaces, but not them: that takes the controllers seconds.
 
-    Returns once it is gone.
+    Returns once it is gone. Finalizers are taken away, since their controller may be gone.
     """
 
     def is_empty() -> bool:
         left = [obj for obj in contents(cluster, namespaces).values() if obj["kind"] != "Namespace"]
         for obj in left:
             metadata = obj["metadata"]
-            cluster.api.delete(
-                obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"]
-            )
+            where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
+            cluster.api.delete(*where)
+            if "finalizers" in metadata and cluster.api.get(*where):
+                cluster.api.patch(*where, {"metadata": {"finalizers": None}})
         return not left
 
     wait_until(is_empty, f"{', '.join(namespaces)} are empty", timeout_seconds=60)

@@ -107,7 +107,7 @@ class Life:
         refusal, changed = "", set()
         if self.made.settings.environment.protect:
             with pytest.raises(EngineError) as refused:
-                self.made.stack.destroy()
+                self.made.stack.destroy_by_command()
             refusal = str(refused.value)
             after = contents(self.cluster, namespaces)
             changed = set(versions(before).items()) ^ set(versions(after).items())

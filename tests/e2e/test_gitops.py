@@ -56,16 +56,6 @@ class Delivered:
         """What is applied, in order."""
         return folders_of(self.tree)
 
-    @property
-    def rendered(self) -> list[Manifest]:
-        """The objects in the tree's files."""
-        found = [
-            yaml.safe_load(path.read_text(encoding="utf-8"))
-            for folder in self.folders
-            for path in folder.glob("*.yaml")
-        ]
-        return [obj for obj in found if "metadata" in obj]
-
 
 @pytest.fixture(scope="module", params=STACKS)
 def delivered(
@@ -79,21 +69,24 @@ def delivered(
     name = f"gitops-{stack_file.stem.removeprefix('Pulumi.')}"
     with deployment(run, cluster, operator, stack_file, name=name) as made:
         settings, namespaces = made.settings, made.namespaces
+        is_basic = settings.environment.secrets == "basic"
         values = made_values(settings)
-        if settings.environment.secrets == "basic":
+        if is_basic:
             write_secrets_env(made.folder / "secrets.env", values)
-        stores.prepare(settings)
-        stores.put(settings, values)
+        else:
+            stores.prepare(settings)
+            stores.put(settings, values)
+        # What an earlier test left would be in the one state and not in the other.
+        delete(cluster, namespaces)
         made.stack.up()
         by_engine = settled(cluster, namespaces)
         # The operator lets go of its ExternalSecrets; a destroy that retains them ends it first.
         empty(cluster, [settings.namespace])
-    for namespace in namespaces:
-        cluster.delete_namespace(namespace)
+    delete(cluster, namespaces)
     out = run.folder / name
     assert secretsctl(["render", *of(stack_file), f"--out={out}"]) == 0
     tree = out / settings.environment.environment
-    if settings.environment.secrets == "basic":
+    if is_basic:
         file = run.folder / f"{name}.secrets.env"
         write_secrets_env(file, values)
         command = ["basic-secrets", *of(stack_file), f"--secrets-file={file}", f"--out={out}"]
@@ -107,13 +100,13 @@ def delivered(
         by_tree = settled(cluster, namespaces)
         yield Delivered(cluster, settings, namespaces, tree, values, by_engine, by_tree)
     finally:
-        cluster.delete_namespace(settings.namespace)
+        empty(cluster, [settings.namespace])
         operator.uninstall(release)
-        cluster.delete_namespace(settings.environment.operator_namespace)
+        empty(cluster, namespaces)
 
 
 def test_the_cluster_s_state_is_what_the_files_say(delivered: Delivered) -> None:
-    found = {identity(obj): obj for obj in delivered.rendered}
+    found = {identity(obj): obj for obj in objects_in(delivered.folders)}
     assert found
     live = {which: projected(delivered.by_tree[which], obj) for which, obj in found.items()}
     assert live == found
@@ -121,10 +114,8 @@ def test_the_cluster_s_state_is_what_the_files_say(delivered: Delivered) -> None
 
 def test_the_values_are_in_the_secrets(delivered: Delivered) -> None:
     for bundle in delivered.settings.catalogue.bundles.values():
-        found = secret_values(delivered.cluster, delivered.settings.namespace, bundle.secret)
-        expected = {key: delivered.values[key] for key in bundle.keys}
-        # Compared as a truth, so that a failure shows no value.
-        assert (found is not None and expected.items() <= found.items()) is True
+        held = secret_values(delivered.cluster, delivered.settings.namespace, bundle.secret) or {}
+        assert [key for key in bundle.keys if held.get(key) != delivered.values[key]] == []
 
 
 def test_the_state_is_the_one_that_the_engine_makes(delivered: Delivered) -> None:
@@ -145,6 +136,14 @@ def test_applying_everything_again_changes_nothing(delivered: Delivered) -> None
     assert versions(contents(delivered.cluster, delivered.namespaces)) == before
 
 
+def delete(cluster: Cluster, namespaces: list[str]) -> None:
+    """Deletes the namespaces at the same time; returns once all are gone."""
+    for namespace in namespaces:
+        cluster.api.delete("v1", "Namespace", namespace)
+    for namespace in namespaces:
+        cluster.delete_namespace(namespace)
+
+
 def of(stack_file: Path) -> list[str]:
     """The arguments that name a stack."""
     return [f"--stack={stack_file}", f"--catalogue={CATALOGUE}"]
@@ -163,25 +162,31 @@ def folders_of(tree: Path) -> list[Path]:
 
 
 def release_in(tree: Path) -> Manifest:
-    """The operator's release as both GitOps tools would install it; none of the tree has none."""
-    flux = tree / "gitops/flux/operator/helmrelease-external-secrets.yaml"
-    if not flux.exists():
+    """The operator's release, as both GitOps tools would install it; {} in a tree without one."""
+    objects = objects_in([path.parent for path in tree.rglob("gitops/**/kustomization.yaml")])
+    releases = [obj for obj in objects if obj["kind"] == "HelmRelease"]
+    if not releases:
         return {}
-    spec = yaml.safe_load(flux.read_text(encoding="utf-8"))
-    argocd = tree / "gitops/argocd/application-external-secrets.yaml"
-    application = yaml.safe_load(argocd.read_text(encoding="utf-8"))["spec"]
-    helm = application["source"]["helm"]
+    [flux] = releases
+    [argocd] = [obj["spec"] for obj in objects if "chart" in obj["spec"].get("source", {})]
     release = {
-        "name": helm["releaseName"],
-        "namespace": application["destination"]["namespace"],
-        "values": helm["valuesObject"],
+        "name": argocd["source"]["helm"]["releaseName"],
+        "namespace": argocd["destination"]["namespace"],
+        "values": argocd["source"]["helm"]["valuesObject"],
     }
     assert release == {
-        "name": spec["spec"]["releaseName"],
-        "namespace": spec["metadata"]["namespace"],
-        "values": spec["spec"]["values"],
+        "name": flux["spec"]["releaseName"],
+        "namespace": flux["metadata"]["namespace"],
+        "values": flux["spec"]["values"],
     }
     return release
+
+
+def objects_in(folders: list[Path]) -> list[Manifest]:
+    """The objects in the folders' files; a kustomization is none."""
+    paths = [path for folder in folders for path in folder.glob("*.yaml")]
+    found = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths]
+    return [obj for obj in found if "metadata" in obj]
 
 
 def apply(cluster: Cluster, folder: Path) -> None:

@@ -25,17 +25,18 @@ from tests.e2e.stores import Stores, made_values
 
 STORES = ("vault", "moto", "openbao", "stores")
 """How the names of the stores' own logs and folders begin."""
-COMMANDS = {
-    "render": 0,
-    "render --check": 0,
-    "render --out -": 0,
-    "example": 0,
-    "schema": 0,
-    "basic-secrets --stack Pulumi.canary-basic.yaml": 0,
-    "basic-secrets --stack Pulumi.canary-basic.yaml --secrets-file spoilt.env": 2,
-    "render --catalogue secrets.env": 2,
-    "render --stack secrets.env": 2,
-}
+COMMANDS = [
+    ("render --check", 1),
+    ("render", 0),
+    ("render --out -", 0),
+    ("example", 0),
+    ("schema", 0),
+    ("basic-secrets --stack Pulumi.canary-basic.yaml", 0),
+    ("basic-secrets --stack Pulumi.canary-basic.yaml --secrets-file spoilt.env", 2),
+    ("render --check", 0),
+    ("render --catalogue secrets.env", 2),
+    ("render --stack secrets.env", 2),
+]
 SPOILT = {
     "in quotes": "'{}'",
     "before a blank": "{} ",
@@ -60,14 +61,14 @@ def canary_pattern(canary: str) -> re.Pattern[bytes]:
 
 @dataclass
 class World:
-    """Two environments after all that could happen to them. `said` is what was printed, by who."""
+    """Two environments after all that could happen to them. `said` has (command, its output)."""
 
     run: Run
     cluster: Cluster
     basic: Deployment
     external: Deployment
     canary: str
-    said: dict[str, str] = field(default_factory=dict)
+    said: list[tuple[str, str]] = field(default_factory=list)
 
     def files(self, *, of_stores: bool = False) -> dict[str, bytes]:
         """What the parts have on disk, by path: their logs, the engine's state, all else.
@@ -180,7 +181,7 @@ def deploy_external(world: World, stores: Stores) -> None:
 def run_commands(world: World) -> None:
     """Runs secretsctl beside development's secrets.env; the rendered tree stays there."""
     folder = world.basic.folder
-    for command, status in COMMANDS.items():
+    for command, status in COMMANDS:
         done = subprocess.run(  # noqa: S603 - our own program
             [sys.executable, "-m", "secretsctl", *command.split()],
             cwd=folder,
@@ -190,7 +191,7 @@ def run_commands(world: World) -> None:
             check=False,
         )
         assert done.returncode == status, command
-        world.said[command] = done.stdout + done.stderr
+        world.said.append((command, done.stdout + done.stderr))
 
 
 def test_the_search_finds_values_where_they_belong(world: World) -> None:
@@ -228,8 +229,7 @@ def test_no_value_is_in_what_the_engine_says_or_in_its_events(world: World) -> N
 
 
 def test_no_command_prints_a_value(world: World) -> None:
-    assert all(world.said.values())
-    assert [command for command, text in world.said.items() if world.finds(text)] == []
+    assert [command for command, text in world.said if world.finds(text)] == []
 
 
 def test_no_event_or_status_in_the_cluster_shows_a_value(world: World) -> None:

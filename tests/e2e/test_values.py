@@ -12,7 +12,7 @@ import pytest
 from manifests import naming
 from manifests.external_secret import external_secret_manifests
 from manifests.secret_store import store_manifests
-from settings import AwsStore, AzureStore, GcpStore, Settings, Store, VaultStore
+from settings import AwsStore, GcpStore, Settings, Store, VaultStore
 from tests.e2e import aws_gate
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import (
@@ -244,12 +244,13 @@ def test_nobody_else_is_let_in_and_nobody_reads_what_is_elsewhere(
         assert secret_values(cluster, settings.namespace, refused) is None
     asked = entries_asked_by(stores, config, f"{settings.namespace}:intruder")
     assert asked == set(), "refused before it could ask for an entry"
+    assert was_turned_away(stores, config, f"{settings.namespace}:intruder")
     asked = entries_asked_by(stores, config, f"{settings.namespace}:{reader}")
     assert FOREIGN in asked, "asked for, and refused by the store itself"
 
 
 @pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
-@pytest.mark.parametrize("name", ["vault", "vault-per-key", "vault-jwt"])
+@pytest.mark.parametrize("name", ["vault", "vault-per-key", "aws-bundle", "gcp-bundle"])
 def test_a_key_without_a_value_fails_the_sync_and_the_secret_keeps_what_it_has(
     cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str, value: str | None
 ) -> None:
@@ -265,39 +266,82 @@ def test_a_key_without_a_value_fails_the_sync_and_the_secret_keeps_what_it_has(
     arrives(cluster, case, "backend-api")
 
 
+def subject_of(account: str) -> str:
+    return f"system:serviceaccount:{account}"
+
+
 def entries_asked_by(stores: Stores, store: Store, account: str) -> set[str]:
     """The entries that a ServiceAccount (`<namespace>:<name>`) asked the store for, allowed or not.
 
     The clouds' servers take a token only with the right issuer, audience and signature, so the
     account is who it was; for Vault its own audit log says who was let in.
     """
-    subject = f"system:serviceaccount:{account}"
+    if not isinstance(store, VaultStore):
+        reads = {aws_gate.READ, "AccessSecretVersion", "GET"}
+        calls = calls_of(stores, store)
+        return {c.target for c in calls if c.subject == subject_of(account) and c.method in reads}
+    path = f"{store.mount}/data/"
+    names = {
+        f"{store.auth_mount}-{who}" for who in (account.replace(":", "-"), subject_of(account))
+    }
+    return {
+        line["request"]["path"].removeprefix(path)
+        for line in audited(stores)
+        if line.get("auth", {}).get("display_name") in names
+        and line["request"]["path"].startswith(path)
+    }
+
+
+def was_turned_away(stores: Stores, store: Store, account: str) -> bool:
+    """Whether the account came with a valid token of its own and was refused for who it is."""
+    if not isinstance(store, VaultStore):
+        doors = {aws_gate.ASSUME, "GenerateAccessToken", "token"}
+        calls = calls_of(stores, store)
+        return any(c.subject == subject_of(account) and c.method in doors for c in calls)
+    # The audit log hides who failed to log in, and nobody else does.
+    login = f"auth/{store.auth_mount}/login"
+    answers = [
+        line.get("response", {})
+        for line in audited(stores)
+        if line["type"] == "response" and line["request"]["path"] == login
+    ]
+    return any("auth" not in answer for answer in answers)
+
+
+def calls_of(stores: Stores, store: Store) -> list[Any]:
+    """What was asked of a cloud's server: method, target, subject."""
     match store:
-        case VaultStore():
-            path = f"{store.mount}/data/"
-            names = {f"{store.auth_mount}-{who}" for who in (account.replace(":", "-"), subject)}
-            lines = map(json.loads, stores.bao.audit_log.read_text(encoding="utf-8").splitlines())
-            return {
-                line["request"]["path"].removeprefix(path)
-                for line in lines
-                if line.get("auth", {}).get("display_name") in names
-                and line["request"]["path"].startswith(path)
-            }
         case AwsStore():
-            calls = [call for call in stores.aws_gate.calls if call.method == aws_gate.READ]
+            return stores.aws_gate.calls
         case GcpStore():
-            calls = [c for c in stores.gcp.identity.calls if c.method == "AccessSecretVersion"]
-        case AzureStore():
-            calls = [call for call in stores.azure.calls if call.method == "GET"]
-    return {call.target for call in calls if call.subject == subject}
+            return stores.gcp.identity.calls
+        case _:
+            return stores.azure.calls
+
+
+def audited(stores: Stores) -> list[Any]:
+    text = stores.bao.audit_log.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def set_value(stores: Stores, case: Case, key: str, value: str | None) -> None:
-    """Makes a key of backend-api in a Vault store have this value, or be missing."""
+    """Makes a key of backend-api have this value, or be missing."""
     entry = naming.entry(case.settings, "backend-api", key)
-    path = f"secret/data/{entry.key}"
-    if entry.property == "value":
-        stores.bao.write(path, data={"value": value} if value is not None else {})
-        return
-    data = {k: v for k, v in stores.bao.read(path)["data"].items() if k != key}
-    stores.bao.write(path, data=data | ({key: value} if value is not None else {}))
+    store = case.settings.environment.stores[case.settings.store_name("backend-api")]
+    if isinstance(store, AwsStore):
+        client = stores.aws.client("secretsmanager")
+        data = json.loads(client.get_secret_value(SecretId=entry.key)["SecretString"])
+        client.put_secret_value(SecretId=entry.key, SecretString=with_value(data, key, value))
+    elif isinstance(store, GcpStore):
+        data = json.loads(stores.gcp.get(entry.key))
+        stores.gcp.set(entry.key, with_value(data, key, value))
+    else:
+        path = f"secret/data/{entry.key}"
+        data = with_value(stores.bao.read(path)["data"], str(entry.property), value)
+        stores.bao.write(path, data=json.loads(data))
+
+
+def with_value(data: dict[str, str], key: str, value: str | None) -> str:
+    """The entry's content as JSON, with the key's new value or without the key."""
+    others = {name: kept for name, kept in data.items() if name != key}
+    return json.dumps(others if value is None else {**others, key: value})
