@@ -203,15 +203,15 @@ def main(names: list[str]) -> int:
     if unknown:
         say(f"no such program: {', '.join(unknown)}; there are {', '.join(PROGRAMS)}")
         return 2
-    try:
-        for name in names or PROGRAMS:
+    for name in names or PROGRAMS:
+        try:
             say(f"{name}: {build(name)}")
-    except MissingGoError as error:
-        say(str(error))
-        return 2
-    except subprocess.CalledProcessError as error:
-        say(f"{name} did not build: go exited with {error.returncode}")
-        return 1
+        except MissingGoError as error:
+            say(str(error))
+            return 2
+        except subprocess.CalledProcessError as error:
+            say(f"{name} did not build: go exited with {error.returncode}")
+            return 1
     return 0
 
 

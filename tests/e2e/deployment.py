@@ -75,6 +75,7 @@ def deployment(
     cluster: Cluster,
     operator: OperatorRelease,
     stack_file: Path,
+    /,
     *,
     name: str,
     **changes: Any,

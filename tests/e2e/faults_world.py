@@ -19,7 +19,7 @@ from tests.e2e.stores import Stores, decoded, made_values
 ESO = "external-secrets.io/v1"
 STORE = "vault-store"
 # A loaded machine and the operator's back-off together.
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 180
 Condition = tuple[str, str, str]
 """Ready: status, reason, message."""
 VALID = ("True", "Valid", "store validated")
@@ -117,7 +117,8 @@ class Place:
         """Returns once the condition is the expected one."""
 
         def is_shown() -> bool:
-            assert self.condition(kind, name) == expected
+            found = self.condition(kind, name)
+            assert found == expected, found
             return True
 
         wait_until(

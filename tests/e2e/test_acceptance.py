@@ -26,6 +26,11 @@ from tests.e2e.process import Run
 INSTALLING = [name for name, s in STACKS.items() if s.settings.environment.operator == "install"]
 # Where the names of fields are the user's own.
 FREE = ("labels", "annotations", "matchLabels", "data", "values", "valuesObject")
+KINDS = {
+    *("Application", "GitRepository", "HelmRelease", "HelmRepository", "Kustomization"),
+    *("ExternalSecret", "Namespace", "NetworkPolicy", "Role", "RoleBinding", "Secret"),
+    *("SecretStore", "ServiceAccount"),
+}
 GITOPS = ("argocd", "flux-system")
 
 
@@ -84,21 +89,7 @@ def test_a_misspelt_field_is_refused_wherever_it_is(cluster: Cluster, tmp_path: 
                     accepted.append(place)
                 tried.add(place)
     assert accepted == []
-    assert kinds == {
-        "Application",
-        "ExternalSecret",
-        "GitRepository",
-        "HelmRelease",
-        "HelmRepository",
-        "Kustomization",
-        "Namespace",
-        "NetworkPolicy",
-        "Role",
-        "RoleBinding",
-        "Secret",
-        "SecretStore",
-        "ServiceAccount",
-    }
+    assert kinds == KINDS
 
 
 def test_every_object_of_the_operator_s_chart_is_accepted(

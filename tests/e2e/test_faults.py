@@ -67,14 +67,12 @@ def broken(world: FaultsWorld) -> FaultsWorld:
 def mended(broken: FaultsWorld) -> FaultsWorld:
     """Each environment with its fault taken away again.
 
-    Stores are touched; ExternalSecrets are not: those that failed come back by the operator's
-    back-off alone. Only one that did not fail waits for its interval, and is touched.
+    Nothing that failed is touched: it comes back by the operator's back-off alone. Only an
+    ExternalSecret that did not fail waits for its interval, and is touched.
     """
     for fault in FAULTS:
         place = broken.places[fault.name]
         fault.mend(place)
-        if fault.store != VALID:
-            place.touch("SecretStore", STORE)
         condition, _ = fault.shown(broken.layout)
         if condition and condition[0] == "True" and not fault.heals_itself:
             place.touch("ExternalSecret", place.secret)

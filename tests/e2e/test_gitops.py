@@ -1,5 +1,7 @@
 """The rendered tree, applied wave by wave with plain kubectl, is the environment."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,6 @@ import pytest
 import yaml
 
 from manifests.layer import BASIC_SECRETS, OPERATOR
-from secretsctl.__main__ import main as secretsctl
 from settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import deployment
@@ -22,7 +23,6 @@ from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores, made_values
 
 STACKS = ["Pulumi.production", "examples/two-stores", "Pulumi.development"]
-CATALOGUE = PROJECT / "catalogue.yaml"
 # What differs between two objects that were made alike.
 OF_THE_MOMENT = {
     "creationTimestamp",
@@ -80,17 +80,14 @@ def delivered(
         delete(cluster, namespaces)
         made.stack.up()
         by_engine = settled(cluster, namespaces)
-        # The operator lets go of its ExternalSecrets; a destroy that retains them ends it first.
-        empty(cluster, [settings.namespace])
     delete(cluster, namespaces)
     out = run.folder / name
-    assert secretsctl(["render", *of(stack_file), f"--out={out}"]) == 0
+    secretsctl("render", stack_file, f"--out={out}")
     tree = out / settings.environment.environment
     if is_basic:
         file = run.folder / f"{name}.secrets.env"
         write_secrets_env(file, values)
-        command = ["basic-secrets", *of(stack_file), f"--secrets-file={file}", f"--out={out}"]
-        assert secretsctl(command) == 0
+        secretsctl("basic-secrets", stack_file, f"--secrets-file={file}", f"--out={out}")
     release = release_in(tree)
     try:
         for folder in folders_of(tree):
@@ -100,7 +97,6 @@ def delivered(
         by_tree = settled(cluster, namespaces)
         yield Delivered(cluster, settings, namespaces, tree, values, by_engine, by_tree)
     finally:
-        empty(cluster, [settings.namespace])
         operator.uninstall(release)
         empty(cluster, namespaces)
 
@@ -144,9 +140,11 @@ def delete(cluster: Cluster, namespaces: list[str]) -> None:
         cluster.delete_namespace(namespace)
 
 
-def of(stack_file: Path) -> list[str]:
-    """The arguments that name a stack."""
-    return [f"--stack={stack_file}", f"--catalogue={CATALOGUE}"]
+def secretsctl(command: str, stack_file: Path, *options: str) -> None:
+    which = [f"--stack={stack_file}", f"--catalogue={PROJECT / 'catalogue.yaml'}"]
+    subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", "secretsctl", command, *which, *options], cwd=PROJECT, check=True
+    )
 
 
 def write_secrets_env(path: Path, values: dict[str, str]) -> None:

@@ -3,7 +3,6 @@ value is searched for in all that any part writes or says, also where things go 
 
 import base64
 import json
-import re
 import secrets
 import subprocess
 import sys
@@ -46,17 +45,17 @@ SPOILT = {
 }
 
 
-def canary_pattern(canary: str) -> re.Pattern[bytes]:
-    """Finds the canary plain, in base64 at each of the three offsets that it may have in a longer
+def forms_of(canary: str) -> list[bytes]:
+    """The canary plain, in base64 at each of the three offsets that it may have in a longer
     value, and in hexadecimal. URL-encoding and JSON's escapes leave letters and digits alone."""
     plain = canary.encode()
-    forms = [plain, plain.hex().encode()]
+    forms = [plain, plain.hex().encode(), plain.hex().upper().encode()]
     for offset in range(3):
         whole = (offset + len(plain)) * 8 // 6
         first = -(-offset * 8 // 6)
         encoded = base64.b64encode(b"\0" * offset + plain)[first:whole]
         forms += [encoded, encoded.replace(b"+", b"-").replace(b"/", b"_")]
-    return re.compile(b"|".join(map(re.escape, forms)), re.IGNORECASE)
+    return forms
 
 
 @dataclass
@@ -85,7 +84,7 @@ class World:
 
     def finds(self, content: str | bytes) -> bool:
         content = content.encode() if isinstance(content, str) else content
-        return bool(canary_pattern(self.canary).search(content))
+        return any(form in content for form in forms_of(self.canary))
 
 
 @pytest.fixture(scope="module")
