@@ -66,11 +66,9 @@ def operated(
             apply_layer(cluster, settings)
         yield
     finally:
-        namespaces = [settings.namespace for settings in environments]
-        # The operator's finalizer is on every ExternalSecret: only it can let them go.
-        empty(cluster, namespaces)
         operator.uninstall(release)
-        empty(cluster, [release["namespace"]])
+        namespaces = [settings.namespace for settings in environments]
+        empty(cluster, [release["namespace"], *namespaces])
 
 
 def secret_values(cluster: Cluster, namespace: str, name: str) -> dict[str, str] | None:
