@@ -75,11 +75,12 @@ def _api_server(settings: Settings) -> Manifest:
 
 
 def _providers(settings: Settings) -> Manifest:
+    providers = settings.environment.network.providers
     ports = {
         urlsplit(store.server).port or 443 if isinstance(store, VaultStore) else 443
         for store in settings.environment.stores.values()
     }
-    return _to(settings.environment.network.providers.cidrs, sorted(ports or {443}))
+    return _to(providers.cidrs, sorted(ports.union(providers.ports) or {443}))
 
 
 def _to(cidrs: list[str], ports: list[int]) -> Manifest:

@@ -69,6 +69,8 @@ class Providers(Model):
     """Where the operator reaches the stores. Any address if empty."""
 
     cidrs: list[Cidr] = []
+    ports: list[Port] = []
+    """Besides those of this stack's own stores: of other environments on the cluster."""
 
 
 class Network(Model):

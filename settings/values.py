@@ -61,6 +61,8 @@ def basic_values(
 
 def value_fault(key: Key, value: str) -> str | None:
     """What is wrong with a value, told by its key's rule alone; None if nothing is."""
+    if not value:
+        return "is empty: fill it in"
     if len(value) < key.min_length:
         return f"is too short: at least {key.min_length} characters are needed"
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):

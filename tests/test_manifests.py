@@ -115,7 +115,7 @@ def test_the_operator_s_pods_reach_dns_and_the_api_server_and_the_controller_the
 def test_the_addresses_of_api_server_and_stores_are_settings(settings_with):
     network = {
         "api-server": {"cidrs": ["10.0.0.1/32"], "ports": [6443]},
-        "providers": {"cidrs": ["10.1.0.0/16", "fd00::/64"]},
+        "providers": {"cidrs": ["10.1.0.0/16", "fd00::/64"], "ports": [443]},
     }
     everything, controller = operator_policies(settings_with(network=network))
     assert everything["spec"]["egress"][1] == {
@@ -125,7 +125,7 @@ def test_the_addresses_of_api_server_and_stores_are_settings(settings_with):
     assert controller["spec"]["egress"] == [
         {
             "to": [{"ipBlock": {"cidr": "10.1.0.0/16"}}, {"ipBlock": {"cidr": "fd00::/64"}}],
-            "ports": [{"protocol": "TCP", "port": 8200}],
+            "ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 8200}],
         }
     ]
 

@@ -75,7 +75,7 @@ def test_a_value_is_taken_as_it_stands(env_file, values):
 
 FAULTS = {
     "too short": ("token", lambda value: value[:15], "is too short: at least 16 characters"),
-    "empty": ("smtp-password", lambda value: "", "is too short: at least 1 character"),
+    "empty": ("smtp-password", lambda value: "", "is empty: fill it in"),
     "of no form": ("database-url", lambda v: v[13:], "is no postgres-url, such as postgresql://"),
     "without a database": ("database-url", lambda v: v.rsplit("/", 1)[0], "is no postgres-url"),
     "not as the pattern says": ("smtp-password", lambda v: v[3:], "does not have the form that"),

@@ -1,0 +1,145 @@
+"""Environments of generated bundles, in an OpenBao and in a cluster."""
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manifests import eso, layer, naming
+from manifests.naming import Manifest
+from settings import Document, Settings, load
+from tests.e2e.cluster import Cluster
+from tests.e2e.eso import has_condition
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Process, Run, wait_until
+from tests.e2e.stores import Stores
+
+ESO = "external-secrets.io/v1"
+_STORE = {"vault": {"provider": "vault", "server": "https://vault.example.com:8200"}}
+_PATIENCE_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cluster, the store, and what runs the operator there."""
+
+    run: Run
+    cluster: Cluster
+    stores: Stores
+    operator: OperatorRelease
+
+    @property
+    def operator_process(self) -> Process:
+        assert self.operator.process  # noqa: S101 - for whoever installed it
+        return self.operator.process
+
+
+def environment(name: str, keys: Sequence[int]) -> Settings:
+    """The settings of an environment with a bundle of so many keys for each number in `keys`."""
+    bundles = {
+        f"service-{number:05}": {
+            "secret": f"service-{number:05}-secrets",
+            "keys": {
+                f"service-{number:05}-key-{place}": {"description": "a generated key"}
+                for place in range(count)
+            },
+        }
+        for number, count in enumerate(keys)
+    }
+    catalogue = {"platform": "bench", "bundles": bundles, "services": {}}
+    stack = {"environment": name, "operator": "install", "stores": _STORE}
+    [settings] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    return settings
+
+
+def our_values(settings: Settings) -> Manifest:
+    """What this project renders, for the chart of the operator's version that runs here: that one
+    does not know the token cache, for which the later chart has a value, but the flag."""
+    values = eso.chart_values(settings)
+    if values.get("vault", {}).get("enableTokenCache"):
+        values["extraArgs"]["experimental-enable-vault-token-cache"] = "true"
+    return values
+
+
+def prepare(parts: Parts, settings: Settings) -> None:
+    """Fills the store, and applies everything but the ExternalSecrets."""
+    parts.stores.prepare(settings)
+    for bundle, content in settings.catalogue.bundles.items():
+        parts.stores.replace(settings, bundle, {key: secrets.token_hex(16) for key in content.keys})
+    for wave in layer.waves(settings):
+        if wave.name != layer.EXTERNAL_SECRETS:
+            _apply(parts.cluster, wave.objects)
+
+
+def apply_external_secrets(parts: Parts, settings: Settings) -> None:
+    for wave in layer.waves(settings):
+        if wave.name == layer.EXTERNAL_SECRETS:
+            _apply(parts.cluster, wave.objects)
+
+
+def install(parts: Parts, settings: Settings, values: Manifest) -> None:
+    """Returns once the operator runs with these chart values and has found the store valid."""
+    namespace = settings.environment.operator_namespace
+    release = {"name": naming.OPERATOR_RELEASE, "namespace": namespace, "values": values}
+    parts.operator.install(release)
+    wait_until(
+        lambda: _are_ready(parts.cluster, settings, "SecretStore", 1),
+        "the store is valid",
+        timeout_seconds=_PATIENCE_SECONDS,
+    )
+
+
+def wait_for_sync(parts: Parts, settings: Settings) -> None:
+    """Returns once every ExternalSecret is Ready. Asks for no more than the number of Secrets
+    until all are there, and so costs the API server next to nothing."""
+    api, wanted = parts.cluster.api, len(settings.catalogue.bundles)
+    path = api.path("v1", "Secret", None, settings.namespace)
+
+    def are_made() -> bool:
+        found = api.request("GET", path, params={"limit": "1"})
+        return len(found["items"]) + found["metadata"].get("remainingItemCount", 0) == wanted
+
+    wait_until(are_made, f"{wanted} Secrets", timeout_seconds=_PATIENCE_SECONDS)
+    wait_until(
+        lambda: _are_ready(parts.cluster, settings, "ExternalSecret", wanted),
+        f"{wanted} ExternalSecrets are Ready",
+        timeout_seconds=_PATIENCE_SECONDS,
+    )
+
+
+def remove_external_secrets(parts: Parts, settings: Settings) -> None:
+    """Removes them with their Secrets. The operator, whose finalizer they have, is stopped."""
+    api, namespace = parts.cluster.api, settings.namespace
+    for api_version, kind in (("v1", "Secret"), (ESO, "ExternalSecret")):
+        api.request("DELETE", api.path(api_version, kind, None, namespace))
+    for obj in api.list(ESO, "ExternalSecret", namespace):
+        change = {"metadata": {"finalizers": None}}
+        api.patch(ESO, "ExternalSecret", obj["metadata"]["name"], namespace, change)
+
+
+class AuditLog:
+    """What was asked of the store since this was made, from the store's own log."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._path: Path = parts.stores.bao.audit_log
+        self._start = self._path.stat().st_size
+
+    def requests(self) -> Counter[str]:
+        """How often each path was asked for, but by the token's reviewer and the tests."""
+        with self._path.open("rb") as log:
+            log.seek(self._start)
+            lines: list[dict[str, Any]] = [json.loads(line) for line in log]
+        return Counter(line["request"]["path"] for line in lines if line["type"] == "request")
+
+
+def _apply(cluster: Cluster, objects: Sequence[Manifest]) -> None:
+    for obj in objects:
+        cluster.api.apply(obj, manager=naming.PROJECT)
+
+
+def _are_ready(cluster: Cluster, settings: Settings, kind: str, count: int) -> bool:
+    found = cluster.api.list(ESO, kind, settings.namespace)
+    return len(found) >= count and all(has_condition(obj, "Ready") for obj in found)
