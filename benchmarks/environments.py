@@ -5,7 +5,6 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from manifests import eso, layer, naming
@@ -13,6 +12,7 @@ from manifests.naming import Manifest
 from settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.eso import has_condition
+from tests.e2e.live_objects import empty
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Process, Run, wait_until
 from tests.e2e.stores import Stores
@@ -111,7 +111,7 @@ def wait_for_sync(parts: Parts, settings: Settings) -> None:
 
 
 def remove_external_secrets(parts: Parts, settings: Settings) -> None:
-    """Removes them with their Secrets. The operator, whose finalizer they have, is stopped."""
+    """Removes them with their Secrets. The operator, whose finalizer they have, must not run."""
     api, namespace = parts.cluster.api, settings.namespace
     for api_version, kind in (("v1", "Secret"), (ESO, "ExternalSecret")):
         api.request("DELETE", api.path(api_version, kind, None, namespace))
@@ -120,19 +120,28 @@ def remove_external_secrets(parts: Parts, settings: Settings) -> None:
         api.patch(ESO, "ExternalSecret", obj["metadata"]["name"], namespace, change)
 
 
-class AuditLog:
-    """What was asked of the store since this was made, from the store's own log."""
+def remove(parts: Parts, settings: Settings) -> None:
+    """Removes all that is left in the cluster."""
+    empty(parts.cluster, [settings.namespace, settings.environment.operator_namespace])
 
-    def __init__(self, parts: Parts) -> None:
-        self._path: Path = parts.stores.bao.audit_log
+
+class AuditLog:
+    """What is asked of the store from now on, from the store's own log."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._path = stores.bao.audit_log
         self._start = self._path.stat().st_size
 
     def requests(self) -> Counter[str]:
-        """How often each path was asked for, but by the token's reviewer and the tests."""
+        """How often each path was asked for."""
         with self._path.open("rb") as log:
             log.seek(self._start)
             lines: list[dict[str, Any]] = [json.loads(line) for line in log]
         return Counter(line["request"]["path"] for line in lines if line["type"] == "request")
+
+
+def logins(requests: Counter[str]) -> int:
+    return sum(count for path, count in requests.items() if path.endswith("/login"))
 
 
 def _apply(cluster: Cluster, objects: Sequence[Manifest]) -> None:

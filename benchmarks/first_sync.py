@@ -15,8 +15,6 @@ class FirstSync(NamedTuple):
     """From the operator's start until the last of all ExternalSecrets is Ready."""
 
     seconds: float
-    start_seconds: float
-    """Of them, until the operator answers at all."""
     cpu_seconds: float
     """Of the operator alone."""
     peak_megabytes: float
@@ -31,21 +29,19 @@ def first_sync(parts: Parts, settings: Settings, values: Manifest) -> FirstSync:
     environments.install(parts, settings, values)
     parts.operator_process.stop()
     environments.apply_external_secrets(parts, settings)
-    log = AuditLog(parts)
+    log = AuditLog(parts.stores)
     start = time.perf_counter()
     parts.operator.start()
-    answers = time.perf_counter() - start
     environments.wait_for_sync(parts, settings)
     seconds = time.perf_counter() - start
     pid = parts.operator_process.pid
     requests = log.requests()
     found = FirstSync(
         seconds,
-        answers,
         _cpu_seconds(pid),
         _peak_megabytes(pid),
         requests.total(),
-        sum(count for path, count in requests.items() if path.endswith("/login")),
+        environments.logins(requests),
     )
     parts.operator_process.stop()
     environments.remove_external_secrets(parts, settings)

@@ -177,7 +177,10 @@ def end_what_killed_runs_left(root: Path) -> None:
     So the folder of a failed run stays until the next run.
     """
     for record in sorted(root.glob(f"*{RECORD_SUFFIX}")):
-        lines = record.read_text(encoding="utf-8").splitlines()
+        try:
+            lines = record.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            continue  # another run has just ended by itself
         processes = [line.split(" ", 2)[:2] for line in lines]
         if not processes or _is_same_process(*processes[0]):
             continue

@@ -22,6 +22,7 @@ from tests.e2e.stores import Stores, decoded
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 STORE = "vault-store"
+READY_STORE = ("True", "Valid", "store validated")
 EMPTY_STORE = ("False", "SecretSyncedError", "could not get secret data from provider")
 
 
@@ -120,21 +121,21 @@ def updated_while_all_is_late(world: World, made: Deployment, operator: LateOper
     return up
 
 
-def ready(cluster: Cluster, kind: str, namespace: str) -> set[tuple[str, str, str]]:
-    """The (status, reason, message) that the objects of a kind have as their condition Ready."""
-    return {
+def ready(cluster: Cluster, kind: str, namespace: str) -> list[tuple[str, str, str]]:
+    """The (status, reason, message) that each object of a kind has as its condition Ready."""
+    return [
         (condition["status"], condition["reason"], condition["message"])
         for obj in cluster.api.list(ESO, kind, namespace)
-        for condition in obj.get("status", {"conditions": [{}]})["conditions"]
+        for condition in obj.get("status", {}).get("conditions", [])
         if condition["type"] == "Ready"
-    }
+    ]
 
 
 def assert_ready_in_one_pass(life: Life, up: Outcome) -> None:
     assert set(up.changes) == {"create"}
     assert {done for done, _ in life.made.provider.history} == {"create"}
     stores = ready(life.cluster, "SecretStore", life.made.settings.namespace)
-    assert stores == {("True", "Valid", "store validated")}
+    assert stores == [READY_STORE] * len(life.names("SecretStore"))
     assert life.made.stack.preview().changes == {}
 
 
@@ -156,7 +157,10 @@ def test_with_an_empty_store_one_update_gets_there_and_says_what_the_store_must_
         up = updated_while_all_is_late(world, made, operator)
         assert_ready_in_one_pass(life, up)
         wait_until(
-            lambda: ready(world.cluster, "ExternalSecret", namespace) == {EMPTY_STORE},
+            lambda: (
+                ready(world.cluster, "ExternalSecret", namespace)
+                == [EMPTY_STORE] * len(life.secrets)
+            ),
             "every ExternalSecret misses its entry",
             timeout_seconds=PATIENCE_SECONDS,
         )

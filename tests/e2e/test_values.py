@@ -34,7 +34,11 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vault-jwt": ("Pulumi.production", {"vault": {"auth-method": "jwt", "auth-mount": "jwt"}}),
     "aws": ("examples/production-aws", {}),
     "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
-    "gcp": ("examples/production-gcp", {}),
+    # The example's names are the same in every environment; others put entries there too.
+    "gcp": (
+        "examples/production-gcp",
+        {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
+    ),
     "gcp-bundle": ("examples/production-gcp", {"gcp": {"layout": "bundle"}}),
     "azure": ("examples/production-azure", {}),
     "two-stores": ("examples/two-stores", {}),

