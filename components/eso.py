@@ -40,5 +40,12 @@ class Operator(ComponentResource):
             repository_opts=None if chart.path or is_oci else repository,
             values=chart_values(settings),
             timeout=_TIMEOUT_SECONDS,
-            opts=ResourceOptions(parent=self, depends_on=self.namespace),
+            # ExternalSecrets that outlive the stack need their operator: it alone takes away the
+            # finalizer that it puts on them.
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=self.namespace,
+                protect=settings.environment.protect or None,
+                retain_on_delete=settings.environment.protect or None,
+            ),
         )

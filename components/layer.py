@@ -43,13 +43,14 @@ class SecretsLayer(ComponentResource):
 
     def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
         settings, opts = self.settings, self.options
+        if settings.environment.secrets == "basic":
+            require_values(values)
         namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).objects
         SecretsReader("secrets-reader", settings=settings, after=namespace, opts=opts)
         for name, service in settings.catalogue.services.items():
             ServiceAccess(name, settings=settings, service=service, after=namespace, opts=opts)
         operator = self._declare_operator()
         if settings.environment.secrets == "basic":
-            require_values(values)
             for bundle in settings.catalogue.bundles:
                 BasicSecret(bundle, settings=settings, values=values, after=namespace, opts=opts)
         else:

@@ -147,7 +147,8 @@ def test_network_policies_come_after_the_operator_s_namespace(stack_named):
 def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
     found = stack_named("production").declared
     protected = [one for one in found.declared if one.protect]
-    assert Counter(kinds(protected)) == {"ExternalSecret": 4, "Namespace": 2}
+    kinds_protected = Counter(one.type.rpartition(":")[2] for one in protected)
+    assert kinds_protected == {"ExternalSecret": 4, "Namespace": 2, "Release": 1}
     assert [one for one in found.declared if one.retain_on_delete] == protected
 
 

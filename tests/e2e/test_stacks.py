@@ -152,6 +152,7 @@ def test_only_what_may_be_deleted_is_and_nothing_is_stuck(ended: list[tuple[Life
             stays |= {("Namespace", "", each) for each in life.made.namespaces}
             stays |= life.names("ExternalSecret")
             stays |= {("Secret", namespace, secret) for secret in life.secrets}
+            stays |= {name for name, obj in end.before.items() if is_of_the_chart(obj)}
         assert set(end.left) == stays
         for name, obj in end.left.items():
             metadata = obj["metadata"]
@@ -187,6 +188,10 @@ def test_with_gitops_delivery_the_program_declares_nothing_in_the_cluster(
         assert made.provider.history == []
         assert contents(cluster, made.namespaces).keys() == before
         assert made.stack.preview().changes == {}
+
+
+def is_of_the_chart(obj: Manifest) -> bool:
+    return obj["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "Helm"
 
 
 def differing(life: Life) -> list[tuple[Manifest, Manifest]]:
