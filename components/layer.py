@@ -1,6 +1,7 @@
 """SecretsLayer: the parts with their dependencies, on one page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 
@@ -13,7 +14,18 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import Settings
+from settings import Settings, Store, VaultStore
+
+
+def _backend(store: Store) -> Callable[..., Any]:
+    """The provider half's component, imported here: a stack loads only the SDKs that it uses."""
+    match store:
+        case VaultStore():
+            from components.backends.vault import VaultBackend
+
+            return VaultBackend
+        case _:
+            raise NotImplementedError(store.provider)
 
 
 class SecretsLayer(ComponentResource):
@@ -34,6 +46,7 @@ class SecretsLayer(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
         self.settings = settings
+        self._backends = self._declare_backends()
         if settings.environment.delivery == "pulumi":
             provider = cluster_provider(settings, self)
             self.options = ResourceOptions(parent=self, providers={"kubernetes": provider})
@@ -59,6 +72,16 @@ class SecretsLayer(ComponentResource):
                 after = stores[settings.store_name(bundle)]
                 ExternalSecret(bundle, settings=settings, after=after, opts=opts)
 
+    def _declare_backends(self) -> dict[str, list[Resource]]:
+        """The provider half of each store that this stack declares, by the store's name."""
+        declared: dict[str, list[Resource]] = {}
+        for name, store in self.settings.environment.stores.items():
+            if store.backend == "declare":
+                opts = ResourceOptions(parent=self)
+                backend = _backend(store)(name, settings=self.settings, store=name, opts=opts)
+                declared[name] = backend.objects
+        return declared
+
     def _declare_operator(self) -> list[Resource]:
         if self.settings.environment.operator != "install":
             return []
@@ -81,7 +104,7 @@ class SecretsLayer(ComponentResource):
                     settings=self.settings,
                     store=store,
                     identity=identity,
-                    after=after,
+                    after=[*after, *self._backends.get(store, [])],
                     opts=self.options,
                 )
                 if identity == "read":

@@ -63,7 +63,17 @@ PathSegments = Annotated[
 ]
 
 
-class VaultStore(Model):
+class ProviderHalf(Model):
+    """What a stack declares on the provider's side of a store."""
+
+    backend: Literal["declare", "existing"] = "existing"
+    """Whether this stack declares the store's identities, their rights, and its entries."""
+    shared: Literal["own", "existing"] = "existing"
+    """With `backend: declare`: whether it also owns what environments share, such as Vault's
+    engine, auth method and audit device. Exactly one stack does."""
+
+
+class VaultStore(ProviderHalf):
     """HashiCorp Vault, or OpenBao: a KV version 2 engine and an auth method of the cluster."""
 
     provider: Literal["vault"]
@@ -78,9 +88,17 @@ class VaultStore(Model):
     audience: str = "vault"
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
+    max_versions: Annotated[int, Field(ge=2, le=1000)] = 10
+    audit_file: Annotated[str, text_of(r"/[A-Za-z0-9._/-]+", "a path in Vault's pod", 200)] = (
+        "/vault/audit/audit.log"
+    )
+    cluster_api_server: HttpsUrl = "https://kubernetes.default.svc"
+    """Where Vault asks for a review of tokens; its own cluster unless it is set."""
+    cluster_issuer: HttpsUrl | None = None
+    """With `auth-method: jwt`: the cluster's issuer of ServiceAccount tokens."""
 
 
-class AwsStore(Model):
+class AwsStore(ProviderHalf):
     """AWS Secrets Manager, reached through IAM roles for service accounts."""
 
     provider: Literal["aws"]
@@ -100,7 +118,7 @@ class GkeCluster(Model):
     name: DnsLabel
 
 
-class GcpStore(Model):
+class GcpStore(ProviderHalf):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
     provider: Literal["gcp"]
@@ -119,7 +137,7 @@ class ClientIds(Model):
     seed: Uuid | None = None
 
 
-class AzureStore(Model):
+class AzureStore(ProviderHalf):
     """Azure Key Vault, reached through Microsoft Entra Workload ID. It can't push a property."""
 
     provider: Literal["azure"]

@@ -1,7 +1,7 @@
 """A stack of the project on the real engine: its program in a copy, its objects for real."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class Deployment:
         cluster: Cluster,
         stack_file: Path,
         provider: KubernetesProvider,
-        port: int,
+        ports: Mapping[str, int],
         *,
         name: str,
         changes: dict[str, Any],
@@ -50,7 +50,7 @@ class Deployment:
             run,
             name,
             project_program(self.folder),
-            providers={"kubernetes": port},
+            providers=ports,
             stack_file=self.stack_file,
         )
 
@@ -78,16 +78,19 @@ def deployment(
     /,
     *,
     name: str,
+    ports: Mapping[str, int] | None = None,
     **changes: Any,
 ) -> Iterator[Deployment]:
     """A stack of `stack_file`, its settings changed by `changes`; nothing is declared yet.
 
+    `ports` are those of further providers that its program uses, by package.
     At the end everything that it declared is destroyed, protected or not, and its namespaces, which
     the program keeps, are empty.
     """
     provider = KubernetesProvider(cluster.api, operator)
     with provider.serve() as port:
-        made = Deployment(run, cluster, stack_file, provider, port, name=name, changes=changes)
+        ports = {"kubernetes": port, **(ports or {})}
+        made = Deployment(run, cluster, stack_file, provider, ports, name=name, changes=changes)
         try:
             yield made
         finally:

@@ -1,0 +1,218 @@
+"""What a SecretStore needs in Vault or OpenBao: roles, policies, entries; no value of any.
+
+The functions return plain values; the component declares them.
+"""
+
+import json
+from typing import cast
+
+import pulumi_vault as vault
+from pulumi import ComponentResource, Resource, ResourceOptions
+from pulumi_vault import generic, jwt, kubernetes, kv
+
+from manifests import naming
+from settings import Identity, Settings, VaultStore
+
+_TOKEN_SECONDS = 600
+_TOKEN_MOST_SECONDS = 3600
+
+# What the operator's push asks for besides reading: docs/provider/hashicorp-vault.md of release
+# 2.9.0, "PushSecret". It also compares before it writes, and so must read.
+_CAPABILITIES: dict[Identity, list[str]] = {
+    "read": ["read"],
+    "rotation": ["read", "update"],
+    "seed": ["create", "read", "update"],
+}
+
+
+def policy(settings: Settings, store: str, identity: Identity) -> str:
+    """The rights of an identity, in Vault's own language: exact paths, no globs."""
+    mount = _store(settings, store).mount
+    kinds = ("data",) if identity == "read" else ("data", "metadata")
+    rules: list[str] = []
+    for entry, may_be_missing in sorted(entries(settings, store, identity).items()):
+        capabilities = list(_CAPABILITIES[identity])
+        if may_be_missing and identity == "rotation":
+            capabilities.insert(0, "create")
+        for kind in kinds:
+            listed = json.dumps(capabilities)
+            rules.append(f'path "{mount}/{kind}/{entry}" {{\n  capabilities = {listed}\n}}\n')
+    return "\n".join(rules)
+
+
+def entries(settings: Settings, store: str, identity: Identity) -> dict[str, bool]:
+    """The entries that an identity is for, and whether a rotation may be what first makes one:
+    an entry that holds nothing but derived keys."""
+    found: dict[str, bool] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for key, entry in naming.entries(settings, bundle).items():
+            is_derived = key not in content.keys
+            generated = is_derived or content.keys[key].is_generated
+            if identity != "rotation" or generated:
+                found[entry.key] = found.get(entry.key, True) and is_derived
+    return found
+
+
+class VaultBackend(ComponentResource):
+    """The provider half of one store for one environment; with `shared: own` also the engine, the
+    auth method and the audit device, which other environments use and no destroy may take.
+
+    Vault's address and token are the Pulumi provider's own settings (VAULT_ADDR, VAULT_TOKEN).
+    """
+
+    def __init__(
+        self, name: str, *, settings: Settings, store: str, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("platform-secrets:backends:VaultBackend", name, None, opts)
+        self._settings, self._name = settings, name
+        config = _store(settings, store)
+        shared = self._declare_shared(config) if config.shared == "own" else []
+        self.objects: list[Resource] = list(shared)
+        for identity in settings.identities(store):
+            self.objects += self._declare_identity(config, store, identity, shared)
+        self.objects += self._declare_entries(config, store, shared)
+        self.register_outputs({})
+
+    def _declare_shared(self, config: VaultStore) -> list[Resource]:
+        """Protected always: every environment's values and logins hang on them."""
+        opts = ResourceOptions(parent=self, protect=True, retain_on_delete=True)
+        engine = vault.Mount(
+            f"{self._name}-mount",
+            path=config.mount,
+            type="kv",
+            options={"version": "2"},
+            namespace=config.namespace,
+            opts=opts,
+        )
+        limits = kv.SecretBackendV2(
+            f"{self._name}-mount-limits",
+            mount=config.mount,
+            max_versions=config.max_versions,
+            namespace=config.namespace,
+            opts=ResourceOptions(
+                parent=self, protect=True, retain_on_delete=True, depends_on=engine
+            ),
+        )
+        audit = vault.Audit(
+            f"{self._name}-audit",
+            type="file",
+            path="platform-secrets",
+            options={"file_path": config.audit_file},
+            opts=opts,
+        )
+        return [engine, limits, audit, *self._declare_auth_method(config, opts)]
+
+    def _declare_auth_method(self, config: VaultStore, opts: ResourceOptions) -> list[Resource]:
+        name = f"{self._name}-auth"
+        if config.auth_method == "jwt":
+            return [
+                jwt.AuthBackend(
+                    name,
+                    path=config.auth_mount,
+                    type="jwt",
+                    oidc_discovery_url=config.cluster_issuer,
+                    bound_issuer=config.cluster_issuer,
+                    namespace=config.namespace,
+                    opts=opts,
+                )
+            ]
+        method = vault.AuthBackend(
+            name, path=config.auth_mount, type="kubernetes", namespace=config.namespace, opts=opts
+        )
+        # No token_reviewer_jwt: Vault reviews with its own ServiceAccount's token.
+        reviewer = kubernetes.AuthBackendConfig(
+            f"{name}-config",
+            backend=config.auth_mount,
+            kubernetes_host=config.cluster_api_server,
+            namespace=config.namespace,
+            opts=ResourceOptions(
+                parent=self, protect=True, retain_on_delete=True, depends_on=method
+            ),
+        )
+        return [method, reviewer]
+
+    def _declare_identity(
+        self, config: VaultStore, store: str, identity: Identity, after: list[Resource]
+    ) -> list[Resource]:
+        role_name = self._settings.identity_name(store, identity)
+        account = naming.secret_store(store, identity)
+        rights = vault.Policy(
+            f"{self._name}-{identity}-policy",
+            name=role_name,
+            policy=policy(self._settings, store, identity),
+            namespace=config.namespace,
+            opts=ResourceOptions(parent=self, depends_on=after),
+        )
+        opts = ResourceOptions(parent=self, depends_on=[*after, rights])
+        if config.auth_method == "jwt":
+            role: Resource = jwt.AuthBackendRole(
+                f"{self._name}-{identity}-role",
+                backend=config.auth_mount,
+                role_name=role_name,
+                role_type="jwt",
+                user_claim="sub",
+                bound_audiences=[config.audience],
+                bound_subject=f"system:serviceaccount:{self._settings.namespace}:{account}",
+                token_policies=[role_name],
+                token_ttl=_TOKEN_SECONDS,
+                token_max_ttl=_TOKEN_MOST_SECONDS,
+                namespace=config.namespace,
+                opts=opts,
+            )
+        else:
+            role = kubernetes.AuthBackendRole(
+                f"{self._name}-{identity}-role",
+                backend=config.auth_mount,
+                role_name=role_name,
+                bound_service_account_names=[account],
+                bound_service_account_namespaces=[self._settings.namespace],
+                audience=config.audience,
+                token_policies=[role_name],
+                token_ttl=_TOKEN_SECONDS,
+                token_max_ttl=_TOKEN_MOST_SECONDS,
+                namespace=config.namespace,
+                opts=opts,
+            )
+        return [rights, role]
+
+    def _declare_entries(
+        self, config: VaultStore, store: str, after: list[Resource]
+    ) -> list[Resource]:
+        """Marks the entries that the operator may write: it refuses to overwrite any other.
+
+        Only metadata, and never deleted: that would take every version of the values.
+        """
+        identities = self._settings.identities(store)
+        written = {
+            entry
+            for identity in identities
+            if identity != "read"
+            for entry in entries(self._settings, store, identity)
+        }
+        names = _entry_names(self._settings, store)
+        return [
+            generic.Endpoint(
+                f"{self._name}-entry-{names[entry]}",
+                path=f"{config.mount}/metadata/{entry}",
+                data_json=json.dumps({"custom_metadata": {"managed-by": "external-secrets"}}),
+                disable_delete=True,
+                ignore_absent_fields=True,
+                namespace=config.namespace,
+                opts=ResourceOptions(parent=self, depends_on=after),
+            )
+            for entry in sorted(written)
+        ]
+
+
+def _entry_names(settings: Settings, store: str) -> dict[str, str]:
+    """A name without the environment for each entry: its bundle's, or its key's."""
+    is_whole = _store(settings, store).layout == "bundle"
+    return {
+        entry.key: bundle if is_whole else key
+        for bundle in settings.bundles_in(store)
+        for key, entry in naming.entries(settings, bundle).items()
+    }
+
+
+def _store(settings: Settings, store: str) -> VaultStore:
+    return cast(VaultStore, settings.environment.stores[store])

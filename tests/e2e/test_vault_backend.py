@@ -1,0 +1,192 @@
+"""The provider half of Vault on a real OpenBao: declared by the real engine, used by the operator,
+and tried by every identity on every entry of every environment."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from manifests import naming
+from settings import Settings
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import Deployment, deployment
+from tests.e2e.engine import Outcome
+from tests.e2e.environments import secret_values, sync
+from tests.e2e.openbao import OpenBaoError
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run
+from tests.e2e.stores import Stores, made_values
+from tests.e2e.vault_provider import VaultProvider
+
+MOUNT, AUTH = "half", "half-kubernetes"
+FORBIDDEN = 403
+READ, WRITE, DELETE = "read", "write", "delete"
+MAY = {"read": {READ}, "rotation": {READ, WRITE}, "seed": {READ, WRITE}}
+
+
+@dataclass
+class Halves:
+    """Production, which owns what both share, and staging, its guest; both brought up."""
+
+    production: Deployment
+    staging: Deployment
+    again: list[Outcome]
+    values: dict[str, dict[str, str]]
+
+    def __iter__(self) -> Iterator[Deployment]:
+        return iter((self.production, self.staging))
+
+
+def vault_of(cluster: Cluster, run: Run, **more: Any) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "provider": "vault",
+        "server": "https://vault.example.com:8200",
+        "mount": MOUNT,
+        "auth-mount": AUTH,
+        "backend": "declare",
+        "cluster-api-server": cluster.url,
+        "audit-file": str(run.folder / "half-audit.log"),
+    }
+    return {"vault": own | more}
+
+
+@pytest.fixture(scope="module")
+def halves(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[Halves]:
+    pod = {
+        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
+        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
+    }
+    with ExitStack() as stack:
+        ports = {"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())}
+        made = [
+            stack.enter_context(
+                deployment(
+                    *(run, cluster, operator, PROJECT / f"examples/shared-cluster-{name}.yaml"),
+                    name=f"half-{name}",
+                    ports=ports,
+                    seeding="enabled",
+                    **{"namespace-name": f"half-{name}"},
+                    stores=vault_of(cluster, run, shared=shared),
+                )
+            )
+            for name, shared in (("production", "own"), ("staging", "existing"))
+        ]
+        for one in made:
+            one.stack.up()
+        values = {one.settings.namespace: made_values(one.settings) for one in made}
+        for one in made:
+            stores.put(one.settings, values[one.settings.namespace])
+        again = [one.stack.preview() for one in made] + [one.stack.refresh() for one in made]
+        yield Halves(*made, again, values)
+
+
+def test_a_second_run_finds_nothing_to_do(halves: Halves) -> None:
+    assert [outcome.changes for outcome in halves.again] == [{}] * 4
+
+
+def test_the_operator_reads_through_what_was_declared(cluster: Cluster, halves: Halves) -> None:
+    for one in halves:
+        namespace = one.settings.namespace
+        for bundle in one.settings.catalogue.bundles.values():
+            sync(cluster, namespace, bundle.secret)
+            found = secret_values(cluster, namespace, bundle.secret) or {}
+            expected = {key: halves.values[namespace][key] for key in bundle.keys}
+            assert {key: found[key] for key in bundle.keys} == expected
+
+
+def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    for one, identity in itertools.product(halves, ("read", "rotation", "seed")):
+        token = login(cluster, stores, one.settings, identity)
+        for other in halves:
+            for entry, generated in entries_of(other.settings).items():
+                may = MAY[identity] if identity != "rotation" or generated else set()
+                found = allowed(stores, token, entry)
+                assert found == (may if one is other else set()), (identity, entry)
+
+
+def test_a_token_of_another_account_or_audience_is_refused(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    namespace = halves.production.settings.namespace
+    for account, audience, role in (
+        ("vault-store", "vault", "veza-production-rotation"),
+        ("veza-backend-api", "vault", "veza-production-read"),
+        ("vault-store", "https://kubernetes.default.svc", "veza-production-read"),
+        ("vault-store", "vault", "veza-staging-read"),
+    ):
+        jwt = cluster.token(namespace, account, audience=audience)
+        with pytest.raises(OpenBaoError):
+            stores.bao.request("POST", f"auth/{AUTH}/login", {"role": role, "jwt": jwt})
+
+
+def test_the_audit_device_shows_each_access_and_no_value(run: Run, halves: Halves) -> None:
+    audited = (run.folder / "half-audit.log").read_text(encoding="utf-8")
+    for one in halves:
+        for entry in entries_of(one.settings):
+            assert f'"path":"{MOUNT}/data/{entry}"' in audited
+    values = [value for each in halves.values.values() for value in each.values()]
+    assert not [value for value in values if value in audited]
+
+
+def test_no_value_is_in_the_state(halves: Halves) -> None:
+    for one in halves:
+        state = one.stack.state_text
+        assert not [v for v in halves.values[one.settings.namespace].values() if v in state]
+
+
+def test_what_is_shared_survives_a_guest_and_its_entries_keep_their_values(
+    stores: Stores, halves: Halves
+) -> None:
+    guest = halves.staging
+    guest.stack.unprotect()
+    guest.stack.destroy()
+    assert f"{MOUNT}/" in stores.bao.read("sys/mounts")
+    assert f"{AUTH}/" in stores.bao.read("sys/auth")
+    roles = stores.bao.request("LIST", f"auth/{AUTH}/role")["data"]["keys"]
+    assert sorted(roles) == [f"veza-production-{each}" for each in ("read", "rotation", "seed")]
+    kept = stores.bao.read(f"{MOUNT}/data/veza/staging")["data"]
+    assert kept["jwt-secret"] == halves.values[guest.settings.namespace]["jwt-secret"]
+    assert halves.production.stack.preview().changes == {}
+
+
+def entries_of(settings: Settings) -> dict[str, bool]:
+    """Each entry, and whether it holds a generated key."""
+    return {
+        naming.bundle_entry(settings, name): any(key.is_generated for key in bundle.keys.values())
+        for name, bundle in settings.catalogue.bundles.items()
+    }
+
+
+def login(cluster: Cluster, stores: Stores, settings: Settings, identity: str) -> str:
+    """A token of OpenBao's for an identity's own account."""
+    account = naming.secret_store("vault", identity)  # type: ignore[arg-type]
+    jwt = cluster.token(settings.namespace, account, audience="vault")
+    role = settings.identity_name("vault", identity)  # type: ignore[arg-type]
+    answer = stores.bao.request("POST", f"auth/{AUTH}/login", {"role": role, "jwt": jwt})
+    return answer["auth"]["client_token"]
+
+
+def allowed(stores: Stores, token: str, entry: str) -> set[str]:
+    """What the bearer may do with an entry's values; a write leaves them as they are."""
+    path = f"{MOUNT}/data/{entry}"
+    present = stores.bao.read(path)["data"]
+    found = set()
+    for word, method, body in (
+        (READ, "GET", None),
+        (WRITE, "POST", {"data": present}),
+        (DELETE, "DELETE", None),
+    ):
+        try:
+            stores.bao.request(method, path, body, token=token)
+            found.add(word)
+        except OpenBaoError as error:
+            if error.status != FORBIDDEN:
+                raise
+    return found
