@@ -25,7 +25,7 @@ def refreshes(parts: Parts, settings: Settings, values: Manifest, *, rounds: int
     after the other. The bundles differ in their numbers of keys."""
     environments.install(parts, settings, values)
     environments.apply_external_secrets(parts, settings)
-    environments.wait_for_sync(parts, settings)
+    environments.synced(parts, settings)
     bundles = settings.catalogue.bundles
     log = AuditLog(parts.stores)
     for _ in range(rounds):

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import median
 
@@ -19,8 +19,6 @@ from benchmarks.first_sync import FirstSync, first_sync
 from benchmarks.measure import Program, RunError, best_of
 from benchmarks.previews import previews
 from benchmarks.refreshes import Refreshes, refreshes
-from manifests.naming import Manifest
-from settings import Settings
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.operator_release import OperatorRelease
@@ -29,16 +27,11 @@ from tests.e2e.stores import Stores
 from tools.build import PROGRAMS, MissingGoError
 
 _FIRST_SYNCS = ((300, 3.5), (2000, 3.0))
+_AT_LEAST_SECONDS = 60
 _KEYS = (1, 5, 20)
 _REFRESHES = 5
 _PREVIEWS = 9
 _STARTS = 5
-_FASTER = "times as fast"
-Values = Callable[[Settings], Manifest]
-_VALUES: dict[str, Values] = {
-    "the chart's defaults": lambda _: {},
-    "rendered": environments.our_values,
-}
 
 
 def main() -> int:
@@ -103,42 +96,48 @@ def _first_syncs(parts: Parts) -> list[str]:
     for count, target in _FIRST_SYNCS:
         settings = environments.environment(f"first-{count}", [1] * count)
         environments.prepare(parts, settings)
-        default, ours = (first_sync(parts, settings, make(settings)) for make in _VALUES.values())
+        ours = first_sync(parts, settings, environments.our_values(settings))
+        if ours.synced < count:
+            raise RunError(f"{ours.synced} of {count} synced in {ours.seconds:.0f} s")
+        seconds = max(_AT_LEAST_SECONDS, 1.05 * target * ours.seconds)
+        default = first_sync(parts, settings, {}, seconds)
         environments.remove(parts, settings)
         ratio = default.seconds / ours.seconds
-        for values, own in zip(_VALUES, (default, ours), strict=True):
-            rows.append(_first_sync_row(count, values, own, default))
-        targets.append(
-            _target(f"{count:,} at least {target} {_FASTER}", ratio >= target, f"{ratio:.1f}")
-        )
+        more = "" if default.synced == count else "> "
+        rows += [
+            _first_sync_row(count, "defaults", default, f"{more}{default.seconds:.1f}", "1.0"),
+            _first_sync_row(count, "rendered", ours, f"{ours.seconds:.1f}", f"{more}{ratio:.1f}"),
+        ]
+        rule = f"{count:,}: at least {target} times as fast"
+        targets.append(_target(rule, ratio >= target, f"{more}{ratio:.1f}"))
     return [
         "## First sync of many ExternalSecrets from OpenBao",
         "",
         "From the operator's start until all are Ready; a valid SecretStore and the "
-        "ExternalSecrets, one key each, are there before.",
+        "ExternalSecrets, one key each, are there before. With the chart's defaults it is stopped "
+        f"once the target is proved, but not within {_AT_LEAST_SECONDS} s.",
         "",
-        f"| | values | s | operator CPU s | peak MB | logins | requests | {_FASTER} |",
-        "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| | values | s | synced | operator CPU s | peak MB | logins | requests | times as fast |",
+        f"| ---: | --- |{' ---: |' * 7}",
         *rows,
         "",
         *targets,
     ]
 
 
-def _first_sync_row(count: int, values: str, own: FirstSync, default: FirstSync) -> str:
+def _first_sync_row(count: int, values: str, own: FirstSync, seconds: str, ratio: str) -> str:
     return (
-        f"| {count:,} | {values} | {own.seconds:.1f} | {own.cpu_seconds:.1f} "
-        f"| {own.peak_megabytes:.0f} | {own.logins:,} | {own.requests:,} "
-        f"| {default.seconds / own.seconds:.1f} |"
+        f"| {count:,} | {values} | {seconds} | {own.synced:,} | {own.cpu_seconds:.1f} "
+        f"| {own.peak_megabytes:.0f} | {own.logins:,} | {own.requests:,} | {ratio} |"
     )
 
 
 def _reads(parts: Parts) -> list[str]:
     settings = environments.environment("refreshes", _KEYS)
     environments.prepare(parts, settings)
+    values = {"defaults": {}, "rendered": environments.our_values(settings)}
     found = {
-        values: refreshes(parts, settings, make(settings), rounds=_REFRESHES)
-        for values, make in _VALUES.items()
+        name: refreshes(parts, settings, own, rounds=_REFRESHES) for name, own in values.items()
     }
     environments.remove(parts, settings)
     each_once = all(count == one.rounds for one in found.values() for count in one.reads.values())
@@ -151,7 +150,7 @@ def _reads(parts: Parts) -> list[str]:
         "",
         f"| values | {' | '.join(f'reads, {keys} keys' for keys in _KEYS)} | logins | requests |",
         f"| --- |{' ---: |' * (len(_KEYS) + 2)}",
-        *(_reads_row(values, own) for values, own in found.items()),
+        *(_reads_row(name, own) for name, own in found.items()),
         "",
         _target("one read per bundle and refresh", each_once, "of each number of keys"),
         _target("no login for a refresh", ours.logins == 0, f"{ours.logins} logins"),

@@ -91,6 +91,51 @@ def test_the_documentation_has_a_row_for_every_fault() -> None:
     assert not missing
 
 
+def test_an_operator_that_was_killed_does_what_it_missed(world: FaultsWorld, whole: Place) -> None:
+    """Nothing in the objects tells that the operator is gone: Ready stays as it was."""
+    world.operator.process.kill()
+    old = whole.expected
+    whole.put(whole.key, secrets.token_hex(24))
+    whole.touch("ExternalSecret", whole.secret)
+    whole.delete("v1", "Secret", whole.spare_secret)
+    for name in whole.expected:
+        assert whole.condition("ExternalSecret", name) == SYNCED
+    assert whole.secrets == {**old, whole.spare_secret: {}}
+    world.operator.start()
+    whole.becomes_well()
+
+
+def test_a_store_that_is_down_or_sealed_takes_no_secret(world: FaultsWorld, whole: Place) -> None:
+    """What was deleted by hand meanwhile is missing until the store is back."""
+    vault = world.stores.bao
+    vault.process.kill()
+    whole.delete("v1", "Secret", whole.spare_secret)
+    left = whole.versions
+    whole.touch_all()
+    everything_fails(whole, "vault.example.com")
+    vault.restart()
+    whole.touch_all()
+    everything_fails(whole, "Vault is sealed")
+    assert whole.versions == left
+    vault.unseal()
+    everything_recovers(whole)
+
+
+def test_an_external_secret_deleted_without_the_operator_waits_for_it(
+    world: FaultsWorld, whole: Place
+) -> None:
+    """A finalizer holds it, and so its Secret; 0.19 has none."""
+    world.operator.process.kill()
+    whole.cluster.api.delete(ESO, "ExternalSecret", whole.secret, whole.namespace)
+    if world.program != eso.OLDER:
+        assert whole.condition("ExternalSecret", whole.secret) == SYNCED
+        assert whole.is_well()
+    world.operator.start()
+    wait_until(lambda: not whole.read(whole.secret), "the Secret dies with its owner")
+    whole.apply("ExternalSecret", whole.secret)
+    whole.becomes_well()
+
+
 @each_fault
 def test_a_fault_is_told_and_takes_no_secret(broken: FaultsWorld, fault: Fault) -> None:
     place = broken.places[fault.name]
@@ -122,51 +167,6 @@ def test_a_mended_fault_leaves_no_trace(mended: FaultsWorld, fault: Fault) -> No
     place.put(place.key, secrets.token_hex(24))
     place.touch("ExternalSecret", place.secret)
     place.becomes_well()
-
-
-def test_an_operator_that_was_killed_does_what_it_missed(world: FaultsWorld, whole: Place) -> None:
-    """Nothing in the objects tells that the operator is gone: Ready stays as it was."""
-    world.operator.process.kill()
-    old = whole.expected
-    whole.put(whole.key, secrets.token_hex(24))
-    whole.touch("ExternalSecret", whole.secret)
-    whole.delete("v1", "Secret", whole.spare_secret)
-    for name in whole.expected:
-        assert whole.condition("ExternalSecret", name) == SYNCED
-    assert whole.secrets == {**old, whole.spare_secret: {}}
-    world.operator.start()
-    whole.becomes_well()
-
-
-def test_an_external_secret_deleted_without_the_operator_waits_for_it(
-    world: FaultsWorld, whole: Place
-) -> None:
-    """A finalizer holds it, and so its Secret; 0.19 has none."""
-    world.operator.process.kill()
-    whole.cluster.api.delete(ESO, "ExternalSecret", whole.secret, whole.namespace)
-    if world.program != eso.OLDER:
-        assert whole.condition("ExternalSecret", whole.secret) == SYNCED
-        assert whole.is_well()
-    world.operator.start()
-    wait_until(lambda: not whole.read(whole.secret), "the Secret dies with its owner")
-    whole.apply("ExternalSecret", whole.secret)
-    whole.becomes_well()
-
-
-def test_a_store_that_is_down_or_sealed_takes_no_secret(world: FaultsWorld, whole: Place) -> None:
-    """What was deleted by hand meanwhile is missing until the store is back."""
-    vault = world.stores.bao
-    vault.process.kill()
-    whole.delete("v1", "Secret", whole.spare_secret)
-    left = whole.versions
-    whole.touch_all()
-    everything_fails(whole, "vault.example.com")
-    vault.restart()
-    whole.touch_all()
-    everything_fails(whole, "Vault is sealed")
-    assert whole.versions == left
-    vault.unseal()
-    everything_recovers(whole)
 
 
 def test_the_operator_goes_on_after_a_crash_of_the_api_server(
