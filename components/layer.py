@@ -14,10 +14,11 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import Settings, Store, VaultStore
+from settings import Settings, VaultStore
+from settings.stores import ProviderHalf
 
 
-def _backend(store: Store) -> Callable[..., Any]:
+def _backend(store: ProviderHalf) -> Callable[..., Any]:
     """The provider half's component, imported here: a stack loads only the SDKs that it uses."""
     match store:
         case VaultStore():
@@ -25,7 +26,7 @@ def _backend(store: Store) -> Callable[..., Any]:
 
             return VaultBackend
         case _:
-            raise NotImplementedError(store.provider)
+            raise TypeError(type(store))
 
 
 class SecretsLayer(ComponentResource):
@@ -76,7 +77,7 @@ class SecretsLayer(ComponentResource):
         """The provider half of each store that this stack declares, by the store's name."""
         declared: dict[str, list[Resource]] = {}
         for name, store in self.settings.environment.stores.items():
-            if store.backend == "declare":
+            if isinstance(store, ProviderHalf) and store.backend == "declare":
                 opts = ResourceOptions(parent=self)
                 backend = _backend(store)(name, settings=self.settings, store=name, opts=opts)
                 declared[name] = backend.objects

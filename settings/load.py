@@ -14,7 +14,14 @@ from settings.explain import explained
 from settings.model import Model
 from settings.problems import Problem, SettingsError
 from settings.references import Fault, catalogue_faults, listed, store_faults
-from settings.stores import SECRET_STORE_SUFFIXES, AzureStore, Identity, Store, VaultStore
+from settings.stores import (
+    SECRET_STORE_SUFFIXES,
+    AzureStore,
+    Identity,
+    ProviderHalf,
+    Store,
+    VaultStore,
+)
 
 _Model = TypeVar("_Model", bound=Model)
 # Google: a service account's ID; AWS: an IAM role's name.
@@ -163,10 +170,9 @@ def _cross_faults(settings: Settings) -> Iterator[Fault]:
 
 def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
     path = ("stores", name)
-    if store.shared == "own" and store.backend != "declare":
+    if isinstance(store, ProviderHalf) and store.shared == "own" and store.backend != "declare":
         yield (*path, "shared"), "`own` needs `backend: declare`"
-    is_jwt_owner = isinstance(store, VaultStore) and store.auth_method == "jwt"
-    if is_jwt_owner and store.shared == "own" and store.cluster_issuer is None:
+    if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"

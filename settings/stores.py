@@ -97,8 +97,12 @@ class VaultStore(ProviderHalf):
     cluster_issuer: HttpsUrl | None = None
     """With `auth-method: jwt`: the cluster's issuer of ServiceAccount tokens."""
 
+    @property
+    def needs_issuer(self) -> bool:
+        return self.shared == "own" and self.auth_method == "jwt"
 
-class AwsStore(ProviderHalf):
+
+class AwsStore(Model):
     """AWS Secrets Manager, reached through IAM roles for service accounts."""
 
     provider: Literal["aws"]
@@ -118,7 +122,7 @@ class GkeCluster(Model):
     name: DnsLabel
 
 
-class GcpStore(ProviderHalf):
+class GcpStore(Model):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
     provider: Literal["gcp"]
@@ -137,7 +141,7 @@ class ClientIds(Model):
     seed: Uuid | None = None
 
 
-class AzureStore(ProviderHalf):
+class AzureStore(Model):
     """Azure Key Vault, reached through Microsoft Entra Workload ID. It can't push a property."""
 
     provider: Literal["azure"]
