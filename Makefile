@@ -27,8 +27,10 @@ check: .venv/installed ## Formatting, lint, types, and whether the rendered tree
 	.venv/bin/pyright
 	.venv/bin/secretsctl render --all --check
 
-bench: .venv/installed .venv-render/installed ## Rendering, side by side with its peers
+bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with peers; needs Go
+	.venv/bin/python tools/build.py
 	.venv/bin/python -m benchmarks.rendering
+	.venv/bin/python -m benchmarks.syncing
 
 schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv-render/bin/secretsctl schema

@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.e2e.stores import Stores
 ESO = "external-secrets.io/v1"
 _STORE = {"vault": {"provider": "vault", "server": "https://vault.example.com:8200"}}
 PATIENCE_SECONDS = 240
+_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,14 @@ def prepare(parts: Parts, settings: Settings) -> None:
         parts.stores.replace(settings, bundle, {key: secrets.token_hex(16) for key in content.keys})
     for wave in layer.waves(settings):
         if wave.name != layer.EXTERNAL_SECRETS:
-            _apply(parts.cluster, wave.objects)
+            for obj in wave.objects:
+                parts.cluster.api.apply(obj, manager=naming.PROJECT)
 
 
 def apply_external_secrets(parts: Parts, settings: Settings) -> None:
-    for wave in layer.waves(settings):
-        if wave.name == layer.EXTERNAL_SECRETS:
-            _apply(parts.cluster, wave.objects)
+    [objects] = [w.objects for w in layer.waves(settings) if w.name == layer.EXTERNAL_SECRETS]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda obj: parts.cluster.api.apply(obj, manager=naming.PROJECT), objects))
 
 
 def install(parts: Parts, settings: Settings, values: Manifest) -> None:
@@ -116,9 +119,10 @@ def remove_external_secrets(parts: Parts, settings: Settings) -> None:
     api, namespace = parts.cluster.api, settings.namespace
     for api_version, kind in (("v1", "Secret"), (ESO, "ExternalSecret")):
         api.request("DELETE", api.path(api_version, kind, None, namespace))
-    for obj in api.list(ESO, "ExternalSecret", namespace):
-        change = {"metadata": {"finalizers": None}}
-        api.patch(ESO, "ExternalSecret", obj["metadata"]["name"], namespace, change)
+    left = [obj["metadata"]["name"] for obj in api.list(ESO, "ExternalSecret", namespace)]
+    change = {"metadata": {"finalizers": None}}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(lambda name: api.patch(ESO, "ExternalSecret", name, namespace, change), left))
 
 
 def remove(parts: Parts, settings: Settings) -> None:
@@ -143,11 +147,6 @@ class AuditLog:
 
 def logins(requests: Counter[str]) -> int:
     return sum(count for path, count in requests.items() if path.endswith("/login"))
-
-
-def _apply(cluster: Cluster, objects: Sequence[Manifest]) -> None:
-    for obj in objects:
-        cluster.api.apply(obj, manager=naming.PROJECT)
 
 
 def _are_ready(cluster: Cluster, settings: Settings, kind: str, count: int) -> bool:
