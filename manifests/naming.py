@@ -137,6 +137,14 @@ def database_pointer(key: str) -> str:
     return f"{key}-active"
 
 
+def database_pointers(settings: Settings) -> list[str]:
+    """Every pointer of an environment."""
+    if not settings.environment.stores:
+        return []
+    keys = map(settings.database_key, settings.catalogue.bundles)
+    return [database_pointer(key) for key in keys if key]
+
+
 def database_generator(key: str, side: Side) -> str:
     """The generator that reads the password of one of a database's two accounts."""
     return f"{key}-{side}"

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-import pulumi
 import pulumi_vault as vault
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_vault import database, generic
@@ -16,7 +15,6 @@ from pulumi_vault import database, generic
 from manifests.naming import SIDES
 from settings import PostgresDatabase, Settings, VaultStore
 
-PASSWORD_SETTING = "database-admin-password"  # noqa: S105 - a setting's name
 _PLUGIN = "postgresql-database-plugin"
 _SHORTEST_PERIOD = timedelta(hours=24)
 
@@ -134,15 +132,13 @@ class VaultDatabase(ComponentResource):
     def _declare_connection(
         self, admin_password: Output[str] | None, after: list[Resource]
     ) -> list[Resource]:
-        """The connection, and the rotation after which nobody knows its password."""
+        """The connection, and the rotation after which nobody knows its password.
+
+        Vault logs in before it keeps a connection: a first update without the password fails here.
+        """
         inputs = connection(self._settings, self._store)
         if admin_password:
             inputs["postgresql"]["password"] = admin_password
-        else:
-            pulumi.log.info(
-                f"platform-secrets:{PASSWORD_SETTING} is not set; only a first update needs it",
-                self,
-            )
         made = database.SecretBackendConnection(
             f"{self._name}-connection",
             **inputs,
