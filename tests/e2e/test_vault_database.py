@@ -3,8 +3,10 @@ read by the operator: nobody but Vault knows a password, and the services' URL l
 
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from subprocess import CalledProcessError
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -14,7 +16,7 @@ from manifests.database import pointer_content
 from settings import VaultStore
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
-from tests.e2e.engine import Outcome
+from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
@@ -32,12 +34,14 @@ FORBIDDEN = 403
 
 @dataclass
 class World:
-    """Production with its database, brought up; `first_password` is the administrator's first."""
+    """Production with its database, brought up; `first_password` is the administrator's first,
+    `refusal` what an update without it ended with."""
 
     deployment: Deployment
     stores: Stores
     postgres: Postgres
     first_password: str
+    refusal: str
     again: list[Outcome]
 
     @property
@@ -106,16 +110,22 @@ def world(
                 stores={"vault": store},
             )
         )
+        with pytest.raises(EngineError) as refusal:
+            made.stack.up()
         made.stack.set_secret(PASSWORD_SETTING, password)
         made.stack.up()
         made.stack.remove_config(PASSWORD_SETTING)
         stores.put(made.settings, made_values(made.settings))
         again = [made.stack.preview(), made.stack.refresh(), made.stack.up()]
-        yield World(made, stores, postgres, password, again)
+        yield World(made, stores, postgres, password, str(refusal.value), again)
 
 
 def test_a_second_run_without_the_password_finds_nothing_to_do(world: World) -> None:
     assert [outcome.changes for outcome in world.again] == [{}] * 3
+
+
+def test_a_first_update_without_the_password_ends_at_the_connection(world: World) -> None:
+    assert f"{MOUNT}/config/veza-production-database: 400" in world.refusal
 
 
 def test_the_password_that_was_given_works_no_more(world: World) -> None:
@@ -143,14 +153,23 @@ def test_a_changed_host_keeps_the_password_that_nobody_knows(
         assert urlsplit(url).hostname == name
 
 
-def test_a_person_s_account_has_the_granted_rights_until_it_is_revoked(world: World) -> None:
+def test_a_person_s_account_has_the_granted_rights_until_its_sessions_end_with_it(
+    world: World,
+) -> None:
     bao, postgres = world.stores.bao, world.postgres
     lease = bao.request("GET", f"{MOUNT}/creds/veza-production-role")
     user, password = lease["data"]["username"], lease["data"]["password"]
     member = f"select pg_has_role('{PEOPLE}', 'usage'), current_user = '{user}'"
     assert postgres.query(member, user=user, password=password) == "t|t"
-    bao.write("sys/leases/revoke", lease_id=lease["lease_id"])
-    wait_until(lambda: not postgres.can_log_in(user, password), "the account is gone")
+    with ThreadPoolExecutor() as pool:
+        sleep = "select pg_sleep(300)"
+        session = pool.submit(postgres.query, sleep, user=user, password=password)
+        active = "select usename from pg_stat_activity"
+        wait_until(lambda: user in postgres.query(active).splitlines(), "the session is there")
+        bao.write("sys/leases/revoke", lease_id=lease["lease_id"], sync=True)
+        with pytest.raises(CalledProcessError):
+            session.result()
+    assert not postgres.can_log_in(user, password)
     assert user not in postgres.query("select rolname from pg_roles").splitlines()
 
 
