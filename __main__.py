@@ -17,6 +17,11 @@ except settings.SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 
 secret_values = {key: pulumi.Output.secret(value) for key, value in values.items()}
-layer = SecretsLayer("secrets", settings=loaded, values=secret_values)
+layer = SecretsLayer(
+    "secrets",
+    settings=loaded,
+    values=secret_values,
+    database_admin_password=config.get_secret("database-admin-password"),
+)
 pulumi.export("namespace", loaded.namespace)
 pulumi.export("expected-entries", layer.expected_entries)

@@ -8,6 +8,7 @@ from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from components.access import SecretsReader, ServiceAccess
 from components.basic_secret import BasicSecret, require_values
 from components.cluster import cluster_provider
+from components.database import DatabaseKey
 from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.namespace import EnvironmentNamespace
@@ -32,7 +33,8 @@ def _backend(store: ProviderHalf) -> Callable[..., Any]:
 class SecretsLayer(ComponentResource):
     """The whole secrets layer of one environment.
 
-    `values` are the basic Secrets' own, by key; empty for an environment with stores. What an
+    `values` are the basic Secrets' own, by key; empty for an environment with stores.
+    `database_admin_password` is for a first update alone, which has Vault change it. What an
     object needs to work is declared before it and destroyed after it: ExternalSecrets, then
     stores, then the operator.
     """
@@ -43,10 +45,12 @@ class SecretsLayer(ComponentResource):
         *,
         settings: Settings,
         values: Mapping[str, Output[str]],
+        database_admin_password: Output[str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
         self.settings = settings
+        self._database_admin_password = database_admin_password
         self._backends = self._declare_backends()
         if settings.environment.delivery == "pulumi":
             provider = cluster_provider(settings, self)
@@ -71,6 +75,15 @@ class SecretsLayer(ComponentResource):
             stores = self._declare_stores([*namespace, *operator])
             for bundle in settings.catalogue.bundles:
                 after = stores[settings.store_name(bundle)]
+                if settings.database_key(bundle):
+                    database = DatabaseKey(
+                        f"{bundle}-database",
+                        settings=settings,
+                        bundle=bundle,
+                        after=after,
+                        opts=opts,
+                    )
+                    after = [*after, *database.objects]
                 ExternalSecret(bundle, settings=settings, after=after, opts=opts)
 
     def _declare_backends(self) -> dict[str, list[Resource]]:
@@ -81,7 +94,21 @@ class SecretsLayer(ComponentResource):
                 opts = ResourceOptions(parent=self)
                 backend = _backend(store)(name, settings=self.settings, store=name, opts=opts)
                 declared[name] = backend.objects
+                if isinstance(store, VaultStore) and store.database:
+                    declared[name] += self._declare_database(name, backend.objects)
         return declared
+
+    def _declare_database(self, store: str, after: list[Resource]) -> list[Resource]:
+        from components.backends.vault_database import VaultDatabase
+
+        return VaultDatabase(
+            f"{store}-database",
+            settings=self.settings,
+            store=store,
+            admin_password=self._database_admin_password,
+            after=after,
+            opts=ResourceOptions(parent=self),
+        ).objects
 
     def _declare_operator(self) -> list[Resource]:
         if self.settings.environment.operator != "install":

@@ -20,7 +20,12 @@ _SPREAD = 0.05
 def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
     name = settings.catalogue.bundles[bundle].secret
-    keys = settings.catalogue.bundles[bundle].keys
+    of_database = settings.database_key(bundle)
+    keys = {
+        one: key
+        for one, key in settings.catalogue.bundles[bundle].keys.items()
+        if one != of_database
+    }
     store = settings.environment.stores[settings.store_name(bundle)]
     entries = naming.entries(settings, bundle)
     if store.layout == "bundle":
@@ -29,14 +34,47 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
         for current in (one for one in keys if keys[one].overlap):
             for derived in naming.derived_keys(current):
                 lines[derived] = _with_fallback(derived, current, f"{key} has no {current}")
-        source = {"dataFrom": [{"extract": {"key": key}}]}
-        return [_external_secret(settings, bundle, name, source, _sorted(lines, entries))]
+        source = {"dataFrom": [{"extract": {"key": key}}]} if lines else {}
+        main = _external_secret(settings, bundle, name, source, _sorted(lines, entries))
+        return [_with_database(main, of_database)]
     own = {one: found for one, found in entries.items() if one in keys}
     derived_entries = {one: found for one, found in entries.items() if one not in keys}
-    found = [_per_key(settings, bundle, name, own)]
+    found = [_with_database(_per_key(settings, bundle, name, own), of_database)]
     if derived_entries:
         found.append(_per_key(settings, bundle, naming.overlap_secret(name), derived_entries))
     return found
+
+
+def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
+    """The ExternalSecret with the key that a database engine provides: both accounts' passwords are
+    read, and the pointer's content makes the URL of the one in use."""
+    if key is None:
+        return external_secret
+    spec = external_secret["spec"]
+    pointer = {
+        "name": naming.database_pointer(key),
+        "items": [{"key": key, "templateAs": "Values"}],
+    }
+    template = {**spec["target"]["template"], "templateFrom": [{"configMap": pointer}]}
+    generated = [
+        {
+            "sourceRef": {
+                "generatorRef": {
+                    "apiVersion": "generators.external-secrets.io/v1alpha1",
+                    "kind": "VaultDynamicSecret",
+                    "name": naming.database_generator(key, side),
+                }
+            },
+            "rewrite": [{"regexp": {"source": "(.*)", "target": f"{side}_$1"}}],
+        }
+        for side in naming.SIDES
+    ]
+    spec = {
+        **spec,
+        "target": {**spec["target"], "template": {k: v for k, v in template.items() if v}},
+        "dataFrom": [*spec.get("dataFrom", []), *generated],
+    }
+    return {**external_secret, "spec": {k: v for k, v in spec.items() if v}}
 
 
 def _per_key(settings: Settings, bundle: str, name: str, entries: dict[str, Entry]) -> Manifest:

@@ -25,7 +25,11 @@ def argocd_manifests(
             "targetRevision": gitops.branch,
             "path": _path(settings, gitops, wave),
         }
-        found.append(_application(settings, gitops, _name(settings, wave), 2 * place, source))
+        application = _application(settings, gitops, _name(settings, wave), 2 * place, source)
+        pointers = naming.database_pointers(settings)
+        if pointers and wave.endswith("stores"):
+            _leave_to_rotation(application["spec"], pointers)
+        found.append(application)
     if chart_values is not None:
         chart = settings.environment.chart
         source = {
@@ -36,6 +40,15 @@ def argocd_manifests(
         }
         found.insert(1, _application(settings, gitops, _name(settings, "chart"), 1, source))
     return found
+
+
+def _leave_to_rotation(spec: Manifest, pointers: list[str]) -> None:
+    """Has Argo CD make these ConfigMaps and then leave their content alone."""
+    spec["ignoreDifferences"] = [
+        {"group": "", "kind": "ConfigMap", "name": pointer, "jsonPointers": ["/data"]}
+        for pointer in pointers
+    ]
+    spec["syncPolicy"]["syncOptions"].append("RespectIgnoreDifferences=true")
 
 
 def _application(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from manifests import eso, gitops
 from manifests.access import reader_manifests, service_manifests
 from manifests.basic_secret import kustomization
+from manifests.database import database_manifests
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
 from manifests.naming import Manifest
@@ -43,6 +44,7 @@ def waves(settings: Settings) -> list[Wave]:
             for identity in settings.identities(store):
                 stores += store_manifests(settings, store, identity)
         for bundle in settings.catalogue.bundles:
+            stores += database_manifests(settings, bundle)
             external_secrets += external_secret_manifests(settings, bundle)
     found = [
         Wave(OPERATOR, operator),

@@ -1,7 +1,7 @@
 """Every shared name, label and annotation, and every entry in a store."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from settings import AwsStore, Identity, Settings, VaultStore
 from settings.stores import SECRET_STORE_SUFFIXES
@@ -17,6 +17,11 @@ NEVER_PRUNED = {
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
 }
+
+
+Side = Literal["a", "b"]
+"""One of a database's two accounts."""
+SIDES: tuple[Side, Side] = ("a", "b")
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,15 @@ def _by_pattern(settings: Settings, pattern: str, key: str) -> str:
 
 
 def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
-    """Every key of a bundle, derived ones too, with its entry: what is read, seeded and checked."""
+    """Every key of a bundle, derived ones too, with its entry: what is read, seeded and checked.
+
+    Not the key that a database engine provides: its value is in no entry.
+    """
     found: dict[str, Entry] = {}
+    of_database = settings.database_key(bundle)
     for name, key in settings.catalogue.bundles[bundle].keys.items():
+        if name == of_database:
+            continue
         for each in (name, *(derived_keys(name) if key.overlap else ())):
             found[each] = entry(settings, bundle, each)
     return found
@@ -119,6 +130,24 @@ def has_overlap_secret(settings: Settings, bundle: str) -> bool:
     store = settings.environment.stores[settings.store_name(bundle)]
     keys = settings.catalogue.bundles[bundle].keys.values()
     return store.layout == "per-key" and any(key.overlap for key in keys)
+
+
+def database_pointer(key: str) -> str:
+    """The ConfigMap that says which of a database's two accounts is in use."""
+    return f"{key}-active"
+
+
+def database_pointers(settings: Settings) -> list[str]:
+    """Every pointer of an environment."""
+    if not settings.environment.stores:
+        return []
+    keys = map(settings.database_key, settings.catalogue.bundles)
+    return [database_pointer(key) for key in keys if key]
+
+
+def database_generator(key: str, side: Side) -> str:
+    """The generator that reads the password of one of a database's two accounts."""
+    return f"{key}-{side}"
 
 
 def role_binding(

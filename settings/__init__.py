@@ -5,6 +5,7 @@ clock.
 """
 
 from settings.catalogue import Bundle, Catalogue, Key, Service
+from settings.databases import PostgresDatabase
 from settings.documents import Document, catalogue_document, stack_document
 from settings.environment import Environment
 from settings.load import Settings, load, load_catalogue
@@ -22,6 +23,7 @@ __all__ = [
     "GcpStore",
     "Identity",
     "Key",
+    "PostgresDatabase",
     "Problem",
     "Service",
     "Settings",

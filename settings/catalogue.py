@@ -92,6 +92,10 @@ class Key(Model):
         return isinstance(self.rotate, Generated)
 
     @property
+    def is_of_database(self) -> bool:
+        return isinstance(self.rotate, Database)
+
+    @property
     def overlap(self) -> timedelta | None:
         return self.rotate.overlap if isinstance(self.rotate, Generated) else None
 

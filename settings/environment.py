@@ -13,12 +13,13 @@ from settings.model import (
     Duration,
     HttpsUrl,
     Model,
+    PathSegments,
     Port,
     ServiceName,
     Text,
     text_of,
 )
-from settings.stores import PathSegments, Store, StoreName, Uuid
+from settings.stores import Store, StoreName, Uuid
 
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 

@@ -56,14 +56,26 @@ class Settings:
         return name
 
     def identity_name(self, store: str, identity: Identity) -> str:
-        """What the provider calls an identity: a Vault role, an IAM role, a service account.
+        """What the provider calls an identity: a Vault role, an IAM role, a service account."""
+        return self.name_at_provider(store, identity)
+
+    def name_at_provider(self, store: str, part: str) -> str:
+        """What the provider calls a thing that each environment has of its own.
 
         A store that is not called after its provider is told apart by two hyphens, which no
         environment's name holds: else `production` with store `eu` were `production-eu`.
         """
         env, platform = self.environment, self.catalogue.platform
         own_name = "" if store == env.stores[store].provider else f"-{store}-"
-        return f"{platform}-{env.environment}-{own_name}{identity}"
+        return f"{platform}-{env.environment}-{own_name}{part}"
+
+    def database_key(self, bundle: str) -> str | None:
+        """The bundle's key that its store's database engine provides; None without one."""
+        store = self.environment.stores[self.store_name(bundle)]
+        if not isinstance(store, VaultStore) or store.database is None:
+            return None
+        keys = self.catalogue.bundles[bundle].keys
+        return next((name for name, key in keys.items() if key.is_of_database), None)
 
     def bundles_in(self, store: str) -> dict[str, Bundle]:
         """The bundles that a store holds."""
@@ -76,12 +88,11 @@ class Settings:
     def identities(self, store: str) -> list[Identity]:
         """Who acts on a store: readers always, the rotator and the seeder where they have work."""
         identities: list[Identity] = ["read"]
-        generated = any(
-            key.is_generated
-            for bundle in self.bundles_in(store).values()
-            for key in bundle.keys.values()
+        is_rotated = any(
+            self.database_key(name) or any(key.is_generated for key in bundle.keys.values())
+            for name, bundle in self.bundles_in(store).items()
         )
-        if generated and self.environment.rotation == "leader":
+        if is_rotated and self.environment.rotation == "leader":
             identities.append("rotation")
         if self.environment.seeding == "enabled":
             identities.append("seed")
@@ -174,6 +185,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         yield (*path, "shared"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
+    if isinstance(store, VaultStore) and store.database:
+        yield from _database_faults(settings, name)
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"
     accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
@@ -189,3 +202,16 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         if isinstance(store, AzureStore) and getattr(store.client_ids, identity) is None:
             message = f"is missing: the {identity} identity needs its client ID"
             yield (*path, "client-ids", identity), message
+
+
+def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    bundles = settings.bundles_in(store).values()
+    found = {
+        name: key for bundle in bundles for name, key in bundle.keys.items() if key.is_of_database
+    }
+    if len(found) != 1:
+        message = f"needs one key with `by: database` in its bundles; there are: {listed(found)}"
+        yield ("stores", store, "database"), message
+    elif [key for key in found.values() if key.format != "postgres-url"]:
+        message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
+        yield ("stores", store, "database"), message

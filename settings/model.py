@@ -98,5 +98,8 @@ HttpsUrl = Annotated[
         2048,
     ),
 ]
+PathSegments = Annotated[
+    str, text_of(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without slashes at its ends", 200)
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.model import DnsLabel, HttpsUrl, Model, text_of
+from settings.databases import PostgresDatabase
+from settings.model import DnsLabel, HttpsUrl, Model, PathSegments, text_of
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
@@ -58,9 +59,6 @@ Uuid = Annotated[
     str,
     text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
 ]
-PathSegments = Annotated[
-    str, text_of(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without slashes at its ends", 200)
-]
 
 
 class ProviderHalf(Model):
@@ -96,6 +94,8 @@ class VaultStore(ProviderHalf):
     """Where Vault asks for a review of tokens; its own cluster unless it is set."""
     cluster_issuer: HttpsUrl | None = None
     """With `auth-method: jwt`: the cluster's issuer of ServiceAccount tokens."""
+    database: PostgresDatabase | None = None
+    """Has the engine own the catalogue's key with `by: database`; a plain entry otherwise."""
 
     @property
     def needs_issuer(self) -> bool:

@@ -73,6 +73,32 @@ def test_the_seeder_may_make_and_write_every_entry_and_delete_none(rights):
     }
 
 
+@pytest.mark.parametrize(
+    ("identity", "rules"),
+    [
+        ("read", {f"database/static-creds/shop-test-{side}": ["read"] for side in "ab"}),
+        ("rotation", {f"database/rotate-role/shop-test-{side}": ["update"] for side in "ab"}),
+        ("seed", {}),
+    ],
+)
+def test_a_reader_sees_the_database_s_passwords_and_the_rotator_has_them_changed(
+    settings_with, shop, vault, identity, rules
+):
+    shop["bundles"]["billing"]["keys"]["bank-password"] |= {
+        "format": "postgres-url",
+        "rotate": {"by": "database", "every": "90d"},
+    }
+    database = {"host": "db", "name": "shop", "admin-user": "v", "users": ["a", "b"]}
+    stores = {"vault": vault | DECLARED | {"database": database | {"grants": ["people"]}}}
+    settings = settings_with(catalogue=shop, stores=stores)
+    found = re.findall(
+        r'path "([^"]+)" \{\n  capabilities = (.*)\n', policy(settings, "vault", identity)
+    )
+    of_entries = {path: listed for path, listed in found if path.startswith("secret/")}
+    assert {path: json.loads(listed) for path, listed in found if path not in of_entries} == rules
+    assert not [path for path in of_entries if "billing" in path]
+
+
 @pytest.mark.parametrize("identity", ["read", "rotation", "seed"])
 @pytest.mark.parametrize("layout", ["bundle", "per-key"])
 def test_no_policy_has_a_glob_or_another_environment_s_entry(rights, identity, layout):

@@ -27,17 +27,34 @@ _CAPABILITIES: dict[Identity, list[str]] = {
 
 def policy(settings: Settings, store: str, identity: Identity) -> str:
     """The rights of an identity, in Vault's own language: exact paths, no globs."""
+    rules = _entry_rules(settings, store, identity) | _database_rules(settings, store, identity)
+    return "\n".join(
+        f'path "{path}" {{\n  capabilities = {json.dumps(capabilities)}\n}}\n'
+        for path, capabilities in rules.items()
+    )
+
+
+def _entry_rules(settings: Settings, store: str, identity: Identity) -> dict[str, list[str]]:
     mount = _store(settings, store).mount
     kinds = ("data",) if identity == "read" else ("data", "metadata")
-    rules: list[str] = []
+    rules: dict[str, list[str]] = {}
     for entry, may_be_missing in sorted(entries(settings, store, identity).items()):
         capabilities = list(_CAPABILITIES[identity])
         if may_be_missing and identity == "rotation":
             capabilities.insert(0, "create")
-        for kind in kinds:
-            listed = json.dumps(capabilities)
-            rules.append(f'path "{mount}/{kind}/{entry}" {{\n  capabilities = {listed}\n}}\n')
-    return "\n".join(rules)
+        rules |= {f"{mount}/{kind}/{entry}": capabilities for kind in kinds}
+    return rules
+
+
+def _database_rules(settings: Settings, store: str, identity: Identity) -> dict[str, list[str]]:
+    """Readers read both accounts' passwords; the rotator has them changed and sees neither."""
+    database = _store(settings, store).database
+    kinds = {"read": ("static-creds", ["read"]), "rotation": ("rotate-role", ["update"])}
+    if database is None or identity not in kinds:
+        return {}
+    kind, capabilities = kinds[identity]
+    roles = [settings.name_at_provider(store, side) for side in naming.SIDES]
+    return {f"{database.mount}/{kind}/{role}": capabilities for role in roles}
 
 
 def entries(settings: Settings, store: str, identity: Identity) -> dict[str, bool]:

@@ -122,6 +122,13 @@ class Stack:
         """As `pulumi config set --path PATH VALUE` does."""
         self._stack.set_config(path, automation.ConfigValue(value), path=True)
 
+    def set_secret(self, name: str, value: str) -> None:
+        """As `pulumi config set --secret NAME` does with the value on its standard input."""
+        self._stack.set_config(name, automation.ConfigValue(value, secret=True))
+
+    def remove_config(self, name: str) -> None:
+        self._stack.remove_config(name)
+
     @property
     def state_text(self) -> str:
         """Everything that the backend keeps of this stack, as text: a leak would be in it."""
