@@ -39,6 +39,7 @@ class Declared:
     depends_on: frozenset[str]
     protect: bool
     retain_on_delete: bool
+    delete_before_replace: bool
     ignore_changes: tuple[str, ...]
     version: str
 
@@ -222,6 +223,7 @@ def _declared(request: Any, urn: str) -> Declared:
         depends_on=frozenset(request.dependencies),
         protect=request.protect,
         retain_on_delete=request.retainOnDelete,
+        delete_before_replace=request.deleteBeforeReplace,
         ignore_changes=tuple(request.ignoreChanges),
         version=request.version,
     )

@@ -107,6 +107,13 @@ def test_an_assignment_s_name_is_a_guid_of_its_own_and_always_the_same(settings_
     assert [str(uuid.UUID(name)) for name in first] == first
 
 
+def test_an_assignment_waits_for_the_vault_and_goes_before_another_of_its_name_comes(backend):
+    found = backend()
+    for one in (each for each in found.values() if each.type.endswith("RoleAssignment")):
+        assert found["azure-vault"].urn in one.depends_on
+        assert one.delete_before_replace
+
+
 def test_an_identity_trusts_one_account_of_one_namespace_of_one_cluster(backend):
     found = backend()
     assert found["azure-rotation-identity"].inputs == {
