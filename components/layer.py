@@ -15,7 +15,7 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import Settings, VaultStore
+from settings import AzureStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
 
@@ -26,6 +26,10 @@ def _backend(store: ProviderHalf) -> Callable[..., Any]:
             from components.backends.vault import VaultBackend
 
             return VaultBackend
+        case AzureStore():
+            from components.backends.azure import AzureBackend
+
+            return AzureBackend
         case _:
             raise TypeError(type(store))
 

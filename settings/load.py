@@ -187,6 +187,11 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
     if isinstance(store, VaultStore) and store.database:
         yield from _database_faults(settings, name)
+    if isinstance(store, AzureStore):
+        for setting in store.missing:
+            yield (*path, setting), "is missing: `backend: declare` needs it"
+        if store.shared == "own":
+            yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"
     accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}

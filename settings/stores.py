@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from settings.databases import PostgresDatabase
-from settings.model import DnsLabel, HttpsUrl, Model, PathSegments, text_of
+from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
@@ -141,7 +141,32 @@ class ClientIds(Model):
     seed: Uuid | None = None
 
 
-class AzureStore(Model):
+def _ipv4_network(text: str) -> str:
+    if ":" in text:
+        raise ValueError("must be an IPv4 network: a key vault's network rules know no other")
+    return text
+
+
+Ipv4Cidr = Annotated[Cidr, AfterValidator(_ipv4_network)]
+
+
+def _azure_id(namespace: str, *kinds: str) -> AfterValidator:
+    """A resource's full ID, as the portal and the `az` commands show it."""
+    group = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/?#]+"
+    path = "".join(rf"/{kind}/[^/?#]+" for kind in kinds)
+    rule = f"a full ID of {namespace}/{'/'.join(kinds)}"
+    return text_of(f"{group}/providers/{re.escape(namespace)}{path}", rule, 500)
+
+
+SubnetId = Annotated[str, _azure_id("Microsoft.Network", "virtualNetworks", "subnets")]
+WorkspaceId = Annotated[str, _azure_id("Microsoft.OperationalInsights", "workspaces")]
+AzureRegion = Annotated[str, text_of(r"[a-z]+[0-9]?", "a region such as westeurope", 30)]
+ResourceGroup = Annotated[
+    str, text_of(r"[A-Za-z0-9_().-]*[A-Za-z0-9_()-]", "a resource group's name", 90)
+]
+
+
+class AzureStore(ProviderHalf):
     """Azure Key Vault, reached through Microsoft Entra Workload ID. It can't push a property."""
 
     provider: Literal["azure"]
@@ -158,6 +183,31 @@ class AzureStore(Model):
     client_ids: ClientIds
     cloud: Literal["PublicCloud", "USGovernmentCloud", "ChinaCloud"] = "PublicCloud"
     entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
+    subscription_id: Uuid | None = None
+    """With `backend: declare`: where the vault and the identities are made."""
+    resource_group: ResourceGroup | None = None
+    """With `backend: declare`: an existing resource group."""
+    location: AzureRegion | None = None
+    oidc_issuer: HttpsUrl | None = None
+    """With `backend: declare`: the cluster's issuer of ServiceAccount tokens, exactly as its tokens
+    name it, a slash at the end included."""
+    allowed_cidrs: list[Ipv4Cidr] = []
+    """Public networks that reach the vault; without any, and without subnets, only a private
+    endpoint does."""
+    allowed_subnets: list[SubnetId] = []
+    """Subnets, with the service endpoint of Key Vault, that reach the vault."""
+    log_analytics_workspace: WorkspaceId | None = None
+    """Where the vault's audit log goes; nowhere without it."""
+    soft_delete_days: Annotated[int, Field(ge=7, le=90)] = 90
+    """How long a deleted secret or vault can be recovered. Azure never lets it be changed."""
+
+    @property
+    def missing(self) -> list[str]:
+        """The settings that `backend: declare` needs and that are not set."""
+        needed = ("subscription-id", "resource-group", "location", "oidc-issuer")
+        if self.backend != "declare":
+            return []
+        return [name for name in needed if getattr(self, name.replace("-", "_")) is None]
 
 
 Store = Annotated[

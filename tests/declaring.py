@@ -39,6 +39,7 @@ class Declared:
     depends_on: frozenset[str]
     protect: bool
     retain_on_delete: bool
+    delete_before_replace: bool
     ignore_changes: tuple[str, ...]
     version: str
 
@@ -111,12 +112,15 @@ def run(
     stack: str = "test",
     config: Mapping[str, str] | None = None,
     cluster_uid: str = CLUSTER_UID,
+    outputs: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Run:
     """Runs `program` to its end, in a context of its own so that no run sees another's state.
 
+    `outputs`, by a resource's name, are what its provider adds to its inputs.
     Absence is only certain once every registration has landed, so all of them are waited for.
     """
-    return contextvars.Context().run(_run, program, preview, stack, config or {}, cluster_uid)
+    cloud = _Mocks(cluster_uid, outputs or {})
+    return contextvars.Context().run(_run, program, preview, stack, config or {}, cloud)
 
 
 def declare(program: Callable[[], object], **options: Any) -> Run:
@@ -132,10 +136,10 @@ def _run(
     preview: bool,
     stack: str,
     config: Mapping[str, str],
-    cluster_uid: str,
+    cloud: "_Mocks",
 ) -> Run:
     found = Run()
-    monitor = _Monitor(found, cluster_uid)
+    monitor = _Monitor(found, cloud)
     logger = logging.Logger("pulumi")
     logger.addHandler(_Warnings(found))
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
@@ -173,10 +177,11 @@ class _Warnings(logging.Handler):
 
 
 class _Mocks(mocks.Mocks):
-    """A cluster that takes everything as it is declared."""
+    """A cluster and clouds that take everything as it is declared."""
 
-    def __init__(self, cluster_uid: str) -> None:
+    def __init__(self, cluster_uid: str, outputs: Mapping[str, Mapping[str, str]]) -> None:
         self.cluster_uid = cluster_uid
+        self.outputs = outputs
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         raise AssertionError(f"the program calls {args.token}")
@@ -184,14 +189,15 @@ class _Mocks(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.resource_id == "kube-system":
             return "kube-system", {"metadata": {"name": "kube-system", "uid": self.cluster_uid}}
-        return (f"{args.name}-id" if args.custom else None), args.inputs
+        outputs = {**args.inputs, **self.outputs.get(args.name, {})}
+        return (f"{args.name}-id" if args.custom else None), outputs
 
 
 class _Monitor(mocks.MockMonitor):
     """Records whole requests: the mocks' own arguments lack dependencies and options."""
 
-    def __init__(self, found: Run, cluster_uid: str) -> None:
-        super().__init__(_Mocks(cluster_uid))
+    def __init__(self, found: Run, cloud: _Mocks) -> None:
+        super().__init__(cloud)
         self.found = found
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
@@ -217,6 +223,7 @@ def _declared(request: Any, urn: str) -> Declared:
         depends_on=frozenset(request.dependencies),
         protect=request.protect,
         retain_on_delete=request.retainOnDelete,
+        delete_before_replace=request.deleteBeforeReplace,
         ignore_changes=tuple(request.ignoreChanges),
         version=request.version,
     )

@@ -160,3 +160,21 @@ def test_the_program_imports_only_the_sdks_that_its_stack_uses():
         "pulumi",
         "pulumi_kubernetes",
     }
+
+
+LOADED_MODULES = """
+import sys
+import components.backends.azure
+# What the SDK offers is listed, and loaded when it is first used.
+loaded = [name for name, one in sys.modules.items() if type(one).__name__ == "module"]
+print(*{".".join(name.split(".")[:2]) for name in loaded if name.startswith("pulumi_")})
+"""
+
+
+def test_of_azure_s_sdk_only_the_modules_that_are_used_are_loaded():
+    output = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", LOADED_MODULES], cwd=PROJECT, capture_output=True, check=True
+    ).stdout
+    own = ("_utilities", "authorization", "keyvault", "managedidentity", "monitor", "provider")
+    allowed = {"pulumi_azure_native", *(f"pulumi_azure_native.{each}" for each in own)}
+    assert {"pulumi_azure_native"} < set(output.decode().split()) <= allowed

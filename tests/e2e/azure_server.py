@@ -66,7 +66,7 @@ class AzureServer:
     tenant: str
     vault: str
     federated_credentials: set[tuple[str, str]]
-    grants: Mapping[str, set[tuple[str, str]]]
+    grants: dict[str, set[tuple[str, str]]]
     calls: list[Call] = field(default_factory=list, init=False)
     _versions: dict[str, list[Version]] = field(default_factory=dict, init=False, repr=False)
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)

@@ -99,13 +99,18 @@ class Stores:
         return {
             **dict.fromkeys(self.aws.operator_env, self.aws_gate.url),
             "HTTPS_PROXY": self.proxy.url,
-            "SSL_CERT_FILE": str(self._certificates.trust),
+            "SSL_CERT_FILE": str(self.trust),
         }
+
+    @property
+    def trust(self) -> Path:
+        """A file of all certificates that a client of the stores trusts."""
+        return self._certificates.trust
 
     @property
     def authority(self) -> str:
         """The certificate of the authority that signed the servers' own, as PEM."""
-        text = self._certificates.trust.read_text(encoding="utf-8")
+        text = self.trust.read_text(encoding="utf-8")
         return text[text.rindex("-----BEGIN CERTIFICATE-----") :]
 
     def prepare(self, settings: Settings) -> None:

@@ -1,0 +1,213 @@
+"""The provider half of Azure, declared by the real engine; the local Entra ID and Key Vault then
+check the operator's own tokens against just what it declared."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from manifests import naming
+from settings import Identity, Settings
+from tests.e2e import azure_server
+from tests.e2e.azure_provider import IDENTITY, ROLE_ASSIGNMENT, VAULT, AzureProvider
+from tests.e2e.cloud_clients import CloudClients
+from tests.e2e.cluster import ISSUER, Cluster
+from tests.e2e.deployment import STACK_KEY, Deployment, deployment
+from tests.e2e.engine import EngineError, Outcome
+from tests.e2e.environments import secret_values, sync
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run
+from tests.e2e.stores import AZURE_TENANT, AZURE_VAULT, Stores, made_values
+
+SUBSCRIPTION = "99999999-0000-4000-8000-000000000000"
+VAULT_ID = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/veza"
+    f"/providers/Microsoft.KeyVault/vaults/{AZURE_VAULT}"
+)
+UNKNOWN = {
+    each: f"00000000-0000-4000-8000-00000000000{n}"
+    for n, each in enumerate(("read", "rotation", "seed"))
+}
+NOT_OURS = "veza-staging-jwt-secret"
+READ, WRITE = {"GET": 200, "PUT": 403}, {"GET": 200, "PUT": 200}
+NOTHING = {"GET": 403, "PUT": 403}
+
+
+@dataclass
+class Half:
+    """Production on Azure: what its first update said, and how it was once its settings named the
+    client IDs."""
+
+    made: Deployment
+    azure: AzureProvider
+    first: str
+    stores_after_first: list[Any]
+    rights_after_first: list[Any]
+    again: list[Outcome]
+    outputs: dict[str, Any]
+    values: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Half]:
+    azure = AzureProvider()
+    store = {
+        "provider": "azure",
+        "backend": "declare",
+        "vault-name": AZURE_VAULT,
+        "tenant-id": AZURE_TENANT,
+        "client-ids": UNKNOWN,
+        "subscription-id": SUBSCRIPTION,
+        "resource-group": "veza",
+        "location": "germanywestcentral",
+        "oidc-issuer": ISSUER,
+    }
+    path = PROJECT / "examples/production-azure.yaml"
+    parts = (run, cluster, operator, path)
+    with (
+        azure.serve() as port,
+        deployment(
+            *parts,
+            name="half-azure",
+            ports={"azure-native": port},
+            seeding="enabled",
+            stores={"azure": store},
+        ) as made,
+    ):
+        with pytest.raises(EngineError) as refused:
+            made.stack.up()
+        stores_after_first = [u for u in made.provider.urns("create") if ":SecretStore::" in u]
+        rights_after_first = azure.of_type(ROLE_ASSIGNMENT)
+        for identity in UNKNOWN:
+            made.stack.set_config(
+                f"{STACK_KEY}.stores.azure.client-ids.{identity}",
+                azure.client_ids()[made.settings.identity_name("azure", identity)],  # type: ignore[arg-type]
+            )
+        stores.azure.federated_credentials |= azure.trusts(ISSUER)
+        outcome = made.stack.up()
+        stores.azure.grants |= azure.grants(VAULT_ID, [*entries_of(made.settings), NOT_OURS])
+        values = made_values(made.settings)
+        stores.put(made.settings, values)
+        yield Half(
+            made,
+            azure,
+            str(refused.value),
+            stores_after_first,
+            rights_after_first,
+            [made.stack.preview(), made.stack.refresh()],
+            outcome.outputs,
+            values,
+        )
+
+
+def test_until_the_settings_name_azure_s_client_ids_no_right_is_given(half: Half) -> None:
+    for identity, unknown in UNKNOWN.items():
+        name = f"veza-production-{identity}"
+        assert f"stores.azure.client-ids.{identity}: is {unknown}" in half.first
+        assert f"the client ID of {name} is {half.azure.client_ids()[name]}" in half.first
+    assert (half.stores_after_first, half.rights_after_first) == ([], [])
+
+
+def test_the_client_ids_are_outputs_of_the_stack(half: Half) -> None:
+    assert half.outputs["azure-client-ids"] == {
+        each: half.azure.client_ids()[f"veza-production-{each}"] for each in UNKNOWN
+    }
+
+
+def test_a_second_run_finds_nothing_to_do(half: Half) -> None:
+    assert [outcome.changes for outcome in half.again] == [{}, {}]
+
+
+def test_everything_is_declared_in_the_settings_subscription(half: Half) -> None:
+    assert {one["subscriptionId"] for one in half.azure.configured} == {SUBSCRIPTION}
+
+
+def test_the_operator_reads_through_what_was_declared(cluster: Cluster, half: Half) -> None:
+    settings = half.made.settings
+    for bundle in settings.catalogue.bundles.values():
+        sync(cluster, settings.namespace, bundle.secret)
+        found = secret_values(cluster, settings.namespace, bundle.secret) or {}
+        expected = {key: half.values[key] for key in bundle.keys}
+        assert {key: found[key] for key in bundle.keys} == expected
+
+
+def test_a_token_of_another_account_audience_or_identity_is_refused(
+    cluster: Cluster, stores: Stores, half: Half
+) -> None:
+    namespace, entra = half.made.settings.namespace, azure_server.AUDIENCE
+    for account, audience, identity, status in (
+        ("azure-store", entra, "read", 200),
+        ("azure-store", entra, "rotation", 401),
+        ("azure-rotation-store", entra, "read", 401),
+        ("veza-backend-api", entra, "read", 401),
+        ("azure-store", ISSUER, "read", 401),
+    ):
+        token = cluster.token(namespace, account, audience=audience)
+        answer = sign_in(stores, half, identity, token)
+        assert answer.status == status, (account, audience, identity)
+
+
+def test_every_identity_may_do_with_every_secret_what_it_is_for_and_nothing_else(
+    cluster: Cluster, stores: Stores, half: Half
+) -> None:
+    settings = half.made.settings
+    stores.azure.set(NOT_OURS, secrets.token_hex())
+    for entry, is_generated in entries_of(settings).items():
+        stores.azure.set(entry, secrets.token_hex())
+        assert allowed(cluster, stores, half, "read", entry) == READ
+        rotates = WRITE if is_generated else NOTHING
+        assert allowed(cluster, stores, half, "rotation", entry) == rotates
+        assert allowed(cluster, stores, half, "seed", entry) == WRITE
+    assert allowed(cluster, stores, half, "rotation", NOT_OURS) == NOTHING
+
+
+def test_no_value_is_in_the_state(half: Half) -> None:
+    state = half.made.stack.state_text
+    assert not [value for value in half.values.values() if value in state]
+
+
+def test_a_destroy_in_production_is_refused_and_unprotected_it_leaves_vault_and_identities(
+    half: Half,
+) -> None:
+    with pytest.raises(EngineError, match="protect"):
+        half.made.stack.destroy_by_command()
+    assert half.azure.of_type(ROLE_ASSIGNMENT)
+    half.made.stack.unprotect()
+    half.made.stack.destroy()
+    assert len(half.azure.of_type(VAULT)) == 1
+    assert len(half.azure.of_type(IDENTITY)) == len(UNKNOWN)
+    assert half.azure.of_type(ROLE_ASSIGNMENT) == []
+
+
+def entries_of(settings: Settings) -> dict[str, bool]:
+    """Each entry, and whether a rotation writes it."""
+    return {
+        entry.key: key not in content.keys or content.keys[key].is_generated
+        for bundle, content in settings.catalogue.bundles.items()
+        for key, entry in naming.entries(settings, bundle).items()
+    }
+
+
+def clients(stores: Stores) -> CloudClients:
+    return CloudClients(stores.proxy.url, stores.trust)
+
+
+def sign_in(stores: Stores, half: Half, identity: str, token: str) -> Any:
+    client_id = half.azure.client_ids()[f"veza-production-{identity}"]
+    return clients(stores).sign_in(AZURE_TENANT, client_id, token)
+
+
+def allowed(
+    cluster: Cluster, stores: Stores, half: Half, identity: Identity, entry: str
+) -> dict[str, int]:
+    """The vault's answers to an identity's own account that reads a secret, and writes it."""
+    account = naming.secret_store("azure", identity)
+    namespace = half.made.settings.namespace
+    jwt = cluster.token(namespace, account, audience=azure_server.AUDIENCE)
+    entra = sign_in(stores, half, identity, jwt).content["access_token"]
+    ask = clients(stores).key_vault(f"{AZURE_VAULT}.vault.azure.net", entra)
+    value = {"value": secrets.token_hex()}
+    path = f"/secrets/{entry}"
+    return {"GET": ask("GET", path).status, "PUT": ask("PUT", path, value).status}
