@@ -103,6 +103,11 @@ class Stores:
         }
 
     @property
+    def trust(self) -> Path:
+        """The file with the certificates that every client of the stores trusts."""
+        return self._certificates.trust
+
+    @property
     def authority(self) -> str:
         """The certificate of the authority that signed the servers' own, as PEM."""
         text = self._certificates.trust.read_text(encoding="utf-8")
@@ -165,7 +170,7 @@ class Stores:
                     client.create_secret(Name=entry.key, SecretString=_content(entry, value))
             case GcpStore():
                 found = "{}"
-                with suppress(KeyError):
+                with suppress(LookupError):  # no secret, or none of its versions
                     found = self.gcp.get(entry.key)
                 self.gcp.set(entry.key, _content(entry, value, found))
             case AzureStore():
