@@ -36,7 +36,8 @@ MAY = {"read": {ACCESS}, "rotation": {ACCESS, ADD, GET}, "seed": {ACCESS, ADD, G
 
 @dataclass
 class Halves:
-    """Production, which owns the project's role, and staging, its guest, in one project."""
+    """Production, which owns the project's role, and staging, its guest, in one project. Staging
+    had no seeder at first."""
 
     production: Deployment
     staging: Deployment
@@ -75,14 +76,19 @@ def halves(
                     name=f"gcp-{name}",
                     ports=ports,
                     environment=f"gcp-{name}",
-                    seeding="enabled",
+                    seeding=seeding,
                     stores=gcp_store(shared),
                 )
             )
-            for name, shared in (("production", "own"), ("staging", "existing"))
+            for name, shared, seeding in (
+                ("production", "own", "enabled"),
+                ("staging", "existing", "disabled"),
+            )
         ]
         for one in made:
             one.stack.up()
+        made[1].stack.set_config("platform-secrets:environment.seeding", "enabled")
+        made[1].stack.up()
         values = {one.settings.namespace: made_values(one.settings) for one in made}
         for one in made:
             stores.put(one.settings, values[one.settings.namespace])
@@ -119,6 +125,15 @@ def test_the_operator_pushes_into_an_empty_entry_that_holds_a_generated_key(
     assert stores.gcp.labels(entry) == {"managed-by": "external-secrets"}
     assert halves.production.stack.refresh().changes == {}
     assert halves.production.stack.preview().changes == {}
+
+
+def test_the_operator_pushes_into_an_entry_of_which_it_was_told_later(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    value = halves.values[halves.staging.settings.namespace]["smtp-password"] = secrets.token_hex()
+    entry = "veza-gcp-staging-smtp-password"
+    assert push(cluster, halves.staging.settings, "seed", entry, value) == "True"
+    assert stores.gcp.get(entry) == value
 
 
 def test_the_operator_s_push_elsewhere_is_refused(
