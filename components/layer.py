@@ -15,7 +15,7 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import AzureStore, Settings, VaultStore
+from settings import AzureStore, GcpStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
 
@@ -30,6 +30,10 @@ def _backend(store: ProviderHalf) -> Callable[..., Any]:
             from components.backends.azure import AzureBackend
 
             return AzureBackend
+        case GcpStore():
+            from components.backends.gcp import GcpBackend
+
+            return GcpBackend
         case _:
             raise TypeError(type(store))
 

@@ -1,12 +1,13 @@
 """The stores of a stack: one class for each provider, each with its provider's own fields."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from settings.databases import PostgresDatabase
-from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
+from settings.model import Cidr, DnsLabel, Duration, HttpsUrl, Model, PathSegments, text_of
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
@@ -59,6 +60,23 @@ Uuid = Annotated[
     str,
     text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
 ]
+ProjectId = Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
+GcpRegion = Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west3", 30)]
+KmsKeyPattern = Annotated[
+    str,
+    text_of(
+        r"projects/[a-z][-a-z0-9]+[a-z0-9]/locations/\{location\}"
+        r"/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63}",
+        "projects/…/locations/{location}/keyRings/…/cryptoKeys/…, with {location} as it stands",
+        255,
+    ),
+]
+
+
+def _destroy_delay(duration: timedelta) -> timedelta:
+    if not timedelta(days=1) <= duration <= timedelta(days=1000):
+        raise ValueError("must be between 1d and 1000d")
+    return duration
 
 
 class ProviderHalf(Model):
@@ -68,7 +86,8 @@ class ProviderHalf(Model):
     """Whether this stack declares the store's identities, their rights, and its entries."""
     shared: Literal["own", "existing"] = "existing"
     """With `backend: declare`: whether it also owns what environments share, such as Vault's
-    engine, auth method and audit device. Exactly one stack does."""
+    engine, auth method and audit device, or a project's role and audit logs. Exactly one stack
+    does."""
 
 
 class VaultStore(ProviderHalf):
@@ -117,20 +136,29 @@ class AwsStore(Model):
 class GkeCluster(Model):
     """The GKE cluster whose workload identities the project trusts."""
 
-    project: Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
-    location: Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9](-[a-z])?", "a region or zone", 30)]
+    project: ProjectId
+    location: Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?", "a region or zone", 30)]
     name: DnsLabel
 
 
-class GcpStore(Model):
+class GcpStore(ProviderHalf):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
     provider: Literal["gcp"]
     layout: Layout = "per-key"
-    project: Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
+    project: ProjectId
     cluster: GkeCluster
     entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
     """The name of a key's entry; without {environment} where each has a project of its own."""
+    access: Literal["service-account", "direct"] = "service-account"
+    """Who holds the rights: Google service accounts that the cluster's accounts act as, or the
+    cluster's accounts themselves."""
+    locations: Annotated[list[GcpRegion], Field(default_factory=list)]
+    """The regions that hold the values; Google chooses them if empty. It can't change later."""
+    kms_key: KmsKeyPattern | None = None
+    """A key of your own for the values; `{location}` becomes each region, or `global`."""
+    version_destroy_delay: Annotated[Duration, AfterValidator(_destroy_delay)] | None = None
+    """How long a version that somebody destroys can still be had back."""
 
 
 class ClientIds(Model):

@@ -10,7 +10,10 @@ def service_account_email(store: GcpStore, account_id: str) -> str:
 
 
 def account_annotations(store: GcpStore, identity: Identity, account_id: str) -> dict[str, str]:
-    """The Google service account that the operator impersonates with this account's token."""
+    """The Google service account that the operator impersonates with this account's token; without
+    it Google takes the account for itself."""
+    if store.access == "direct":
+        return {}
     return {"iam.gke.io/gcp-service-account": service_account_email(store, account_id)}
 
 

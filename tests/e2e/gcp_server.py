@@ -55,6 +55,10 @@ class GcpServer:
         """Makes a secret without a version."""
         self._entries[name] = Entry(dict(labels))
 
+    def remove(self, name: str) -> None:
+        """Deletes a secret with all its versions."""
+        del self._entries[name]
+
     def set(self, name: str, value: str) -> None:
         """Adds a version; a missing secret is made without labels (the operator won't push)."""
         self._entries.setdefault(name, Entry({})).versions.append(value.encode())

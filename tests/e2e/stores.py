@@ -170,7 +170,7 @@ class Stores:
                     client.create_secret(Name=entry.key, SecretString=_content(entry, value))
             case GcpStore():
                 found = "{}"
-                with suppress(KeyError):
+                with suppress(LookupError):  # no secret, or none of its versions
                     found = self.gcp.get(entry.key)
                 self.gcp.set(entry.key, _content(entry, value, found))
             case AzureStore():

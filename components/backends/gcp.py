@@ -1,0 +1,206 @@
+"""What a SecretStore needs in GCP Secret Manager: accounts, rights by entry, entries; no value.
+
+The functions return plain values; the component declares them.
+"""
+
+from typing import Any, cast
+
+import pulumi_gcp as gcp
+from pulumi import ComponentResource, Resource, ResourceOptions
+from pulumi_gcp import projects, secretmanager, serviceaccount
+
+from manifests import naming
+from manifests.providers.gcp import service_account_email
+from settings import GcpStore, Identity, Settings
+
+READ_ROLE = "roles/secretmanager.secretAccessor"
+IMPERSONATION_ROLE = "roles/iam.workloadIdentityUser"
+
+# What the operator's push of release 2.9.0 asks for: it looks at the label, compares, and adds
+# (providers/v1/gcp/secretmanager/client.go, PushSecret). It would also need
+# secretmanager.secrets.update if the labels were not exactly those of MARK, and
+# secretmanager.secrets.create if an entry were missing: neither is the case here.
+PUSH_PERMISSIONS = [
+    "secretmanager.secrets.get",
+    "secretmanager.versions.access",
+    "secretmanager.versions.add",
+]
+MARK = {"managed-by": "external-secrets"}
+"""The label without which the operator writes no entry."""
+
+# Writes are always in the audit logs; reads of values and of metadata only if these are on.
+_AUDITED = ["ADMIN_READ", "DATA_READ"]
+
+
+def entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
+    """The entries that an identity is for, by a name without the environment: key or bundle."""
+    is_whole = _store(settings, store).layout == "bundle"
+    found: dict[str, str] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for key, entry in naming.entries(settings, bundle).items():
+            generated = key not in content.keys or content.keys[key].is_generated
+            if identity != "rotation" or generated:
+                found[bundle if is_whole else key] = entry.key
+    return found
+
+
+def member(settings: Settings, store: str, identity: Identity) -> str:
+    """Who holds an identity's rights, in the language of IAM policies."""
+    config = _store(settings, store)
+    if config.access == "direct":
+        return cluster_account(settings, store, identity)
+    account_id = settings.identity_name(store, identity)
+    return f"serviceAccount:{service_account_email(config, account_id)}"
+
+
+def cluster_account(settings: Settings, store: str, identity: Identity) -> str:
+    """One ServiceAccount of one namespace, as Google knows the clusters of a project."""
+    account = naming.secret_store(store, identity)
+    pool = f"{_store(settings, store).cluster.project}.svc.id.goog"
+    return f"serviceAccount:{pool}[{settings.namespace}/{account}]"
+
+
+def push_role_id(settings: Settings) -> str:
+    return f"{settings.catalogue.platform.replace('-', '_')}_secrets_push"
+
+
+def role(settings: Settings, store: str, identity: Identity) -> str:
+    """The role that an identity has on each of its entries."""
+    if identity == "read":
+        return READ_ROLE
+    return f"projects/{_store(settings, store).project}/roles/{push_role_id(settings)}"
+
+
+def replication(config: GcpStore) -> dict[str, Any]:
+    """Where Google keeps the values, and under whose key."""
+
+    def encryption(location: str) -> dict[str, Any]:
+        if config.kms_key is None:
+            return {}
+        name = config.kms_key.format(location=location)
+        return {"customer_managed_encryption": {"kms_key_name": name}}
+
+    if not config.locations:
+        return {"auto": encryption("global")}
+    replicas = [{"location": each, **encryption(each)} for each in config.locations]
+    return {"user_managed": {"replicas": replicas}}
+
+
+class GcpBackend(ComponentResource):
+    """The provider half of one store for one environment; with `shared: own` also the project's
+    role for pushes and its audit logs, which other environments use and no destroy may take.
+
+    Who declares it is known from the surroundings (application default credentials).
+    """
+
+    def __init__(
+        self, name: str, *, settings: Settings, store: str, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("platform-secrets:backends:GcpBackend", name, None, opts)
+        self._settings, self._name, self._store = settings, name, store
+        self._config = _store(settings, store)
+        # Pulumi's own label would be one more than MARK: see PUSH_PERMISSIONS.
+        self._provider = gcp.Provider(
+            f"{name}-provider",
+            project=self._config.project,
+            add_pulumi_attribution_label=False,
+            opts=ResourceOptions(parent=self),
+        )
+        shared = self._declare_shared() if self._config.shared == "own" else []
+        secrets = self._declare_entries()
+        self.objects: list[Resource] = [*shared, *secrets.values()]
+        for identity in settings.identities(store):
+            self.objects += self._declare_identity(identity, shared, secrets)
+        self.register_outputs({})
+
+    def _options(self, **more: Any) -> ResourceOptions:
+        return ResourceOptions(parent=self, provider=self._provider, **more)
+
+    def _declare_shared(self) -> list[Resource]:
+        """Protected always: every environment's pushes hang on the role, and a deleted one's name
+        can't be used again for weeks."""
+        opts = self._options(protect=True, retain_on_delete=True)
+        return [
+            projects.IAMCustomRole(
+                f"{self._name}-push-role",
+                project=self._config.project,
+                role_id=push_role_id(self._settings),
+                title=f"Push of {self._settings.catalogue.platform}'s secrets",
+                permissions=PUSH_PERMISSIONS,
+                opts=opts,
+            ),
+            projects.IAMAuditConfig(
+                f"{self._name}-audit",
+                project=self._config.project,
+                service="secretmanager.googleapis.com",
+                audit_log_configs=[{"log_type": each} for each in _AUDITED],
+                opts=opts,
+            ),
+        ]
+
+    def _declare_entries(self) -> dict[str, Resource]:
+        """Secrets without a version, those marked that the operator may write."""
+        settings, config = self._settings, self._config
+        written = {
+            name
+            for identity in settings.identities(self._store)
+            if identity != "read"
+            for name in entries(settings, self._store, identity)
+        }
+        delay = config.version_destroy_delay
+        is_kept = settings.environment.protect
+        return {
+            name: secretmanager.Secret(
+                f"{self._name}-entry-{name}",
+                project=config.project,
+                secret_id=entry,
+                labels=MARK if name in written else None,
+                replication=cast(secretmanager.SecretReplicationArgsDict, replication(config)),
+                version_destroy_ttl=f"{int(delay.total_seconds())}s" if delay else None,
+                opts=self._options(protect=is_kept, retain_on_delete=is_kept),
+            )
+            for name, entry in sorted(entries(settings, self._store, "read").items())
+        }
+
+    def _declare_identity(
+        self, identity: Identity, shared: list[Resource], secrets: dict[str, Resource]
+    ) -> list[Resource]:
+        settings, store = self._settings, self._store
+        accounts = self._declare_account(identity) if self._config.access != "direct" else []
+        rights: list[Resource] = [
+            secretmanager.SecretIamMember(
+                f"{self._name}-{identity}-{name}",
+                project=self._config.project,
+                secret_id=entry,
+                role=role(settings, store, identity),
+                member=member(settings, store, identity),
+                opts=self._options(depends_on=[*shared, *accounts, secrets[name]]),
+            )
+            for name, entry in sorted(entries(settings, store, identity).items())
+        ]
+        return [*accounts, *rights]
+
+    def _declare_account(self, identity: Identity) -> list[Resource]:
+        """A Google service account, and the one account of the cluster that may act as it."""
+        settings, config = self._settings, self._config
+        account_id = settings.identity_name(self._store, identity)
+        email = service_account_email(config, account_id)
+        account = serviceaccount.Account(
+            f"{self._name}-{identity}-account",
+            project=config.project,
+            account_id=account_id,
+            display_name=f"{identity} of {settings.namespace}",
+            opts=self._options(),
+        )
+        impersonation = serviceaccount.IAMMember(
+            f"{self._name}-{identity}-workload",
+            service_account_id=f"projects/{config.project}/serviceAccounts/{email}",
+            role=IMPERSONATION_ROLE,
+            member=cluster_account(settings, self._store, identity),
+            opts=self._options(depends_on=account),
+        )
+        return [account, impersonation]
+
+
+def _store(settings: Settings, store: str) -> GcpStore:
+    return cast(GcpStore, settings.environment.stores[store])

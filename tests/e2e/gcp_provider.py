@@ -1,0 +1,232 @@
+"""A Pulumi provider `gcp` for tests: the real engine drives it, and what was declared feeds the
+local Google: its secrets, who holds which right on them, and who acts as whom.
+
+IAM itself is not here: this keeps what was declared, and refuses only what would be in no order.
+"""
+# ruff: noqa: N802 - the methods have the names of Pulumi's protocol
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+from tests.e2e.gcp_server import ACCESS, GcpServer
+from tests.e2e.pulumi_properties import plain, properties_of, struct_of
+
+# Above every 10.x, so that the engine does not warn of an older provider than the program's SDK.
+VERSION = "10.999.0"
+Inputs = Mapping[str, Any]
+
+SECRET = "gcp:secretmanager/secret:Secret"  # noqa: S105 - a type's name
+RIGHT = "gcp:secretmanager/secretIamMember:SecretIamMember"
+ACCOUNT = "gcp:serviceaccount/account:Account"
+IMPERSONATION = "gcp:serviceaccount/iAMMember:IAMMember"
+ROLE = "gcp:projects/iAMCustomRole:IAMCustomRole"
+AUDIT = "gcp:projects/iAMAuditConfig:IAMAuditConfig"
+
+PREDEFINED_ROLES = {"roles/secretmanager.secretAccessor": [ACCESS]}
+IMPERSONATES = "roles/iam.workloadIdentityUser"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`id` as Google has it; `needs`: the ids that must be there first; `mutable`: the inputs that
+    can change without another resource."""
+
+    id: Callable[[Inputs], str]
+    needs: Callable[[Inputs], list[str]] = lambda _: []
+    mutable: tuple[str, ...] = ()
+
+
+def _secret(i: Inputs) -> str:
+    return f"projects/{i['project']}/secrets/{i['secretId']}"
+
+
+def _account(project: str, email: str) -> str:
+    return f"projects/{project}/serviceAccounts/{email}"
+
+
+def _needs_of_right(i: Inputs) -> list[str]:
+    needed = [_secret(i)]
+    if i["role"] not in PREDEFINED_ROLES:
+        needed.append(i["role"])
+    if "[" not in i["member"]:
+        needed.append(_account(i["project"], i["member"].removeprefix("serviceAccount:")))
+    return needed
+
+
+KINDS = {
+    SECRET: Kind(_secret, mutable=("labels", "versionDestroyTtl")),
+    RIGHT: Kind(lambda i: f"{_secret(i)}/{i['role']}/{i['member']}", _needs_of_right),
+    ACCOUNT: Kind(
+        lambda i: _account(
+            i["project"], f"{i['accountId']}@{i['project']}.iam.gserviceaccount.com"
+        ),
+        mutable=("displayName",),
+    ),
+    IMPERSONATION: Kind(
+        lambda i: f"{i['serviceAccountId']}/{i['role']}/{i['member']}",
+        lambda i: [i["serviceAccountId"]],
+    ),
+    ROLE: Kind(
+        lambda i: f"projects/{i['project']}/roles/{i['roleId']}",
+        mutable=("permissions", "title"),
+    ),
+    AUDIT: Kind(
+        lambda i: f"projects/{i['project']}/audit/{i['service']}", mutable=("auditLogConfigs",)
+    ),
+}
+
+
+class GcpProvider(provider_pb2_grpc.ResourceProviderServicer):
+    """`declared`: (type, inputs) by id. Rights that it did not give stay as they are."""
+
+    def __init__(self, server: GcpServer) -> None:
+        self._server = server
+        self._lock = RLock()
+        self._members: set[str] = set()
+        self._subjects: set[str] = set()
+        self.declared: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    @contextmanager
+    def serve(self) -> Iterator[int]:
+        """The port of 127.0.0.1 on which the engine can attach."""
+        server = grpc.server(ThreadPoolExecutor(max_workers=16))
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield port
+        finally:
+            server.stop(grace=None).wait()
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        return {id_: inputs for id_, (type_, inputs) in self.declared.items() if type_ == kind}
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
+
+    def Attach(self, request: Any, context: Any) -> Any:
+        return Empty()
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        return Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version=VERSION)
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=True
+        )
+
+    def Check(self, request: Any, context: Any) -> Any:
+        response = provider_pb2.CheckResponse(inputs=struct_of(properties_of(request.news)))
+        if request.type not in KINDS:
+            response.failures.add(property="", reason=f"the tests do not know {request.type}")
+        return response
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        old = plain(properties_of(request.old_inputs))
+        new = plain(properties_of(request.news))
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        response = provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+        if changed:
+            response.changes = provider_pb2.DiffResponse.DIFF_SOME
+            response.diffs.extend(changed)
+            mutable = KINDS[request.type].mutable
+            response.replaces.extend(key for key in changed if key not in mutable)
+        return response
+
+    def Create(self, request: Any, context: Any) -> Any:
+        properties = properties_of(request.properties)
+        kind, inputs = KINDS[request.type], plain(properties)
+        if not request.preview:
+            with self._lock:
+                missing = [each for each in kind.needs(inputs) if each not in self.declared]
+                if missing or kind.id(inputs) in self.declared:
+                    fault = f"no such {missing}" if missing else "is there already"
+                    context.abort(grpc.StatusCode.UNKNOWN, f"{kind.id(inputs)}: {fault}")
+                if request.type == SECRET:
+                    self._server.create(inputs["secretId"], inputs.get("labels", {}))
+                self._keep(request.type, inputs)
+        return provider_pb2.CreateResponse(id=kind.id(inputs), properties=struct_of(properties))
+
+    def Update(self, request: Any, context: Any) -> Any:
+        properties = properties_of(request.news)
+        if not request.preview:
+            inputs = plain(properties)
+            if request.type == SECRET:
+                self._server.labels(inputs["secretId"]).update(inputs.get("labels", {}))
+            self._keep(request.type, inputs)
+        return provider_pb2.UpdateResponse(properties=struct_of(properties))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        """What was declared; of a secret's labels, as the real provider does, the declared ones."""
+        if request.id not in self.declared:
+            return provider_pb2.ReadResponse()
+        inputs = properties_of(request.inputs) or dict(self.declared[request.id][1])
+        if request.type == SECRET and "labels" in inputs:
+            live = self._server.labels(inputs["secretId"])
+            inputs["labels"] = {key: live[key] for key in inputs["labels"] if key in live}
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=struct_of(inputs), inputs=struct_of(inputs)
+        )
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        with self._lock:
+            kind, inputs = self.declared.pop(request.id)
+            if kind == SECRET:
+                self._server.remove(inputs["secretId"])
+            self._feed()
+        return Empty()
+
+    def _keep(self, kind: str, inputs: dict[str, Any]) -> None:
+        with self._lock:
+            self.declared[KINDS[kind].id(inputs)] = (kind, inputs)
+            self._feed()
+
+    def _feed(self) -> None:
+        """Has the local Google grant what is declared now."""
+        grants: dict[str, set[tuple[str, str]]] = defaultdict(set)
+        roles = {id_: each["permissions"] for id_, each in self.of_type(ROLE).items()}
+        for right in self.of_type(RIGHT).values():
+            permissions = (PREDEFINED_ROLES | roles)[right["role"]]
+            grants[self._member(right["member"])] |= {(p, right["secretId"]) for p in permissions}
+        impersonations = {
+            self._member(each["member"]): each["serviceAccountId"].rpartition("/")[2]
+            for each in self.of_type(IMPERSONATION).values()
+            if each["role"] == IMPERSONATES
+        }
+        self._members = _put(self._server.grants, grants, self._members)
+        acting = self._server.identity.impersonations
+        self._subjects = _put(acting, impersonations, self._subjects)
+
+    def _member(self, member: str) -> str:
+        """As the local Google names it. An account of another pool's clusters is nobody here."""
+        account = member.removeprefix("serviceAccount:")
+        pool = re.escape(self._server.identity.workload_pool)
+        found = re.fullmatch(rf"{pool}\[([^/]+)/([^/]+)\]", account)
+        return "system:serviceaccount:{}:{}".format(*found.groups()) if found else account
+
+
+def _put(target: Any, content: Mapping[str, Any], earlier: set[str]) -> set[str]:
+    """Lays `content` over `target`, without what was laid there before; returns its keys."""
+    for key in earlier - content.keys():
+        target.pop(key, None)
+    target.update(content)
+    return set(content)

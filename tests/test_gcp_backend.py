@@ -1,0 +1,227 @@
+"""The provider half of a GCP store: every right granted, and nothing beside it."""
+
+import pytest
+
+from components.backends.gcp import GcpBackend
+from manifests.secret_store import store_manifests
+from settings import SettingsError
+from tests.declaring import declare
+
+GCP = {
+    "provider": "gcp",
+    "project": "shop-secrets",
+    "cluster": {"project": "shop-clusters", "location": "europe-west3", "name": "main"},
+}
+DECLARED = {**GCP, "backend": "declare"}
+OWNED = {**DECLARED, "shared": "own"}
+KEYS = ["api-token", "bank-password", "signing-key", "signing-key-next", "signing-key-previous"]
+GENERATED = [key for key in KEYS if key.startswith("signing-key")]
+READ_ROLE = "roles/secretmanager.secretAccessor"
+PUSH_ROLE = "projects/shop-secrets/roles/shop_secrets_push"
+KMS = "projects/shop-keys/locations/{location}/keyRings/secrets/cryptoKeys/secrets"
+
+
+@pytest.fixture
+def backend(settings_with):
+    """All that the provider half declares, by logical name."""
+
+    def declared(store=DECLARED, **changes):
+        settings = settings_with(stores={"gcp": store}, **changes)
+        found = declare(lambda: GcpBackend("gcp", settings=settings, store="gcp"))
+        return {one.name: one for one in found.declared if one.is_custom}
+
+    return declared
+
+
+@pytest.fixture
+def rights(backend):
+    """Every right on an entry as (entry, role, member)."""
+
+    def granted(store=DECLARED, **changes):
+        found = [one for one in backend(store, **changes).values() if "IamMember" in one.type]
+        assert all(one.inputs["project"] == "shop-secrets" for one in found)
+        assert all(one.inputs.keys() == {"project", "secretId", "role", "member"} for one in found)
+        return {tuple(one.inputs[x] for x in ("secretId", "role", "member")) for one in found}
+
+    return granted
+
+
+def of_kind(found, kind):
+    return {name: one for name, one in found.items() if one.type.endswith(f":{kind}")}
+
+
+def email(identity):
+    return f"serviceAccount:shop-test-{identity}@shop-secrets.iam.gserviceaccount.com"
+
+
+def test_these_are_all_rights_of_an_environment(rights):
+    assert rights() == {
+        *((f"shop-test-{key}", READ_ROLE, email("read")) for key in KEYS),
+        *((f"shop-test-{key}", PUSH_ROLE, email("rotation")) for key in GENERATED),
+    }
+
+
+def test_the_seeder_may_write_every_entry_and_exists_only_where_the_stack_says_so(rights):
+    more = {(f"shop-test-{key}", PUSH_ROLE, email("seed")) for key in KEYS}
+    assert rights(seeding="enabled") - rights() == more
+
+
+def test_a_follower_has_no_identity_that_writes(rights, backend):
+    assert {role for _, role, _ in rights(rotation="follower")} == {READ_ROLE}
+    assert list(of_kind(backend(rotation="follower"), "Account")) == ["gcp-read-account"]
+
+
+def test_in_layout_bundle_the_rotator_may_write_the_bundle_with_a_generated_key(rights):
+    entries = {"shop-test-shared", "shop-test-billing"}
+    assert rights(DECLARED | {"layout": "bundle"}) == {
+        *((entry, READ_ROLE, email("read")) for entry in entries),
+        ("shop-test-shared", PUSH_ROLE, email("rotation")),
+    }
+
+
+def test_the_role_for_pushes_can_neither_make_change_list_nor_delete_a_secret(backend):
+    assert backend(OWNED)["gcp-push-role"].inputs == {
+        "project": "shop-secrets",
+        "roleId": "shop_secrets_push",
+        "title": "Push of shop's secrets",
+        "permissions": [
+            "secretmanager.secrets.get",
+            "secretmanager.versions.access",
+            "secretmanager.versions.add",
+        ],
+    }
+
+
+@pytest.mark.parametrize("store", [DECLARED, OWNED, OWNED | {"access": "direct"}])
+def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend, store):
+    allowed = {"Secret", "SecretIamMember", "Account", "IAMMember", "gcp"}
+    if store["backend"] == "declare" and store.get("shared") == "own":
+        allowed |= {"IAMCustomRole", "IAMAuditConfig"}
+    for one in backend(store, seeding="enabled").values():
+        assert one.type.rpartition(":")[2] in allowed
+        assert "*" not in str(one.inputs)
+        assert one.inputs.get("member", "serviceAccount:").startswith("serviceAccount:")
+        assert one.inputs.get("secretId", "shop-test-").startswith("shop-test-")
+
+
+def test_one_account_of_one_namespace_may_act_as_a_service_account(backend):
+    bound = of_kind(backend(seeding="enabled"), "IAMMember").values()
+    host = "shop-secrets.iam.gserviceaccount.com"
+    accounts = {
+        "read": "gcp-store",
+        "rotation": "gcp-rotation-store",
+        "seed": "gcp-seed-store",
+    }
+    assert {one.inputs["serviceAccountId"]: one.inputs["member"] for one in bound} == {
+        f"projects/shop-secrets/serviceAccounts/shop-test-{identity}@{host}": (
+            f"serviceAccount:shop-clusters.svc.id.goog[shop-test/{account}]"
+        )
+        for identity, account in accounts.items()
+    }
+    assert {one.inputs["role"] for one in bound} == {"roles/iam.workloadIdentityUser"}
+
+
+def test_both_halves_name_the_same_service_account(backend, settings_with):
+    settings = settings_with(stores={"gcp": DECLARED})
+    for identity in ("read", "rotation"):
+        account = store_manifests(settings, "gcp", identity)[0]
+        [annotated] = account["metadata"]["annotations"].values()
+        declared = backend()[f"gcp-{identity}-account"].inputs
+        assert annotated == f"{declared['accountId']}@{declared['project']}.iam.gserviceaccount.com"
+
+
+def test_with_direct_access_the_cluster_s_accounts_hold_the_rights_themselves(
+    rights, backend, settings_with
+):
+    direct = DECLARED | {"access": "direct"}
+    account = "serviceAccount:shop-clusters.svc.id.goog[shop-test/{}]".format
+    assert rights(direct) == {
+        *((f"shop-test-{key}", READ_ROLE, account("gcp-store")) for key in KEYS),
+        *((f"shop-test-{key}", PUSH_ROLE, account("gcp-rotation-store")) for key in GENERATED),
+    }
+    assert not {*of_kind(backend(direct), "Account"), *of_kind(backend(direct), "IAMMember")}
+    manifests = store_manifests(settings_with(stores={"gcp": direct}), "gcp", "read")
+    assert "annotations" not in manifests[0]["metadata"]
+
+
+def test_an_entry_is_a_secret_without_a_version_and_marked_if_the_operator_writes_it(backend):
+    found = of_kind(backend(), "Secret")
+    plain = {"project": "shop-secrets", "replication": {"auto": {}}}
+    marked = {"labels": {"managed-by": "external-secrets"}}
+    assert {name: one.inputs for name, one in found.items()} == {
+        f"gcp-entry-{key}": plain
+        | {"secretId": f"shop-test-{key}"}
+        | (marked if key in GENERATED else {})
+        for key in KEYS
+    }
+
+
+def test_pulumi_adds_no_label_of_its_own_which_a_push_would_have_to_remove(backend):
+    found = backend()
+    provider = found.pop("gcp-provider")
+    assert provider.inputs == {"project": "shop-secrets", "addPulumiAttributionLabel": "false"}
+    assert {one.provider.rpartition("::")[0] for one in found.values()} == {provider.urn}
+
+
+def test_values_stay_in_the_named_regions_under_the_platform_s_own_keys(backend):
+    def kept(**store):
+        return backend(DECLARED | store)["gcp-entry-api-token"].inputs["replication"]
+
+    def key(location):
+        return {"customerManagedEncryption": {"kmsKeyName": KMS.format(location=location)}}
+
+    assert kept(**{"kms-key": KMS}) == {"auto": key("global")}
+    regions = ["europe-west1", "europe-west3"]
+    assert kept(locations=regions, **{"kms-key": KMS}) == {
+        "userManaged": {"replicas": [{"location": each, **key(each)} for each in regions]}
+    }
+
+
+def test_a_destroyed_version_can_be_had_back_for_a_while(backend):
+    entry = backend(DECLARED | {"version-destroy-delay": "7d"})["gcp-entry-api-token"]
+    assert entry.inputs["versionDestroyTtl"] == "604800s"
+
+
+def test_entries_are_protected_where_the_environment_is(backend):
+    for protect in (True, False):
+        found = of_kind(backend(protect=protect), "Secret").values()
+        assert {(one.protect, one.retain_on_delete) for one in found} == {(protect, protect)}
+
+
+def test_only_the_owner_declares_what_is_the_project_s_and_it_is_protected_always(backend):
+    guest = backend(protect=False)
+    own = {name: one for name, one in backend(OWNED, protect=False).items() if name not in guest}
+    assert sorted(own) == ["gcp-audit", "gcp-push-role"]
+    assert all(one.protect and one.retain_on_delete for one in own.values())
+
+
+def test_every_read_of_a_value_is_logged(backend):
+    assert backend(OWNED)["gcp-audit"].inputs == {
+        "project": "shop-secrets",
+        "service": "secretmanager.googleapis.com",
+        "auditLogConfigs": [{"logType": "ADMIN_READ"}, {"logType": "DATA_READ"}],
+    }
+
+
+def test_no_logical_name_holds_the_environment(backend):
+    assert not [name for name in backend(OWNED, seeding="enabled") if "test" in name]
+
+
+def test_no_value_is_given_to_pulumi(backend):
+    assert not {
+        one.type for one in backend(OWNED, seeding="enabled").values() if "Version" in one.type
+    }
+
+
+@pytest.mark.parametrize(
+    ("store", "place"),
+    [
+        (GCP | {"shared": "own"}, "stores.gcp.shared"),
+        (DECLARED | {"kms-key": KMS.format(location="global")}, "kms-key"),
+        (DECLARED | {"locations": ["Frankfurt"]}, "locations"),
+        (DECLARED | {"version-destroy-delay": "1h"}, "version-destroy-delay"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_its_name(settings_with, store, place):
+    with pytest.raises(SettingsError, match=place):
+        settings_with(stores={"gcp": store})
