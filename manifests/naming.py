@@ -114,6 +114,29 @@ def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
     return found
 
 
+def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
+    """The entries of a store that an identity is for, each under its bundle's or its key's name:
+    that is the same in every environment, which the entry's own is not."""
+    is_whole = settings.environment.stores[store].layout == "bundle"
+    found: dict[str, str] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for key, kept in entries(settings, bundle).items():
+            is_generated = key not in content.keys or content.keys[key].is_generated
+            if identity != "rotation" or is_generated:
+                found[bundle if is_whole else key] = kept.key
+    return found
+
+
+def written_entries(settings: Settings, store: str) -> dict[str, str]:
+    """Those that the operator may write, as rotation or as seed; it refuses entries without its
+    mark."""
+    found: dict[str, str] = {}
+    for identity in settings.identities(store):
+        if identity != "read":
+            found |= identity_entries(settings, store, identity)
+    return found
+
+
 def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
     """What the stores must hold: by store and entry, the keys that are read from it."""
     found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}

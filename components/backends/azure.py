@@ -102,7 +102,7 @@ def role_assignments(settings: Settings, store: str, identity: Identity) -> dict
     if identity == "rotation":
         scopes = {
             f"rotation-role-{key}": f"{scope}/secrets/{entry}"
-            for key, entry in written_entries(settings, store).items()
+            for key, entry in naming.identity_entries(settings, store, "rotation").items()
         }
     subscription = f"/subscriptions/{_store(settings, store).subscription_id}"
     definition = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
@@ -115,16 +115,6 @@ def role_assignments(settings: Settings, store: str, identity: Identity) -> dict
             "principal_type": "ServicePrincipal",
         }
         for name, each in scopes.items()
-    }
-
-
-def written_entries(settings: Settings, store: str) -> dict[str, str]:
-    """The entries that a rotation writes, by key: those of generated keys and of derived ones."""
-    return {
-        key: entry.key
-        for bundle, content in settings.bundles_in(store).items()
-        for key, entry in naming.entries(settings, bundle).items()
-        if key not in content.keys or content.keys[key].is_generated
     }
 
 

@@ -32,18 +32,6 @@ MARK = {"managed-by": "external-secrets"}
 _AUDITED = ["ADMIN_READ", "DATA_READ"]
 
 
-def entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
-    """The entries that an identity is for, by a name without the environment: key or bundle."""
-    is_whole = _store(settings, store).layout == "bundle"
-    found: dict[str, str] = {}
-    for bundle, content in settings.bundles_in(store).items():
-        for key, entry in naming.entries(settings, bundle).items():
-            generated = key not in content.keys or content.keys[key].is_generated
-            if identity != "rotation" or generated:
-                found[bundle if is_whole else key] = entry.key
-    return found
-
-
 def member(settings: Settings, store: str, identity: Identity) -> str:
     """Who holds an identity's rights, in the language of IAM policies."""
     config = _store(settings, store)
@@ -141,12 +129,7 @@ class GcpBackend(ComponentResource):
     def _declare_entries(self) -> dict[str, Resource]:
         """Secrets without a version, those marked that the operator may write."""
         settings, config = self._settings, self._config
-        written = {
-            name
-            for identity in settings.identities(self._store)
-            if identity != "read"
-            for name in entries(settings, self._store, identity)
-        }
+        written = naming.written_entries(settings, self._store)
         delay = config.version_destroy_delay
         is_kept = settings.environment.protect
         return {
@@ -159,7 +142,9 @@ class GcpBackend(ComponentResource):
                 version_destroy_ttl=f"{int(delay.total_seconds())}s" if delay else None,
                 opts=self._options(protect=is_kept, retain_on_delete=is_kept),
             )
-            for name, entry in sorted(entries(settings, self._store, "read").items())
+            for name, entry in sorted(
+                naming.identity_entries(settings, self._store, "read").items()
+            )
         }
 
     def _declare_identity(
@@ -176,7 +161,7 @@ class GcpBackend(ComponentResource):
                 member=member(settings, store, identity),
                 opts=self._options(depends_on=[*shared, *accounts, secrets[name]]),
             )
-            for name, entry in sorted(entries(settings, store, identity).items())
+            for name, entry in sorted(naming.identity_entries(settings, store, identity).items())
         ]
         return [*accounts, *rights]
 

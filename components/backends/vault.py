@@ -38,10 +38,12 @@ def _entry_rules(settings: Settings, store: str, identity: Identity) -> dict[str
     mount = _store(settings, store).mount
     kinds = ("data",) if identity == "read" else ("data", "metadata")
     rules: dict[str, list[str]] = {}
-    for entry, may_be_missing in sorted(entries(settings, store, identity).items()):
-        capabilities = list(_CAPABILITIES[identity])
-        if may_be_missing and identity == "rotation":
-            capabilities.insert(0, "create")
+    is_whole = _store(settings, store).layout == "bundle"
+    for name, entry in naming.identity_entries(settings, store, identity).items():
+        capabilities = _CAPABILITIES[identity]
+        if identity == "rotation" and not is_whole and name not in settings.catalogue.keys:
+            # A derived key's entry: the first rotation makes it.
+            capabilities = ["create", *capabilities]
         rules |= {f"{mount}/{kind}/{entry}": capabilities for kind in kinds}
     return rules
 
@@ -55,19 +57,6 @@ def _database_rules(settings: Settings, store: str, identity: Identity) -> dict[
     kind, capabilities = kinds[identity]
     roles = [settings.name_at_provider(store, side) for side in naming.SIDES]
     return {f"{database.mount}/{kind}/{role}": capabilities for role in roles}
-
-
-def entries(settings: Settings, store: str, identity: Identity) -> dict[str, bool]:
-    """The entries that an identity is for, and whether a rotation may be what first makes one:
-    an entry that holds nothing but derived keys."""
-    found: dict[str, bool] = {}
-    for bundle, content in settings.bundles_in(store).items():
-        for key, entry in naming.entries(settings, bundle).items():
-            is_derived = key not in content.keys
-            generated = is_derived or content.keys[key].is_generated
-            if identity != "rotation" or generated:
-                found[entry.key] = found.get(entry.key, True) and is_derived
-    return found
 
 
 class VaultBackend(ComponentResource):
@@ -199,17 +188,10 @@ class VaultBackend(ComponentResource):
 
         Only metadata, and never deleted: that would take every version of the values.
         """
-        identities = self._settings.identities(store)
-        written = {
-            entry
-            for identity in identities
-            if identity != "read"
-            for entry in entries(self._settings, store, identity)
-        }
-        names = _entry_names(self._settings, store)
+        written = naming.written_entries(self._settings, store)
         return [
             generic.Endpoint(
-                f"{self._name}-entry-{names[entry]}",
+                f"{self._name}-entry-{name}",
                 path=f"{config.mount}/metadata/{entry}",
                 data_json=json.dumps({"custom_metadata": {"managed-by": "external-secrets"}}),
                 disable_delete=True,
@@ -217,18 +199,8 @@ class VaultBackend(ComponentResource):
                 namespace=config.namespace,
                 opts=ResourceOptions(parent=self, depends_on=after),
             )
-            for entry in sorted(written)
+            for name, entry in written.items()
         ]
-
-
-def _entry_names(settings: Settings, store: str) -> dict[str, str]:
-    """A name without the environment for each entry: its bundle's, or its key's."""
-    is_whole = _store(settings, store).layout == "bundle"
-    return {
-        entry.key: bundle if is_whole else key
-        for bundle in settings.bundles_in(store)
-        for key, entry in naming.entries(settings, bundle).items()
-    }
 
 
 def _store(settings: Settings, store: str) -> VaultStore:
