@@ -14,7 +14,7 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import Settings, VaultStore
+from settings import AwsStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
 
@@ -25,6 +25,10 @@ def _backend(store: ProviderHalf) -> Callable[..., Any]:
             from components.backends.vault import VaultBackend
 
             return VaultBackend
+        case AwsStore():
+            from components.backends.aws import AwsBackend
+
+            return AwsBackend
         case _:
             raise TypeError(type(store))
 

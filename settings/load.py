@@ -16,6 +16,7 @@ from settings.problems import Problem, SettingsError
 from settings.references import Fault, catalogue_faults, listed, store_faults
 from settings.stores import (
     SECRET_STORE_SUFFIXES,
+    AwsStore,
     AzureStore,
     Identity,
     ProviderHalf,
@@ -174,6 +175,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         yield (*path, "shared"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
+    if isinstance(store, AwsStore) and store.backend == "declare":
+        yield from _aws_faults(store, path, settings.environment.protect)
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"
     accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
@@ -189,3 +192,13 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         if isinstance(store, AzureStore) and getattr(store.client_ids, identity) is None:
             message = f"is missing: the {identity} identity needs its client ID"
             yield (*path, "client-ids", identity), message
+
+
+def _aws_faults(store: AwsStore, path: tuple[str, str], is_protected: bool) -> Iterator[Fault]:
+    days = store.recovery_window_days
+    if store.oidc_issuer is None:
+        yield (*path, "oidc-issuer"), "is missing: the roles trust the tokens of this issuer"
+    if 0 < days < 7:
+        yield (*path, "recovery-window-days"), "must be 0, or 7 to 30"
+    if days == 0 and is_protected:
+        yield (*path, "recovery-window-days"), "0 needs `protect: false`"

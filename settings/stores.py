@@ -70,7 +70,8 @@ class ProviderHalf(Model):
     """Whether this stack declares the store's identities, their rights, and its entries."""
     shared: Literal["own", "existing"] = "existing"
     """With `backend: declare`: whether it also owns what environments share, such as Vault's
-    engine, auth method and audit device. Exactly one stack does."""
+    engine, auth method and audit device, or AWS's trust in the cluster's issuer. Exactly one
+    stack does."""
 
 
 class VaultStore(ProviderHalf):
@@ -102,7 +103,7 @@ class VaultStore(ProviderHalf):
         return self.shared == "own" and self.auth_method == "jwt"
 
 
-class AwsStore(Model):
+class AwsStore(ProviderHalf):
     """AWS Secrets Manager, reached through IAM roles for service accounts."""
 
     provider: Literal["aws"]
@@ -112,6 +113,12 @@ class AwsStore(Model):
     ]
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    oidc_issuer: HttpsUrl | None = None
+    """With `backend: declare`: the cluster's issuer of ServiceAccount tokens, which the account
+    trusts; on EKS https://oidc.eks.<region>.amazonaws.com/id/<ID>."""
+    recovery_window_days: Annotated[int, Field(ge=0, le=30)] = 30
+    """With `backend: declare`: how long a deleted entry can be brought back; 0 is not at all, and
+    only for an environment with `protect: false`."""
 
 
 class GkeCluster(Model):
