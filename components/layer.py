@@ -15,7 +15,7 @@ from components.namespace import EnvironmentNamespace
 from components.network import OperatorNetwork
 from components.secret_store import SecretStore
 from manifests import naming
-from settings import AzureStore, GcpStore, Settings, VaultStore
+from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
 
@@ -34,6 +34,10 @@ def _backend(store: ProviderHalf) -> Callable[..., Any]:
             from components.backends.gcp import GcpBackend
 
             return GcpBackend
+        case AwsStore():
+            from components.backends.aws import AwsBackend
+
+            return AwsBackend
         case _:
             raise TypeError(type(store))
 

@@ -8,8 +8,9 @@ from settings.catalogue import Bundle, Catalogue, Key, Service
 from settings.databases import PostgresDatabase
 from settings.documents import Document, catalogue_document, stack_document
 from settings.environment import Environment
-from settings.load import Settings, load, load_catalogue
+from settings.load import load, load_catalogue
 from settings.problems import Problem, SettingsError
+from settings.resolved import Settings
 from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store, VaultStore
 from settings.values import basic_values
 

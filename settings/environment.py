@@ -19,7 +19,8 @@ from settings.model import (
     Text,
     text_of,
 )
-from settings.stores import Store, StoreName, Uuid
+from settings.store_texts import StoreName, Uuid
+from settings.stores import Store
 
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 

@@ -1,102 +1,21 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
 
-from settings.catalogue import Bundle, Catalogue
+from settings.catalogue import Catalogue
 from settings.documents import Document
 from settings.environment import Environment
 from settings.explain import explained
+from settings.faults import cross_faults, stack_faults
 from settings.model import Model
 from settings.problems import Problem, SettingsError
-from settings.references import Fault, catalogue_faults, listed, store_faults
-from settings.stores import (
-    SECRET_STORE_SUFFIXES,
-    AzureStore,
-    Identity,
-    ProviderHalf,
-    Store,
-    VaultStore,
-)
+from settings.references import catalogue_faults, store_faults
+from settings.resolved import Settings
 
 _Model = TypeVar("_Model", bound=Model)
-# Google: a service account's ID; AWS: an IAM role's name.
-_LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """One environment of one platform; the only thing that the rest of the program takes."""
-
-    catalogue: Catalogue
-    environment: Environment
-    stack_file: str
-    """The file's name, for messages."""
-
-    @property
-    def namespace(self) -> str:
-        env = self.environment
-        return env.namespace_name or f"{self.catalogue.platform}-{env.environment}"
-
-    @cached_property
-    def default_store(self) -> str | None:
-        names = list(self.environment.stores)
-        return self.environment.default_store or (names[0] if len(names) == 1 else None)
-
-    def store_name(self, bundle: str) -> str:
-        """The store that holds a bundle. Only for `secrets: external`."""
-        place = self.environment.bundles.get(bundle)
-        name = place.store if place else self.default_store
-        if name is None:
-            raise LookupError("basic Secrets have no store")
-        return name
-
-    def identity_name(self, store: str, identity: Identity) -> str:
-        """What the provider calls an identity: a Vault role, an IAM role, a service account."""
-        return self.name_at_provider(store, identity)
-
-    def name_at_provider(self, store: str, part: str) -> str:
-        """What the provider calls a thing that each environment has of its own.
-
-        A store that is not called after its provider is told apart by two hyphens, which no
-        environment's name holds: else `production` with store `eu` were `production-eu`.
-        """
-        env, platform = self.environment, self.catalogue.platform
-        own_name = "" if store == env.stores[store].provider else f"-{store}-"
-        return f"{platform}-{env.environment}-{own_name}{part}"
-
-    def database_key(self, bundle: str) -> str | None:
-        """The bundle's key that its store's database engine provides; None without one."""
-        store = self.environment.stores[self.store_name(bundle)]
-        if not isinstance(store, VaultStore) or store.database is None:
-            return None
-        keys = self.catalogue.bundles[bundle].keys
-        return next((name for name, key in keys.items() if key.is_of_database), None)
-
-    def bundles_in(self, store: str) -> dict[str, Bundle]:
-        """The bundles that a store holds."""
-        return {
-            name: bundle
-            for name, bundle in self.catalogue.bundles.items()
-            if self.store_name(name) == store
-        }
-
-    def identities(self, store: str) -> list[Identity]:
-        """Who acts on a store: readers always, the rotator and the seeder where they have work."""
-        identities: list[Identity] = ["read"]
-        is_rotated = any(
-            self.database_key(name) or any(key.is_generated for key in bundle.keys.values())
-            for name, bundle in self.bundles_in(store).items()
-        )
-        if is_rotated and self.environment.rotation == "leader":
-            identities.append("rotation")
-        if self.environment.seeding == "enabled":
-            identities.append("seed")
-        return identities
 
 
 def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
@@ -110,10 +29,10 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
     found = []
     for stack in stacks:
         env = _parsed(Environment, stack, problems)
-        faults = [*store_faults(stack.content), *(_stack_faults(env) if env else ())]
+        faults = [*store_faults(stack.content), *(stack_faults(env) if env else ())]
         if parsed and env and not faults:
             settings = Settings(parsed, env, stack.file)
-            faults = [*_cross_faults(settings)]
+            faults = [*cross_faults(settings)]
             found.append(settings)
         problems += [stack.problem(*fault) for fault in faults]
     if problems:
@@ -143,80 +62,3 @@ def _parsed(model: type[_Model], document: Document, problems: list[Problem]) ->
         found = [explained(model, one) for one in error.errors(include_url=False)]
         problems += [document.problem(path, text) for path, text in found if path not in known]
         return None
-
-
-def _stack_faults(env: Environment) -> Iterator[Fault]:
-    if env.secrets == "basic":
-        for key, is_set in (("stores", env.stores), ("bundles", env.bundles)):
-            if is_set:
-                yield (key,), "has no meaning with `secrets: basic`; remove it"
-        if env.default_store:
-            yield ("default-store",), "has no meaning with `secrets: basic`; remove it"
-    elif not env.stores:
-        yield ("stores",), "at least one store is needed, or `secrets: basic`"
-    elif env.operator is None:
-        yield ("operator",), "is missing; allowed: install, existing"
-    if env.chart.path and env.delivery == "gitops":
-        yield ("chart", "path"), "is for `delivery: pulumi`; name a repository for GitOps"
-    if env.delivery == "gitops" and env.gitops is None:
-        yield ("gitops",), "is missing: `delivery: gitops` needs the repository's address"
-
-
-def _cross_faults(settings: Settings) -> Iterator[Fault]:
-    env, stores = settings.environment, settings.environment.stores
-    bundles = settings.catalogue.bundles
-    if settings.namespace == env.operator_namespace:
-        yield ("operator-namespace",), "is the environment's own namespace; it has one of its own"
-    if env.secrets == "basic":
-        return
-    for name in env.bundles:
-        if name not in bundles:
-            yield ("bundles", name), f"no such bundle in the catalogue; it has: {listed(bundles)}"
-    if settings.default_store is None and not set(bundles) <= set(env.bundles):
-        yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
-        return
-    for name, store in stores.items():
-        yield from _store_faults(settings, name, store)
-
-
-def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
-    path = ("stores", name)
-    if isinstance(store, ProviderHalf) and store.shared == "own" and store.backend != "declare":
-        yield (*path, "shared"), "`own` needs `backend: declare`"
-    if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
-        yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
-    if isinstance(store, VaultStore) and store.database:
-        yield from _database_faults(settings, name)
-    if isinstance(store, AzureStore):
-        for setting in store.missing:
-            yield (*path, setting), "is missing: `backend: declare` needs it"
-        if store.shared == "own":
-            yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
-    if not settings.bundles_in(name):
-        yield path, "holds no bundle; remove it, or place a bundle in it"
-    accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
-    for service, content in settings.catalogue.services.items():
-        if content.account in accounts:
-            yield path, f"its ServiceAccounts and the one of service {service} have one name"
-    for identity in settings.identities(name):
-        length = len(settings.identity_name(name, identity))
-        most = _LONGEST_IDENTITY_NAME.get(store.provider, length)
-        if length > most:
-            message = f"the {identity} identity's name has {length} characters"
-            yield path, f"{message}; {store.provider} allows {most}"
-        if isinstance(store, AzureStore) and getattr(store.client_ids, identity) is None:
-            message = f"is missing: the {identity} identity needs its client ID"
-            yield (*path, "client-ids", identity), message
-
-
-def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
-    bundles = settings.bundles_in(store).values()
-    found = {
-        name: key for bundle in bundles for name, key in bundle.keys.items() if key.is_of_database
-    }
-    if len(found) != 1:
-        message = f"needs one key with `by: database` in its bundles; there are: {listed(found)}"
-        yield ("stores", store, "database"), message
-    elif [key for key in found.values() if key.format != "postgres-url"]:
-        message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
-        yield ("stores", store, "database"), message

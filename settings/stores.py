@@ -1,13 +1,21 @@
 """The stores of a stack: one class for each provider, each with its provider's own fields."""
 
 import re
-from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from settings.databases import PostgresDatabase
-from settings.model import Cidr, DnsLabel, Duration, HttpsUrl, Model, PathSegments, text_of
+from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
+from settings.store_texts import (
+    DestroyDelay,
+    EntryPattern,
+    GcpRegion,
+    KmsKeyPattern,
+    PemCertificates,
+    ProjectId,
+    Uuid,
+)
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
@@ -23,62 +31,6 @@ Layout = Literal["bundle", "per-key"]
 """One entry for a bundle, its keys as properties; or one entry for each key."""
 
 
-_FIELD = re.compile(r"\{(platform|environment|key)\}")
-
-
-def _entry_pattern(text: str) -> str:
-    """Fits both clouds' rules for names, also with the longest platform, environment and key."""
-    fields, literal = _FIELD.findall(text), _FIELD.sub("", text)
-    if "key" not in fields or len(fields) != len(set(fields)):
-        raise ValueError("must hold {key} once, and may hold {platform} and {environment} once")
-    if not re.fullmatch(r"[A-Za-z0-9-]{0,16}", literal) or not re.match(r"[A-Za-z{]", text):
-        message = (
-            "may hold at most 16 letters, digits and hyphens beside its fields, a letter first"
-        )
-        raise ValueError(message)
-    return text
-
-
-def _pem_certificates(text: str) -> str:
-    block = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
-    if not re.fullmatch(rf"({block})+", text):
-        raise ValueError("must be one or more certificates in PEM, and nothing else")
-    return text
-
-
-PemCertificates = Annotated[str, AfterValidator(_pem_certificates)]
-StoreName = Annotated[
-    str,
-    text_of(
-        r"(?!.*-(rotation|seed)$)[a-z]([-a-z0-9]*[a-z0-9])?",
-        "a name of lower-case letters, digits and hyphens that does not end in -rotation or -seed",
-        20,
-    ),
-]
-EntryPattern = Annotated[str, AfterValidator(_entry_pattern)]
-Uuid = Annotated[
-    str,
-    text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
-]
-ProjectId = Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
-GcpRegion = Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west3", 30)]
-KmsKeyPattern = Annotated[
-    str,
-    text_of(
-        r"projects/[a-z][-a-z0-9]+[a-z0-9]/locations/\{location\}"
-        r"/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63}",
-        "projects/…/locations/{location}/keyRings/…/cryptoKeys/…, with {location} as it stands",
-        255,
-    ),
-]
-
-
-def _destroy_delay(duration: timedelta) -> timedelta:
-    if not timedelta(days=1) <= duration <= timedelta(days=1000):
-        raise ValueError("must be between 1d and 1000d")
-    return duration
-
-
 class ProviderHalf(Model):
     """What a stack declares on the provider's side of a store."""
 
@@ -86,8 +38,7 @@ class ProviderHalf(Model):
     """Whether this stack declares the store's identities, their rights, and its entries."""
     shared: Literal["own", "existing"] = "existing"
     """With `backend: declare`: whether it also owns what environments share, such as Vault's
-    engine, auth method and audit device, or a project's role and audit logs. Exactly one stack
-    does."""
+    engine, auth method and audit device. Exactly one stack does."""
 
 
 class VaultStore(ProviderHalf):
@@ -121,7 +72,7 @@ class VaultStore(ProviderHalf):
         return self.shared == "own" and self.auth_method == "jwt"
 
 
-class AwsStore(Model):
+class AwsStore(ProviderHalf):
     """AWS Secrets Manager, reached through IAM roles for service accounts."""
 
     provider: Literal["aws"]
@@ -131,6 +82,12 @@ class AwsStore(Model):
     ]
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    oidc_issuer: HttpsUrl | None = None
+    """With `backend: declare`: the cluster's issuer of ServiceAccount tokens, which the account
+    trusts; on EKS https://oidc.eks.<region>.amazonaws.com/id/<ID>."""
+    recovery_window_days: Annotated[int, Field(ge=0, le=30)] = 30
+    """With `backend: declare`: how long a deleted entry can be brought back; 0 is not at all, and
+    only for an environment with `protect: false`."""
 
 
 class GkeCluster(Model):
@@ -157,7 +114,7 @@ class GcpStore(ProviderHalf):
     """The regions that hold the values; Google chooses them if empty. It can't change later."""
     kms_key: KmsKeyPattern | None = None
     """A key of your own for the values; `{location}` becomes each region, or `global`."""
-    version_destroy_delay: Annotated[Duration, AfterValidator(_destroy_delay)] | None = None
+    version_destroy_delay: DestroyDelay | None = None
     """How long a version that somebody destroys can still be had back."""
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path as File
 
 from settings.catalogue import Key
-from settings.load import Settings
 from settings.problems import Problem, SettingsError
+from settings.resolved import Settings
 
 _KEY = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _FORMS = {

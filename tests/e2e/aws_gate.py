@@ -71,6 +71,14 @@ class AwsGate:
         self._server.server_close()
         self._moto.close()
 
+    def may_assume(self, role: str, subject: str) -> bool:
+        """Whether a token with this subject and the right issuer and audience is enough."""
+        return self.trusts.get(role) == subject
+
+    def may(self, role: str, method: str, name: str) -> bool:
+        """Whether a role may do this with an entry."""
+        return (method, name) in self.grants.get(role, set())
+
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, str]:
         """Status, content and content type of the answer to a POST."""
         service, _, method = headers.get("X-Amz-Target", "").partition(".")
@@ -97,7 +105,7 @@ class AwsGate:
             self.calls.append(Call(form.get("Action", ""), role, ""))
             return None, _sts_error(400, "InvalidIdentityToken")
         self.calls.append(Call(form.get("Action", ""), role, subject))
-        if form.get("Action") != ASSUME or self.trusts.get(role) != subject:
+        if form.get("Action") != ASSUME or not self.may_assume(role, subject):
             return None, _sts_error(403, "AccessDenied")
         return Caller(subject, role), None
 
@@ -110,7 +118,7 @@ class AwsGate:
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
             return _entry_error("UnrecognizedClientException", "The security token is invalid.")
-        if (method, name) in self.grants.get(caller.role, set()):
+        if self.may(caller.role, method, name):
             return None
         message = f"{caller.role} is not authorized to perform: secretsmanager:{method} on {name}"
         return _entry_error("AccessDeniedException", message)

@@ -1,0 +1,79 @@
+"""One environment of one platform: catalogue and stack together, and what follows from both."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from settings.catalogue import Bundle, Catalogue
+from settings.environment import Environment
+from settings.stores import Identity, VaultStore
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One environment of one platform; the only thing that the rest of the program takes."""
+
+    catalogue: Catalogue
+    environment: Environment
+    stack_file: str
+    """The file's name, for messages."""
+
+    @property
+    def namespace(self) -> str:
+        env = self.environment
+        return env.namespace_name or f"{self.catalogue.platform}-{env.environment}"
+
+    @cached_property
+    def default_store(self) -> str | None:
+        names = list(self.environment.stores)
+        return self.environment.default_store or (names[0] if len(names) == 1 else None)
+
+    def store_name(self, bundle: str) -> str:
+        """The store that holds a bundle. Only for `secrets: external`."""
+        place = self.environment.bundles.get(bundle)
+        name = place.store if place else self.default_store
+        if name is None:
+            raise LookupError("basic Secrets have no store")
+        return name
+
+    def identity_name(self, store: str, identity: Identity) -> str:
+        """What the provider calls an identity: a Vault role, an IAM role, a service account."""
+        return self.name_at_provider(store, identity)
+
+    def name_at_provider(self, store: str, part: str) -> str:
+        """What the provider calls a thing that each environment has of its own.
+
+        A store that is not called after its provider is told apart by two hyphens, which no
+        environment's name holds: else `production` with store `eu` were `production-eu`.
+        """
+        env, platform = self.environment, self.catalogue.platform
+        own_name = "" if store == env.stores[store].provider else f"-{store}-"
+        return f"{platform}-{env.environment}-{own_name}{part}"
+
+    def database_key(self, bundle: str) -> str | None:
+        """The bundle's key that its store's database engine provides; None without one."""
+        store = self.environment.stores[self.store_name(bundle)]
+        if not isinstance(store, VaultStore) or store.database is None:
+            return None
+        keys = self.catalogue.bundles[bundle].keys
+        return next((name for name, key in keys.items() if key.is_of_database), None)
+
+    def bundles_in(self, store: str) -> dict[str, Bundle]:
+        """The bundles that a store holds."""
+        return {
+            name: bundle
+            for name, bundle in self.catalogue.bundles.items()
+            if self.store_name(name) == store
+        }
+
+    def identities(self, store: str) -> list[Identity]:
+        """Who acts on a store: readers always, the rotator and the seeder where they have work."""
+        identities: list[Identity] = ["read"]
+        is_rotated = any(
+            self.database_key(name) or any(key.is_generated for key in bundle.keys.values())
+            for name, bundle in self.bundles_in(store).items()
+        )
+        if is_rotated and self.environment.rotation == "leader":
+            identities.append("rotation")
+        if self.environment.seeding == "enabled":
+            identities.append("seed")
+        return identities

@@ -1,0 +1,67 @@
+"""Kinds of text that the settings of stores hold, each with its provider's own rule."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from settings.model import Duration, text_of
+
+_FIELD = re.compile(r"\{(platform|environment|key)\}")
+
+
+def _entry_pattern(text: str) -> str:
+    """Fits both clouds' rules for names, also with the longest platform, environment and key."""
+    fields, literal = _FIELD.findall(text), _FIELD.sub("", text)
+    if "key" not in fields or len(fields) != len(set(fields)):
+        raise ValueError("must hold {key} once, and may hold {platform} and {environment} once")
+    if not re.fullmatch(r"[A-Za-z0-9-]{0,16}", literal) or not re.match(r"[A-Za-z{]", text):
+        message = (
+            "may hold at most 16 letters, digits and hyphens beside its fields, a letter first"
+        )
+        raise ValueError(message)
+    return text
+
+
+def _pem_certificates(text: str) -> str:
+    block = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
+    if not re.fullmatch(rf"({block})+", text):
+        raise ValueError("must be one or more certificates in PEM, and nothing else")
+    return text
+
+
+PemCertificates = Annotated[str, AfterValidator(_pem_certificates)]
+StoreName = Annotated[
+    str,
+    text_of(
+        r"(?!.*-(rotation|seed)$)[a-z]([-a-z0-9]*[a-z0-9])?",
+        "a name of lower-case letters, digits and hyphens that does not end in -rotation or -seed",
+        20,
+    ),
+]
+EntryPattern = Annotated[str, AfterValidator(_entry_pattern)]
+Uuid = Annotated[
+    str,
+    text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
+]
+ProjectId = Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
+GcpRegion = Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west3", 30)]
+KmsKeyPattern = Annotated[
+    str,
+    text_of(
+        r"projects/[a-z][-a-z0-9]+[a-z0-9]/locations/\{location\}"
+        r"/keyRings/[A-Za-z0-9_-]{1,63}/cryptoKeys/[A-Za-z0-9_-]{1,63}",
+        "projects/…/locations/{location}/keyRings/…/cryptoKeys/…, with {location} as it stands",
+        255,
+    ),
+]
+
+
+def _destroy_delay(duration: timedelta) -> timedelta:
+    if not timedelta(days=1) <= duration <= timedelta(days=1000):
+        raise ValueError("must be between 1d and 1000d")
+    return duration
+
+
+DestroyDelay = Annotated[Duration, AfterValidator(_destroy_delay)]

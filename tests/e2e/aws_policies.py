@@ -1,0 +1,115 @@
+"""The door to moto that decides by the policies that moto holds, as AWS would.
+
+Moto's own enforcement does not look at a secret's name (every call is for resource `*`, which no
+policy with full names allows), nor at a role's trust, a key's policy, or conditions; so this is
+our reading of AWS's rules, for just the elements that this project's documents use.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.e2e.aws import REGION, Aws
+from tests.e2e.aws_gate import ASSUME, AUDIENCE, AwsGate
+
+Document = Mapping[str, Any]
+ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+# What Secrets Manager asks of KMS in the caller's name.
+CIPHER = {
+    "GetSecretValue": ["kms:Decrypt"],
+    "PutSecretValue": ["kms:Decrypt", "kms:GenerateDataKey"],
+}
+
+
+def allows(
+    document: Document,
+    action: str,
+    resource: str,
+    context: Mapping[str, str],
+    principal: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether a statement of the document allows the action. Raises ValueError for elements and
+    operators that it does not know, rather than guess."""
+    return any(
+        _fits(statement.get("Action"), action)
+        and _fits(statement.get("Resource", resource), resource)
+        and statement.get("Principal") == principal
+        and _holds(statement.get("Condition", {}), context)
+        for statement in map(_known, document["Statement"])
+    )
+
+
+def _known(statement: Document) -> Document:
+    if statement["Effect"] != "Allow" or not statement.keys() <= ELEMENTS:
+        raise ValueError(f"unknown elements: {statement.keys() - ELEMENTS}")
+    return statement
+
+
+def _fits(patterns: Any, text: str) -> bool:
+    return any(fnmatchcase(text, one) for one in _listed(patterns))
+
+
+def _holds(conditions: Document, context: Mapping[str, str]) -> bool:
+    if conditions.keys() - {"StringEquals"}:
+        raise ValueError(f"unknown operators: {conditions.keys()}")
+    wanted = conditions.get("StringEquals", {})
+    return all(context.get(key) in _listed(value) for key, value in wanted.items())
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass
+class DeclaredAwsGate(AwsGate):
+    """`aws` is the moto server behind the gate, and holds the policies."""
+
+    aws: Aws
+
+    def may_assume(self, role: str, subject: str) -> bool:
+        iam = self.aws.client("iam")
+        issuer = self.issuer.url.removeprefix("https://")
+        trusted = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        [provider] = [one["Arn"] for one in trusted if one["Arn"].endswith(f"/{issuer}")] or [""]
+        try:
+            found = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]
+        except iam.exceptions.NoSuchEntityException:
+            return False
+        context = {f"{issuer}:aud": AUDIENCE, f"{issuer}:sub": subject}
+        principal = {"Federated": provider}
+        trust = found["AssumeRolePolicyDocument"]
+        return found["Arn"] == role and allows(trust, f"sts:{ASSUME}", role, context, principal)
+
+    def may(self, role: str, method: str, name: str) -> bool:
+        try:
+            secret = self.aws.client("secretsmanager").describe_secret(SecretId=name)
+        except ClientError:
+            return False
+        rights = self.rights(role)
+        through = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
+        return allows(rights, f"secretsmanager:{method}", secret["ARN"], {}) and all(
+            self.may_use_key(role, action, secret["KmsKeyId"], through)
+            for action in CIPHER.get(method, [])
+        )
+
+    def may_use_key(self, role: str, action: str, key: str, context: Mapping[str, str]) -> bool:
+        """Both must agree: the key's policy, which hands the decision to the account's IAM, and
+        the role's own."""
+        account = key.split(":")[4]
+        policy = self.aws.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+        context = {**context, "kms:CallerAccount": account}
+        root = {"AWS": f"arn:aws:iam::{account}:root"}
+        return allows(json.loads(policy), action, key, context, root) and allows(
+            self.rights(role), action, key, context
+        )
+
+    def rights(self, role: str) -> Document:
+        """The role's one policy; a second one, of any kind, is an error."""
+        iam, name = self.aws.client("iam"), role.rpartition("/")[2]
+        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+        return iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]

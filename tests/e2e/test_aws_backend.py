@@ -1,0 +1,360 @@
+"""The provider half of AWS on moto: declared by the real engine, used by the operator, and tried by
+every identity on every entry of both environments. Who may what is decided by the policies that
+moto holds, as `aws_policies.py` reads them; no test here asks AWS itself."""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from components.backends.aws import entries
+from manifests import naming
+from manifests.providers.aws import role_arn
+from settings import AwsStore, Identity, Settings
+from tests.e2e.aws import REGION, Aws
+from tests.e2e.aws_gate import ASSUME, AUDIENCE
+from tests.e2e.aws_policies import DeclaredAwsGate
+from tests.e2e.aws_provider import AwsProvider
+from tests.e2e.cluster import ISSUER, Cluster
+from tests.e2e.cluster_issuer import ClusterIssuer
+from tests.e2e.deployment import Deployment, deployment
+from tests.e2e.engine import EngineError, Outcome
+from tests.e2e.environments import secret_values, sync
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.stores import made_values
+
+IDENTITIES: tuple[Identity, ...] = ("read", "rotation", "seed")
+READ = {"GetSecretValue"}
+PUSH = READ | {"DescribeSecret", "PutSecretValue", "DeleteResourcePolicy"}
+MAY: dict[Identity, set[str]] = {"read": READ, "rotation": PUSH, "seed": PUSH}
+CALLS: dict[str, dict[str, Any]] = {
+    "GetSecretValue": {},
+    "DescribeSecret": {},
+    "PutSecretValue": {"SecretString": "as it was"},
+    "DeleteResourcePolicy": {},
+    "TagResource": {"Tags": [{"Key": "a", "Value": "b"}]},
+    "UntagResource": {"TagKeys": ["managed-by"]},
+    "PutResourcePolicy": {"ResourcePolicy": "{}"},
+    "UpdateSecret": {"SecretString": "other"},
+    "DeleteSecret": {},
+}
+REFUSED = "AccessDeniedException"
+
+
+@dataclass
+class Halves:
+    """Production, protected, which owns what both share, and staging, its guest; both up, with
+    values in all entries but the derived keys'."""
+
+    aws: Aws
+    gate: DeclaredAwsGate
+    production: Deployment
+    staging: Deployment
+    again: list[Outcome]
+    values: dict[str, dict[str, str]]
+
+    def __iter__(self) -> Iterator[Deployment]:
+        return iter((self.production, self.staging))
+
+
+@pytest.fixture(scope="module")
+def gate(run: Run, cluster: Cluster) -> Iterator[DeclaredAwsGate]:
+    aws = Aws(run, "moto-half")
+    issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
+    with DeclaredAwsGate(aws.url, issuer, {}, {}, aws) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="module")
+def halves(run: Run, cluster: Cluster, gate: DeclaredAwsGate) -> Iterator[Halves]:
+    operator = OperatorRelease(run, cluster, env=dict.fromkeys(gate.aws.operator_env, gate.url))
+    own = {
+        "provider": "aws",
+        "region": REGION,
+        "account-id": "123456789012",
+        "backend": "declare",
+        "oidc-issuer": ISSUER,
+    }
+    example = PROJECT / "examples/production-aws.yaml"
+    with ExitStack() as stack:
+        ports = {"aws": stack.enter_context(AwsProvider(gate.aws).serve())}
+        each: list[dict[str, Any]] = [
+            {"operator": "install", "protect": True, "stores": {"aws": own | {"shared": "own"}}},
+            {
+                "environment": "staging",
+                "operator": "existing",
+                "protect": False,
+                "stores": {"aws": own | {"recovery-window-days": 0}},
+            },
+        ]
+        made = []
+        for changes in each:
+            name = changes.get("environment", "production")
+            arguments = (run, cluster, operator, example)
+            more = {"namespace-name": f"half-aws-{name}", "seeding": "enabled", **changes}
+            made.append(
+                stack.enter_context(
+                    deployment(*arguments, name=f"half-aws-{name}", ports=ports, **more)
+                )
+            )
+            made[-1].stack.up()
+        values = {one.settings.namespace: made_values(one.settings) for one in made}
+        for one in made:
+            put(gate.aws, one.settings, values[one.settings.namespace])
+        again = [one.stack.preview() for one in made] + [one.stack.refresh() for one in made]
+        yield Halves(gate.aws, gate, made[0], made[1], again, values)
+
+
+def test_a_second_run_and_a_refresh_find_nothing_to_do(halves: Halves) -> None:
+    assert [outcome.changes for outcome in halves.again] == [{}] * 4
+
+
+def test_the_operator_reads_through_what_was_declared(cluster: Cluster, halves: Halves) -> None:
+    for one in halves:
+        namespace = one.settings.namespace
+        for bundle in one.settings.catalogue.bundles.values():
+            sync(cluster, namespace, bundle.secret)
+            expected = {key: halves.values[namespace][key] for key in bundle.keys}
+            assert secret_values(cluster, namespace, bundle.secret) == expected
+
+
+def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
+    halves: Halves,
+) -> None:
+    for one, identity in itertools.product(halves, IDENTITIES):
+        role = role_of(one.settings, identity)
+        own = set(entries(one.settings, "aws", identity).values())
+        for other in halves:
+            for entry in entries(other.settings, "aws", "read").values():
+                found = {method for method in CALLS if halves.gate.may(role, method, entry)}
+                assert found == (MAY[identity] if entry in own else set()), (identity, entry)
+
+
+def test_a_role_s_own_credentials_are_refused_what_the_role_may_not(
+    cluster: Cluster, halves: Halves
+) -> None:
+    for one, identity in itertools.product(halves, IDENTITIES):
+        client = client_of(cluster, halves.gate, one.settings, identity)
+        assert (
+            calls(client, f"veza/{one.settings.environment.environment}/jwt-secret")
+            == {
+                "read": READ,
+                "rotation": READ | {"DescribeSecret"},
+                "seed": READ | {"DescribeSecret"},
+            }[identity]
+        )
+        other = "production" if one is halves.staging else "staging"
+        assert calls(client, f"veza/{other}/jwt-secret") == set()
+
+
+def test_a_token_of_another_account_or_audience_is_refused(
+    cluster: Cluster, halves: Halves
+) -> None:
+    production = halves.production.settings
+    reader = role_of(production, "read")
+    for account, audience, role in (
+        ("aws-store", AUDIENCE, role_of(production, "rotation")),
+        ("aws-store", AUDIENCE, role_of(halves.staging.settings, "read")),
+        ("veza-backend-api", AUDIENCE, reader),
+        ("aws-store", ISSUER, reader),
+    ):
+        token = cluster.token(production.namespace, account, audience=audience)
+        with pytest.raises(ClientError, match=ASSUME):
+            assume(halves.gate, role, token)
+
+
+def test_no_role_may_use_the_key_but_through_secrets_manager_of_its_region(
+    halves: Halves,
+) -> None:
+    through = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
+    for one, identity in itertools.product(halves, IDENTITIES):
+        role, key = role_of(one.settings, identity), key_of(halves.aws, one.settings)
+        expected = {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if identity != "read" else set())
+        actions = ("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:CreateGrant")
+        may = halves.gate.may_use_key
+        assert {each for each in actions if may(role, each, key, through)} == expected
+        elsewhere = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
+        for context in ({}, {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}, elsewhere):
+            assert not [each for each in actions if may(role, each, key, context)]
+        [other] = [key_of(halves.aws, each.settings) for each in halves if each is not one]
+        assert not [each for each in actions if may(role, each, other, through)]
+
+
+def test_the_operator_pushes_into_an_empty_entry_and_over_a_value_and_not_without_the_right(
+    cluster: Cluster, halves: Halves
+) -> None:
+    settings = halves.production.settings
+    client = halves.aws.client("secretsmanager")
+    empty = "veza/production/jwt-secret-next"
+    assert not client.describe_secret(SecretId=empty).get("VersionIdsToStages")
+    for entry in (empty, empty):
+        value = secrets.token_hex()
+        push(cluster, settings, "rotation", entry, value)
+        found = client.get_secret_value(SecretId=entry)
+        assert found["SecretString"] == value
+    tags = client.describe_secret(SecretId=empty)["Tags"]
+    assert tags == [{"Key": "managed-by", "Value": "external-secrets"}]
+    with pytest.raises(AssertionError, match="not authorized"):
+        push(cluster, settings, "rotation", "veza/staging/jwt-secret-next", value)
+    assert halves.production.stack.refresh().changes == {}
+
+
+def test_no_value_is_in_the_state(halves: Halves) -> None:
+    for one in halves:
+        state = one.stack.state_text
+        assert not [v for v in halves.values[one.settings.namespace].values() if v in state]
+
+
+def test_a_destroy_in_a_protected_environment_is_refused_and_takes_nothing(
+    halves: Halves,
+) -> None:
+    before = names_in(halves.aws)
+    with pytest.raises(EngineError, match="protect"):
+        halves.production.stack.destroy_by_command()
+    assert names_in(halves.aws) == before
+
+
+def test_a_destroy_without_protection_leaves_nothing_and_takes_nothing_shared(
+    halves: Halves,
+) -> None:
+    halves.staging.stack.destroy()
+    left = names_in(halves.aws)
+    assert not [name for name in left if "staging" in name]
+    assert [name for name in left if "oidc-provider" in name]
+    assert halves.production.stack.refresh().changes == {}
+
+
+def put(aws: Aws, settings: Settings, values: dict[str, str]) -> None:
+    client = aws.client("secretsmanager")
+    for bundle in settings.catalogue.bundles:
+        for key, entry in naming.entries(settings, bundle).items():
+            if key in values:
+                client.put_secret_value(SecretId=entry.key, SecretString=values[key])
+
+
+def store_of(settings: Settings) -> AwsStore:
+    store = settings.environment.stores["aws"]
+    assert isinstance(store, AwsStore)
+    return store
+
+
+def role_of(settings: Settings, identity: Identity) -> str:
+    return role_arn(store_of(settings), settings.identity_name("aws", identity))
+
+
+def key_of(aws: Aws, settings: Settings) -> str:
+    entry = next(iter(entries(settings, "aws", "read").values()))
+    return aws.client("secretsmanager").describe_secret(SecretId=entry)["KmsKeyId"]
+
+
+def assume(gate: DeclaredAwsGate, role: str, token: str) -> dict[str, str]:
+    """A role's credentials for a token, as the operator gets them."""
+    sts = boto3.client(
+        "sts",
+        endpoint_url=gate.url,
+        region_name=REGION,
+        config=Config(signature_version=UNSIGNED),
+    )
+    answer = sts.assume_role_with_web_identity(
+        RoleArn=role, RoleSessionName="test", WebIdentityToken=token
+    )
+    return answer["Credentials"]
+
+
+def client_of(
+    cluster: Cluster, gate: DeclaredAwsGate, settings: Settings, identity: Identity
+) -> Any:
+    """A client of Secrets Manager with the credentials of an identity's role."""
+    account = naming.secret_store("aws", identity)
+    token = cluster.token(settings.namespace, account, audience=AUDIENCE)
+    credentials = assume(gate, role_of(settings, identity), token)
+    return boto3.client(
+        "secretsmanager",
+        endpoint_url=gate.url,
+        region_name=REGION,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+
+
+def calls(client: Any, entry: str) -> set[str]:
+    """Which of the calls that change nothing, or that nobody may, succeed."""
+    methods = {
+        "GetSecretValue": client.get_secret_value,
+        "DescribeSecret": client.describe_secret,
+        "DeleteSecret": client.delete_secret,
+        "GetResourcePolicy": client.get_resource_policy,
+    }
+    done = set()
+    for name, method in methods.items():
+        try:
+            method(SecretId=entry)
+            done.add(name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != REFUSED:
+                raise
+    return done
+
+
+def push(cluster: Cluster, settings: Settings, identity: Identity, entry: str, value: str) -> None:
+    """Has the operator write an entry through an identity's store. Raises AssertionError with the
+    operator's words when it can't."""
+    name, namespace = f"push-{secrets.token_hex(3)}", settings.namespace
+    metadata = {"name": name, "namespace": namespace}
+    cluster.api.apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"a": value}}
+    )
+    remote = {"remoteKey": entry}
+    wrapped = {
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+        "kind": "PushSecretMetadata",
+        "spec": {"secretPushFormat": "string"},
+    }
+    kind = ("external-secrets.io/v1alpha1", "PushSecret")
+    cluster.api.apply(
+        {
+            "apiVersion": kind[0],
+            "kind": kind[1],
+            "metadata": metadata,
+            "spec": {
+                "secretStoreRefs": [{"name": naming.secret_store("aws", identity)}],
+                "selector": {"secret": {"name": name}},
+                "data": [{"match": {"secretKey": "a", "remoteRef": remote}, "metadata": wrapped}],
+            },
+        }
+    )
+
+    def condition() -> Any:
+        found = cluster.api.get(*kind, name, namespace) or {}
+        return (found.get("status", {}).get("conditions") or [None])[0]
+
+    state = wait_until(condition, f"{name} has a state", timeout_seconds=120)
+    cluster.api.delete(*kind, name, namespace)
+    assert state["reason"] == "Synced", state["message"]
+
+
+def names_in(aws: Aws) -> set[str]:
+    """Everything there that somebody must pay for or answer for."""
+    iam, kms = aws.client("iam"), aws.client("kms")
+    secrets_ = aws.client("secretsmanager").list_secrets(
+        MaxResults=100, IncludePlannedDeletion=True
+    )
+    keys = [kms.describe_key(KeyId=one["KeyId"]) for one in kms.list_keys()["Keys"]]
+    live = [one["KeyMetadata"] for one in keys if one["KeyMetadata"]["KeyState"] == "Enabled"]
+    return {
+        *(one["Name"] for one in secrets_["SecretList"]),
+        *(one["RoleName"] for one in iam.list_roles()["Roles"]),
+        *(one["Arn"] for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]),
+        *(one["AliasName"] for one in kms.list_aliases()["Aliases"]),
+        *(one["Description"] for one in live),
+    }
