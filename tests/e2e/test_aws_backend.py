@@ -15,8 +15,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from components.backends.aws import entries
 from manifests import naming
+from manifests.naming import identity_entries
 from manifests.providers.aws import role_arn
 from settings import AwsStore, Identity, Settings
 from tests.e2e.aws import REGION, Aws
@@ -132,9 +132,9 @@ def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
 ) -> None:
     for one, identity in itertools.product(halves, IDENTITIES):
         role = role_of(one.settings, identity)
-        own = set(entries(one.settings, "aws", identity).values())
+        own = set(identity_entries(one.settings, "aws", identity).values())
         for other in halves:
-            for entry in entries(other.settings, "aws", "read").values():
+            for entry in identity_entries(other.settings, "aws", "read").values():
                 found = {method for method in CALLS if halves.gate.may(role, method, entry)}
                 assert found == (MAY[identity] if entry in own else set()), (identity, entry)
 
@@ -252,7 +252,7 @@ def role_of(settings: Settings, identity: Identity) -> str:
 
 
 def key_of(aws: Aws, settings: Settings) -> str:
-    entry = next(iter(entries(settings, "aws", "read").values()))
+    entry = next(iter(identity_entries(settings, "aws", "read").values()))
     return aws.client("secretsmanager").describe_secret(SecretId=entry)["KmsKeyId"]
 
 
