@@ -38,6 +38,17 @@ def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
     )
 
 
+def waiting_for(provider: Provider) -> pulumi.ResourceTransformation:
+    """Has all children of a component wait for the proof too, in whatever cloud they are: an update
+    that is refused has changed nothing there either."""
+
+    def waiting(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(depends_on=[provider]))
+        return pulumi.ResourceTransformationResult(args.props, opts)
+
+    return waiting
+
+
 def checked_uid(settings: Settings, actual: str) -> str:
     """The UID, when it is the stack's. Raises RunError for another cluster, and for an update of
     a stack that names none; a preview of such a stack is only warned about."""

@@ -7,7 +7,7 @@ from pulumi import ComponentResource, Output, Resource, ResourceOptions
 
 from components.access import SecretsReader, ServiceAccess
 from components.basic_secret import BasicSecret, require_values
-from components.cluster import cluster_provider
+from components.cluster import cluster_provider, waiting_for
 from components.database import DatabaseKey
 from components.eso import Operator
 from components.external_secret import ExternalSecret
@@ -63,18 +63,24 @@ class SecretsLayer(ComponentResource):
         super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
         self.settings = settings
         self._database_admin_password = database_admin_password
-        self._backends = self._declare_backends()
-        if settings.environment.delivery == "pulumi":
-            provider = cluster_provider(settings, self)
-            self.options = ResourceOptions(parent=self, providers={"kubernetes": provider})
-            self._declare_kubernetes_half(values)
+        if settings.environment.delivery == "gitops":
+            self._declare_backends(ResourceOptions(parent=self))
+        else:
+            self._declare_both_halves(values)
         self.expected_entries = naming.expected_entries(settings)
         self.register_outputs({"expected_entries": self.expected_entries})
 
-    def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
-        settings, opts = self.settings, self.options
-        if settings.environment.secrets == "basic":
+    def _declare_both_halves(self, values: Mapping[str, Output[str]]) -> None:
+        if self.settings.environment.secrets == "basic":
             require_values(values)
+        provider = cluster_provider(self.settings, self)
+        waiting = ResourceOptions(parent=self, transformations=[waiting_for(provider)])
+        self._backends = self._declare_backends(waiting)
+        self._options = ResourceOptions(parent=self, providers={"kubernetes": provider})
+        self._declare_kubernetes_half(values)
+
+    def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
+        settings, opts = self.settings, self._options
         namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).objects
         SecretsReader("secrets-reader", settings=settings, after=namespace, opts=opts)
         for name, service in settings.catalogue.services.items():
@@ -98,19 +104,20 @@ class SecretsLayer(ComponentResource):
                     after = [*after, *database.objects]
                 ExternalSecret(bundle, settings=settings, after=after, opts=opts)
 
-    def _declare_backends(self) -> dict[str, list[Resource]]:
+    def _declare_backends(self, opts: ResourceOptions) -> dict[str, list[Resource]]:
         """The provider half of each store that this stack declares, by the store's name."""
         declared: dict[str, list[Resource]] = {}
         for name, store in self.settings.environment.stores.items():
             if isinstance(store, ProviderHalf) and store.backend == "declare":
-                opts = ResourceOptions(parent=self)
                 backend = _backend(store)(name, settings=self.settings, store=name, opts=opts)
                 declared[name] = backend.objects
                 if isinstance(store, VaultStore) and store.database:
-                    declared[name] += self._declare_database(name, backend.objects)
+                    declared[name] += self._declare_database(name, backend.objects, opts)
         return declared
 
-    def _declare_database(self, store: str, after: list[Resource]) -> list[Resource]:
+    def _declare_database(
+        self, store: str, after: list[Resource], opts: ResourceOptions
+    ) -> list[Resource]:
         from components.backends.vault_database import VaultDatabase
 
         return VaultDatabase(
@@ -119,18 +126,18 @@ class SecretsLayer(ComponentResource):
             store=store,
             admin_password=self._database_admin_password,
             after=after,
-            opts=ResourceOptions(parent=self),
+            opts=opts,
         ).objects
 
     def _declare_operator(self) -> list[Resource]:
         if self.settings.environment.operator != "install":
             return []
-        operator = Operator("operator", settings=self.settings, opts=self.options)
+        operator = Operator("operator", settings=self.settings, opts=self._options)
         OperatorNetwork(
             "operator-network",
             settings=self.settings,
             after=operator.namespace,
-            opts=self.options,
+            opts=self._options,
         )
         return operator.objects
 
@@ -145,7 +152,7 @@ class SecretsLayer(ComponentResource):
                     store=store,
                     identity=identity,
                     after=[*after, *self._backends.get(store, [])],
-                    opts=self.options,
+                    opts=self._options,
                 )
                 if identity == "read":
                     readers[store] = declared.objects

@@ -50,6 +50,21 @@ def test_on_the_stack_s_own_cluster_everything_is_declared_through_the_verified_
     }
 
 
+def test_on_another_cluster_the_provider_half_is_not_touched_either(layer, vault):
+    stores = {"vault": vault | {"backend": "declare", "shared": "own"}}
+    found = run(layer(str(uuid.uuid4()), stores=stores))
+    assert isinstance(found.error, pulumi.RunError)
+    assert custom_resources(found) == {READER}
+
+
+def test_with_delivery_by_gitops_the_provider_half_needs_no_cluster(layer, vault):
+    stores = {"vault": vault | {"backend": "declare"}}
+    gitops = {"repository": "https://git.example.com/shop/secrets.git"}
+    found = declare(layer(stores=stores, delivery="gitops", gitops=gitops))
+    assert "vault-read-role" in custom_resources(found)
+    assert not {READER, VERIFIED} & custom_resources(found)
+
+
 @pytest.mark.parametrize("preview", [True, False], ids=["preview", "update"])
 def test_another_cluster_is_refused_before_anything_is_declared(layer, preview):
     found = run(layer(str(uuid.uuid4())), preview=preview)
