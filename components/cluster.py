@@ -1,13 +1,25 @@
 """The stack's own cluster: no object can be declared before the cluster has proved to be it."""
 
+from collections.abc import Mapping
+
 import pulumi
-from pulumi import ResourceOptions
+from pulumi import CustomResource, Output, ResourceOptions
 from pulumi_kubernetes import Provider
-from pulumi_kubernetes.core.v1 import Namespace
 
 from settings import Settings
 
 _SET_UID = "pulumi config set --path 'platform-secrets:environment.cluster.uid' {uid}"
+
+
+class KubeSystem(CustomResource):
+    """The namespace kube-system, which is read and never changed. A plain resource: to import the
+    SDK's own class, with all others of the core API, takes half of the program's start."""
+
+    metadata: Output[Mapping[str, str]]
+
+    def __init__(self, opts: ResourceOptions) -> None:
+        opts = ResourceOptions.merge(opts, ResourceOptions(id="kube-system"))
+        super().__init__("kubernetes:core/v1:Namespace", "kube-system", {"metadata": None}, opts)
 
 
 def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
@@ -22,9 +34,7 @@ def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
         context=context,
         opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
     )
-    kube_system = Namespace.get(
-        "kube-system", "kube-system", opts=ResourceOptions(parent=parent, provider=reader)
-    )
+    kube_system = KubeSystem(ResourceOptions(parent=parent, provider=reader))
     uid = kube_system.metadata.apply(lambda metadata: checked_uid(settings, metadata["uid"]))
     return Provider(
         "cluster",

@@ -165,10 +165,6 @@ def test_no_value_is_given_to_pulumi(backend):
         assert not {"token", "tokenReviewerJwt", "password"} & one.inputs.keys()
 
 
-def test_a_stack_that_declares_no_provider_half_imports_no_sdk_of_it(settings_with, vault):
-    assert settings_with(stores={"vault": vault}).environment.stores["vault"].backend == "existing"
-
-
 @pytest.mark.parametrize(
     ("store", "place"),
     [
