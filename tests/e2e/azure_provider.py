@@ -6,20 +6,17 @@ IDs that Azure would choose. What was declared is then what the local Key Vault 
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from tests.e2e import azure_server
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
+from tests.e2e.stand_in import CloudStandIn
 
-# Above every 3.x, so that the engine does not warn of an older provider than the program's SDK.
-VERSION = "3.999.0"
 Inputs = dict[str, Any]
 
 VAULT = "azure-native:keyvault:Vault"
@@ -42,8 +39,10 @@ ACTIONS = {
 }
 
 
-class AzureProvider(provider_pb2_grpc.ResourceProviderServicer):
+class AzureProvider(CloudStandIn):
     """`objects`: what is there now, by ID, as (type, inputs and outputs)."""
+
+    VERSION = "3.999.0"
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[str, Inputs]] = {}
@@ -77,57 +76,17 @@ class AzureProvider(provider_pb2_grpc.ResourceProviderServicer):
                     found[ids[one["principalId"]]] |= {(each, name) for each in actions}
         return found
 
-    @contextmanager
-    def serve(self) -> Iterator[int]:
-        """The port of 127.0.0.1 on which the engine can attach."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=16))
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield port
-        finally:
-            server.stop(grace=None).wait()
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
     def Configure(self, request: Any, context: Any) -> Any:
         self.configured.append(plain(properties_of(request.args)))
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=True
         )
 
-    def Check(self, request: Any, context: Any) -> Any:
-        response = provider_pb2.CheckResponse(inputs=struct_of(properties_of(request.news)))
-        if request.type not in NAMES:
-            response.failures.add(property="", reason=f"the tests do not know {request.type}")
-        return response
+    def knows(self, token: str, inputs: Mapping[str, Any]) -> bool:
+        return token in NAMES
 
-    def Diff(self, request: Any, context: Any) -> Any:
-        old, new = (plain(properties_of(each)) for each in (request.old_inputs, request.news))
-        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        response = provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-        if changed:
-            response.changes = provider_pb2.DiffResponse.DIFF_SOME
-            response.diffs.extend(changed)
-            response.replaces.extend(key for key in changed if key in NAMES[request.type])
-        return response
+    def replacing(self, token: str, changed: Iterable[str]) -> Iterable[str]:
+        return (key for key in changed if key in NAMES[token])
 
     def Create(self, request: Any, context: Any) -> Any:
         properties = properties_of(request.properties)

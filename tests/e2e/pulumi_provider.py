@@ -9,16 +9,13 @@ speaks to the API server it was made for.
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from tests.e2e.kubernetes_api import KubernetesApi, Manifest
 from tests.e2e.process import wait_until
@@ -37,10 +34,9 @@ from tests.e2e.pulumi_properties import (
     type_token,
     with_string_data,
 )
+from tests.e2e.stand_in import StandIn
 
 FIELD_MANAGER = "pulumi-test"
-# Above every 4.x, so that the engine does not warn of an older provider than the program's SDK.
-VERSION = "4.999.0"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 WAIT_SECONDS = 60
 MUTABLE = {
@@ -57,8 +53,10 @@ class Releases(Protocol):
     def uninstall(self, release: Manifest) -> None: ...
 
 
-class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
+class KubernetesProvider(StandIn):
     """`history` has every finished ("create" | "update" | "delete", URN), in order."""
+
+    VERSION = "4.999.0"
 
     def __init__(self, api: KubernetesApi, releases: Releases | None = None) -> None:
         self._api = api
@@ -66,39 +64,9 @@ class KubernetesProvider(provider_pb2_grpc.ResourceProviderServicer):
         self._mutable_kinds: frozenset[str] = frozenset()
         self.history: list[tuple[str, str]] = []
 
-    @contextmanager
-    def serve(self) -> Iterator[int]:
-        """The port of 127.0.0.1 on which the engine can attach."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=64))
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield port
-        finally:
-            server.stop(grace=None).wait()
-
     def urns(self, operation: str) -> list[str]:
         """The URNs of one operation, in order."""
         return [urn for done, urn in self.history if done == operation]
-
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     def Configure(self, request: Any, context: Any) -> Any:
         self._mutable_kinds |= frozenset(

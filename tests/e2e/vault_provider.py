@@ -6,21 +6,18 @@ It knows the resources that this project declares, and what the real provider se
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import provider_pb2
 
 from tests.e2e.openbao import OpenBao, OpenBaoError
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
+from tests.e2e.stand_in import CloudStandIn
 
-# Above every 7.x, so that the engine does not warn of an older provider than the program's SDK.
-VERSION = "7.999.0"
 Inputs = Mapping[str, Any]
 
 
@@ -106,68 +103,24 @@ KINDS = {
 CONFIG = "vault:kubernetes/authBackendConfig:AuthBackendConfig"
 
 
-class VaultProvider(provider_pb2_grpc.ResourceProviderServicer):
+class VaultProvider(CloudStandIn):
     """Speaks to one OpenBao as its administrator.
 
     `of_the_pod` is what OpenBao would find in its own pod, and needs from us since it has none:
     the cluster's CA and a token that may review others.
     """
 
+    VERSION = "7.999.0"
+
     def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, str]) -> None:
         self._bao = bao
         self._of_the_pod = of_the_pod
 
-    @contextmanager
-    def serve(self) -> Iterator[int]:
-        """The port of 127.0.0.1 on which the engine can attach."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=16))
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield port
-        finally:
-            server.stop(grace=None).wait()
+    def knows(self, token: str, inputs: Mapping[str, Any]) -> bool:
+        return token in KINDS
 
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
-
-    def Attach(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    def CheckConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.CheckResponse(inputs=request.news)
-
-    def DiffConfig(self, request: Any, context: Any) -> Any:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-
-    def Configure(self, request: Any, context: Any) -> Any:
-        return provider_pb2.ConfigureResponse(
-            acceptSecrets=True, supportsPreview=True, acceptResources=True
-        )
-
-    def Check(self, request: Any, context: Any) -> Any:
-        response = provider_pb2.CheckResponse(inputs=struct_of(properties_of(request.news)))
-        if request.type not in KINDS:
-            response.failures.add(property="", reason=f"the tests do not know {request.type}")
-        return response
-
-    def Diff(self, request: Any, context: Any) -> Any:
-        old = plain(properties_of(request.old_inputs))
-        new = plain(properties_of(request.news))
-        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        response = provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
-        if changed:
-            response.changes = provider_pb2.DiffResponse.DIFF_SOME
-            response.diffs.extend(changed)
-            response.replaces.extend(key for key in changed if key in KINDS[request.type].fixed)
-        return response
+    def replacing(self, token: str, changed: Iterable[str]) -> Iterable[str]:
+        return (key for key in changed if key in KINDS[token].fixed)
 
     def Create(self, request: Any, context: Any) -> Any:
         properties = properties_of(request.properties)
