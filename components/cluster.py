@@ -1,6 +1,6 @@
 """The stack's own cluster: no object can be declared before the cluster has proved to be it."""
 
-from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 from pulumi import CustomResource, Output, ResourceOptions
@@ -15,7 +15,8 @@ class KubeSystem(CustomResource):
     """The namespace kube-system, which is read and never changed. A plain resource: to import the
     SDK's own class, with all others of the core API, takes half of the program's start."""
 
-    metadata: Output[Mapping[str, str]]
+    # The SDK converts by this type. A value that does not fit it, and the program waits for ever.
+    metadata: Output[dict[str, Any]]
 
     def __init__(self, opts: ResourceOptions) -> None:
         opts = ResourceOptions.merge(opts, ResourceOptions(id="kube-system"))

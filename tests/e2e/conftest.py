@@ -18,6 +18,7 @@ from tests.e2e.stores import Stores
 from tools.build import MissingGoError, build
 
 RUN = pytest.StashKey[Run]()
+TEST_TIMEOUT_SECONDS = 600
 PROGRAMS = (
     "etcd",
     "kube-apiserver",
@@ -32,10 +33,13 @@ PROGRAMS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is in this folder, so that `-m "not e2e"` leaves it out."""
+    """Marks what is in this folder, so that `-m "not e2e"` leaves it out, and ends a run that waits
+    for ever with the stack of each thread: a program that hangs in the engine can't be interrupted.
+    """
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_SECONDS, method="thread"))
 
 
 @pytest.hookimpl(wrapper=True)
