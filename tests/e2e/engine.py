@@ -89,6 +89,14 @@ class Stack:
         # Asked by the Automation API after each operation, of one more process, for nobody.
         self._stack.info = lambda *_: NOT_ASKED
 
+    @property
+    def program(self) -> Callable[[], None]:
+        return self._stack.workspace.program
+
+    @program.setter
+    def program(self, program: Callable[[], None]) -> None:
+        self._stack.workspace.program = program
+
     def preview(self, **options: Any) -> Outcome:
         return self._run(self._stack.preview, **options)
 
