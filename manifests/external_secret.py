@@ -103,7 +103,9 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
     fault = f"{entry} is no JSON with {', '.join(parts)}"
     missing = " ".join(f"(not $v.{part})" for part in parts)
     checked = f'{{{{ if or (not $v) {missing} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
-    account = "{{ $v.username | urlquery }}:{{ $v.password | urlquery }}"
+    # `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
+    encoded = 'urlquery | replace "+" "%20"'
+    account = f"{{{{ $v.username | {encoded} }}}}:{{{{ $v.password | {encoded} }}}}"
     place = "{{ $v.host }}:{{ $v.port }}/{{ $v.dbname }}"
     return (
         f'{{{{ $v := index . "{key}" | fromJson }}}}{checked}'

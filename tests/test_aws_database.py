@@ -88,7 +88,8 @@ def test_the_url_is_made_of_the_entry_s_json_with_user_and_password_encoded(aws_
         '{{ $v := index . "orders-url" | fromJson }}{{ if or (not $v) (not $v.username)'
         " (not $v.password) (not $v.host) (not $v.port) (not $v.dbname) }}"
         '{{ fail "shop/test/orders-url is no JSON with username, password, host, port, dbname" }}'
-        "{{ end }}postgresql://{{ $v.username | urlquery }}:{{ $v.password | urlquery }}"
+        '{{ end }}postgresql://{{ $v.username | urlquery | replace "+" "%20" }}'
+        ':{{ $v.password | urlquery | replace "+" "%20" }}'
         "@{{ $v.host }}:{{ $v.port }}/{{ $v.dbname }}?sslmode=verify-full"
     )
     assert "api-token" in spec["target"]["template"]["data"]
