@@ -66,8 +66,8 @@ def _listed(value: Any) -> list[Any]:
 
 @dataclass
 class DeclaredAwsGate(AwsGate):
-    """`aws` is the moto server behind the gate, and holds the policies; nobody reads in regions that
-    are `unavailable`."""
+    """`aws` is the moto server behind the gate, and holds the policies. Nobody reads in a region
+    that is in `unavailable`."""
 
     aws: Aws
     unavailable: set[str] = field(default_factory=set, init=False)
