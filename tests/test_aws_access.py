@@ -6,6 +6,7 @@ import pytest
 
 from components.backends.aws_policies import key_policy
 from components.layer import SecretsLayer
+from manifests.layer import waves
 from manifests.network import operator_policies
 from manifests.secret_store import store_manifests
 from settings import SettingsError
@@ -219,3 +220,12 @@ def test_a_guest_with_pod_identity_needs_neither_issuer_nor_cluster(backend):
 def test_what_is_missing_or_wrong_is_told_with_the_setting_s_name(aws_settings, option, place):
     with pytest.raises(SettingsError, match=place):
         aws_settings(option)
+
+
+def test_what_is_rendered_is_what_is_declared(aws_settings):
+    settings = aws_settings(POD_IDENTITY, REPLICAS, cluster={"uid": CLUSTER_UID})
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    declared = [one.manifest for one in found.objects()]
+    rendered = [one for wave in waves(settings) for one in wave.objects]
+    assert len(declared) == len(rendered)
+    assert all(one in declared for one in rendered)
