@@ -133,9 +133,9 @@ class DeclaredAwsGate(AwsGate):
     def rights(self, role: str) -> Document:
         """The role's one policy, if it has one; a second one, of any kind, is an error."""
         iam, name = self.aws.client("iam"), role.rpartition("/")[2]
+        assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         policies = iam.list_role_policies(RoleName=name)["PolicyNames"]
         if not policies:
             return {"Statement": []}
         [policy] = policies
-        assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
         return iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
