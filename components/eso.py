@@ -1,6 +1,8 @@
 """The External Secrets Operator, where this stack owns it."""
 
-from pulumi import ComponentResource, ResourceOptions
+from collections.abc import Sequence
+
+from pulumi import ComponentResource, Resource, ResourceOptions
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
 from components.declare import declare
@@ -16,11 +18,16 @@ class Operator(ComponentResource):
     answers, and its CRDs exist, once this is there."""
 
     def __init__(
-        self, name: str, *, settings: Settings, opts: ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource] = (),
+        opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:eso:Operator", name, None, opts)
         self.namespace = declare(
-            self, [operator_namespace(settings)], protect=settings.environment.protect
+            self, [operator_namespace(settings)], after=after, protect=settings.environment.protect
         )
         self.release = self._release(name, settings)
         self.objects = [*self.namespace, self.release]

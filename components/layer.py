@@ -132,7 +132,14 @@ class SecretsLayer(ComponentResource):
     def _declare_operator(self) -> list[Resource]:
         if self.settings.environment.operator != "install":
             return []
-        operator = Operator("operator", settings=self.settings, opts=self._options)
+        # Pod Identity reaches only pods that start after their association was made.
+        after = [
+            one
+            for name, store in self.settings.environment.stores.items()
+            if isinstance(store, AwsStore) and store.identity == "pod-identity"
+            for one in self._backends.get(name, [])
+        ]
+        operator = Operator("operator", settings=self.settings, after=after, opts=self._options)
         OperatorNetwork(
             "operator-network",
             settings=self.settings,

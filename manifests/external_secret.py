@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from manifests import naming
 from manifests.naming import Entry, Manifest
-from settings import Settings
+from settings import AwsStore, Settings
 
 _COMPONENT = "external-secret"
 # How far an interval may be from the one in the settings: the operator itself has no jitter.
@@ -20,11 +20,11 @@ _SPREAD = 0.05
 def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
     name = settings.catalogue.bundles[bundle].secret
-    of_database = settings.database_key(bundle)
+    of_database, rotated = settings.database_key(bundle), settings.rotated_key(bundle)
     keys = {
         one: key
         for one, key in settings.catalogue.bundles[bundle].keys.items()
-        if one != of_database
+        if one not in (of_database, rotated)
     }
     store = settings.environment.stores[settings.store_name(bundle)]
     entries = naming.entries(settings, bundle)
@@ -36,10 +36,11 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
                 lines[derived] = _with_fallback(derived, current, f"{key} has no {current}")
         source = {"dataFrom": [{"extract": {"key": key}}]} if lines else {}
         main = _external_secret(settings, bundle, name, source, _sorted(lines, entries))
-        return [_with_database(main, of_database)]
+        return [_with_rotated(settings, bundle, _with_database(main, of_database))]
     own = {one: found for one, found in entries.items() if one in keys}
     derived_entries = {one: found for one, found in entries.items() if one not in keys}
-    found = [_with_database(_per_key(settings, bundle, name, own), of_database)]
+    main = _with_database(_per_key(settings, bundle, name, own), of_database)
+    found = [_with_rotated(settings, bundle, main)]
     if derived_entries:
         found.append(_per_key(settings, bundle, naming.overlap_secret(name), derived_entries))
     return found
@@ -75,6 +76,41 @@ def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
         "dataFrom": [*spec.get("dataFrom", []), *generated],
     }
     return {**external_secret, "spec": {k: v for k, v in spec.items() if v}}
+
+
+def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) -> Manifest:
+    """The ExternalSecret with the key that Secrets Manager rotates: a URL, of the entry's JSON.
+
+    While a part of that is missing the sync fails, and the Secret keeps its values.
+    """
+    key = settings.rotated_key(bundle)
+    store = settings.environment.stores[settings.store_name(bundle)]
+    if key is None or not isinstance(store, AwsStore) or store.database is None:
+        return external_secret
+    entry, spec = naming.rotated_entry(settings, key), external_secret["spec"]
+    template = spec["target"]["template"]
+    lines = {**template["data"], key: _url(key, entry, store.database.ssl_mode)}
+    spec = {
+        **spec,
+        "target": {**spec["target"], "template": {**template, "data": lines}},
+        "data": [*spec.get("data", []), {"secretKey": key, "remoteRef": {"key": entry}}],
+    }
+    return {**external_secret, "spec": spec}
+
+
+def _url(key: str, entry: str, ssl_mode: str) -> str:
+    parts = ("username", "password", "host", "port", "dbname")
+    fault = f"{entry} is no JSON with {', '.join(parts)}"
+    missing = " ".join(f"(not $v.{part})" for part in parts)
+    checked = f'{{{{ if or (not $v) {missing} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
+    # `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
+    encoded = 'urlquery | replace "+" "%20"'
+    account = f"{{{{ $v.username | {encoded} }}}}:{{{{ $v.password | {encoded} }}}}"
+    place = "{{ $v.host }}:{{ $v.port }}/{{ $v.dbname }}"
+    return (
+        f'{{{{ $v := index . "{key}" | fromJson }}}}{checked}'
+        f"postgresql://{account}@{place}?sslmode={ssl_mode}"
+    )
 
 
 def _per_key(settings: Settings, bundle: str, name: str, entries: dict[str, Entry]) -> Manifest:

@@ -102,16 +102,22 @@ def _by_pattern(settings: Settings, pattern: str, key: str) -> str:
 def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
     """Every key of a bundle, derived ones too, with its entry: what is read, seeded and checked.
 
-    Not the key that a database engine provides: its value is in no entry.
+    Not the key that a database engine provides, whose value is in no entry; nor the one that
+    Secrets Manager rotates: nobody here writes its entry.
     """
     found: dict[str, Entry] = {}
-    of_database = settings.database_key(bundle)
+    of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
     for name, key in settings.catalogue.bundles[bundle].keys.items():
-        if name == of_database:
+        if name in of_database:
             continue
         for each in (name, *(derived_keys(name) if key.overlap else ())):
             found[each] = entry(settings, bundle, each)
     return found
+
+
+def rotated_entry(settings: Settings, key: str) -> str:
+    """The entry of a key that Secrets Manager rotates: its own, in either layout."""
+    return f"{settings.catalogue.platform}/{settings.environment.environment}/{key}"
 
 
 def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
@@ -124,6 +130,9 @@ def identity_entries(settings: Settings, store: str, identity: Identity) -> dict
             is_generated = key not in content.keys or content.keys[key].is_generated
             if identity != "rotation" or is_generated:
                 found[bundle if is_whole else key] = kept.key
+        rotated = settings.rotated_key(bundle)
+        if rotated and identity == "read":
+            found[rotated] = rotated_entry(settings, rotated)
     return found
 
 
@@ -144,6 +153,8 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
         of_store = found[settings.store_name(bundle)]
         for key, kept in entries(settings, bundle).items():
             of_store.setdefault(kept.key, []).append(key)
+        if rotated := settings.rotated_key(bundle):
+            of_store[rotated_entry(settings, rotated)] = [rotated]
     return found
 
 

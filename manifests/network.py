@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from manifests import naming
 from manifests.naming import Manifest
-from settings import Settings, VaultStore
+from settings import AwsStore, Settings, VaultStore
 
 _COMPONENT = "network"
 
@@ -28,7 +28,7 @@ def operator_policies(settings: Settings) -> list[Manifest]:
         "external-secrets-stores",
         {"matchLabels": {"app.kubernetes.io/name": naming.OPERATOR_RELEASE}},
         None,
-        [_providers(settings)],
+        [_providers(settings), *_pod_identity_agent(settings)],
     )
     return [everything, controller]
 
@@ -81,6 +81,14 @@ def _providers(settings: Settings) -> Manifest:
         for store in settings.environment.stores.values()
     }
     return _to(providers.cidrs, sorted(ports.union(providers.ports) or {443}))
+
+
+def _pod_identity_agent(settings: Settings) -> list[Manifest]:
+    """Where EKS Pod Identity gives credentials to pods: on every node, at addresses of AWS's."""
+    stores = settings.environment.stores.values()
+    if any(isinstance(store, AwsStore) and store.identity == "pod-identity" for store in stores):
+        return [_to(["169.254.170.23/32", "fd00:ec2::23/128"], [80])]
+    return []
 
 
 def _to(cidrs: list[str], ports: list[int]) -> Manifest:

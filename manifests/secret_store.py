@@ -19,41 +19,43 @@ _PROVIDERS: dict[type, Any] = {
 
 
 def store_manifests(settings: Settings, store: str, identity: Identity) -> list[Manifest]:
-    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore."""
+    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore; that
+    alone where the operator acts as itself."""
     name = naming.secret_store(store, identity)
     config = settings.environment.stores[store]
     identity_name = settings.identity_name(store, identity)
     provider = _PROVIDERS[type(config)]
-    annotations: Callable[..., dict[str, str]] = provider.account_annotations
     spec: Callable[..., Manifest] = provider.provider_spec
+    secret_store: Manifest = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "SecretStore",
+        "metadata": naming.metadata(settings, name, _COMPONENT),
+        "spec": {"provider": spec(config, name, identity_name)},
+    }
+    if isinstance(config, AwsStore) and config.identity == "pod-identity":
+        return [secret_store]
+    annotations: Callable[..., dict[str, str]] = provider.account_annotations
+    return [
+        *_account(settings, name, annotations(config, identity, identity_name)),
+        secret_store,
+    ]
+
+
+def _account(settings: Settings, name: str, annotations: dict[str, str]) -> list[Manifest]:
+    operator = {
+        "kind": "ServiceAccount",
+        "name": settings.environment.operator_service_account,
+        "namespace": settings.environment.operator_namespace,
+    }
     return [
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": naming.metadata(
-                settings, name, _COMPONENT, annotations(config, identity, identity_name)
-            ),
+            "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
             "automountServiceAccountToken": False,
         },
         _token_role(settings, name),
-        naming.role_binding(
-            settings,
-            f"{name}-token",
-            _COMPONENT,
-            [
-                {
-                    "kind": "ServiceAccount",
-                    "name": settings.environment.operator_service_account,
-                    "namespace": settings.environment.operator_namespace,
-                }
-            ],
-        ),
-        {
-            "apiVersion": "external-secrets.io/v1",
-            "kind": "SecretStore",
-            "metadata": naming.metadata(settings, name, _COMPONENT),
-            "spec": {"provider": spec(config, name, identity_name)},
-        },
+        naming.role_binding(settings, f"{name}-token", _COMPONENT, [operator]),
     ]
 
 

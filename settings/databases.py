@@ -16,6 +16,9 @@ DatabaseName = Annotated[
 ]
 
 
+SslMode = Literal["verify-full", "verify-ca", "require", "disable"]
+
+
 class PostgresDatabase(Model):
     """A PostgreSQL database behind Vault's database secrets engine.
 
@@ -26,7 +29,7 @@ class PostgresDatabase(Model):
     host: Annotated[str, text_of(SUBDOMAIN, "a host's name or IPv4 address", 253)]
     port: Port = 5432
     name: DatabaseName
-    ssl_mode: Literal["verify-full", "verify-ca", "require", "disable"] = "verify-full"
+    ssl_mode: SslMode = "verify-full"
     """For Vault's own connection and in the services' URL alike."""
     admin_user: DatabaseName
     """Vault's own account, used by nobody else: its password is rotated at once."""

@@ -1,6 +1,8 @@
 """What does not go together within a stack, and between a stack and its catalogue."""
 
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from settings.environment import Environment
 from settings.references import Fault, listed
@@ -58,7 +60,7 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         yield (*path, "shared"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
-    if isinstance(store, VaultStore) and store.database:
+    if isinstance(store, VaultStore | AwsStore) and store.database:
         yield from _database_faults(settings, name)
     if isinstance(store, AzureStore):
         for setting in store.missing:
@@ -66,7 +68,7 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         if store.shared == "own":
             yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
     if isinstance(store, AwsStore) and store.backend == "declare":
-        yield from _aws_faults(store, path, settings.environment.protect)
+        yield from _aws_faults(settings, name, store)
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"
     accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
@@ -85,9 +87,13 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
 
 
 def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
-    bundles = settings.bundles_in(store).values()
+    bundles, config = settings.bundles_in(store), settings.environment.stores[store]
+    is_whole_in_aws = isinstance(config, AwsStore) and config.layout == "bundle"
     found = {
-        name: key for bundle in bundles for name, key in bundle.keys.items() if key.is_of_database
+        name: key
+        for bundle in bundles.values()
+        for name, key in bundle.keys.items()
+        if key.is_of_database
     }
     if len(found) != 1:
         message = f"needs one key with `by: database` in its bundles; there are: {listed(found)}"
@@ -95,13 +101,32 @@ def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
     elif [key for key in found.values() if key.format != "postgres-url"]:
         message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
         yield ("stores", store, "database"), message
+    elif is_whole_in_aws and found.keys() & bundles.keys():
+        yield ("stores", store, "database"), f"{listed(found)} and a bundle have one name"
 
 
-def _aws_faults(store: AwsStore, path: tuple[str, str], is_protected: bool) -> Iterator[Fault]:
-    days = store.recovery_window_days
-    if store.oidc_issuer is None:
-        yield (*path, "oidc-issuer"), "is missing: the roles trust the tokens of this issuer"
+def _aws_faults(settings: Settings, name: str, store: AwsStore) -> Iterator[Fault]:
+    path, days = ("stores", name), store.recovery_window_days
+    for setting in store.missing:
+        yield (*path, *setting.split(".")), "is missing: `backend: declare` needs it"
     if 0 < days < 7:
         yield (*path, "recovery-window-days"), "must be 0, or 7 to 30"
-    if days == 0 and is_protected:
+    if days == 0 and settings.environment.protect:
         yield (*path, "recovery-window-days"), "0 needs `protect: false`"
+    regions = [store.region, *store.replica_regions]
+    if len(set(regions)) < len(regions):
+        yield (*path, "replica-regions"), "must be other regions than the store's, each once"
+    if store.database:
+        yield from _schedule_faults(settings, name, store.database.schedule)
+
+
+def _schedule_faults(settings: Settings, store: str, schedule: str | None) -> Iterator[Fault]:
+    """A cron expression's own interval is not computed."""
+    path, every = ("stores", store, "database", "schedule"), settings.database_rotation(store)
+    match = re.fullmatch(r"rate\(([0-9]+) (hours|days)\)", schedule or "")
+    if every is None:
+        return
+    if schedule is None and (every % timedelta(days=1) or every.days > 1000):
+        yield path, "is missing: the catalogue's `every` is not 1 to 1000 whole days"
+    if match and timedelta(**{match[2]: int(match[1])}) > every:
+        yield path, "is rarer than the catalogue's `every`"

@@ -1,11 +1,12 @@
 """One environment of one platform: catalogue and stack together, and what follows from both."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from settings.catalogue import Bundle, Catalogue
 from settings.environment import Environment
-from settings.stores import Identity, VaultStore
+from settings.stores import AwsStore, Identity, VaultStore
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,26 @@ class Settings:
         store = self.environment.stores[self.store_name(bundle)]
         if not isinstance(store, VaultStore) or store.database is None:
             return None
+        return self._database_key(bundle)
+
+    def rotated_key(self, bundle: str) -> str | None:
+        """The bundle's key whose entry Secrets Manager rotates, as JSON; None without one."""
+        store = self.environment.stores[self.store_name(bundle)]
+        if not isinstance(store, AwsStore) or store.database is None:
+            return None
+        return self._database_key(bundle)
+
+    def _database_key(self, bundle: str) -> str | None:
         keys = self.catalogue.bundles[bundle].keys
         return next((name for name, key in keys.items() if key.is_of_database), None)
+
+    def database_rotation(self, store: str) -> timedelta | None:
+        """How often the catalogue wants the password of a store's database changed."""
+        for bundle in self.bundles_in(store).values():
+            for key in bundle.keys.values():
+                if key.rotate and key.rotate.by == "database":
+                    return key.rotate.every
+        return None
 
     def bundles_in(self, store: str) -> dict[str, Bundle]:
         """The bundles that a store holds."""

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from settings.aws import Alarm, AwsRegion, EksClusterName, RoleName, RotatedDatabase
 from settings.databases import PostgresDatabase
 from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
 from settings.store_texts import (
@@ -73,21 +74,47 @@ class VaultStore(ProviderHalf):
 
 
 class AwsStore(ProviderHalf):
-    """AWS Secrets Manager, reached through IAM roles for service accounts."""
+    """AWS Secrets Manager, reached through IAM roles."""
 
     provider: Literal["aws"]
     layout: Layout = "per-key"
-    region: Annotated[
-        str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
-    ]
+    region: AwsRegion
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    identity: Literal["irsa", "pod-identity"] = "irsa"
+    """Who assumes the roles: each store's ServiceAccount, or the operator for all of its stores."""
     oidc_issuer: HttpsUrl | None = None
     """With `backend: declare`: the cluster's issuer of ServiceAccount tokens, which the account
     trusts; on EKS https://oidc.eks.<region>.amazonaws.com/id/<ID>."""
+    operator_role: RoleName | None = None
+    """With `identity: pod-identity` and `backend: declare`: the role of the operator's own pods."""
+    eks_cluster: EksClusterName | None = None
+    """With `shared: own` too: the cluster, in the store's region, whose operator gets that role."""
     recovery_window_days: Annotated[int, Field(ge=0, le=30)] = 30
     """With `backend: declare`: how long a deleted entry can be brought back; 0 is not at all, and
     only for an environment with `protect: false`."""
+    replica_regions: list[AwsRegion] = []
+    """With `backend: declare`: further regions that hold a copy of each entry, each with a key of
+    its own; readers may read there too."""
+    database: RotatedDatabase | None = None
+    """Has Secrets Manager rotate the catalogue's key with `by: database`; a plain entry otherwise.
+    """
+    alarm: Alarm | None = None
+    """With `backend: declare`: who hears of denied calls and unusual reads."""
+
+    @property
+    def missing(self) -> list[str]:
+        """The settings that `backend: declare` needs and that are not set."""
+        if self.backend != "declare":
+            return []
+        needed = {"oidc-issuer": self.oidc_issuer}
+        if self.identity == "pod-identity":
+            needed = {"operator-role": self.operator_role}
+            if self.shared == "own":
+                needed["eks-cluster"] = self.eks_cluster
+        if self.database:
+            needed["database.rotation-lambda-arn"] = self.database.rotation_lambda_arn
+        return [name for name, value in needed.items() if value is None]
 
 
 class GkeCluster(Model):

@@ -5,15 +5,17 @@ import re
 
 import pytest
 
-from components.backends.aws import AwsBackend, key_policy, rights, trust
+from components.backends.aws import AwsBackend
+from components.backends.aws_policies import key_policy, rights, trust
 from manifests.providers.aws import role_arn
 from settings import SettingsError
 from tests.declaring import declare
 
 ISSUER = "https://oidc.eks.eu-central-1.amazonaws.com/id/0A1B"
+REGION = "eu-central-1"
 STORE = {
     "provider": "aws",
-    "region": "eu-central-1",
+    "region": REGION,
     "account-id": "123456789012",
     "backend": "declare",
     "oidc-issuer": ISSUER,
@@ -93,7 +95,7 @@ def test_the_seeder_may_write_every_entry_and_neither_make_nor_delete_any(backen
 def test_in_layout_bundle_a_right_is_on_the_bundle_s_entry(aws_settings):
     settings = aws_settings({"layout": "bundle"}, seeding="enabled")
     found = {
-        identity: rights(settings, "aws", identity, KEY)["Statement"][0]["Resource"]
+        identity: rights(settings, "aws", identity, {REGION: KEY})["Statement"][0]["Resource"]
         for identity in ("read", "rotation", "seed")
     }
     both = [f"{SECRET}-??????", f"{SECRET}/billing-??????"]
@@ -103,7 +105,7 @@ def test_in_layout_bundle_a_right_is_on_the_bundle_s_entry(aws_settings):
 @pytest.mark.parametrize("identity", ["read", "rotation", "seed"])
 @pytest.mark.parametrize("layout", ["bundle", "per-key"])
 def test_no_right_has_a_star_or_another_environment_s_entry(aws_settings, identity, layout):
-    found = rights(aws_settings({"layout": layout}), "aws", identity, KEY)
+    found = rights(aws_settings({"layout": layout}), "aws", identity, {REGION: KEY})
     assert "*" not in json.dumps(found)
     for resource in found["Statement"][0]["Resource"]:
         assert re.fullmatch(rf"{SECRET}(/[a-z-]+)?-\?{{6}}", resource)
@@ -143,7 +145,7 @@ def test_the_role_is_the_one_that_the_service_account_names(backend, aws_setting
 def test_the_key_is_used_through_secrets_manager_alone_and_administered_by_the_account(
     aws_settings,
 ):
-    administration, use = key_policy(aws_settings().environment.stores["aws"])["Statement"]
+    administration, use = key_policy(aws_settings().environment.stores["aws"], REGION)["Statement"]
     assert use == {
         "Sid": "UseThroughSecretsManager",
         "Effect": "Allow",

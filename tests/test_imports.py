@@ -44,7 +44,9 @@ def allowed(name):
         own = f"manifests.{stem(name)}"
         return {"settings", "manifests.naming", "components.declare", own}
     if folder == "components/backends":
-        return {"settings", "manifests.naming", f"manifests.providers.{stem(name)}"}
+        provider = stem(name).partition("_")[0]
+        beside = {f"components.backends.{provider}_{part}" for part in ("alarm", "policies")}
+        return {"settings", "manifests.naming", f"manifests.providers.{provider}", *beside}
     assert folder == "secretsctl", f"{name} is in no row of the table"
     return {"settings", "manifests", "secretsctl"}
 
@@ -96,7 +98,7 @@ def test_a_source_imports_nothing_that_its_row_forbids(name):
 def test_no_source_but_a_backend_imports_a_provider_s_sdk(name):
     sdks = {one.partition(".")[0] for one in imports(SOURCES[name]) if one.startswith("pulumi_")}
     own = (
-        {f"pulumi_{stem(name).removesuffix('_database')}"}
+        {f"pulumi_{stem(name).partition('_')[0]}"}
         if name.startswith("components/backends/")
         else set()
     )

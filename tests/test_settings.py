@@ -87,7 +87,11 @@ IN_STACK = [
     ("stores.vault.ca-certificate", PRIVATE_KEY, "must be one or more certificates in PEM, and"),
     ("stores.aws.account-id", 123456789012, "must be text: quote it"),
     ("stores.aws.region", "Frankfurt", "must be a region such as eu-central-1"),
-    ("stores.aws.server", "https://vault.example.com", "unknown key; allowed: account-id, backend"),
+    (
+        "stores.aws.server",
+        "https://vault.example.com",
+        "unknown key; allowed: account-id, alarm, backend",
+    ),
     ("stores.gcp.cluster.name", REMOVED, "is missing"),
     ("stores.gcp.entry-pattern", "canary", "must hold {key} once"),
     ("stores.azure.layout", "bundle", "must be one of: per-key"),

@@ -1,137 +1,37 @@
-"""What a SecretStore needs in AWS: entries without a value, a key of their own, roles.
-
-The functions return policy documents as plain values; the component declares them.
-"""
+"""What a SecretStore needs in AWS: entries without a value, keys of their own, roles."""
 
 import json
-from typing import Any, cast
+from datetime import timedelta
+from functools import partial
+from typing import cast
 
 import pulumi_aws as aws
-from pulumi import ComponentResource, Resource, ResourceOptions
+from pulumi import ComponentResource, Output, Resource, ResourceOptions
 
+from components.backends.aws_alarm import AwsAlarm
+from components.backends.aws_policies import (
+    AUDIENCE,
+    key_arn,
+    key_policy,
+    operator_trust,
+    rights,
+    store_of,
+    trust,
+)
 from manifests import naming
-from settings import AwsStore, Identity, Settings
+from manifests.providers.aws import role_arn
+from settings import Identity, Settings
+from settings.aws import RotatedDatabase
 
-Document = dict[str, Any]
-"""A policy in IAM's own language."""
-
-_VERSION = "2012-10-17"
-_AUDIENCE = "sts.amazonaws.com"
 _WRITTEN_BY_THE_OPERATOR = {"managed-by": "external-secrets"}
-
-# What the operator's push calls, beside reading: it looks for its tag and for a version, and ends
-# with the removal of a resource policy, also where there is none. No TagResource: the tag is there.
-_ACTIONS: dict[Identity, list[str]] = {
-    "read": ["GetSecretValue"],
-    "rotation": ["DeleteResourcePolicy", "DescribeSecret", "GetSecretValue", "PutSecretValue"],
-    "seed": ["DeleteResourcePolicy", "DescribeSecret", "GetSecretValue", "PutSecretValue"],
-}
-# Everything but to encrypt, to decrypt, and to grant either.
-_KEY_ADMINISTRATION = [
-    "kms:CancelKeyDeletion",
-    "kms:CreateAlias",
-    "kms:DeleteAlias",
-    "kms:DescribeKey",
-    "kms:DisableKey",
-    "kms:EnableKey",
-    "kms:EnableKeyRotation",
-    "kms:GetKeyPolicy",
-    "kms:GetKeyRotationStatus",
-    "kms:ListGrants",
-    "kms:ListKeyPolicies",
-    "kms:ListResourceTags",
-    "kms:PutKeyPolicy",
-    "kms:RevokeGrant",
-    "kms:ScheduleKeyDeletion",
-    "kms:TagResource",
-    "kms:UntagResource",
-    "kms:UpdateAlias",
-    "kms:UpdateKeyDescription",
-]
 _KEY_DELETION_DAYS = 7
 """The fewest that KMS allows."""
 
 
-def trust(settings: Settings, store: str, identity: Identity) -> Document:
-    """Who may assume an identity's role: one ServiceAccount of the one cluster."""
-    config = _store(settings, store)
-    issuer = str(config.oidc_issuer).removeprefix("https://")
-    account = naming.secret_store(store, identity)
-    provider = f"arn:{config.partition}:iam::{config.account_id}:oidc-provider/{issuer}"
-    return _document(
-        {
-            "Effect": "Allow",
-            "Principal": {"Federated": provider},
-            "Action": "sts:AssumeRoleWithWebIdentity",
-            "Condition": {
-                "StringEquals": {
-                    f"{issuer}:aud": _AUDIENCE,
-                    f"{issuer}:sub": f"system:serviceaccount:{settings.namespace}:{account}",
-                }
-            },
-        }
-    )
-
-
-def rights(settings: Settings, store: str, identity: Identity, key_arn: str) -> Document:
-    """What an identity's role may do, with full names: Secrets Manager ends an ARN with a hyphen
-    and six characters that nobody knows before, and `-*` would also fit longer names."""
-    config = _store(settings, store)
-    secrets = f"arn:{config.partition}:secretsmanager:{config.region}:{config.account_id}:secret:"
-    cipher = ["kms:Decrypt"] if identity == "read" else ["kms:Decrypt", "kms:GenerateDataKey"]
-    return _document(
-        {
-            "Effect": "Allow",
-            "Action": [f"secretsmanager:{action}" for action in _ACTIONS[identity]],
-            "Resource": [
-                f"{secrets}{entry}-??????"
-                for entry in sorted(naming.identity_entries(settings, store, identity).values())
-            ],
-        },
-        {
-            "Effect": "Allow",
-            "Action": cipher,
-            "Resource": key_arn,
-            "Condition": {"StringEquals": {"kms:ViaService": _service(config)}},
-        },
-    )
-
-
-def key_policy(config: AwsStore) -> Document:
-    """Who may do what with the key. `Resource: "*"` is this key, to which the policy belongs.
-
-    The account's root stands for those to whom the account's own IAM gives the right: a key that
-    no root administers can't be administered by anyone once its last principal is gone, and AWS
-    refuses to make it. Nobody decrypts but through Secrets Manager, root included.
-    """
-    root = {"AWS": f"arn:{config.partition}:iam::{config.account_id}:root"}
-    return _document(
-        {
-            "Sid": "Administration",
-            "Effect": "Allow",
-            "Principal": root,
-            "Action": _KEY_ADMINISTRATION,
-            "Resource": "*",
-        },
-        {
-            "Sid": "UseThroughSecretsManager",
-            "Effect": "Allow",
-            "Principal": root,
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-            "Resource": "*",
-            "Condition": {
-                "StringEquals": {
-                    "kms:CallerAccount": config.account_id,
-                    "kms:ViaService": _service(config),
-                }
-            },
-        },
-    )
-
-
 class AwsBackend(ComponentResource):
-    """The provider half of one store for one environment; with `shared: own` also the account's
-    trust in the cluster's issuer, which other environments use and no destroy may take.
+    """The provider half of one store for one environment; with `shared: own` also what lets the
+    cluster in, which other environments use and no destroy may take: the account's trust in its
+    issuer, or its operator's role.
 
     Credentials are the Pulumi provider's own settings (AWS_PROFILE, aws:assumeRoles, …).
     """
@@ -141,71 +41,149 @@ class AwsBackend(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:backends:AwsBackend", name, None, opts)
         self._settings, self._name, self._store_name = settings, name, store
-        self._config = _store(settings, store)
-        shared = self._declare_shared() if self._config.shared == "own" else []
+        self._config = config = store_of(settings, store)
+        shared = self._declare_shared() if config.shared == "own" else []
         protect = settings.environment.protect
         self._kept = ResourceOptions(parent=self, protect=protect, retain_on_delete=protect)
-        key = self._declare_key()
-        self.objects: list[Resource] = [*shared, key, *self._declare_entries(key)]
+        keys = {
+            region: self._declare_key(region) for region in [config.region, *config.replica_regions]
+        }
+        self._key_arns = {
+            region: key.id.apply(partial(key_arn, config, region)) for region, key in keys.items()
+        }
+        self.objects: list[Resource] = [*shared, *keys.values(), *self._declare_entries()]
         for identity in settings.identities(store):
-            self.objects += self._declare_identity(identity, key, shared)
+            self.objects += self._declare_identity(identity, shared)
+        if config.alarm:
+            AwsAlarm(
+                f"{name}-alarm",
+                settings=settings,
+                store=store,
+                alarm=config.alarm,
+                opts=ResourceOptions(parent=self),
+            )
         self.register_outputs({})
 
     def _declare_shared(self) -> list[Resource]:
         """Protected always: every environment's roles hang on it."""
+        opts = ResourceOptions(parent=self, protect=True, retain_on_delete=True)
+        if self._config.identity == "pod-identity":
+            return self._declare_operator(opts)
         return [
             aws.iam.OpenIdConnectProvider(
                 f"{self._name}-issuer",
                 url=self._config.oidc_issuer,
-                client_id_lists=[_AUDIENCE],
-                opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
+                client_id_lists=[AUDIENCE],
+                opts=opts,
             )
         ]
 
-    def _declare_key(self) -> aws.kms.Key:
+    def _declare_operator(self, opts: ResourceOptions) -> list[Resource]:
+        env = self._settings.environment
+        role = aws.iam.Role(
+            f"{self._name}-operator-role",
+            name=self._config.operator_role,
+            assume_role_policy=json.dumps(operator_trust(self._settings, self._store_name)),
+            opts=opts,
+        )
+        association = aws.eks.PodIdentityAssociation(
+            f"{self._name}-operator",
+            cluster_name=str(self._config.eks_cluster),
+            namespace=env.operator_namespace,
+            service_account=env.operator_service_account,
+            # The ARN of a role that is there, so that it is made before.
+            role_arn=role.name.apply(partial(role_arn, self._config)),
+            region=self._config.region,
+            opts=opts,
+        )
+        return [role, association]
+
+    def _declare_key(self, region: str) -> aws.kms.Key:
+        """A region's key; one of its own for each, since a key never becomes a multi-region one."""
         of_readers = self._settings.identity_name(self._store_name, "read")
+        name = f"{self._name}-key"
+        if region != self._config.region:
+            name += f"-{region}"
         key = aws.kms.Key(
-            f"{self._name}-key",
+            name,
             description=f"Secrets Manager: the entries that {of_readers} reads",
             enable_key_rotation=True,
             deletion_window_in_days=max(self._config.recovery_window_days, _KEY_DELETION_DAYS),
-            policy=json.dumps(key_policy(self._config)),
-            region=self._config.region,
+            policy=json.dumps(key_policy(self._config, region)),
+            region=region,
             opts=self._kept,
         )
         aws.kms.Alias(
-            f"{self._name}-key-alias",
+            f"{name}-alias",
             name=f"alias/{of_readers.removesuffix('-read')}",
             target_key_id=key.id,
-            region=self._config.region,
+            region=region,
             opts=self._kept,
         )
         return key
 
-    def _declare_entries(self, key: aws.kms.Key) -> list[Resource]:
+    def _declare_entries(self) -> list[Resource]:
         """Names without values. The tag marks those that the operator writes: it refuses others.
 
         No resource policies, which its push would remove: IAM and the key keep entries apart.
         """
-        settings, store = self._settings, self._store_name
+        settings, store, config = self._settings, self._store_name, self._config
         written = naming.written_entries(settings, store)
-        return [
-            aws.secretsmanager.Secret(
+        rotated = {settings.rotated_key(bundle) for bundle in settings.bundles_in(store)}
+        made: list[Resource] = []
+        for name, entry in naming.identity_entries(settings, store, "read").items():
+            secret = aws.secretsmanager.Secret(
                 f"{self._name}-entry-{name}",
                 name=entry,
-                kms_key_id=key.id.apply(lambda key_id: key_arn(self._config, key_id)),
-                recovery_window_in_days=self._config.recovery_window_days,
+                kms_key_id=self._key_arns[config.region],
+                replicas=[
+                    {"region": region, "kms_key_id": self._key_arns[region]}
+                    for region in config.replica_regions
+                ]
+                or None,
+                recovery_window_in_days=config.recovery_window_days,
                 tags=_WRITTEN_BY_THE_OPERATOR if name in written else None,
-                region=self._config.region,
+                region=config.region,
                 opts=self._kept,
             )
-            for name, entry in naming.identity_entries(settings, store, "read").items()
-        ]
+            made.append(secret)
+            if name in rotated and config.database:
+                self._declare_rotation(secret, config.database)
+        return made
 
-    def _declare_identity(
-        self, identity: Identity, key: aws.kms.Key, after: list[Resource]
-    ) -> list[Resource]:
+    def _declare_rotation(
+        self, secret: aws.secretsmanager.Secret, database: RotatedDatabase
+    ) -> None:
+        """Not at once: the entry may not hold an account yet.
+
+        No part of `objects`: readers need no rotation.
+        """
         settings, store, config = self._settings, self._store_name, self._config
+        every = cast(timedelta, settings.database_rotation(store))
+        permission = aws.lambda_.Permission(
+            f"{self._name}-rotation-permission",
+            statement_id=settings.name_at_provider(store, "secrets-manager"),
+            action="lambda:InvokeFunction",
+            function=str(database.rotation_lambda_arn),
+            principal="secretsmanager.amazonaws.com",
+            source_account=config.account_id,
+            region=config.region,
+            opts=ResourceOptions(parent=self),
+        )
+        aws.secretsmanager.SecretRotation(
+            f"{self._name}-rotation",
+            secret_id=secret.id,
+            rotation_lambda_arn=database.rotation_lambda_arn,
+            rotation_rules={"schedule_expression": database.schedule}
+            if database.schedule
+            else {"automatically_after_days": every.days},
+            rotate_immediately=False,
+            region=config.region,
+            opts=ResourceOptions(parent=self, depends_on=permission),
+        )
+
+    def _declare_identity(self, identity: Identity, after: list[Resource]) -> list[Resource]:
+        settings, store = self._settings, self._store_name
         role = aws.iam.Role(
             f"{self._name}-{identity}-role",
             name=settings.identity_name(store, identity),
@@ -216,29 +194,9 @@ class AwsBackend(ComponentResource):
             f"{self._name}-{identity}-rights",
             name="secrets",
             role=role.name,
-            policy=key.id.apply(
-                lambda key_id: json.dumps(
-                    rights(settings, store, identity, key_arn(config, key_id))
-                )
+            policy=Output.all(**self._key_arns).apply(
+                lambda key_arns: json.dumps(rights(settings, store, identity, key_arns))
             ),
             opts=ResourceOptions(parent=self),
         )
         return [role, policy]
-
-
-def key_arn(config: AwsStore, key_id: str) -> str:
-    """A key's ARN; KMS chooses its ID."""
-    return f"arn:{config.partition}:kms:{config.region}:{config.account_id}:key/{key_id}"
-
-
-def _service(config: AwsStore) -> str:
-    """How KMS calls Secrets Manager when that asks for somebody."""
-    return f"secretsmanager.{config.region}.amazonaws.com"
-
-
-def _document(*statements: Document) -> Document:
-    return {"Version": _VERSION, "Statement": list(statements)}
-
-
-def _store(settings: Settings, store: str) -> AwsStore:
-    return cast(AwsStore, settings.environment.stores[store])

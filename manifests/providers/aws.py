@@ -1,4 +1,4 @@
-"""AWS Secrets Manager: a token of the identity's ServiceAccount, exchanged for an IAM role."""
+"""AWS Secrets Manager: an IAM role, assumed with a ServiceAccount's token or by the operator."""
 
 from manifests.naming import Manifest
 from settings import AwsStore, Identity
@@ -15,11 +15,9 @@ def account_annotations(store: AwsStore, identity: Identity, role: str) -> dict[
 
 
 def provider_spec(store: AwsStore, account: str, role: str) -> Manifest:
-    """The `provider` of a SecretStore that acts as `account`; its annotation names the role."""
-    return {
-        "aws": {
-            "service": "SecretsManager",
-            "region": store.region,
-            "auth": {"jwt": {"serviceAccountRef": {"name": account}}},
-        }
-    }
+    """The `provider` of a SecretStore that acts as `account`, whose annotation names the role; with
+    Pod Identity as the operator itself, from where it assumes the role."""
+    found = {"service": "SecretsManager", "region": store.region}
+    if store.identity == "pod-identity":
+        return {"aws": {**found, "role": role_arn(store, role)}}
+    return {"aws": {**found, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}}

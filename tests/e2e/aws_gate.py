@@ -22,13 +22,14 @@ AUDIENCE = "sts.amazonaws.com"
 READ = "GetSecretValue"
 PUSH = ("DescribeSecret", "PutSecretValue", "TagResource", "UntagResource", "DeleteResourcePolicy")
 ASSUME = "AssumeRoleWithWebIdentity"
+CHAIN = "AssumeRole"
 
-CREDENTIAL = re.compile(r"Credential=([^/]+)/")
+CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/")
 ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
 
 
 class Call(NamedTuple):
-    """`target`: a secret's name, or the role's ARN for `AssumeRoleWithWebIdentity`."""
+    """`target`: a secret's name, or the role's ARN for what assumes one."""
 
     method: str
     target: str
@@ -75,8 +76,12 @@ class AwsGate:
         """Whether a token with this subject and the right issuer and audience is enough."""
         return self.trusts.get(role) == subject
 
-    def may(self, role: str, method: str, name: str) -> bool:
-        """Whether a role may do this with an entry."""
+    def may_chain(self, role: str, caller: str) -> bool:
+        """Whether a role may assume another."""
+        return False
+
+    def may(self, role: str, method: str, name: str, region: str) -> bool:
+        """Whether a role may do this with a region's entry."""
         return (method, name) in self.grants.get(role, set())
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, str]:
@@ -87,18 +92,26 @@ class AwsGate:
             refusal = self._refuse_entry(method, json.loads(body), headers)
         else:
             form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-            caller, refusal = self._assume(form)
+            caller, refusal = self._assume(form, headers)
         if refusal:
             return refusal.status, refusal.content, headers.get("Content-Type", "text/xml")
         passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
         reply = self._moto.post(path, content=body, headers=passed)
         key = ACCESS_KEY.search(reply.content)
         if caller and key:
-            self._callers[key[1].decode()] = caller
+            self.admit(key[1].decode(), caller)
         return reply.status_code, reply.content, reply.headers["Content-Type"]
 
-    def _assume(self, form: Mapping[str, str]) -> tuple[Caller | None, Refusal | None]:
+    def admit(self, access_key: str, caller: Caller) -> None:
+        """Remembers who calls with an access key."""
+        self._callers[access_key] = caller
+
+    def _assume(
+        self, form: Mapping[str, str], headers: Mapping[str, str]
+    ) -> tuple[Caller | None, Refusal | None]:
         role = form.get("RoleArn", "")
+        if form.get("Action") == CHAIN:
+            return self._chain(role, headers)
         try:
             subject = self.issuer.subject(form.get("WebIdentityToken", ""), AUDIENCE)
         except jwt.InvalidTokenError:
@@ -109,16 +122,27 @@ class AwsGate:
             return None, _sts_error(403, "AccessDenied")
         return Caller(subject, role), None
 
+    def _chain(self, role: str, headers: Mapping[str, str]) -> tuple[Caller | None, Refusal | None]:
+        caller, _ = self._caller(headers)
+        self.calls.append(Call(CHAIN, role, caller.subject if caller else ""))
+        if caller is None or not self.may_chain(role, caller.role):
+            return None, _sts_error(403, "AccessDenied")
+        return Caller(caller.subject, role), None
+
+    def _caller(self, headers: Mapping[str, str]) -> tuple[Caller | None, str]:
+        """Who calls, and the region that the call is for."""
+        found = CREDENTIAL.search(headers.get("Authorization", ""))
+        return (self._callers.get(found[1]), found[2]) if found else (None, "")
+
     def _refuse_entry(
         self, method: str, asked: Mapping[str, str], headers: Mapping[str, str]
     ) -> Refusal | None:
-        found = CREDENTIAL.search(headers.get("Authorization", ""))
-        caller = self._callers.get(found[1] if found else "")
+        caller, region = self._caller(headers)
         name = asked.get("SecretId", "")
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
             return _entry_error("UnrecognizedClientException", "The security token is invalid.")
-        if self.may(caller.role, method, name):
+        if self.may(caller.role, method, name, region):
             return None
         message = f"{caller.role} is not authorized to perform: secretsmanager:{method} on {name}"
         return _entry_error("AccessDeniedException", message)

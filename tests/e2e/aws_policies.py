@@ -7,14 +7,14 @@ our reading of AWS's rules, for just the elements that this project's documents 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tests.e2e.aws import REGION, Aws
-from tests.e2e.aws_gate import ASSUME, AUDIENCE, AwsGate
+from tests.e2e.aws_gate import ASSUME, AUDIENCE, CHAIN, AwsGate
 
 Document = Mapping[str, Any]
 ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
@@ -66,9 +66,11 @@ def _listed(value: Any) -> list[Any]:
 
 @dataclass
 class DeclaredAwsGate(AwsGate):
-    """`aws` is the moto server behind the gate, and holds the policies."""
+    """`aws` is the moto server behind the gate, and holds the policies. Nobody reads in a region
+    that is in `unavailable`."""
 
     aws: Aws
+    unavailable: set[str] = field(default_factory=set, init=False)
 
     def may_assume(self, role: str, subject: str) -> bool:
         iam = self.aws.client("iam")
@@ -84,32 +86,56 @@ class DeclaredAwsGate(AwsGate):
         trust = found["AssumeRolePolicyDocument"]
         return found["Arn"] == role and allows(trust, f"sts:{ASSUME}", role, context, principal)
 
-    def may(self, role: str, method: str, name: str) -> bool:
+    def may_chain(self, role: str, caller: str) -> bool:
+        """Within an account, a trust that names the caller is enough."""
         try:
-            secret = self.aws.client("secretsmanager").describe_secret(SecretId=name)
+            trust = self.trust(role)
+        except ClientError:
+            return False
+        tagged = (f"sts:{CHAIN}", "sts:TagSession")
+        return all(allows(trust, action, role, {}, {"AWS": caller}) for action in tagged)
+
+    def may(self, role: str, method: str, name: str, region: str = REGION) -> bool:
+        if region in self.unavailable:
+            return False
+        try:
+            client = self.aws.at(region).client("secretsmanager")
+            secret = client.describe_secret(SecretId=name)
         except ClientError:
             return False
         rights = self.rights(role)
-        through = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
+        key = self.aws.replica_keys.get((region, secret["Name"]), secret["KmsKeyId"])
+        through = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
         return allows(rights, f"secretsmanager:{method}", secret["ARN"], {}) and all(
-            self.may_use_key(role, action, secret["KmsKeyId"], through)
-            for action in CIPHER.get(method, [])
+            self.may_use_key(role, action, key, through) for action in CIPHER.get(method, [])
         )
 
     def may_use_key(self, role: str, action: str, key: str, context: Mapping[str, str]) -> bool:
         """Both must agree: the key's policy, which hands the decision to the account's IAM, and
         the role's own."""
-        account = key.split(":")[4]
-        policy = self.aws.client("kms").get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+        region, account = key.split(":")[3:5]
+        policy = (
+            self.aws.at(region)
+            .client("kms")
+            .get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+        )
         context = {**context, "kms:CallerAccount": account}
         root = {"AWS": f"arn:aws:iam::{account}:root"}
         return allows(json.loads(policy), action, key, context, root) and allows(
             self.rights(role), action, key, context
         )
 
+    def trust(self, role: str) -> Document:
+        """Who may assume the role. Raises ClientError when there is none."""
+        name = role.rpartition("/")[2]
+        return self.aws.client("iam").get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+
     def rights(self, role: str) -> Document:
-        """The role's one policy; a second one, of any kind, is an error."""
+        """The role's one policy, if it has one; a second one, of any kind, is an error."""
         iam, name = self.aws.client("iam"), role.rpartition("/")[2]
-        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
         assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+        policies = iam.list_role_policies(RoleName=name)["PolicyNames"]
+        if not policies:
+            return {"Statement": []}
+        [policy] = policies
         return iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]

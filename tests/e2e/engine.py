@@ -117,6 +117,16 @@ class Stack:
         except automation.CommandError as error:
             raise EngineError(str(error)) from error
 
+    def import_by_command(self, file: Path, *, language_port: int) -> None:
+        """`pulumi import --file FILE` for what is not protected; no program is written."""
+        variables = self._stack.workspace.env_vars
+        variables["PULUMI_DEBUG_LANGUAGES"] = f"python:{language_port}"
+        flags = ["--generate-code=false", "--protect=false", "--yes"]
+        try:
+            self._stack._run_pulumi_cmd_sync(["import", "--file", str(file), *flags])
+        finally:
+            del variables["PULUMI_DEBUG_LANGUAGES"]
+
     def unprotect(self) -> bool:
         """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
         then leaves what is retained, and nothing else. Whether anything is there to destroy."""

@@ -1,0 +1,195 @@
+"""What may be done in AWS, and by whom, for one environment: policy documents as plain values."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from manifests import naming
+from manifests.providers.aws import role_arn
+from settings import AwsStore, Identity, Settings
+
+Document = dict[str, Any]
+"""A policy in IAM's own language."""
+
+_VERSION = "2012-10-17"
+AUDIENCE = "sts.amazonaws.com"
+
+# What the operator's push calls, beside reading: it looks for its tag and for a version, and ends
+# with the removal of a resource policy, also where there is none. No TagResource: the tag is there.
+_ACTIONS: dict[Identity, list[str]] = {
+    "read": ["GetSecretValue"],
+    "rotation": ["DeleteResourcePolicy", "DescribeSecret", "GetSecretValue", "PutSecretValue"],
+    "seed": ["DeleteResourcePolicy", "DescribeSecret", "GetSecretValue", "PutSecretValue"],
+}
+# Everything but to encrypt, to decrypt, and to grant either.
+_KEY_ADMINISTRATION = [
+    "kms:CancelKeyDeletion",
+    "kms:CreateAlias",
+    "kms:DeleteAlias",
+    "kms:DescribeKey",
+    "kms:DisableKey",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:GetKeyPolicy",
+    "kms:GetKeyRotationStatus",
+    "kms:ListGrants",
+    "kms:ListKeyPolicies",
+    "kms:ListResourceTags",
+    "kms:PutKeyPolicy",
+    "kms:RevokeGrant",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+]
+_ENCRYPT_A_COPY = ["kms:Encrypt", "kms:GenerateDataKey"]
+"""What Secrets Manager does in the name of whoever writes an entry that has a replica."""
+
+
+def trust(settings: Settings, store: str, identity: Identity) -> Document:
+    """Who may assume an identity's role: one ServiceAccount of the one cluster, or its operator."""
+    config = store_of(settings, store)
+    if config.identity == "pod-identity":
+        return _document(
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": role_arn(config, str(config.operator_role))},
+                # Pod Identity's sessions pass their tags on.
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+            }
+        )
+    issuer = str(config.oidc_issuer).removeprefix("https://")
+    account = naming.secret_store(store, identity)
+    provider = f"arn:{config.partition}:iam::{config.account_id}:oidc-provider/{issuer}"
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{issuer}:aud": AUDIENCE,
+                    f"{issuer}:sub": f"system:serviceaccount:{settings.namespace}:{account}",
+                }
+            },
+        }
+    )
+
+
+def operator_trust(settings: Settings, store: str) -> Document:
+    """Who may assume the operator's role: EKS Pod Identity, for the operator of the one cluster.
+
+    The role has no right of its own: the trust of those that it assumes names it, which is enough
+    within an account.
+    """
+    config, env = store_of(settings, store), settings.environment
+    clusters = f"arn:{config.partition}:eks:{config.region}:{config.account_id}:cluster"
+    return _document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {
+                "StringEquals": {
+                    "aws:RequestTag/eks-cluster-arn": f"{clusters}/{config.eks_cluster}",
+                    "aws:RequestTag/kubernetes-namespace": env.operator_namespace,
+                    "aws:RequestTag/kubernetes-service-account": env.operator_service_account,
+                }
+            },
+        }
+    )
+
+
+def rights(
+    settings: Settings, store: str, identity: Identity, key_arns: Mapping[str, str]
+) -> Document:
+    """What an identity's role may do; `key_arns` by region, the store's own first.
+
+    With full names: Secrets Manager ends an ARN with a hyphen and six characters that nobody knows
+    before, and `-*` would also fit longer names. A replica is read like its entry, and written by
+    nobody: Secrets Manager copies the value.
+    """
+    config = store_of(settings, store)
+    statements = []
+    for region, key_arn in key_arns.items():
+        if region == config.region or identity == "read":
+            statements.append(_entry_rights(settings, store, identity, region))
+        cipher = ["kms:Decrypt"] if identity == "read" else ["kms:Decrypt", "kms:GenerateDataKey"]
+        if region != config.region and identity != "read":
+            cipher = _ENCRYPT_A_COPY
+        statements.append(
+            {
+                "Effect": "Allow",
+                "Action": cipher,
+                "Resource": key_arn,
+                "Condition": {"StringEquals": {"kms:ViaService": _service(region)}},
+            }
+        )
+    return _document(*statements)
+
+
+def _entry_rights(settings: Settings, store: str, identity: Identity, region: str) -> Document:
+    config = store_of(settings, store)
+    secrets = f"arn:{config.partition}:secretsmanager:{region}:{config.account_id}:secret:"
+    return {
+        "Effect": "Allow",
+        "Action": [f"secretsmanager:{action}" for action in _ACTIONS[identity]],
+        "Resource": [
+            f"{secrets}{entry}-??????"
+            for entry in sorted(naming.identity_entries(settings, store, identity).values())
+        ],
+    }
+
+
+def key_policy(config: AwsStore, region: str) -> Document:
+    """Who may do what with a region's key. `Resource: "*"` is the key that the policy belongs to.
+
+    The account's root stands for those to whom the account's own IAM gives the right: a key that
+    no root administers can't be administered by anyone once its last principal is gone, and AWS
+    refuses to make it. Nobody decrypts but through Secrets Manager, root included.
+    """
+    root = {"AWS": f"arn:{config.partition}:iam::{config.account_id}:root"}
+    use = ["kms:Decrypt", "kms:GenerateDataKey"]
+    if region != config.region:
+        use = ["kms:Decrypt", *_ENCRYPT_A_COPY]
+    return _document(
+        {
+            "Sid": "Administration",
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": _KEY_ADMINISTRATION,
+            "Resource": "*",
+        },
+        {
+            "Sid": "UseThroughSecretsManager",
+            "Effect": "Allow",
+            "Principal": root,
+            "Action": use,
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {
+                    "kms:CallerAccount": config.account_id,
+                    "kms:ViaService": _service(region),
+                }
+            },
+        },
+    )
+
+
+def key_arn(config: AwsStore, region: str, key_id: str) -> str:
+    """A key's ARN; KMS chooses its ID."""
+    return f"arn:{config.partition}:kms:{region}:{config.account_id}:key/{key_id}"
+
+
+def _service(region: str) -> str:
+    """How KMS calls Secrets Manager when that asks for somebody."""
+    return f"secretsmanager.{region}.amazonaws.com"
+
+
+def _document(*statements: Document) -> Document:
+    return {"Version": _VERSION, "Statement": list(statements)}
+
+
+def store_of(settings: Settings, store: str) -> AwsStore:
+    """The store's own settings."""
+    return cast(AwsStore, settings.environment.stores[store])

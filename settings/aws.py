@@ -1,0 +1,62 @@
+"""What a store in AWS may have besides entries: rotation by Secrets Manager, an alarm."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from settings.databases import SslMode
+from settings.model import Model, text_of
+
+_PARTITION = "aws(-cn|-us-gov)?"
+
+AwsRegion = Annotated[
+    str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
+]
+RoleName = Annotated[str, text_of(r"[A-Za-z0-9+=,.@_-]+", "an IAM role's name without path", 64)]
+EksClusterName = Annotated[str, text_of(r"[A-Za-z0-9][A-Za-z0-9_-]*", "an EKS cluster's name", 100)]
+LambdaArn = Annotated[
+    str,
+    text_of(
+        rf"arn:{_PARTITION}:lambda:[a-z0-9-]+:[0-9]{{12}}:function:[A-Za-z0-9_-]{{1,64}}",
+        "a Lambda function's full ARN, without a version",
+        200,
+    ),
+]
+TopicArn = Annotated[
+    str,
+    text_of(
+        rf"arn:{_PARTITION}:sns:[a-z0-9-]+:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
+        "an SNS topic's full ARN",
+        400,
+    ),
+]
+Schedule = Annotated[
+    str,
+    text_of(
+        r"rate\([1-9][0-9]{0,2} (hours|days)\)|cron\([A-Z0-9 ?*/,#-]+\)",
+        "rate(30 days), rate(12 hours) or cron(…), in UTC",
+        200,
+    ),
+]
+
+
+class RotatedDatabase(Model):
+    """A PostgreSQL account in an entry of AWS Secrets Manager's own form, which its rotation keeps:
+    JSON with username, password, host, port and dbname."""
+
+    rotation_lambda_arn: LambdaArn | None = None
+    """With `backend: declare`: the function that changes the password."""
+    schedule: Schedule | None = None
+    """When it does; every so many days as the catalogue's `every` says unless it is set."""
+    ssl_mode: SslMode = "verify-full"
+    """For the services' URL."""
+
+
+class Alarm(Model):
+    """A message for each denied call, each read by a stranger and each failed rotation, from
+    CloudTrail's events."""
+
+    topic_arn: TopicArn
+    """Its policy lets EventBridge publish."""
+    other_readers: Annotated[list[RoleName], Field(default_factory=list)]
+    """Roles that read besides this environment's own, such as the rotation function's."""
