@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 from settings.databases import PostgresDatabase
 from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
 from settings.store_texts import (
+    AwsRegion,
     DestroyDelay,
     EntryPattern,
     GcpRegion,
@@ -57,6 +58,9 @@ class VaultStore(ProviderHalf):
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
     max_versions: Annotated[int, Field(ge=2, le=1000)] = 10
+    audit: Literal["declare", "existing"] = "declare"
+    """With `shared: own`: `existing` where the server's own configuration has the audit device,
+    as OpenBao wants it."""
     audit_file: Annotated[str, text_of(r"/[A-Za-z0-9._/-]+", "a path in Vault's pod", 200)] = (
         "/vault/audit/audit.log"
     )
@@ -77,9 +81,7 @@ class AwsStore(ProviderHalf):
 
     provider: Literal["aws"]
     layout: Layout = "per-key"
-    region: Annotated[
-        str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
-    ]
+    region: AwsRegion
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
     oidc_issuer: HttpsUrl | None = None
