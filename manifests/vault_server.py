@@ -169,7 +169,7 @@ def _pod(server: VaultServer) -> Manifest:
             "requests": {"cpu": "250m", "memory": "512Mi"},
             "limits": {"memory": "1Gi"},
         },
-        # For people's commands in the pod, which speak to it by its address.
+        # For people's commands in the pod, which reach it by its address. OpenBao knows these too.
         "extraEnvironmentVars": {
             "VAULT_CACERT": f"{_TLS}/ca.crt",
             "VAULT_TLS_SERVER_NAME": server.host,

@@ -15,6 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
 from tests.e2e.openbao import OpenBao, OpenBaoError
+from tests.e2e.process import wait_until
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
 from tests.e2e.stand_in import CloudStandIn
 
@@ -100,6 +101,7 @@ KINDS = {
 }
 
 
+KV_CONFIG = "vault:kv/secretBackendV2:SecretBackendV2"
 CONFIG = "vault:kubernetes/authBackendConfig:AuthBackendConfig"
 
 
@@ -165,7 +167,19 @@ class VaultProvider(CloudStandIn):
     def _write(self, token: str, inputs: Inputs, context: Any) -> None:
         kind = KINDS[token]
         more = self._of_the_pod if token == CONFIG else {}
+        body = {**kind.body(inputs), **more}
+
+        def written() -> bool:
+            try:
+                self._bao.request("POST", kind.path(inputs), body)
+            except OpenBaoError as error:
+                # As the real one: a new engine is not ready at once.
+                if token == KV_CONFIG and "Upgrading from non-versioned" in str(error):
+                    return False
+                raise
+            return True
+
         try:
-            self._bao.request("POST", kind.path(inputs), {**kind.body(inputs), **more})
+            wait_until(written, f"{kind.path(inputs)} is written", timeout_seconds=30)
         except OpenBaoError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
