@@ -19,7 +19,8 @@ from tests.e2e.openbao import OpenBaoError
 from tests.e2e.process import Process, Run, free_ports, wait_until
 from tests.e2e.pulumi_provider import Releases
 
-UNSEALED = (200, 429)
+ACTIVE, STANDBY = 200, 429
+UNSEALED = (ACTIVE, STANDBY)
 PATIENCE_SECONDS = 60
 
 
@@ -162,7 +163,7 @@ class VaultRelease:
     def active(self) -> Server:
         """The one that leads, once one does."""
         return wait_until(
-            lambda: next((each for each in self.running if self.health(each) == 200), None),
+            lambda: next((each for each in self.running if self.health(each) == ACTIVE), None),
             "a server leads",
             timeout_seconds=PATIENCE_SECONDS,
         )
