@@ -85,7 +85,8 @@ class VaultServer(Model):
     """A Secret with tls.crt, tls.key and ca.crt in that namespace, such as cert-manager makes; for
     the name vault.<namespace>.svc."""
     seal: Seal | None = None
-    """A key that unseals the servers; without one, people do after every start of a server."""
+    """A key that unseals the servers; without one, people do after every start of a server. OpenBao
+    2.7 and later have such keys as plugins only, which this program does not set up."""
     storage_class: DnsSubdomain | None = None
     """An encrypted one, for data and audit log; the cluster's default unless it is set."""
     data_size: Quantity = "10Gi"
