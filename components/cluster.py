@@ -1,9 +1,10 @@
 """The stack's own cluster: no object can be declared before the cluster has proved to be it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
-from pulumi import CustomResource, Output, ResourceOptions
+from pulumi import CustomResource, Output, Resource, ResourceOptions, ResourceTransformation
 from pulumi_kubernetes import Provider
 
 from settings import Settings
@@ -49,12 +50,12 @@ def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
     )
 
 
-def waiting_for(provider: Provider) -> pulumi.ResourceTransformation:
-    """Has all children of a component wait for the proof too, in whatever cloud they are: an update
-    that is refused has changed nothing there either."""
+def waiting_for(resources: Sequence[Resource]) -> ResourceTransformation:
+    """Has all children of a component wait for these too, in whatever cloud they are. With the
+    provider among them an update that is refused has changed nothing there either."""
 
     def waiting(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-        opts = ResourceOptions.merge(args.opts, ResourceOptions(depends_on=[provider]))
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(depends_on=[*resources]))
         return pulumi.ResourceTransformationResult(args.props, opts)
 
     return waiting

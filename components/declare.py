@@ -6,8 +6,11 @@ from typing import Any
 
 from pulumi import ComponentResource, CustomResource, Resource, ResourceOptions
 from pulumi_kubernetes import _utilities
+from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-from manifests.naming import Manifest
+from manifests.naming import ChartRelease, Manifest
+
+_TIMEOUT_SECONDS = 600
 
 # The provider waits for no custom resource by itself. An ExternalSecret is not waited for, since
 # an environment whose store is still empty is a valid end state.
@@ -51,6 +54,36 @@ def declare(
         )
         declared.append(CustomResource(_token(manifest), name, _waited_for(manifest), options))
     return declared
+
+
+def declare_release(
+    component: ComponentResource,
+    release: ChartRelease,
+    *,
+    after: Sequence[Resource],
+    protect: bool,
+) -> Release:
+    """Declares a Helm release as a child of `component`; `protect` as above."""
+    is_oci = release.repository.startswith("oci://")
+    located = f"{release.repository.rstrip('/')}/{release.chart}"
+    repository = RepositoryOptsArgs(repo=release.repository)
+    return Release(
+        f"{component._name}-release",
+        name=release.name,
+        namespace=release.namespace,
+        chart=release.path or (located if is_oci else release.chart),
+        version=None if release.path else release.version,
+        repository_opts=None if release.path or is_oci else repository,
+        values=release.values,
+        timeout=_TIMEOUT_SECONDS,
+        skip_await=None if release.is_awaited else True,
+        opts=ResourceOptions(
+            parent=component,
+            depends_on=after,
+            protect=protect or None,
+            retain_on_delete=protect or None,
+        ),
+    )
 
 
 def _token(manifest: Manifest) -> str:

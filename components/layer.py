@@ -12,8 +12,9 @@ from components.database import DatabaseKey
 from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork
+from components.network import OperatorNetwork, VaultNetwork
 from components.secret_store import SecretStore
+from components.vault_server import VaultServers
 from manifests import naming
 from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
 from settings.stores import ProviderHalf
@@ -74,9 +75,12 @@ class SecretsLayer(ComponentResource):
         if self.settings.environment.secrets == "basic":
             require_values(values)
         provider = cluster_provider(self.settings, self)
-        waiting = ResourceOptions(parent=self, transformations=[waiting_for(provider)])
-        self._backends = self._declare_backends(waiting)
         self._options = ResourceOptions(parent=self, providers={"kubernetes": provider})
+        self._vault = self._declare_vault()
+        waiting = [waiting_for([provider, *self._vault])]
+        self._backends = self._declare_backends(
+            ResourceOptions(parent=self, transformations=waiting)
+        )
         self._declare_kubernetes_half(values)
 
     def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
@@ -90,7 +94,7 @@ class SecretsLayer(ComponentResource):
             for bundle in settings.catalogue.bundles:
                 BasicSecret(bundle, settings=settings, values=values, after=namespace, opts=opts)
         else:
-            stores = self._declare_stores([*namespace, *operator])
+            stores = self._declare_stores([*namespace, *operator, *self._vault])
             for bundle in settings.catalogue.bundles:
                 after = stores[settings.store_name(bundle)]
                 if settings.database_key(bundle):
@@ -147,6 +151,22 @@ class SecretsLayer(ComponentResource):
             opts=self._options,
         )
         return operator.objects
+
+    def _declare_vault(self) -> list[Resource]:
+        server = self.settings.environment.vault_server
+        if server is None:
+            return []
+        vault = VaultServers(
+            "vault-server", settings=self.settings, server=server, opts=self._options
+        )
+        VaultNetwork(
+            "vault-server-network",
+            settings=self.settings,
+            server=server,
+            after=vault.namespace,
+            opts=self._options,
+        )
+        return vault.objects
 
     def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
         """The objects of each store's *read* identity, by the store's name."""

@@ -1,12 +1,12 @@
-"""NetworkPolicies of the operator's pods."""
+"""NetworkPolicies of the operator's and of Vault's pods."""
 
 from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
 from components.declare import declare
-from manifests.network import operator_policies
-from settings import Settings
+from manifests.network import operator_policies, vault_policies
+from settings import Settings, VaultServer
 
 
 class OperatorNetwork(ComponentResource):
@@ -22,4 +22,21 @@ class OperatorNetwork(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:network:OperatorNetwork", name, None, opts)
         self.objects = declare(self, operator_policies(settings), after=after)
+        self.register_outputs({})
+
+
+class VaultNetwork(ComponentResource):
+    """Declares `vault_policies`."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        server: VaultServer,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:network:VaultNetwork", name, None, opts)
+        self.objects = declare(self, vault_policies(settings, server), after=after)
         self.register_outputs({})

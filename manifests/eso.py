@@ -1,9 +1,7 @@
 """The External Secrets Operator: its namespace, and its chart's values in every delivery."""
 
-from typing import Any
-
 from manifests import naming
-from manifests.naming import Manifest
+from manifests.naming import ChartRelease, Manifest
 from settings import Settings, VaultStore
 
 _COMPONENT = "operator"
@@ -38,6 +36,20 @@ def operator_namespace(settings: Settings) -> Manifest:
     }
 
 
+def operator_release(settings: Settings) -> ChartRelease:
+    """The operator's chart as it is installed."""
+    chart = settings.environment.chart
+    return ChartRelease(
+        name=naming.OPERATOR_RELEASE,
+        namespace=settings.environment.operator_namespace,
+        chart=naming.OPERATOR_RELEASE,
+        version=chart.version,
+        repository=chart.repository,
+        path=chart.path,
+        values=chart_values(settings),
+    )
+
+
 def chart_values(settings: Settings) -> Manifest:
     """Values of chart external-secrets 2.9.0: highly available, no right that is not used."""
     values = _controller_values(settings) | {
@@ -52,7 +64,7 @@ def chart_values(settings: Settings) -> Manifest:
     }
     if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
         values["vault"] = {"enableTokenCache": True}
-    return _laid_over(values, settings.environment.chart.values)
+    return naming.laid_over(values, settings.environment.chart.values)
 
 
 def _small_pod(name: str) -> Manifest:
@@ -104,12 +116,3 @@ def _size(settings: Settings) -> tuple[int, int, int]:
         for bundle in settings.catalogue.bundles:
             count += 2 if naming.has_overlap_secret(settings, bundle) else 1
     return next(size for most, size in _SIZES if most is None or count <= most)
-
-
-def _laid_over(below: Manifest, above: dict[str, Any]) -> Manifest:
-    """As Helm merges values: mappings are merged, everything else is replaced."""
-    merged = dict(below)
-    for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _laid_over(merged[key], value) if both else value
-    return merged

@@ -1,19 +1,21 @@
 """How Argo CD and Flux take a rendered tree: an entry point for each, one object per wave."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from manifests import naming
-from manifests.naming import Manifest
+from manifests.naming import ChartRelease, Manifest
 from settings import Settings
 from settings.environment import GitOps
 
 _COMPONENT = "gitops"
+FLUX = "gitops/flux"
 
 
 def argocd_manifests(
-    settings: Settings, gitops: GitOps, waves: list[str], chart_values: Manifest | None
+    settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
-    """An Application per wave, and the operator's chart where this stack installs it.
+    """An Application per wave, and one per chart, which follows the wave that it is named by.
 
     Waves between Applications do not wait for health, so each retries without end, and skips the
     dry run of kinds that do not exist yet.
@@ -25,21 +27,31 @@ def argocd_manifests(
             "targetRevision": gitops.branch,
             "path": _path(settings, gitops, wave),
         }
-        application = _application(settings, gitops, _name(settings, wave), 2 * place, source)
+        name, namespace = _name(settings, wave), settings.namespace
+        application = _application(settings, gitops, name, namespace, 2 * place, source)
         pointers = naming.database_pointers(settings)
         if pointers and wave.endswith("stores"):
             _leave_to_rotation(application["spec"], pointers)
         found.append(application)
-    if chart_values is not None:
-        chart = settings.environment.chart
-        source = {
-            "repoURL": chart.repository.removeprefix("oci://"),
-            "chart": naming.OPERATOR_RELEASE,
-            "targetRevision": chart.version,
-            "helm": {"releaseName": naming.OPERATOR_RELEASE, "valuesObject": chart_values},
-        }
-        found.insert(1, _application(settings, gitops, _name(settings, "chart"), 1, source))
+        if wave in charts:
+            found.append(_chart_application(settings, gitops, wave, 2 * place + 1, charts[wave]))
     return found
+
+
+def _chart_application(
+    settings: Settings, gitops: GitOps, wave: str, sync_wave: int, release: ChartRelease
+) -> Manifest:
+    source = {
+        "repoURL": release.repository.removeprefix("oci://"),
+        "chart": release.chart,
+        "targetRevision": release.version,
+        "helm": {"releaseName": release.name, "valuesObject": release.values},
+    }
+    name = f"{_name(settings, wave)}-chart"
+    application = _application(settings, gitops, name, release.namespace, sync_wave, source)
+    if release.is_kept:
+        application["metadata"]["annotations"] |= naming.NEVER_PRUNED
+    return application
 
 
 def _leave_to_rotation(spec: Manifest, pointers: list[str]) -> None:
@@ -52,10 +64,13 @@ def _leave_to_rotation(spec: Manifest, pointers: list[str]) -> None:
 
 
 def _application(
-    settings: Settings, gitops: GitOps, name: str, sync_wave: int, source: Manifest
+    settings: Settings,
+    gitops: GitOps,
+    name: str,
+    namespace: str,
+    sync_wave: int,
+    source: Manifest,
 ) -> Manifest:
-    is_operator = "chart" in source
-    namespace = settings.environment.operator_namespace if is_operator else settings.namespace
     annotations = {
         "argocd.argoproj.io/sync-wave": str(sync_wave),
         # Fields that the API server or the operator fills in are no difference.
@@ -84,7 +99,7 @@ def _application(
 
 
 def flux_manifests(
-    settings: Settings, gitops: GitOps, waves: list[str], installs_operator: bool
+    settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
     """A GitRepository, and a Kustomization per wave that waits for the wave before it.
 
@@ -101,20 +116,22 @@ def flux_manifests(
             **({"secretRef": {"name": gitops.flux.secret}} if gitops.flux.secret else {}),
         },
     }
-    paths = [(wave, _path(settings, gitops, wave)) for wave in waves]
-    if installs_operator:
-        paths.insert(1, ("chart", _path(settings, gitops, "gitops/flux/operator")))
+    steps: list[tuple[str, str]] = []
+    for wave in waves:
+        steps.append((_name(settings, wave), wave))
+        if wave in charts:
+            folder = f"{FLUX}/{naming.wave_part(wave)}"
+            steps.append((f"{_name(settings, wave)}-chart", folder))
     found = [repository]
     before: str | None = None
-    for wave, path in paths:
-        name = _name(settings, wave)
+    for name, folder in steps:
         spec: dict[str, Any] = {
             "interval": "10m",
             "retryInterval": "1m",
             "timeout": "10m",
             "prune": True,
-            "wait": not wave.endswith("external-secrets"),
-            "path": f"./{path}",
+            "wait": not folder.endswith("external-secrets"),
+            "path": f"./{_path(settings, gitops, folder)}",
             "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
         }
         if before:
@@ -131,14 +148,15 @@ def flux_manifests(
     return found
 
 
-def flux_operator_manifests(settings: Settings, chart_values: Manifest) -> list[Manifest]:
-    """The operator's chart as a HelmRepository and a HelmRelease."""
-    chart = settings.environment.chart
-    namespace = settings.environment.operator_namespace
-    name = naming.OPERATOR_RELEASE
-    metadata = naming.metadata(settings, name, _COMPONENT, namespace=namespace)
-    is_oci = chart.repository.startswith("oci://")
-    source = {"kind": "HelmRepository", "name": name}
+def flux_release_manifests(settings: Settings, release: ChartRelease) -> list[Manifest]:
+    """A chart as a HelmRepository and a HelmRelease."""
+    annotations = naming.NEVER_PRUNED if release.is_kept else None
+    metadata = naming.metadata(settings, release.name, _COMPONENT, annotations, release.namespace)
+    is_oci = release.repository.startswith("oci://")
+    source = {"kind": "HelmRepository", "name": release.name}
+    chart = {"chart": release.chart, "version": release.version, "sourceRef": source}
+    # A release that is waited for in vain would be uninstalled and installed anew.
+    waiting = {} if release.is_awaited else {"disableWait": True}
     return [
         {
             "apiVersion": "source.toolkit.fluxcd.io/v1",
@@ -147,7 +165,7 @@ def flux_operator_manifests(settings: Settings, chart_values: Manifest) -> list[
             "spec": {
                 **({"type": "oci"} if is_oci else {}),
                 "interval": "1h",
-                "url": chart.repository,
+                "url": release.repository,
             },
         },
         {
@@ -157,11 +175,11 @@ def flux_operator_manifests(settings: Settings, chart_values: Manifest) -> list[
             "spec": {
                 "interval": "1h",
                 "timeout": "10m",
-                "releaseName": name,
-                "chart": {"spec": {"chart": name, "version": chart.version, "sourceRef": source}},
-                "install": {"remediation": {"retries": -1}},
-                "upgrade": {"remediation": {"retries": 3}},
-                "values": chart_values,
+                "releaseName": release.name,
+                "chart": {"spec": chart},
+                "install": {**waiting, "remediation": {"retries": -1}},
+                "upgrade": {**waiting, "remediation": {"retries": 3}},
+                "values": release.values,
             },
         },
     ]
@@ -174,7 +192,7 @@ def _flux_metadata(settings: Settings, gitops: GitOps, name: str) -> Manifest:
 def _name(settings: Settings, wave: str | None) -> str:
     """`<platform>-<environment>` and the wave's name without its number."""
     parts = [settings.catalogue.platform, settings.environment.environment]
-    return "-".join(parts + ([wave.lstrip("0123456789-")] if wave else []))
+    return "-".join(parts + ([naming.wave_part(wave)] if wave else []))
 
 
 def _path(settings: Settings, gitops: GitOps, folder: str) -> str:

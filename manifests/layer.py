@@ -2,18 +2,19 @@
 
 from dataclasses import dataclass
 
-from manifests import eso, gitops
+from manifests import eso, gitops, naming, vault_server
 from manifests.access import reader_manifests, service_manifests
 from manifests.basic_secret import kustomization
 from manifests.database import database_manifests
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
-from manifests.naming import Manifest
-from manifests.network import operator_policies
+from manifests.naming import ChartRelease, Manifest
+from manifests.network import operator_policies, vault_policies
 from manifests.secret_store import store_manifests
 from settings import Settings
 
 OPERATOR = "1-operator"
+VAULT = "1-vault"
 ACCESS = "2-access"
 STORES = "3-stores"
 EXTERNAL_SECRETS = "4-external-secrets"
@@ -34,6 +35,10 @@ def waves(settings: Settings) -> list[Wave]:
     operator: list[Manifest] = []
     if env.operator == "install":
         operator = [eso.operator_namespace(settings), *operator_policies(settings)]
+    vault: list[Manifest] = []
+    if env.vault_server:
+        vault = vault_server.server_manifests(settings, env.vault_server)
+        vault += vault_policies(settings, env.vault_server)
     access = namespace_manifests(settings) + reader_manifests(settings)
     for name, service in settings.catalogue.services.items():
         access += service_manifests(settings, name, service)
@@ -48,11 +53,23 @@ def waves(settings: Settings) -> list[Wave]:
             external_secrets += external_secret_manifests(settings, bundle)
     found = [
         Wave(OPERATOR, operator),
+        Wave(VAULT, vault),
         Wave(ACCESS, access),
         Wave(STORES, stores),
         Wave(EXTERNAL_SECRETS, external_secrets),
     ]
     return [wave for wave in found if wave.objects]
+
+
+def charts(settings: Settings) -> dict[str, ChartRelease]:
+    """The Helm charts, each by the wave after which it is installed."""
+    env = settings.environment
+    found: dict[str, ChartRelease] = {}
+    if env.operator == "install":
+        found[OPERATOR] = eso.operator_release(settings)
+    if env.vault_server:
+        found[VAULT] = vault_server.server_release(env.vault_server)
+    return found
 
 
 def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:
@@ -63,11 +80,11 @@ def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:
     if env.secrets == "basic":
         found.append(Wave(BASIC_SECRETS, [kustomization(settings)]))
     if env.gitops:
-        values = eso.chart_values(settings) if env.operator == "install" else None
-        argocd = gitops.argocd_manifests(settings, env.gitops, names, values)
-        flux = gitops.flux_manifests(settings, env.gitops, names, values is not None)
+        releases = charts(settings)
+        argocd = gitops.argocd_manifests(settings, env.gitops, names, releases)
+        flux = gitops.flux_manifests(settings, env.gitops, names, releases)
         found += [Wave("gitops/argocd", argocd), Wave("gitops/flux", flux)]
-        if values is not None:
-            operator = gitops.flux_operator_manifests(settings, values)
-            found.append(Wave("gitops/flux/operator", operator))
+        for wave, release in releases.items():
+            folder = f"{gitops.FLUX}/{naming.wave_part(wave)}"
+            found.append(Wave(folder, gitops.flux_release_manifests(settings, release)))
     return found

@@ -1,10 +1,10 @@
-"""NetworkPolicies for the pods that this program installs: the operator's."""
+"""NetworkPolicies for the pods that this program installs: the operator's and Vault's."""
 
 from urllib.parse import urlsplit
 
 from manifests import naming
 from manifests.naming import Manifest
-from settings import AwsStore, Settings, VaultStore
+from settings import AwsStore, Settings, VaultServer, VaultStore
 
 _COMPONENT = "network"
 
@@ -12,35 +12,114 @@ _COMPONENT = "network"
 _METRICS_PORT = 8080
 _WEBHOOK_PORT = 10250
 
+_VAULT_PORT = 8200
+_VAULT_CLUSTER_PORT = 8201
+
 
 def operator_policies(settings: Settings) -> list[Manifest]:
     """All of the operator's pods reach DNS and the API server; only the controller the stores."""
+    namespace = settings.environment.operator_namespace
     to_cluster = [_dns(), _api_server(settings)]
     everything = _policy(
         settings,
+        namespace,
         "external-secrets",
         {},
         [{"ports": [_tcp(_METRICS_PORT), _tcp(_WEBHOOK_PORT)]}],
         to_cluster,
     )
+    server = settings.environment.vault_server
     controller = _policy(
         settings,
+        namespace,
         "external-secrets-stores",
         {"matchLabels": {"app.kubernetes.io/name": naming.OPERATOR_RELEASE}},
         None,
-        [_providers(settings), *_pod_identity_agent(settings)],
+        [
+            _providers(settings),
+            *_pod_identity_agent(settings),
+            *([_vault(server)] if server else []),
+        ],
     )
     return [everything, controller]
 
 
+def vault_policies(settings: Settings, server: VaultServer) -> list[Manifest]:
+    """The servers answer the operator and each other; they reach each other, DNS, the API server
+    (reviews of tokens), and what they are set to use: the seal's key, an issuer, databases."""
+    operator = {
+        "from": [_namespace(settings.environment.operator_namespace)],
+        "ports": [_tcp(_VAULT_PORT)],
+    }
+    servers = {"podSelector": _vault_pods()}
+    between = [_tcp(_VAULT_PORT), _tcp(_VAULT_CLUSTER_PORT)]
+    return [
+        _policy(
+            settings,
+            server.namespace,
+            naming.VAULT_RELEASE,
+            _vault_pods(),
+            [operator, {"from": [servers], "ports": between}],
+            [
+                {"to": [servers], "ports": between},
+                _dns(),
+                _api_server(settings),
+                *_used_by_vault(settings, server),
+            ],
+        )
+    ]
+
+
+def _used_by_vault(settings: Settings, server: VaultServer) -> list[Manifest]:
+    """What is outside the cluster, or anywhere: by port alone."""
+    stores = [
+        store for store in settings.environment.stores.values() if isinstance(store, VaultStore)
+    ]
+    ports = {store.database.port for store in stores if store.database}
+    ports |= {
+        urlsplit(store.cluster_issuer).port or 443 for store in stores if store.cluster_issuer
+    }
+    if server.seal:
+        ports.add(443)
+    found = [_to([], sorted(ports))] if ports else []
+    if server.seal and server.seal.provider == "gcp":
+        found.append(_gke_metadata())
+    return found
+
+
+def _gke_metadata() -> Manifest:
+    """Whence Google's clients have their identity: the node's metadata server, by its address and
+    by where GKE leads that (https://cloud.google.com/kubernetes-engine/docs/how-to/network-policy).
+    """
+    addresses = ("169.254.169.254/32", "169.254.169.252/32")
+    return {
+        "to": [{"ipBlock": {"cidr": cidr}} for cidr in addresses],
+        "ports": [_tcp(80), _tcp(988)],
+    }
+
+
+def _vault(server: VaultServer) -> Manifest:
+    to = {**_namespace(server.namespace), "podSelector": _vault_pods()}
+    return {"to": [to], "ports": [_tcp(_VAULT_PORT)]}
+
+
+def _vault_pods() -> Manifest:
+    labels = {"app.kubernetes.io/instance": naming.VAULT_RELEASE, "component": "server"}
+    return {"matchLabels": labels}
+
+
+def _namespace(name: str) -> Manifest:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
 def _policy(
     settings: Settings,
+    namespace: str,
     name: str,
     selector: Manifest,
     ingress: list[Manifest] | None,
     egress: list[Manifest],
 ) -> Manifest:
-    namespace = settings.environment.operator_namespace
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -60,11 +139,8 @@ def _tcp(port: int) -> Manifest:
 
 def _dns() -> Manifest:
     """The cluster's DNS, or its cache on each node (NodeLocal DNSCache's usual address)."""
-    cluster_dns = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
-    }
     return {
-        "to": [cluster_dns, {"ipBlock": {"cidr": "169.254.20.10/32"}}],
+        "to": [_namespace("kube-system"), {"ipBlock": {"cidr": "169.254.20.10/32"}}],
         "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)],
     }
 

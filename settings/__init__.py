@@ -13,6 +13,7 @@ from settings.problems import Problem, SettingsError
 from settings.resolved import Settings
 from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store, VaultStore
 from settings.values import basic_values
+from settings.vault_server import VaultServer
 
 __all__ = [
     "AwsStore",
@@ -30,6 +31,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Store",
+    "VaultServer",
     "VaultStore",
     "basic_values",
     "catalogue_document",

@@ -9,9 +9,6 @@ from settings.model import Model, text_of
 
 _PARTITION = "aws(-cn|-us-gov)?"
 
-AwsRegion = Annotated[
-    str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
-]
 RoleName = Annotated[str, text_of(r"[A-Za-z0-9+=,.@_-]+", "an IAM role's name without path", 64)]
 EksClusterName = Annotated[str, text_of(r"[A-Za-z0-9][A-Za-z0-9_-]*", "an EKS cluster's name", 100)]
 LambdaArn = Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from settings.charts import ChartRepository, ChartVersion
 from settings.model import (
     HOST_AND_PORT,
     Cidr,
@@ -21,6 +22,7 @@ from settings.model import (
 )
 from settings.store_texts import StoreName, Uuid
 from settings.stores import Store
+from settings.vault_server import VaultServer
 
 PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
 
@@ -45,15 +47,8 @@ class PodSecurity(Model):
 class Chart(Model):
     """Where the operator's chart comes from, and what to change of its values."""
 
-    version: Annotated[str, text_of(r"[0-9]+\.[0-9]+\.[0-9]+", "a version such as 2.9.0")] = "2.9.0"
-    repository: Annotated[
-        str,
-        text_of(
-            rf"(https|oci)://{HOST_AND_PORT}(/[A-Za-z0-9._~/-]*)?",
-            "an https:// or oci:// address",
-            2048,
-        ),
-    ] = "https://charts.external-secrets.io"
+    version: ChartVersion = "2.9.0"
+    repository: ChartRepository = "https://charts.external-secrets.io"
     path: Text | None = None
     """A chart's folder or archive on disk instead; under Pulumi only."""
     values: dict[str, Any] = {}
@@ -173,5 +168,7 @@ class Environment(Model):
     chart: Chart = Chart()
     expected_external_secrets: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """How many ExternalSecrets the operator serves besides this environment's own."""
+    vault_server: VaultServer | None = None
+    """A Vault or OpenBao that this stack installs on its cluster; one exists unless it is set."""
 
     gitops: GitOps | None = None

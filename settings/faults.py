@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from settings.environment import Environment
 from settings.references import Fault, listed
@@ -15,6 +16,7 @@ from settings.stores import (
     Store,
     VaultStore,
 )
+from settings.vault_server import VaultServer
 
 # Google: a service account's ID; AWS: an IAM role's name.
 _LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
@@ -22,17 +24,24 @@ _LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
 
 def stack_faults(env: Environment) -> Iterator[Fault]:
     if env.secrets == "basic":
-        for key, is_set in (("stores", env.stores), ("bundles", env.bundles)):
+        for key, is_set in (
+            ("stores", env.stores),
+            ("bundles", env.bundles),
+            ("default-store", env.default_store),
+            ("vault-server", env.vault_server),
+        ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"
-        if env.default_store:
-            yield ("default-store",), "has no meaning with `secrets: basic`; remove it"
     elif not env.stores:
         yield ("stores",), "at least one store is needed, or `secrets: basic`"
     elif env.operator is None:
         yield ("operator",), "is missing; allowed: install, existing"
-    if env.chart.path and env.delivery == "gitops":
-        yield ("chart", "path"), "is for `delivery: pulumi`; name a repository for GitOps"
+    if env.delivery == "gitops":
+        message = "is for `delivery: pulumi`; name a repository for GitOps"
+        if env.chart.path:
+            yield ("chart", "path"), message
+        if env.vault_server and env.vault_server.chart.path:
+            yield ("vault-server", "chart", "path"), message
     if env.delivery == "gitops" and env.gitops is None:
         yield ("gitops",), "is missing: `delivery: gitops` needs the repository's address"
 
@@ -52,6 +61,8 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
         return
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
+    if env.vault_server:
+        yield from _server_faults(settings, env.vault_server)
 
 
 def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
@@ -103,6 +114,22 @@ def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
         yield ("stores", store, "database"), message
     elif is_whole_in_aws and found.keys() & bundles.keys():
         yield ("stores", store, "database"), f"{listed(found)} and a bundle have one name"
+
+
+def _server_faults(settings: Settings, server: VaultServer) -> Iterator[Fault]:
+    env = settings.environment
+    if server.namespace in (settings.namespace, env.operator_namespace):
+        yield ("vault-server", "namespace"), "is in use by another part; the servers have their own"
+    for name, store in env.stores.items():
+        if (
+            isinstance(store, VaultStore)
+            and server.product == "openbao"
+            and store.shared == "own"
+            and store.audit == "declare"
+            and urlsplit(store.server).hostname == server.host
+        ):
+            message = "OpenBao's audit device is in its configuration; here: existing"
+            yield ("stores", name, "audit"), message
 
 
 def _aws_faults(settings: Settings, name: str, store: AwsStore) -> Iterator[Fault]:

@@ -45,6 +45,9 @@ Uuid = Annotated[
     str,
     text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
 ]
+AwsRegion = Annotated[
+    str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
+]
 ProjectId = Annotated[str, text_of(r"[a-z][-a-z0-9]{4,28}[a-z0-9]", "a project id", 30)]
 GcpRegion = Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+", "a region such as europe-west3", 30)]
 KmsKeyPattern = Annotated[

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from settings.aws import Alarm, AwsRegion, EksClusterName, RoleName, RotatedDatabase
+from settings.aws import Alarm, EksClusterName, RoleName, RotatedDatabase
 from settings.databases import PostgresDatabase
 from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
 from settings.store_texts import (
+    AwsRegion,
     DestroyDelay,
     EntryPattern,
     GcpRegion,
@@ -58,6 +59,9 @@ class VaultStore(ProviderHalf):
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
     max_versions: Annotated[int, Field(ge=2, le=1000)] = 10
+    audit: Literal["declare", "existing"] = "declare"
+    """With `shared: own`: `existing` where the server's own configuration has the audit device,
+    as OpenBao wants it."""
     audit_file: Annotated[str, text_of(r"/[A-Za-z0-9._/-]+", "a path in Vault's pod", 200)] = (
         "/vault/audit/audit.log"
     )

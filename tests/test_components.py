@@ -10,18 +10,22 @@ from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.layer import SecretsLayer
 from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork
+from components.network import OperatorNetwork, VaultNetwork
 from components.secret_store import SecretStore
+from components.vault_server import VaultServers
 from manifests.access import reader_manifests, service_manifests
 from manifests.eso import operator_namespace
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
-from manifests.network import operator_policies
+from manifests.network import operator_policies, vault_policies
 from manifests.secret_store import store_manifests
+from manifests.vault_server import server_manifests
+from settings import VaultServer
 from tests.declaring import PROJECT, declare
 
 ENVIRONMENTS = ("development", "staging", "production")
 PEOPLE = {"groups": ["shop-operators"]}
+SERVER = VaultServer.model_validate({})
 
 # A component of the shop's environment, and the manifests that it is made of.
 PARTS = {
@@ -54,6 +58,14 @@ PARTS = {
     "operator": (
         lambda s: Operator("part", settings=s),
         lambda s: [operator_namespace(s)],
+    ),
+    "vault-server": (
+        lambda s: VaultServers("part", settings=s, server=SERVER),
+        lambda s: server_manifests(s, SERVER),
+    ),
+    "vault-network": (
+        lambda s: VaultNetwork("part", settings=s, server=SERVER, after=[]),
+        lambda s: vault_policies(s, SERVER),
     ),
 }  # fmt: skip
 

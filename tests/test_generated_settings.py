@@ -73,6 +73,9 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
         "chart": st.fixed_dictionaries({"values": st.dictionaries(texts, texts, max_size=2)}),
         "readers": st.fixed_dictionaries({"users": st.lists(texts, max_size=2)}),
     }
+    if "stores" in found:
+        products = st.sampled_from(["vault", "openbao"])
+        optional["vault-server"] = st.fixed_dictionaries({"product": products})
     return found | draw(st.fixed_dictionaries({}, optional=optional))
 
 
@@ -200,9 +203,26 @@ def test_pulumis_configuration_may_be_anything_too(content):
     _told_or_loaded(document, Document("catalogue.yaml", CATALOGUE))
 
 
-@pytest.mark.parametrize("path", [path for path in _places(stack("azure")) if path])
+SERVED = stack("azure") | {
+    "vault-server": {
+        "product": "openbao",
+        "namespace": "vaults",
+        "data-size": "5Gi",
+        "chart": {"version": "0.29.2", "values": {"ui": {"enabled": True}}},
+        "seal": {
+            "provider": "gcp",
+            "project": "shop-test",
+            "location": "global",
+            "key-ring": "vault",
+            "key": "unseal",
+        },
+    }
+}
+
+
+@pytest.mark.parametrize("path", [path for path in _places(SERVED) if path])
 def test_a_canary_in_place_of_any_setting_is_never_shown(tmp_path, path):
-    content = copy.deepcopy(stack("azure"))
+    content = copy.deepcopy(SERVED)
     here: Any = content
     for part in path[:-1]:
         here = here[part]

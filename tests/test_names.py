@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from manifests import naming
-from manifests.layer import kustomizations, waves
+from manifests.layer import OPERATOR, kustomizations, waves
 from settings import SettingsError
 
 GITOPS = {"repository": "https://git.example.com/shop.git"}
@@ -106,7 +106,7 @@ def test_environments_that_share_an_argo_cd_share_no_application(settings_with):
     staging, production = (
         {
             one["metadata"]["name"]
-            for wave in kustomizations(settings_with(environment=name, gitops=GITOPS), [])
+            for wave in kustomizations(settings_with(environment=name, gitops=GITOPS), [OPERATOR])
             if wave.name == "gitops/argocd"
             for one in wave.objects
         }

@@ -77,7 +77,7 @@ IN_STACK = [
     ("stores.vault", "canary", "must be a mapping of keys to values"),
     ("stores.vault.provider", "consul", "must be one of: vault, aws, gcp, azure"),
     ("stores.vault.provider", REMOVED, "must be one of: vault, aws, gcp, azure"),
-    ("stores.vault.region", "eu-central-1", "unknown key; allowed: audience, audit-file"),
+    ("stores.vault.region", "eu-central-1", "unknown key; allowed: audience, audit, audit-file"),
     ("stores.vault.server", REMOVED, "is missing"),
     ("stores.vault.server", "http://vault.example.com", "must be an https:// address"),
     ("stores.vault.server", "https://me:canary@vault.example.com", "must be an https:// address"),

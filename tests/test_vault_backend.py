@@ -153,6 +153,15 @@ def test_what_environments_share_is_protected_and_no_reviewer_s_token_is_in_it(b
     assert config == {"backend": "kubernetes", "kubernetesHost": "https://kubernetes.default.svc"}
 
 
+def test_all_but_the_audit_device_is_in_the_store_s_namespace(backend):
+    """Vault's owners have that, for all namespaces; it may exist already."""
+    store = OWNED | {"namespace": "platform"}
+    found = {name: one.inputs.get("namespace") for name, one in backend(store).items()}
+    assert found.pop("vault-audit") is None
+    assert set(found.values()) == {"platform"}
+    assert backend(store | {"audit": "existing"}).keys() == found.keys()
+
+
 def test_only_entries_that_the_operator_writes_are_marked_and_a_destroy_leaves_them(backend):
     marked = [one for one in backend(DECLARED).values() if one.type.endswith("Endpoint")]
     assert [one.inputs["path"] for one in marked] == ["secret/metadata/shop/test"]

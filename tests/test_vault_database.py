@@ -269,7 +269,7 @@ def test_no_delivery_moves_the_pointer_back(database):
     settings = database(gitops={"repository": "https://git.example.com/shop/secrets.git"})
     assert settings.environment.gitops
     names = [wave.name for wave in waves(settings)]
-    applications = gitops.argocd_manifests(settings, settings.environment.gitops, names, None)
+    applications = gitops.argocd_manifests(settings, settings.environment.gitops, names, {})
     [stores] = [one for one in applications if "ignoreDifferences" in one["spec"]]
     assert stores["metadata"]["name"] == "shop-test-stores"
     assert stores["spec"]["ignoreDifferences"] == [

@@ -99,14 +99,17 @@ class VaultBackend(ComponentResource):
                 parent=self, protect=True, retain_on_delete=True, depends_on=engine
             ),
         )
-        audit = vault.Audit(
-            f"{self._name}-audit",
-            type="file",
-            path="platform-secrets",
-            options={"file_path": config.audit_file},
-            opts=opts,
-        )
-        return [engine, limits, audit, *self._declare_auth_method(config, opts)]
+        shared: list[Resource] = [engine, limits, *self._declare_auth_method(config, opts)]
+        if config.audit == "declare":
+            audit = vault.Audit(
+                f"{self._name}-audit",
+                type="file",
+                path=naming.PROJECT,
+                options={"file_path": config.audit_file},
+                opts=opts,
+            )
+            shared.append(audit)
+        return shared
 
     def _declare_auth_method(self, config: VaultStore, opts: ResourceOptions) -> list[Resource]:
         name = f"{self._name}-auth"

@@ -11,13 +11,15 @@ class Proxy:
     """Leads `CONNECT` to the local port of a host (`host` for port 443, else `host:port`), and
     refuses all else with 403; a host whose server is down answers 502.
 
-    `refused` lists the refused targets (`host:port`, or the URL of a plain request), in order.
+    `ports` may be added to. `refused` lists the refused targets (`host:port`, or the URL of a plain
+    request), in order.
     Go programs never ask a proxy for 127.0.0.1, so the API server is reached directly.
     """
 
     def __init__(self, ports: Mapping[str, int]) -> None:
+        self.ports = dict(ports)
         self.refused: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(ports, self.refused))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.ports, self.refused))
 
     @property
     def url(self) -> str:

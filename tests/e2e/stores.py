@@ -108,6 +108,13 @@ class Stores:
         return self._certificates.trust
 
     @property
+    def issuer_keys(self) -> list[str]:
+        """The keys that the cluster signs ServiceAccounts' tokens with, as PEM."""
+        keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
+        spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return [key.key.public_bytes(*spki).decode() for key in keys]
+
+    @property
     def authority(self) -> str:
         """The certificate of the authority that signed the servers' own, as PEM."""
         text = self.trust.read_text(encoding="utf-8")
@@ -211,10 +218,7 @@ class Stores:
             return
         self.bao.write(f"sys/auth/{mount}", type=store.auth_method)
         if store.auth_method == "jwt":
-            keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
-            spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            pem = [key.key.public_bytes(*spki).decode() for key in keys]
-            config = {"jwt_validation_pubkeys": pem, "bound_issuer": self._issuer.url}
+            config = {"jwt_validation_pubkeys": self.issuer_keys, "bound_issuer": self._issuer.url}
         else:
             config = {
                 "kubernetes_host": self._cluster.url,

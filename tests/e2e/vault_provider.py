@@ -15,6 +15,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
 from tests.e2e.openbao import OpenBao, OpenBaoError
+from tests.e2e.process import wait_until
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
 from tests.e2e.stand_in import CloudStandIn
 
@@ -35,6 +36,7 @@ class Kind:
 
 def _but(*left_out: str) -> Callable[[Inputs], dict[str, Any]]:
     """All inputs in Vault's own spelling, except those that are part of the path."""
+    left_out = (*left_out, "namespace")
 
     def body(inputs: Inputs) -> dict[str, Any]:
         kept = {name: value for name, value in inputs.items() if name not in left_out}
@@ -75,6 +77,9 @@ KINDS = {
     "vault:index/authBackend:AuthBackend": Kind(
         lambda i: f"sys/auth/{i['path']}", _but("path"), ("path", "type")
     ),
+    "vault:jwt/authBackend:AuthBackend": Kind(
+        lambda i: f"sys/auth/{i['path']}", lambda i: {"type": i["type"]}, ("path", "type")
+    ),
     "vault:index/policy:Policy": Kind(
         lambda i: f"sys/policies/acl/{i['name']}", _but("name"), ("name",)
     ),
@@ -100,19 +105,28 @@ KINDS = {
 }
 
 
+KV_CONFIG = "vault:kv/secretBackendV2:SecretBackendV2"
 CONFIG = "vault:kubernetes/authBackendConfig:AuthBackendConfig"
+JWT = "vault:jwt/authBackend:AuthBackend"
+
+
+def path_of(token: str, inputs: Inputs) -> str:
+    """A resource's path, in its namespace."""
+    namespace = inputs.get("namespace")
+    return (f"{namespace}/" if namespace else "") + KINDS[token].path(inputs)
 
 
 class VaultProvider(CloudStandIn):
     """Speaks to one OpenBao as its administrator.
 
     `of_the_pod` is what OpenBao would find in its own pod, and needs from us since it has none:
-    the cluster's CA and a token that may review others.
+    the cluster's CA and a token that may review others; or, where it is to fetch the issuer's keys
+    over the network, these.
     """
 
     VERSION = "7.999.0"
 
-    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, str]) -> None:
+    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, Any]) -> None:
         self._bao = bao
         self._of_the_pod = of_the_pod
 
@@ -126,7 +140,7 @@ class VaultProvider(CloudStandIn):
         properties = properties_of(request.properties)
         if not request.preview:
             self._write(request.type, plain(properties), context)
-        path = KINDS[request.type].path(plain(properties))
+        path = path_of(request.type, plain(properties))
         return provider_pb2.CreateResponse(id=path, properties=struct_of(properties))
 
     def Update(self, request: Any, context: Any) -> Any:
@@ -149,7 +163,8 @@ class VaultProvider(CloudStandIn):
                 id=request.id, properties=request.properties, inputs=request.inputs
             )
         try:
-            self._bao.request("GET", (kind.readable or kind.path)(inputs))
+            path = kind.readable(inputs) if kind.readable else path_of(request.type, inputs)
+            self._bao.request("GET", path)
         except OpenBaoError:
             return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
@@ -159,13 +174,28 @@ class VaultProvider(CloudStandIn):
     def Delete(self, request: Any, context: Any) -> Any:
         kind, inputs = KINDS[request.type], plain(properties_of(request.properties))
         if kind.is_deleted(inputs):
-            self._bao.request("DELETE", kind.path(inputs))
+            self._bao.request("DELETE", path_of(request.type, inputs))
         return Empty()
 
     def _write(self, token: str, inputs: Inputs, context: Any) -> None:
         kind = KINDS[token]
         more = self._of_the_pod if token == CONFIG else {}
+        path, body = path_of(token, inputs), {**kind.body(inputs), **more}
+
+        def written() -> bool:
+            try:
+                self._bao.request("POST", path, body)
+                if token == JWT:
+                    config = {"bound_issuer": inputs["boundIssuer"], **self._of_the_pod}
+                    self._bao.request("POST", f"{path.replace('sys/auth', 'auth')}/config", config)
+            except OpenBaoError as error:
+                # As the real one: a new engine is not ready at once.
+                if token == KV_CONFIG and "Upgrading from non-versioned" in str(error):
+                    return False
+                raise
+            return True
+
         try:
-            self._bao.request("POST", kind.path(inputs), {**kind.body(inputs), **more})
+            wait_until(written, f"{path} is written", timeout_seconds=30)
         except OpenBaoError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
