@@ -8,12 +8,14 @@ from pydantic import AfterValidator, Field
 from settings.databases import PostgresDatabase
 from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
 from settings.store_texts import (
+    Day,
     DestroyDelay,
     EntryPattern,
     GcpRegion,
     KmsKeyPattern,
     PemCertificates,
     ProjectId,
+    PubSubTopic,
     Uuid,
 )
 
@@ -98,6 +100,17 @@ class GkeCluster(Model):
     name: DnsLabel
 
 
+class Reminders(Model):
+    """Messages to a Pub/Sub topic, one each `max-age` of a key that people change by hand."""
+
+    next: Day | None = None
+    """The day of the next one, in the future: needed by an update that gives an entry its first,
+    and taken away after it. Google moves the day by itself, and what is set would move it back."""
+    topic: PubSubTopic | None = None
+    """A topic of yours, to which Secret Manager's service agent may publish; without it this stack
+    declares one."""
+
+
 class GcpStore(ProviderHalf):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
@@ -116,6 +129,8 @@ class GcpStore(ProviderHalf):
     """A key of your own for the values; `{location}` becomes each region, or `global`."""
     version_destroy_delay: DestroyDelay | None = None
     """How long a version that somebody destroys can still be had back."""
+    reminders: Reminders | None = None
+    """With `backend: declare`: messages that a key which people change by hand is due."""
 
 
 class ClientIds(Model):
