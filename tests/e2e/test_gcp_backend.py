@@ -104,7 +104,7 @@ def halves(
         for one in made:
             stores.put(one.settings, values[one.settings.namespace])
         again = [one.stack.preview() for one in made] + [one.stack.refresh() for one in made]
-        yield Halves(*made, provider, again, values)
+        yield Halves(made[0], made[1], provider, again, values)
 
 
 @pytest.fixture
