@@ -56,6 +56,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
     path = ("stores", name)
     if isinstance(store, ProviderHalf) and store.shared == "own" and store.backend != "declare":
         yield (*path, "shared"), "`own` needs `backend: declare`"
+    if isinstance(store, VaultStore) and store.auth == "own" and store.backend != "declare":
+        yield (*path, "auth"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
     if isinstance(store, VaultStore) and store.database:

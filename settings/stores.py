@@ -55,6 +55,9 @@ class VaultStore(ProviderHalf):
     auth_method: Literal["kubernetes", "jwt"] = "kubernetes"
     """`jwt` for a Vault that can't reach the cluster's TokenReview."""
     auth_mount: PathSegments = "kubernetes"
+    auth: Literal["own", "existing"] | None = None
+    """With `backend: declare`: whether this stack owns the cluster's auth method; as `shared`
+    unless it is set. `own` beside `shared: existing` is for a cluster that no other stack uses."""
     audience: str = "vault"
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
@@ -70,8 +73,12 @@ class VaultStore(ProviderHalf):
     """Has the engine own the catalogue's key with `by: database`; a plain entry otherwise."""
 
     @property
+    def owns_auth(self) -> bool:
+        return (self.auth or self.shared) == "own"
+
+    @property
     def needs_issuer(self) -> bool:
-        return self.shared == "own" and self.auth_method == "jwt"
+        return self.owns_auth and self.auth_method == "jwt"
 
 
 class AwsStore(ProviderHalf):

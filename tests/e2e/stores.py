@@ -113,6 +113,13 @@ class Stores:
         text = self.trust.read_text(encoding="utf-8")
         return text[text.rindex("-----BEGIN CERTIFICATE-----") :]
 
+    @property
+    def issuer_keys(self) -> list[str]:
+        """The public keys of the cluster's issuer of tokens, as PEM."""
+        keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
+        spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return [key.key.public_bytes(*spki).decode() for key in keys]
+
     def prepare(self, settings: Settings) -> None:
         """Makes the identities of every store."""
         for name, store in settings.environment.stores.items():
@@ -211,10 +218,8 @@ class Stores:
             return
         self.bao.write(f"sys/auth/{mount}", type=store.auth_method)
         if store.auth_method == "jwt":
-            keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
-            spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-            pem = [key.key.public_bytes(*spki).decode() for key in keys]
-            config = {"jwt_validation_pubkeys": pem, "bound_issuer": self._issuer.url}
+            keys, url = self.issuer_keys, self._issuer.url
+            config = {"jwt_validation_pubkeys": keys, "bound_issuer": url}
         else:
             config = {
                 "kubernetes_host": self._cluster.url,

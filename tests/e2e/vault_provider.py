@@ -6,7 +6,7 @@ It knows the resources that this project declares, and what the real provider se
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ def _flat(inputs: Inputs) -> dict[str, Any]:
 
 
 CONNECTION = "vault:database/secretBackendConnection:SecretBackendConnection"
+JWT = "vault:jwt/authBackend:AuthBackend"
 KINDS = {
     CONNECTION: Kind(lambda i: f"{i['backend']}/config/{i['name']}", _flat, ("backend", "name")),
     "vault:database/secretBackendRole:SecretBackendRole": Kind(
@@ -86,6 +87,11 @@ KINDS = {
         _but("backend", "roleName"),
         ("backend", "roleName"),
     ),
+    JWT: Kind(
+        lambda i: f"sys/auth/{i['path']}",
+        _but("path", "oidcDiscoveryUrl", "boundIssuer"),
+        ("path",),
+    ),
     "vault:jwt/authBackendRole:AuthBackendRole": Kind(
         lambda i: f"auth/{i['backend']}/role/{i['roleName']}",
         _but("backend", "roleName"),
@@ -107,13 +113,17 @@ class VaultProvider(CloudStandIn):
     """Speaks to one OpenBao as its administrator.
 
     `of_the_pod` is what OpenBao would find in its own pod, and needs from us since it has none:
-    the cluster's CA and a token that may review others.
+    the cluster's CA and a token that may review others. `issuer_keys`, as PEM, are what it would
+    fetch from the cluster's issuer.
     """
 
     VERSION = "7.999.0"
 
-    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, str]) -> None:
+    def __init__(
+        self, bao: OpenBao, of_the_pod: Mapping[str, str], issuer_keys: Sequence[str] = ()
+    ) -> None:
         self._bao = bao
+        self._issuer_keys = list(issuer_keys)
         self._of_the_pod = of_the_pod
 
     def knows(self, token: str, inputs: Mapping[str, Any]) -> bool:
@@ -167,5 +177,11 @@ class VaultProvider(CloudStandIn):
         more = self._of_the_pod if token == CONFIG else {}
         try:
             self._bao.request("POST", kind.path(inputs), {**kind.body(inputs), **more})
+            if token == JWT:
+                self._bao.write(
+                    f"auth/{inputs['path']}/config",
+                    jwt_validation_pubkeys=self._issuer_keys,
+                    bound_issuer=inputs["boundIssuer"],
+                )
         except OpenBaoError as error:
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
