@@ -44,7 +44,8 @@ def allowed(name):
         own = f"manifests.{stem(name)}"
         return {"settings", "manifests.naming", "components.declare", own}
     if folder == "components/backends":
-        return {"settings", "manifests.naming", f"manifests.providers.{stem(name)}"}
+        rights = f"components.backends.{stem(name)}_rights"
+        return {"settings", "manifests.naming", f"manifests.providers.{stem(name)}", rights}
     assert folder == "secretsctl", f"{name} is in no row of the table"
     return {"settings", "manifests", "secretsctl"}
 
