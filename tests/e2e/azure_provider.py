@@ -80,6 +80,12 @@ class AzureProvider(CloudStandIn):
                     found[ids[one["principalId"]]] |= {(each, name) for each in actions}
         return found
 
+    def add(self, token: str, content: Inputs) -> str:
+        """Makes an object as others would; returns its ID."""
+        id_ = _id(token, content)
+        self.objects[id_] = (token, content)
+        return id_
+
     def Configure(self, request: Any, context: Any) -> Any:
         self.configured.append(plain(properties_of(request.args)))
         return provider_pb2.ConfigureResponse(

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import runpy
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from typing import Any
 import yaml
 from pulumi import automation
 
+from tests.e2e.language_host import launcher
 from tests.e2e.process import Run
 from tools.build import build
 
@@ -106,6 +108,16 @@ class Stack:
         and so deletes what is not protected before it fails at what is."""
         try:
             self._stack._run_pulumi_cmd_sync(["destroy", "--yes"])
+        except automation.CommandError as error:
+            raise EngineError(str(error)) from error
+
+    def import_file(self, path: Path) -> None:
+        """`pulumi import --file PATH`, without the code that it would write for other programs."""
+        command = ["import", "--file", str(path), "--generate-code=false", "--yes"]
+        path_before = os.environ["PATH"]
+        self._stack.workspace.env_vars["PATH"] = f"{launcher(self.folder / 'bin')}:{path_before}"
+        try:
+            self.heard.append(self._stack._run_pulumi_cmd_sync(command).stdout)
         except automation.CommandError as error:
             raise EngineError(str(error)) from error
 
