@@ -9,6 +9,7 @@ from settings.stores import (
     SECRET_STORE_SUFFIXES,
     AwsStore,
     AzureStore,
+    GcpStore,
     ProviderHalf,
     Store,
     VaultStore,
@@ -67,6 +68,10 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
             yield (*path, setting), "is missing: `backend: declare` needs it"
         if store.shared == "own":
             yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
+    if isinstance(store, GcpStore) and store.backend == "declare" and store.access == "direct":
+        number = (*path, "cluster", "project-number")
+        if store.cluster.project_number is None:
+            yield number, "is missing: `access: direct` names the cluster's accounts by it"
     if isinstance(store, AwsStore) and store.backend == "declare":
         yield from _aws_faults(store, path, settings.environment.protect)
     if not settings.bundles_in(name):

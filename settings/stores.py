@@ -105,6 +105,10 @@ class GkeCluster(Model):
     project: ProjectId
     location: Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?", "a region or zone", 30)]
     name: DnsLabel
+    project_number: Annotated[str, text_of(r"[0-9]+", "a project's number, quoted", 20)] | None = (
+        None
+    )
+    """With `backend: declare` and `access: direct`: Google names the accounts themselves by it."""
 
 
 class Reminders(Model):

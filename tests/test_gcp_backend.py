@@ -14,6 +14,11 @@ GCP = {
 }
 DECLARED = {**GCP, "backend": "declare"}
 OWNED = {**DECLARED, "shared": "own"}
+DIRECT = {
+    **DECLARED,
+    "access": "direct",
+    "cluster": {**GCP["cluster"], "project-number": "123456789012"},
+}
 KEYS = ["api-token", "bank-password", "signing-key", "signing-key-next", "signing-key-previous"]
 GENERATED = [key for key in KEYS if key.startswith("signing-key")]
 READ_ROLE = "roles/secretmanager.secretAccessor"
@@ -109,7 +114,7 @@ def test_the_role_for_pushes_can_neither_make_change_list_nor_delete_a_secret(ba
     }
 
 
-@pytest.mark.parametrize("store", [DECLARED, OWNED, OWNED | {"access": "direct"}])
+@pytest.mark.parametrize("store", [DECLARED, OWNED, OWNED | DIRECT])
 def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend, store):
     allowed = {"Secret", "SecretIamMember", "Account", "IAMMember", "gcp"}
     if store["backend"] == "declare" and store.get("shared") == "own":
@@ -117,7 +122,8 @@ def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend
     for one in backend(store, seeding="enabled").values():
         assert one.type.rpartition(":")[2] in allowed
         assert "*" not in str(one.inputs)
-        assert one.inputs.get("member", "serviceAccount:").startswith("serviceAccount:")
+        kind, _, _ = one.inputs.get("member", "serviceAccount:").partition(":")
+        assert kind in ("serviceAccount", "principal")
         assert one.inputs.get("secretId", "shop-test-").startswith("shop-test-")
 
 
@@ -150,8 +156,11 @@ def test_both_halves_name_the_same_service_account(backend, settings_with):
 def test_with_direct_access_the_cluster_s_accounts_hold_the_rights_themselves(
     rights, backend, settings_with
 ):
-    direct = DECLARED | {"access": "direct"}
-    account = "serviceAccount:shop-clusters.svc.id.goog[shop-test/{}]".format
+    direct = DIRECT
+    account = (
+        "principal://iam.googleapis.com/projects/123456789012/locations/global"
+        "/workloadIdentityPools/shop-clusters.svc.id.goog/subject/ns/shop-test/sa/{}"
+    ).format
     assert rights(direct) == {
         *((f"shop-test-{key}", READ_ROLE, account("gcp-store")) for key in KEYS),
         *((f"shop-test-{key}", PUSH_ROLE, account("gcp-rotation-store")) for key in GENERATED),
@@ -304,6 +313,7 @@ def test_no_value_is_given_to_pulumi(backend):
         (GCP | {"shared": "own"}, "stores.gcp.shared"),
         (DECLARED | {"kms-key": KMS.format(location="global")}, "kms-key"),
         (DECLARED | {"locations": ["Frankfurt"]}, "locations"),
+        (DECLARED | {"access": "direct"}, "stores.gcp.cluster.project-number: is missing"),
         (DECLARED | {"version-destroy-delay": "1h"}, "version-destroy-delay"),
         (DECLARED | {"reminders": {"next": "2027-02-30"}}, "reminders.next: must be a day"),
         (

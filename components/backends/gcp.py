@@ -38,13 +38,21 @@ def member(settings: Settings, store: str, identity: Identity) -> str:
     """Who holds an identity's rights, in the language of IAM policies."""
     config = _store(settings, store)
     if config.access == "direct":
-        return cluster_account(settings, store, identity)
+        return cluster_principal(settings, store, identity)
     account_id = settings.identity_name(store, identity)
     return f"serviceAccount:{service_account_email(config, account_id)}"
 
 
+def cluster_principal(settings: Settings, store: str, identity: Identity) -> str:
+    """One ServiceAccount of one namespace, as a principal that holds rights itself."""
+    account, cluster = naming.secret_store(store, identity), _store(settings, store).cluster
+    pools = f"projects/{cluster.project_number}/locations/global/workloadIdentityPools"
+    subject = f"{cluster.project}.svc.id.goog/subject/ns/{settings.namespace}/sa/{account}"
+    return f"principal://iam.googleapis.com/{pools}/{subject}"
+
+
 def cluster_account(settings: Settings, store: str, identity: Identity) -> str:
-    """One ServiceAccount of one namespace, as Google knows the clusters of a project."""
+    """The same, as the one that may act as a Google service account."""
     account = naming.secret_store(store, identity)
     pool = f"{_store(settings, store).cluster.project}.svc.id.goog"
     return f"serviceAccount:{pool}[{settings.namespace}/{account}]"
@@ -176,11 +184,9 @@ class GcpBackend(ComponentResource):
     def _declare_entries(self, topic: list[Resource]) -> dict[str, Resource]:
         """Secrets without a version, those marked that the operator may write."""
         settings, config = self._settings, self._config
-        written = naming.written_entries(settings, self._store)
-        delay = config.version_destroy_delay
-        entries = naming.identity_entries(settings, self._store, "read")
+        written, delay = naming.written_entries(settings, self._store), config.version_destroy_delay
         found: dict[str, Resource] = {}
-        for name, entry in sorted(entries.items()):
+        for name, entry in sorted(naming.identity_entries(settings, self._store, "read").items()):
             more = reminder(settings, self._store, name)
             # Where a day was never set there is none to ignore: the engine would take a first away.
             is_moved = more and "next_rotation_time" not in more["rotation"]
