@@ -18,8 +18,9 @@ from tests.e2e.azure_provider import IDENTITY, VAULT, AzureProvider
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
+from tests.e2e.openbao import OpenBao, OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores
 from tests.e2e.vault_provider import VaultProvider
 
@@ -61,7 +62,8 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
     aws, bao = Aws(run, "moto-adopted"), stores.bao
     values = {place: secrets.token_hex(16) for place in (VAULT_ENTRY, AWS_ENTRY)}
     bao.write(f"sys/mounts/{MOUNT}", type="kv", options={"version": "2"})
-    bao.write(f"{MOUNT}/data/{VAULT_ENTRY}", data={"jwt-secret": values[VAULT_ENTRY]})
+    content = {"data": {"jwt-secret": values[VAULT_ENTRY]}}
+    wait_until(lambda: is_written(bao, content), "the new engine takes a value")
     arn = aws.client("secretsmanager").create_secret(
         Name=AWS_ENTRY, SecretString=values[AWS_ENTRY]
     )["ARN"]
@@ -85,6 +87,15 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         )
         up = adopt(made, {MOUNT_NAME: MOUNT, SECRET_NAME: arn})
         yield World(made, stores, aws, values, up, made.stack.preview())
+
+
+def is_written(bao: OpenBao, content: dict[str, Any]) -> bool:
+    """False as long as OpenBao prepares the engine for versions."""
+    try:
+        bao.write(f"{MOUNT}/data/{VAULT_ENTRY}", **content)
+    except OpenBaoError:
+        return False
+    return True
 
 
 def adopt(made: Deployment, ids: dict[str, str]) -> Outcome:
