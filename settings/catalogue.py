@@ -47,6 +47,10 @@ class Generated(Model):
     overlap: Duration | None = None
     """How long the value before stays valid; without it readers change over in one restart."""
 
+    @property
+    def period(self) -> timedelta:
+        return self.every
+
     @model_validator(mode="after")
     def _overlap_ends_before_the_next_rotation(self) -> "Generated":
         if self.overlap and self.overlap >= self.every:
@@ -61,6 +65,10 @@ class Database(Model):
     every: Duration
     grace: Duration = timedelta(days=14)
 
+    @property
+    def period(self) -> timedelta:
+        return self.every
+
 
 class ByHand(Model):
     """People change the value where it is issued; only its age is watched."""
@@ -70,6 +78,10 @@ class ByHand(Model):
     grace: Duration = timedelta(days=14)
     source: Text
     """Where the limit comes from: a standard, a contract, a provider's advice."""
+
+    @property
+    def period(self) -> timedelta:
+        return self.max_age
 
 
 Rotation = Annotated[Generated | Database | ByHand, Field(discriminator="by")]

@@ -12,6 +12,7 @@ from settings.stores import (
     SECRET_STORE_SUFFIXES,
     AwsStore,
     AzureStore,
+    GcpStore,
     ProviderHalf,
     Store,
     VaultStore,
@@ -69,6 +70,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
     path = ("stores", name)
     if isinstance(store, ProviderHalf) and store.shared == "own" and store.backend != "declare":
         yield (*path, "shared"), "`own` needs `backend: declare`"
+    if isinstance(store, VaultStore) and store.auth == "own" and store.backend != "declare":
+        yield (*path, "auth"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
     if isinstance(store, VaultStore | AwsStore) and store.database:
@@ -78,6 +81,10 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
             yield (*path, setting), "is missing: `backend: declare` needs it"
         if store.shared == "own":
             yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
+    if isinstance(store, GcpStore) and store.backend == "declare" and store.access == "direct":
+        number = (*path, "cluster", "project-number")
+        if store.cluster.project_number is None:
+            yield number, "is missing: `access: direct` names the cluster's accounts by it"
     if isinstance(store, AwsStore) and store.backend == "declare":
         yield from _aws_faults(settings, name, store)
     if not settings.bundles_in(name):

@@ -1,7 +1,7 @@
 """Kinds of text that the settings of stores hold, each with its provider's own rule."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -68,3 +68,24 @@ def _destroy_delay(duration: timedelta) -> timedelta:
 
 
 DestroyDelay = Annotated[Duration, AfterValidator(_destroy_delay)]
+PubSubTopic = Annotated[
+    str,
+    text_of(
+        r"projects/[a-z][-a-z0-9]+[a-z0-9]/topics/(?!goog)[A-Za-z][A-Za-z0-9._~+%-]{2,254}",
+        "projects/…/topics/…",
+        300,
+    ),
+]
+
+
+def _day(text: str) -> str:
+    try:
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise ValueError
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a day such as 2027-01-31, quoted") from None
+    return text
+
+
+Day = Annotated[str, AfterValidator(_day)]

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, Field
 
 from settings.aws import Alarm, EksClusterName, RoleName, RotatedDatabase
 from settings.databases import PostgresDatabase
-from settings.model import Cidr, DnsLabel, HttpsUrl, Model, PathSegments, text_of
+from settings.gcp import GkeCluster, Reminders
+from settings.model import Cidr, HttpsUrl, Model, PathSegments, text_of
 from settings.store_texts import (
     AwsRegion,
     DestroyDelay,
@@ -55,6 +56,9 @@ class VaultStore(ProviderHalf):
     auth_method: Literal["kubernetes", "jwt"] = "kubernetes"
     """`jwt` for a Vault that can't reach the cluster's TokenReview."""
     auth_mount: PathSegments = "kubernetes"
+    auth: Literal["own", "existing"] | None = None
+    """With `backend: declare`: whether this stack owns the cluster's auth method; as `shared`
+    unless it is set. `own` beside `shared: existing` is for a cluster that no other stack uses."""
     audience: str = "vault"
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
@@ -73,8 +77,12 @@ class VaultStore(ProviderHalf):
     """Has the engine own the catalogue's key with `by: database`; a plain entry otherwise."""
 
     @property
+    def owns_auth(self) -> bool:
+        return (self.auth or self.shared) == "own"
+
+    @property
     def needs_issuer(self) -> bool:
-        return self.shared == "own" and self.auth_method == "jwt"
+        return self.owns_auth and self.auth_method == "jwt"
 
 
 class AwsStore(ProviderHalf):
@@ -121,14 +129,6 @@ class AwsStore(ProviderHalf):
         return [name for name, value in needed.items() if value is None]
 
 
-class GkeCluster(Model):
-    """The GKE cluster whose workload identities the project trusts."""
-
-    project: ProjectId
-    location: Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?", "a region or zone", 30)]
-    name: DnsLabel
-
-
 class GcpStore(ProviderHalf):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
@@ -147,6 +147,8 @@ class GcpStore(ProviderHalf):
     """A key of your own for the values; `{location}` becomes each region, or `global`."""
     version_destroy_delay: DestroyDelay | None = None
     """How long a version that somebody destroys can still be had back."""
+    reminders: Reminders | None = None
+    """With `backend: declare`: messages that a key which people change by hand is due."""
 
 
 class ClientIds(Model):

@@ -109,7 +109,18 @@ def _declared_by_main(stack: Stack) -> Run:
             lambda: runpy.run_path(str(PROJECT / "__main__.py")),
             stack=stack.name.removeprefix("Pulumi."),
             config={STACK_KEY: json.dumps(content)},
+            outputs=_chosen_by_azure(stack.settings),
         )
+
+
+def _chosen_by_azure(found: settings.Settings) -> dict[str, dict[str, str]]:
+    """The client IDs of identities, just as the stack names them."""
+    return {
+        f"{name}-{identity}-identity": {"clientId": getattr(store.client_ids, identity)}
+        for name, store in found.environment.stores.items()
+        if isinstance(store, settings.AzureStore)
+        for identity in found.identities(name)
+    }
 
 
 def made_up_values() -> dict[str, str]:

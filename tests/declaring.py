@@ -44,6 +44,12 @@ class Declared:
     version: str
 
     @property
+    def package(self) -> str:
+        """What the resource is of, or provides: `kubernetes`, `vault`, …"""
+        parts = self.type.split(":")
+        return parts[2] if parts[:2] == ["pulumi", "providers"] else parts[0]
+
+    @property
     def manifest(self) -> dict[str, Any] | None:
         """The Kubernetes object, without Pulumi's own annotations; None for anything else."""
         if "apiVersion" not in self.inputs:

@@ -4,7 +4,8 @@ import uuid
 
 import pytest
 
-from components.backends.azure import AzureBackend, role_assignments
+from components.backends.azure import AzureBackend
+from components.backends.azure_rights import push_role, role_assignments
 from settings import SettingsError
 from tests.declaring import declare, run
 
@@ -13,7 +14,7 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/shop"
 VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/shop-test"
 ROLES = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions"
 SECRETS_USER = f"{ROLES}/4633458b-17de-408a-b874-0445c86b69e6"
-SECRETS_OFFICER = f"{ROLES}/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+SECRETS_PUSH = f"{ROLES}/3e876b00-428a-5697-9757-0d8a96cbcc95"
 WORKSPACE = f"{GROUP}/providers/Microsoft.OperationalInsights/workspaces/audit"
 SUBNET = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/cluster/subnets/nodes"
 ISSUER = "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/"
@@ -79,11 +80,47 @@ def rights(backend):
 def test_each_identity_has_the_rights_that_it_is_for_and_no_other(rights):
     assert rights() == {
         ("principal-read", SECRETS_USER, VAULT),
-        ("principal-seed", SECRETS_OFFICER, VAULT),
-        ("principal-rotation", SECRETS_OFFICER, f"{VAULT}/secrets/shop-test-signing-key"),
-        ("principal-rotation", SECRETS_OFFICER, f"{VAULT}/secrets/shop-test-signing-key-next"),
-        ("principal-rotation", SECRETS_OFFICER, f"{VAULT}/secrets/shop-test-signing-key-previous"),
+        ("principal-seed", SECRETS_PUSH, VAULT),
+        ("principal-rotation", SECRETS_PUSH, f"{VAULT}/secrets/shop-test-signing-key"),
+        ("principal-rotation", SECRETS_PUSH, f"{VAULT}/secrets/shop-test-signing-key-next"),
+        ("principal-rotation", SECRETS_PUSH, f"{VAULT}/secrets/shop-test-signing-key-previous"),
     }
+
+
+def test_the_role_for_pushes_can_neither_delete_list_nor_back_up_a_secret(backend):
+    found = backend()["azure-push-role"].inputs
+    assert found == {
+        "roleDefinitionId": SECRETS_PUSH.rpartition("/")[2],
+        "roleName": "shop-test-push",
+        "roleType": "CustomRole",
+        "description": "Reads and writes values of shop-test's secrets.",
+        "scope": GROUP,
+        "assignableScopes": [GROUP],
+        "permissions": [
+            {
+                "actions": [],
+                "notActions": [],
+                "dataActions": [
+                    "Microsoft.KeyVault/vaults/secrets/getSecret/action",
+                    "Microsoft.KeyVault/vaults/secrets/setSecret/action",
+                ],
+                "notDataActions": [],
+            }
+        ],
+    }
+
+
+def test_environments_in_one_resource_group_have_roles_of_their_own(settings_with):
+    roles = [
+        push_role(settings_with(stores={"azure": DECLARED}, environment=name), "azure")
+        for name in ("test", "other")
+    ]
+    for field in ("role_definition_id", "role_name"):
+        assert roles[0][field] != roles[1][field]
+
+
+def test_where_nobody_writes_there_is_no_role_for_it(backend):
+    assert "azure-push-role" not in backend(rotation="follower", seeding="disabled")
 
 
 def test_a_follower_without_seeding_can_only_read(rights):
@@ -111,6 +148,8 @@ def test_an_assignment_waits_for_the_vault_and_goes_before_another_of_its_name_c
     found = backend()
     for one in (each for each in found.values() if each.type.endswith("RoleAssignment")):
         assert found["azure-vault"].urn in one.depends_on
+        if one.name != "azure-read-role":
+            assert found["azure-push-role"].urn in one.depends_on
         assert one.delete_before_replace
 
 
@@ -180,6 +219,7 @@ def test_nothing_else_is_declared_and_no_secret(backend):
         "azure-native:managedidentity:UserAssignedIdentity",
         "azure-native:managedidentity:FederatedIdentityCredential",
         "azure-native:authorization:RoleAssignment",
+        "azure-native:authorization:RoleDefinition",
     }
 
 

@@ -14,10 +14,16 @@ GCP = {
 }
 DECLARED = {**GCP, "backend": "declare"}
 OWNED = {**DECLARED, "shared": "own"}
+DIRECT = {
+    **DECLARED,
+    "access": "direct",
+    "cluster": {**GCP["cluster"], "project-number": "123456789012"},
+}
 KEYS = ["api-token", "bank-password", "signing-key", "signing-key-next", "signing-key-previous"]
 GENERATED = [key for key in KEYS if key.startswith("signing-key")]
 READ_ROLE = "roles/secretmanager.secretAccessor"
 PUSH_ROLE = "projects/shop-secrets/roles/shop_secrets_push"
+AGENT = "serviceAccount:service-1@gcp-sa-secretmanager.iam.gserviceaccount.com"
 KMS = "projects/shop-keys/locations/{location}/keyRings/secrets/cryptoKeys/secrets"
 
 
@@ -27,7 +33,10 @@ def backend(settings_with):
 
     def declared(store=DECLARED, **changes):
         settings = settings_with(stores={"gcp": store}, **changes)
-        found = declare(lambda: GcpBackend("gcp", settings=settings, store="gcp"))
+        found = declare(
+            lambda: GcpBackend("gcp", settings=settings, store="gcp"),
+            outputs={"gcp-agent": {"member": AGENT}},
+        )
         return {one.name: one for one in found.declared if one.is_custom}
 
     return declared
@@ -44,6 +53,19 @@ def rights(backend):
         return {tuple(one.inputs[x] for x in ("secretId", "role", "member")) for one in found}
 
     return granted
+
+
+def by_hand(max_age):
+    return {"by": "hand", "max-age": max_age, "source": "our policy"}
+
+
+@pytest.fixture
+def hand(shop):
+    """The shop's catalogue with ages: one key that people change, and one for a database."""
+    shop["bundles"]["shared"]["keys"]["api-token"]["rotate"] = by_hand("365d")
+    database = {"by": "database", "every": "180d"}
+    shop["bundles"]["billing"]["keys"]["bank-password"]["rotate"] = database
+    return shop
 
 
 def of_kind(found, kind):
@@ -92,7 +114,7 @@ def test_the_role_for_pushes_can_neither_make_change_list_nor_delete_a_secret(ba
     }
 
 
-@pytest.mark.parametrize("store", [DECLARED, OWNED, OWNED | {"access": "direct"}])
+@pytest.mark.parametrize("store", [DECLARED, OWNED, OWNED | DIRECT])
 def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend, store):
     allowed = {"Secret", "SecretIamMember", "Account", "IAMMember", "gcp"}
     if store["backend"] == "declare" and store.get("shared") == "own":
@@ -100,7 +122,8 @@ def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend
     for one in backend(store, seeding="enabled").values():
         assert one.type.rpartition(":")[2] in allowed
         assert "*" not in str(one.inputs)
-        assert one.inputs.get("member", "serviceAccount:").startswith("serviceAccount:")
+        kind, _, _ = one.inputs.get("member", "serviceAccount:").partition(":")
+        assert kind in ("serviceAccount", "principal")
         assert one.inputs.get("secretId", "shop-test-").startswith("shop-test-")
 
 
@@ -133,8 +156,11 @@ def test_both_halves_name_the_same_service_account(backend, settings_with):
 def test_with_direct_access_the_cluster_s_accounts_hold_the_rights_themselves(
     rights, backend, settings_with
 ):
-    direct = DECLARED | {"access": "direct"}
-    account = "serviceAccount:shop-clusters.svc.id.goog[shop-test/{}]".format
+    direct = DIRECT
+    account = (
+        "principal://iam.googleapis.com/projects/123456789012/locations/global"
+        "/workloadIdentityPools/shop-clusters.svc.id.goog/subject/ns/shop-test/sa/{}"
+    ).format
     assert rights(direct) == {
         *((f"shop-test-{key}", READ_ROLE, account("gcp-store")) for key in KEYS),
         *((f"shop-test-{key}", PUSH_ROLE, account("gcp-rotation-store")) for key in GENERATED),
@@ -182,6 +208,74 @@ def test_a_destroyed_version_can_be_had_back_for_a_while(backend):
     assert entry.inputs["versionDestroyTtl"] == "604800s"
 
 
+def test_people_are_reminded_of_each_key_that_they_change_as_often_as_it_is_due(backend, hand):
+    found = backend(DECLARED | {"reminders": {"next": "2027-01-31"}}, catalogue=hand)
+    topic = "projects/shop-secrets/topics/shop-test-reminders"
+    assert {
+        name: one.inputs
+        for name, one in of_kind(found, "Secret").items()
+        if {"topics", "rotation"} & one.inputs.keys()
+    } == {
+        f"gcp-entry-{key}": {
+            "project": "shop-secrets",
+            "secretId": f"shop-test-{key}",
+            "replication": {"auto": {}},
+            "topics": [{"name": topic}],
+            "rotation": {"nextRotationTime": "2027-01-31T00:00:00Z", "rotationPeriod": period},
+        }
+        for key, period in (("api-token", "31536000s"), ("bank-password", "15552000s"))
+    }
+
+
+def test_once_there_the_next_reminder_is_google_s_to_move(backend, hand):
+    def entry(**reminders):
+        return backend(DECLARED | {"reminders": reminders}, catalogue=hand)["gcp-entry-api-token"]
+
+    assert entry(next="2027-01-31").ignore_changes == ()
+    assert entry().inputs["rotation"] == {"rotationPeriod": "31536000s"}
+    assert entry().ignore_changes == ("rotation.nextRotationTime",)
+
+
+def test_in_layout_bundle_an_entry_s_reminder_is_that_of_its_soonest_key(backend, hand):
+    keys = hand["bundles"]["billing"]["keys"]
+    keys["bank-user"] = {"description": "a user", "rotate": by_hand("30d")}
+    store = DECLARED | {"layout": "bundle", "reminders": {"next": "2027-01-31"}}
+    found = of_kind(backend(store, catalogue=hand), "Secret")
+    periods = {name: one.inputs["rotation"]["rotationPeriod"] for name, one in found.items()}
+    assert periods == {"gcp-entry-billing": "2592000s", "gcp-entry-shared": "31536000s"}
+
+
+def test_secret_manager_itself_may_publish_to_the_stack_s_topic_and_nobody_else(backend, hand):
+    found = backend(DECLARED | {"reminders": {"next": "2027-01-31"}}, catalogue=hand)
+    own = {"gcp-reminders", "gcp-agent", "gcp-reminders-publisher"}
+    assert {name: found[name].inputs for name in own} == {
+        "gcp-reminders": {"project": "shop-secrets", "name": "shop-test-reminders"},
+        "gcp-agent": {"project": "shop-secrets", "service": "secretmanager.googleapis.com"},
+        "gcp-reminders-publisher": {
+            "project": "shop-secrets",
+            "topic": "shop-test-reminders",
+            "role": "roles/pubsub.publisher",
+            "member": AGENT,
+        },
+    }
+    for one in of_kind(found, "Secret").values():
+        assert {found[name].urn for name in own} <= one.depends_on
+
+
+def test_a_topic_of_others_is_theirs_to_make_and_to_grant(backend, hand):
+    topic = "projects/shop-people/topics/due"
+    found = backend(
+        DECLARED | {"reminders": {"next": "2027-01-31", "topic": topic}}, catalogue=hand
+    )
+    assert found["gcp-entry-bank-password"].inputs["topics"] == [{"name": topic}]
+    assert not [name for name in found if "reminders" in name or "agent" in name]
+
+
+def test_without_reminders_no_entry_has_a_topic(backend, hand):
+    found = of_kind(backend(catalogue=hand), "Secret").values()
+    assert not [one for one in found if {"topics", "rotation"} & one.inputs.keys()]
+
+
 def test_entries_are_protected_where_the_environment_is(backend):
     for protect in (True, False):
         found = of_kind(backend(protect=protect), "Secret").values()
@@ -219,7 +313,13 @@ def test_no_value_is_given_to_pulumi(backend):
         (GCP | {"shared": "own"}, "stores.gcp.shared"),
         (DECLARED | {"kms-key": KMS.format(location="global")}, "kms-key"),
         (DECLARED | {"locations": ["Frankfurt"]}, "locations"),
+        (DECLARED | {"access": "direct"}, "stores.gcp.cluster.project-number: is missing"),
         (DECLARED | {"version-destroy-delay": "1h"}, "version-destroy-delay"),
+        (DECLARED | {"reminders": {"next": "2027-02-30"}}, "reminders.next: must be a day"),
+        (
+            DECLARED | {"reminders": {"next": "2027-01-31", "topic": "due"}},
+            "reminders.topic: must be projects/",
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_by_its_name(settings_with, store, place):

@@ -11,6 +11,7 @@ from tests.declaring import declare
 
 DECLARED = {"backend": "declare"}
 OWNED = {**DECLARED, "shared": "own"}
+ISSUER = "https://issuer.example.com"
 
 
 @pytest.fixture
@@ -168,6 +169,26 @@ def test_only_entries_that_the_operator_writes_are_marked_and_a_destroy_leaves_t
     assert all(one.inputs["disableDelete"] for one in marked)
 
 
+def test_a_stack_with_a_cluster_of_its_own_owns_its_auth_method_and_nothing_that_is_shared(backend):
+    own_cluster = {"auth": "own", "auth-method": "jwt", "cluster-issuer": ISSUER}
+    for protect in (True, False):
+        guest = backend(DECLARED, protect=protect)
+        found = backend(DECLARED | own_cluster, protect=protect)
+        [name] = found.keys() - guest.keys()
+        assert (found[name].protect, found[name].retain_on_delete) == (protect, protect)
+        assert found[name].inputs == {
+            "path": "kubernetes",
+            "type": "jwt",
+            "oidcDiscoveryUrl": ISSUER,
+            "boundIssuer": ISSUER,
+        }
+
+
+def test_an_owner_of_what_is_shared_can_leave_the_auth_method_to_others(backend):
+    left = backend(OWNED).keys() - backend(OWNED | {"auth": "existing"}).keys()
+    assert left == {"vault-auth", "vault-auth-config"}
+
+
 def test_no_value_is_given_to_pulumi(backend):
     for one in backend(OWNED, seeding="enabled").values():
         assert "/data/" not in one.inputs.get("path", "")
@@ -179,6 +200,8 @@ def test_no_value_is_given_to_pulumi(backend):
     [
         ({"shared": "own"}, "stores.vault.shared"),
         (OWNED | {"auth-method": "jwt"}, "stores.vault.cluster-issuer"),
+        (DECLARED | {"auth": "own", "auth-method": "jwt"}, "stores.vault.cluster-issuer"),
+        ({"auth": "own"}, "stores.vault.auth"),
     ],
 )
 def test_what_is_missing_is_told_with_the_setting_s_name(settings_with, vault, store, place):

@@ -4,38 +4,27 @@ A secret of a key vault can't exist without a value, so the first push or the pl
 make it. The functions return plain values; the component declares them.
 """
 
-import uuid
+from collections.abc import Collection
 from typing import Any, cast
 
 import pulumi
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_azure_native import Provider, authorization, keyvault, managedidentity, monitor
 
-from manifests import naming
+from components.backends.azure_rights import (
+    Document,
+    push_role,
+    role_assignments,
+    trust,
+    vault_id,
+)
 from settings import AzureStore, Identity, Settings
 
-Document = dict[str, Any]
-
-# The operator asks for its token with this audience, in every cloud.
-_AUDIENCE = "api://AzureADTokenExchange"
 _ENVIRONMENTS = {
     "PublicCloud": "public",
     "USGovernmentCloud": "usgovernment",
     "ChinaCloud": "china",
 }
-
-# Built-in roles, the same in every tenant:
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security
-_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
-_SECRETS_OFFICER = "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-_NAMES = uuid.uuid5(uuid.NAMESPACE_DNS, naming.PROJECT)
-
-
-def vault_id(settings: Settings, store: str) -> str:
-    """The key vault's full ID."""
-    config = _store(settings, store)
-    group = f"/subscriptions/{config.subscription_id}/resourceGroups/{config.resource_group}"
-    return f"{group}/providers/Microsoft.KeyVault/vaults/{config.vault_name}"
 
 
 def vault(settings: Settings, store: str) -> Document:
@@ -76,48 +65,6 @@ def audit_log(settings: Settings, store: str) -> Document:
     }
 
 
-def trust(settings: Settings, store: str, identity: Identity) -> Document:
-    """The one ServiceAccount of the one cluster whose tokens an identity accepts."""
-    config = _store(settings, store)
-    account = naming.secret_store(store, identity)
-    return {
-        "federated_identity_credential_resource_name": account,
-        "resource_name_": settings.identity_name(store, identity),
-        "resource_group_name": config.resource_group,
-        "issuer": config.oidc_issuer,
-        "subject": f"system:serviceaccount:{settings.namespace}:{account}",
-        "audiences": [_AUDIENCE],
-    }
-
-
-def role_assignments(settings: Settings, store: str, identity: Identity) -> dict[str, Document]:
-    """An identity's rights, without its principal, by a name that has no environment in it.
-
-    Readers and seeders act on every entry of the environment, and its vault holds nothing else;
-    a rotator on the entries of generated and derived keys alone.
-    """
-    scope = vault_id(settings, store)
-    role = _SECRETS_USER if identity == "read" else _SECRETS_OFFICER
-    scopes = {f"{identity}-role": scope}
-    if identity == "rotation":
-        scopes = {
-            f"rotation-role-{key}": f"{scope}/secrets/{entry}"
-            for key, entry in naming.identity_entries(settings, store, "rotation").items()
-        }
-    subscription = f"/subscriptions/{_store(settings, store).subscription_id}"
-    definition = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"
-    principal = settings.identity_name(store, identity)
-    return {
-        name: {
-            "role_assignment_name": str(uuid.uuid5(_NAMES, f"{each} {role} {principal}")),
-            "scope": each,
-            "role_definition_id": definition,
-            "principal_type": "ServicePrincipal",
-        }
-        for name, each in scopes.items()
-    }
-
-
 def checked_client_ids(settings: Settings, store: str, made: dict[str, str]) -> dict[str, str]:
     """The client IDs that Azure gave, when they are the settings' own. Raises RunError."""
     config = _store(settings, store)
@@ -151,14 +98,16 @@ class AzureBackend(ComponentResource):
         identities: dict[Identity, managedidentity.UserAssignedIdentity] = {
             each: self._declare_identity(each) for each in settings.identities(store)
         }
+        role = self._declare_push_role(identities)
         made = Output.all(**{each: one.client_id for each, one in identities.items()})
         pulumi.export(f"{name}-client-ids", made)
         checked = made.apply(lambda ids: checked_client_ids(settings, store, ids))
-        self.objects: list[Resource] = [*key_vault, *identities.values()]
+        self.objects: list[Resource] = [*key_vault, *role, *identities.values()]
         for identity, one in identities.items():
             # Waits for the check: an error there leaves all that needs this undeclared.
             principal = Output.all(one.principal_id, checked).apply(lambda both: both[0])
-            self.objects += self._declare_rights(identity, one, principal, key_vault)
+            after = [*key_vault, *role] if identity != "read" else key_vault
+            self.objects += self._declare_rights(identity, one, principal, after)
         self.register_outputs({})
 
     def _options(self, *after: Resource, keep: bool = False, **more: Any) -> ResourceOptions:
@@ -208,6 +157,17 @@ class AzureBackend(ComponentResource):
             location=config.location,
             opts=self._options(keep=True),
         )
+
+    def _declare_push_role(self, identities: Collection[Identity]) -> list[Resource]:
+        if {*identities} == {"read"}:
+            return []
+        return [
+            authorization.RoleDefinition(
+                f"{self._name}-push-role",
+                **push_role(self._settings, self._store),
+                opts=self._options(),
+            )
+        ]
 
     def _declare_rights(
         self, identity: Identity, one: Resource, principal: Output[str], after: list[Resource]

@@ -7,14 +7,16 @@ from typing import Any, cast
 
 import pulumi_gcp as gcp
 from pulumi import ComponentResource, Resource, ResourceOptions
-from pulumi_gcp import projects, secretmanager, serviceaccount
+from pulumi_gcp import projects, pubsub, secretmanager, serviceaccount
 
 from manifests import naming
-from manifests.providers.gcp import service_account_email
+from manifests.providers.gcp import reminder_periods, reminder_topic, service_account_email
 from settings import GcpStore, Identity, Settings
 
 READ_ROLE = "roles/secretmanager.secretAccessor"
 IMPERSONATION_ROLE = "roles/iam.workloadIdentityUser"
+
+PUBLISHER_ROLE = "roles/pubsub.publisher"
 
 # What the operator's push of release 2.9.0 asks for: it looks at the label, compares, and adds
 # (providers/v1/gcp/secretmanager/client.go, PushSecret). It would also need
@@ -36,13 +38,21 @@ def member(settings: Settings, store: str, identity: Identity) -> str:
     """Who holds an identity's rights, in the language of IAM policies."""
     config = _store(settings, store)
     if config.access == "direct":
-        return cluster_account(settings, store, identity)
+        return cluster_principal(settings, store, identity)
     account_id = settings.identity_name(store, identity)
     return f"serviceAccount:{service_account_email(config, account_id)}"
 
 
+def cluster_principal(settings: Settings, store: str, identity: Identity) -> str:
+    """One ServiceAccount of one namespace, as a principal that holds rights itself."""
+    account, cluster = naming.secret_store(store, identity), _store(settings, store).cluster
+    pools = f"projects/{cluster.project_number}/locations/global/workloadIdentityPools"
+    subject = f"{cluster.project}.svc.id.goog/subject/ns/{settings.namespace}/sa/{account}"
+    return f"principal://iam.googleapis.com/{pools}/{subject}"
+
+
 def cluster_account(settings: Settings, store: str, identity: Identity) -> str:
-    """One ServiceAccount of one namespace, as Google knows the clusters of a project."""
+    """The same, as the one that may act as a Google service account."""
     account = naming.secret_store(store, identity)
     pool = f"{_store(settings, store).cluster.project}.svc.id.goog"
     return f"serviceAccount:{pool}[{settings.namespace}/{account}]"
@@ -74,6 +84,18 @@ def replication(config: GcpStore) -> dict[str, Any]:
     return {"user_managed": {"replicas": replicas}}
 
 
+def reminder(settings: Settings, store: str, entry: str) -> dict[str, Any]:
+    """What an entry's declaration says of reminders, by the entry's bundle's or key's name."""
+    reminders = _store(settings, store).reminders
+    period = reminder_periods(settings, store).get(entry)
+    if reminders is None or period is None:
+        return {}
+    rotation = {"rotation_period": f"{int(period.total_seconds())}s"}
+    if reminders.next:
+        rotation["next_rotation_time"] = f"{reminders.next}T00:00:00Z"
+    return {"topics": [{"name": reminder_topic(settings, store)}], "rotation": rotation}
+
+
 class GcpBackend(ComponentResource):
     """The provider half of one store for one environment; with `shared: own` also the project's
     role for pushes and its audit logs, which other environments use and no destroy may take.
@@ -95,13 +117,18 @@ class GcpBackend(ComponentResource):
             opts=ResourceOptions(parent=self),
         )
         shared = self._declare_shared() if self._config.shared == "own" else []
-        secrets = self._declare_entries()
-        self.objects: list[Resource] = [*shared, *secrets.values()]
+        topic = self._declare_topic()
+        secrets = self._declare_entries(topic)
+        self.objects: list[Resource] = [*shared, *topic, *secrets.values()]
         for identity in settings.identities(store):
             self.objects += self._declare_identity(identity, shared, secrets)
         self.register_outputs({})
 
-    def _options(self, **more: Any) -> ResourceOptions:
+    def _options(self, *, keep: bool = False, **more: Any) -> ResourceOptions:
+        """`keep`: the object is protected, and left where it is, where the environment is."""
+        if keep:
+            is_kept = self._settings.environment.protect
+            more |= {"protect": is_kept, "retain_on_delete": is_kept}
         return ResourceOptions(parent=self, provider=self._provider, **more)
 
     def _declare_shared(self) -> list[Resource]:
@@ -126,26 +153,58 @@ class GcpBackend(ComponentResource):
             ),
         ]
 
-    def _declare_entries(self) -> dict[str, Resource]:
+    def _declare_topic(self) -> list[Resource]:
+        """A topic of the stack's own, and Secret Manager's right to publish to it: Google tries
+        that when a secret gets the topic."""
+        config = self._config
+        if config.reminders is None or config.reminders.topic:
+            return []
+        topic = pubsub.Topic(
+            f"{self._name}-reminders",
+            project=config.project,
+            name=self._settings.name_at_provider(self._store, "reminders"),
+            opts=self._options(keep=True),
+        )
+        agent = projects.ServiceIdentity(
+            f"{self._name}-agent",
+            project=config.project,
+            service="secretmanager.googleapis.com",
+            opts=self._options(),
+        )
+        publisher = pubsub.TopicIAMMember(
+            f"{self._name}-reminders-publisher",
+            project=config.project,
+            topic=topic.name,
+            role=PUBLISHER_ROLE,
+            member=agent.member,
+            opts=self._options(keep=True),
+        )
+        return [topic, agent, publisher]
+
+    def _declare_entries(self, topic: list[Resource]) -> dict[str, Resource]:
         """Secrets without a version, those marked that the operator may write."""
         settings, config = self._settings, self._config
-        written = naming.written_entries(settings, self._store)
-        delay = config.version_destroy_delay
-        is_kept = settings.environment.protect
-        return {
-            name: secretmanager.Secret(
+        written, delay = naming.written_entries(settings, self._store), config.version_destroy_delay
+        found: dict[str, Resource] = {}
+        for name, entry in sorted(naming.identity_entries(settings, self._store, "read").items()):
+            more = reminder(settings, self._store, name)
+            # Where a day was never set there is none to ignore: the engine would take a first away.
+            is_moved = more and "next_rotation_time" not in more["rotation"]
+            found[name] = secretmanager.Secret(
                 f"{self._name}-entry-{name}",
                 project=config.project,
                 secret_id=entry,
                 labels=MARK if name in written else None,
                 replication=cast(secretmanager.SecretReplicationArgsDict, replication(config)),
                 version_destroy_ttl=f"{int(delay.total_seconds())}s" if delay else None,
-                opts=self._options(protect=is_kept, retain_on_delete=is_kept),
+                **more,
+                opts=self._options(
+                    keep=True,
+                    depends_on=topic,
+                    ignore_changes=["rotation.nextRotationTime"] if is_moved else None,
+                ),
             )
-            for name, entry in sorted(
-                naming.identity_entries(settings, self._store, "read").items()
-            )
-        }
+        return found
 
     def _declare_identity(
         self, identity: Identity, shared: list[Resource], secrets: dict[str, Resource]

@@ -60,8 +60,8 @@ def _database_rules(settings: Settings, store: str, identity: Identity) -> dict[
 
 
 class VaultBackend(ComponentResource):
-    """The provider half of one store for one environment; with `shared: own` also the engine, the
-    auth method and the audit device, which other environments use and no destroy may take.
+    """The provider half of one store for one environment; with `shared: own` also the engine and
+    the audit device, and by `auth` the auth method: others use them, and no destroy may take them.
 
     Vault's address and token are the Pulumi provider's own settings (VAULT_ADDR, VAULT_TOKEN).
     """
@@ -73,6 +73,7 @@ class VaultBackend(ComponentResource):
         self._settings, self._name = settings, name
         config = _store(settings, store)
         shared = self._declare_shared(config) if config.shared == "own" else []
+        shared += self._declare_auth_method(config) if config.owns_auth else []
         self.objects: list[Resource] = list(shared)
         for identity in settings.identities(store):
             self.objects += self._declare_identity(config, store, identity, shared)
@@ -99,7 +100,7 @@ class VaultBackend(ComponentResource):
                 parent=self, protect=True, retain_on_delete=True, depends_on=engine
             ),
         )
-        shared: list[Resource] = [engine, limits, *self._declare_auth_method(config, opts)]
+        shared: list[Resource] = [engine, limits]
         if config.audit == "declare":
             audit = vault.Audit(
                 f"{self._name}-audit",
@@ -111,8 +112,11 @@ class VaultBackend(ComponentResource):
             shared.append(audit)
         return shared
 
-    def _declare_auth_method(self, config: VaultStore, opts: ResourceOptions) -> list[Resource]:
+    def _declare_auth_method(self, config: VaultStore) -> list[Resource]:
+        """Protected as the environment is where the cluster is this stack's alone."""
         name = f"{self._name}-auth"
+        is_kept = config.shared == "own" or self._settings.environment.protect
+        opts = ResourceOptions(parent=self, protect=is_kept, retain_on_delete=is_kept)
         if config.auth_method == "jwt":
             return [
                 jwt.AuthBackend(
@@ -134,9 +138,7 @@ class VaultBackend(ComponentResource):
             backend=config.auth_mount,
             kubernetes_host=config.cluster_api_server,
             namespace=config.namespace,
-            opts=ResourceOptions(
-                parent=self, protect=True, retain_on_delete=True, depends_on=method
-            ),
+            opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=method)),
         )
         return [method, reviewer]
 

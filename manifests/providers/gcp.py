@@ -1,12 +1,37 @@
 """GCP Secret Manager: a token of the identity's ServiceAccount, exchanged by Workload Identity."""
 
+from datetime import timedelta
+
 from manifests.naming import Manifest
-from settings import GcpStore, Identity
+from settings import GcpStore, Identity, Settings
 
 
 def service_account_email(store: GcpStore, account_id: str) -> str:
     """The address of one of this environment's Google service accounts."""
     return f"{account_id}@{store.project}.iam.gserviceaccount.com"
+
+
+def reminder_topic(settings: Settings, store: str) -> str | None:
+    """The topic on each entry with a reminder. In layout `per-key` a push to such an entry names it
+    in its metadata: else the operator asks for the right to change the entry."""
+    config = settings.environment.stores[store]
+    if not isinstance(config, GcpStore) or config.reminders is None:
+        return None
+    name = settings.name_at_provider(store, "reminders")
+    return config.reminders.topic or f"projects/{config.project}/topics/{name}"
+
+
+def reminder_periods(settings: Settings, store: str) -> dict[str, timedelta]:
+    """How often people are reminded of an entry, by its bundle's or its key's name. Google has no
+    engine that owns a database's accounts: people change those too."""
+    is_whole = settings.environment.stores[store].layout == "bundle"
+    found: dict[str, timedelta] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for name, key in content.keys.items():
+            if key.rotate and not key.is_generated:
+                place = bundle if is_whole else name
+                found[place] = min(key.rotate.period, found.get(place, key.rotate.period))
+    return found
 
 
 def account_annotations(store: GcpStore, identity: Identity, account_id: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ nothing stands in for it.
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -45,16 +45,23 @@ def _served() -> Iterator[int]:
 
 
 def adopt(made: Deployment, ids: Mapping[str, str]) -> None:
-    """As docs/providers/aws.md says: the preview writes what it would make, by name; there what
-    exists gets its ID, the rest is left out, and the file is imported."""
+    """Imports resources by name as docs/adopting.md says: components first, then what has an ID,
+    with the providers under which that stands."""
+    _import_only(made, lambda one: one.get("component", False), {})
+    _import_only(made, lambda one: one["name"] in ids or one["name"].endswith("-provider"), ids)
+
+
+def _import_only(
+    made: Deployment, wanted: Callable[[dict[str, Any]], bool], ids: Mapping[str, str]
+) -> None:
+    """The preview writes what it would make, by name; what is wanted of that is imported."""
     file = made.folder / "adopt.json"
     made.stack.preview(import_file=str(file))
-    content = json.loads(file.read_text(encoding="utf-8"))
-    content["resources"] = [
-        {**one, **({"id": ids[one["name"]]} if one["name"] in ids else {})}
-        for one in content["resources"]
-        if one.get("component") or one["name"] in ids
-    ]
-    file.write_text(json.dumps(content), encoding="utf-8")
+    found = json.loads(file.read_text(encoding="utf-8"))
+    kept = [one for one in found["resources"] if wanted(one)]
+    for one in kept:
+        if one["name"] in ids:
+            one["id"] = ids[one["name"]]
+    file.write_text(json.dumps(found | {"resources": kept}), encoding="utf-8")
     with _served() as port:
         made.stack.import_by_command(file, language_port=port)

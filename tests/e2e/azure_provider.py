@@ -22,6 +22,7 @@ Inputs = dict[str, Any]
 VAULT = "azure-native:keyvault:Vault"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 TRUST = "azure-native:managedidentity:FederatedIdentityCredential"
+ROLE = "azure-native:authorization:RoleDefinition"
 ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 
 # What the inputs of each kind call the object, and which of them make another object of it.
@@ -29,14 +30,12 @@ NAMES = {
     VAULT: ("vaultName",),
     IDENTITY: ("resourceName",),
     TRUST: ("resourceName", "federatedIdentityCredentialResourceName"),
+    ROLE: ("scope", "roleDefinitionId"),
     ROLE_ASSIGNMENT: ("scope", "roleAssignmentName", "roleDefinitionId", "principalId"),
 }
 
-# The actions of the two built-in roles that a Key Vault of these tests knows.
-ACTIONS = {
-    "4633458b-17de-408a-b874-0445c86b69e6": {azure_server.GET},
-    "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": {azure_server.GET, azure_server.SET},
-}
+# The actions of the built-in role that a Key Vault of these tests knows.
+ACTIONS = {"4633458b-17de-408a-b874-0445c86b69e6": {azure_server.GET}}
 
 
 class AzureProvider(CloudStandIn):
@@ -69,12 +68,23 @@ class AzureProvider(CloudStandIn):
         ids = {one["principalId"]: one["clientId"] for one in self.of_type(IDENTITY)}
         found: dict[str, set[tuple[str, str]]] = {each: set() for each in ids.values()}
         names = list(names)
+        own = {
+            role["roleDefinitionId"]: {*role["permissions"][0]["dataActions"]}
+            for role in self.of_type(ROLE)
+            if all(vault_id.startswith(f"{scope}/") for scope in role["assignableScopes"])
+        }
         for one in self.of_type(ROLE_ASSIGNMENT):
-            actions = ACTIONS[one["roleDefinitionId"].rpartition("/")[2]]
+            actions = (ACTIONS | own)[one["roleDefinitionId"].rpartition("/")[2]]
             for name in names:
                 if one["scope"] in (vault_id, f"{vault_id}/secrets/{name}"):
                     found[ids[one["principalId"]]] |= {(each, name) for each in actions}
         return found
+
+    def add(self, token: str, content: Inputs) -> str:
+        """Makes an object as others would; returns its ID."""
+        id_ = _id(token, content)
+        self.objects[id_] = (token, content)
+        return id_
 
     def Configure(self, request: Any, context: Any) -> Any:
         self.configured.append(plain(properties_of(request.args)))

@@ -12,6 +12,7 @@ from settings import Settings, catalogue_document, load, stack_document
 from tests.e2e.cluster import Cluster
 from tests.e2e.engine import Stack, project_program
 from tests.e2e.live_objects import empty
+from tests.e2e.noting_provider import PACKAGES, NotingProvider
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_provider import KubernetesProvider
@@ -83,13 +84,15 @@ def deployment(
 ) -> Iterator[Deployment]:
     """A stack of `stack_file`, its settings changed by `changes`; nothing is declared yet.
 
-    `ports` are those of further providers that its program uses, by package.
+    `ports` are those of further providers that its program uses, by package; what it declares
+    through any other is only noted.
     At the end everything that it declared is destroyed, protected or not, and its namespaces, which
     the program keeps, are empty.
     """
     provider = KubernetesProvider(cluster.api, operator)
-    with provider.serve() as port:
-        ports = {"kubernetes": port, **(ports or {})}
+    noting = NotingProvider(lambda: made.settings)
+    with provider.serve() as port, noting.serve() as noting_port:
+        ports = {**dict.fromkeys(PACKAGES, noting_port), "kubernetes": port, **(ports or {})}
         made = Deployment(run, cluster, stack_file, provider, ports, name=name, changes=changes)
         try:
             yield made

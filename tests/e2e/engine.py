@@ -144,8 +144,9 @@ class Stack:
         """As `pulumi config set --secret NAME` does with the value on its standard input."""
         self._stack.set_config(name, automation.ConfigValue(value, secret=True))
 
-    def remove_config(self, name: str) -> None:
-        self._stack.remove_config(name)
+    def remove_config(self, path: str) -> None:
+        """As `pulumi config rm --path PATH` does."""
+        self._stack.remove_config(path, path=True)
 
     @property
     def state_text(self) -> str:

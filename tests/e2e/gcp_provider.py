@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from threading import RLock
 from typing import Any
 
@@ -27,10 +28,15 @@ RIGHT = "gcp:secretmanager/secretIamMember:SecretIamMember"
 ACCOUNT = "gcp:serviceaccount/account:Account"
 IMPERSONATION = "gcp:serviceaccount/iAMMember:IAMMember"
 ROLE = "gcp:projects/iAMCustomRole:IAMCustomRole"
+TOPIC = "gcp:pubsub/topic:Topic"
+PUBLISHER = "gcp:pubsub/topicIAMMember:TopicIAMMember"
+AGENT = "gcp:projects/serviceIdentity:ServiceIdentity"
 AUDIT = "gcp:projects/iAMAuditConfig:IAMAuditConfig"
 
 PREDEFINED_ROLES = {"roles/secretmanager.secretAccessor": [ACCESS]}
 IMPERSONATES = "roles/iam.workloadIdentityUser"
+PUBLISHES = "roles/pubsub.publisher"
+AGENT_MEMBER = "serviceAccount:service-1@gcp-sa-secretmanager.iam.gserviceaccount.com"
 
 
 @dataclass(frozen=True)
@@ -60,8 +66,22 @@ def _needs_of_right(i: Inputs) -> list[str]:
     return needed
 
 
+def _publisher(topic: str) -> str:
+    return f"{topic}/{PUBLISHES}/{AGENT_MEMBER}"
+
+
 KINDS = {
-    SECRET: Kind(_secret, mutable=("labels", "versionDestroyTtl")),
+    SECRET: Kind(
+        _secret,
+        lambda i: [_publisher(each["name"]) for each in i.get("topics", [])],
+        mutable=("labels", "versionDestroyTtl", "topics", "rotation"),
+    ),
+    TOPIC: Kind(lambda i: f"projects/{i['project']}/topics/{i['name']}"),
+    PUBLISHER: Kind(
+        lambda i: f"projects/{i['project']}/topics/{i['topic']}/{i['role']}/{i['member']}",
+        lambda i: [f"projects/{i['project']}/topics/{i['topic']}"],
+    ),
+    AGENT: Kind(lambda i: f"projects/{i['project']}/services/{i['service']}"),
     RIGHT: Kind(lambda i: f"{_secret(i)}/{i['role']}/{i['member']}", _needs_of_right),
     ACCOUNT: Kind(
         lambda i: _account(
@@ -107,39 +127,59 @@ class GcpProvider(CloudStandIn):
     def Create(self, request: Any, context: Any) -> Any:
         properties = properties_of(request.properties)
         kind, inputs = KINDS[request.type], plain(properties)
-        if not request.preview:
-            with self._lock:
-                missing = [each for each in kind.needs(inputs) if each not in self.declared]
-                if missing or kind.id(inputs) in self.declared:
-                    fault = f"no such {missing}" if missing else "is there already"
-                    context.abort(grpc.StatusCode.UNKNOWN, f"{kind.id(inputs)}: {fault}")
-                if request.type == SECRET:
-                    self._server.create(inputs["secretId"], inputs.get("labels", {}))
-                self._keep(request.type, inputs)
+        if request.preview:
+            return provider_pb2.CreateResponse(properties=struct_of(properties))
+        with self._lock:
+            if kind.id(inputs) in self.declared and request.type != AGENT:
+                context.abort(grpc.StatusCode.UNKNOWN, f"{kind.id(inputs)}: is there already")
+            self._refuse_what_is_in_no_order(request.type, inputs, context)
+            if request.type == SECRET:
+                self._server.create(inputs["secretId"], inputs.get("labels", {}))
+            self._keep(request.type, inputs)
+        if request.type == AGENT:
+            properties["member"] = AGENT_MEMBER
         return provider_pb2.CreateResponse(id=kind.id(inputs), properties=struct_of(properties))
 
     def Update(self, request: Any, context: Any) -> Any:
         properties = properties_of(request.news)
         if not request.preview:
             inputs = plain(properties)
+            self._refuse_what_is_in_no_order(request.type, inputs, context)
             if request.type == SECRET:
                 self._server.labels(inputs["secretId"]).update(inputs.get("labels", {}))
             self._keep(request.type, inputs)
         return provider_pb2.UpdateResponse(properties=struct_of(properties))
 
     def Read(self, request: Any, context: Any) -> Any:
-        """What was declared; of a secret's labels, as the real provider does, the declared ones."""
+        """What was declared; of a secret's labels, as the real provider does, the declared ones,
+        and of its next reminder the day to which Google moved it."""
         if request.id not in self.declared:
             return provider_pb2.ReadResponse()
         inputs = properties_of(request.inputs) or dict(self.declared[request.id][1])
         if request.type == SECRET and "labels" in inputs:
             live = self._server.labels(inputs["secretId"])
             inputs["labels"] = {key: live[key] for key in inputs["labels"] if key in live}
+        if request.type == SECRET and "rotation" in inputs:
+            inputs["rotation"] = self.declared[request.id][1]["rotation"]
+        outputs = {**inputs, "member": AGENT_MEMBER} if request.type == AGENT else inputs
         return provider_pb2.ReadResponse(
-            id=request.id, properties=struct_of(inputs), inputs=struct_of(inputs)
+            id=request.id, properties=struct_of(outputs), inputs=struct_of(inputs)
         )
 
+    def _refuse_what_is_in_no_order(self, token: str, inputs: Inputs, context: Any) -> None:
+        """A secret's next rotation also has to be set, and to come."""
+        missing = [each for each in KINDS[token].needs(inputs) if each not in self.declared]
+        if missing:
+            fault = f"{KINDS[token].id(inputs)}: no such {missing}"
+            context.abort(grpc.StatusCode.UNKNOWN, fault)
+        if "rotation" in inputs:
+            following = datetime.fromisoformat(inputs["rotation"]["nextRotationTime"])
+            if following < datetime.now(UTC) + timedelta(minutes=5):
+                context.abort(grpc.StatusCode.UNKNOWN, "the next rotation must be in the future")
+
     def Delete(self, request: Any, context: Any) -> Any:
+        if request.type == AGENT:  # Google's own, and every stack's of the project
+            return Empty()
         with self._lock:
             kind, inputs = self.declared.pop(request.id)
             if kind == SECRET:
@@ -150,6 +190,9 @@ class GcpProvider(CloudStandIn):
     def _keep(self, kind: str, inputs: dict[str, Any]) -> None:
         with self._lock:
             self.declared[KINDS[kind].id(inputs)] = (kind, inputs)
+            if kind == SECRET:
+                topics = [each["name"] for each in inputs.get("topics", [])]
+                self._server.set_topics(inputs["secretId"], topics)
             self._feed()
 
     def _feed(self) -> None:

@@ -38,6 +38,7 @@ SECRET_PATH = re.compile(r"projects/([^/]+)/secrets/([\w-]{1,255})(?:/versions/(
 class Entry:
     labels: dict[str, str]
     annotations: dict[str, str] = field(default_factory=dict)
+    topics: list[str] = field(default_factory=list)
     versions: list[bytes] = field(default_factory=list)
 
 
@@ -68,6 +69,9 @@ class GcpServer:
 
     def labels(self, name: str) -> dict[str, str]:
         return self._entries[name].labels
+
+    def set_topics(self, name: str, topics: list[str]) -> None:
+        self._entries[name].topics = topics
 
     def start(self) -> None:
         self._https = HttpsServer(self.identity.bind, self.certificates)
@@ -162,7 +166,8 @@ class GcpServer:
 
 
 def _secret(path: str, entry: Entry) -> sm.Secret:
-    return sm.Secret(name=path, labels=entry.labels, annotations=entry.annotations)
+    topics = [{"name": each} for each in entry.topics]
+    return sm.Secret(name=path, labels=entry.labels, annotations=entry.annotations, topics=topics)
 
 
 def _service(name: str, messages: ModuleType, methods: Mapping) -> grpc.GenericRpcHandler:

@@ -108,17 +108,17 @@ class Stores:
         return self._certificates.trust
 
     @property
-    def issuer_keys(self) -> list[str]:
-        """The keys that the cluster signs ServiceAccounts' tokens with, as PEM."""
-        keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
-        spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return [key.key.public_bytes(*spki).decode() for key in keys]
-
-    @property
     def authority(self) -> str:
         """The certificate of the authority that signed the servers' own, as PEM."""
         text = self.trust.read_text(encoding="utf-8")
         return text[text.rindex("-----BEGIN CERTIFICATE-----") :]
+
+    @property
+    def issuer_keys(self) -> list[str]:
+        """The public keys of the cluster's issuer of tokens, as PEM."""
+        keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
+        spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return [key.key.public_bytes(*spki).decode() for key in keys]
 
     def prepare(self, settings: Settings) -> None:
         """Makes the identities of every store."""

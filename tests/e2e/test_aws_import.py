@@ -1,4 +1,4 @@
-"""Adopting what is in AWS already, as docs/providers/aws.md says, with the real engine on moto."""
+"""Adopting what is in AWS already, as docs/adopting.md says, with the real engine on moto."""
 
 import json
 import secrets

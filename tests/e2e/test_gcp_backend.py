@@ -3,9 +3,10 @@ are checked against. Google's IAM itself is not here; docs/providers/gcp.md says
 
 import itertools
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ MAY = {"read": {ACCESS}, "rotation": {ACCESS, ADD, GET}, "seed": {ACCESS, ADD, G
 @dataclass
 class Halves:
     """Production, which owns the project's role, and staging, its guest, in one project. Staging
-    had no seeder at first."""
+    had no seeder and no reminders at first."""
 
     production: Deployment
     staging: Deployment
@@ -49,7 +50,11 @@ class Halves:
         return iter((self.production, self.staging))
 
 
-def gcp_store(shared: str) -> dict[str, Any]:
+def soon() -> str:
+    return (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d")
+
+
+def gcp_store(shared: str, **more: Any) -> dict[str, Any]:
     cluster = {"project": GCP_PROJECT, "location": "europe-west3", "name": GCP_PROJECT}
     return {
         "gcp": {
@@ -58,6 +63,7 @@ def gcp_store(shared: str) -> dict[str, Any]:
             "cluster": cluster,
             "backend": "declare",
             "shared": shared,
+            **more,
         }
     }
 
@@ -67,6 +73,10 @@ def halves(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Halves]:
     provider = GcpProvider(stores.gcp)
+    kinds: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("production", "own", "enabled", {"reminders": {"next": soon()}}),
+        ("staging", "existing", "disabled", {}),
+    ]
     with ExitStack() as stack:
         ports = {"gcp": stack.enter_context(provider.serve())}
         made = [
@@ -77,23 +87,24 @@ def halves(
                     ports=ports,
                     environment=f"gcp-{name}",
                     seeding=seeding,
-                    stores=gcp_store(shared),
+                    stores=gcp_store(shared, **more),
                 )
             )
-            for name, shared, seeding in (
-                ("production", "own", "enabled"),
-                ("staging", "existing", "disabled"),
-            )
+            for name, shared, seeding, more in kinds
         ]
         for one in made:
             one.stack.up()
-        made[1].stack.set_config("platform-secrets:environment.seeding", "enabled")
+        later = "platform-secrets:environment"
+        made[1].stack.set_config(f"{later}.seeding", "enabled")
+        made[1].stack.set_config(f"{later}.stores.gcp.reminders.next", soon())
         made[1].stack.up()
+        for one in made:
+            one.stack.remove_config(f"{later}.stores.gcp.reminders.next")
         values = {one.settings.namespace: made_values(one.settings) for one in made}
         for one in made:
             stores.put(one.settings, values[one.settings.namespace])
         again = [one.stack.preview() for one in made] + [one.stack.refresh() for one in made]
-        yield Halves(*made, provider, again, values)
+        yield Halves(made[0], made[1], provider, again, values)
 
 
 @pytest.fixture
@@ -131,9 +142,33 @@ def test_the_operator_pushes_into_an_entry_of_which_it_was_told_later(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
     value = halves.values[halves.staging.settings.namespace]["smtp-password"] = secrets.token_hex()
-    entry = "veza-gcp-staging-smtp-password"
-    assert push(cluster, halves.staging.settings, "seed", entry, value) == "True"
+    entry, settings = "veza-gcp-staging-smtp-password", halves.staging.settings
+    topic = f"projects/{GCP_PROJECT}/topics/veza-gcp-staging-reminders"
+    assert push(cluster, settings, "seed", entry, value, topics=[topic]) == "True"
     assert stores.gcp.get(entry) == value
+
+
+def test_a_push_that_does_not_name_the_entry_s_reminders_is_refused_and_changes_nothing(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    entry, made_up = "veza-gcp-production-smtp-password", secrets.token_hex(24)
+    before = stores.gcp.get(entry)
+    assert push(cluster, halves.production.settings, "seed", entry, made_up) == "False"
+    assert stores.gcp.get(entry) == before
+
+
+def test_keys_that_people_change_have_a_reminder_and_google_moves_it(halves: Halves) -> None:
+    for one in halves:
+        name = one.settings.environment.environment
+        topic = f"projects/{GCP_PROJECT}/topics/veza-{name}-reminders"
+        entry = f"projects/{GCP_PROJECT}/secrets/veza-{name}-s3-access-key"
+        declared = halves.provider.of_type(gcp_provider.SECRET)[entry]
+        assert declared["topics"] == [{"name": topic}]
+        due = {"nextRotationTime": f"{soon()}T00:00:00Z", "rotationPeriod": "7776000s"}
+        assert declared["rotation"] == due
+        declared["rotation"] = {**due, "nextRotationTime": "2099-01-01T00:00:00Z"}
+        assert one.stack.refresh().changes == {"update": 1}
+        assert one.stack.preview().changes == {}
 
 
 def test_the_operator_s_push_elsewhere_is_refused(
@@ -250,21 +285,34 @@ def allowed(stores: Stores, client: Any, entry: str) -> set[str]:
     return found
 
 
-def push(cluster: Cluster, settings: Settings, identity: Any, entry: str, value: str) -> str:
-    """The Ready status of a PushSecret of its own, once the operator has tried it."""
+def push(
+    cluster: Cluster,
+    settings: Settings,
+    identity: Any,
+    entry: str,
+    value: str,
+    topics: Sequence[str] = (),
+) -> str:
+    """The Ready status of a PushSecret of its own, once the operator has tried it. It names the
+    entry's topics."""
     name, namespace = f"push-{secrets.token_hex(4)}", settings.namespace
     metadata = {"name": name, "namespace": namespace}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     cluster.api.apply({**secret, "stringData": {"value": value}})
     kind = ("external-secrets.io/v1alpha1", "PushSecret")
     match = {"secretKey": "value", "remoteRef": {"remoteKey": entry}}
+    named = {
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+        "kind": "PushSecretMetadata",
+        "spec": {"topics": topics},
+    }
     store = {"name": naming.secret_store("gcp", identity), "kind": "SecretStore"}
     spec = {
         "secretStoreRefs": [store],
         "selector": {"secret": {"name": name}},
         "updatePolicy": "Replace",
         "deletionPolicy": "None",
-        "data": [{"match": match}],
+        "data": [{"match": match, **({"metadata": named} if topics else {})}],
     }
     cluster.api.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec})
 

@@ -23,7 +23,11 @@ from tests.e2e.stores import Stores, decoded, stack_file_paths
 
 # On one cluster at the same time; the first owns the operator.
 TOGETHER = ("shared-cluster-production", "shared-cluster-staging")
-ALONE = [(path.stem,) for path in stack_file_paths(PROJECT) if path.stem not in TOGETHER]
+# Syncs only with a database behind its Vault: test_vault_database.py.
+ELSEWHERE = ("vault-database",)
+ALONE = [
+    (path.stem,) for path in stack_file_paths(PROJECT) if path.stem not in TOGETHER + ELSEWHERE
+]
 
 # What the operator puts on an ExternalSecret that lives.
 FINALIZERS = {"ExternalSecret": ["externalsecrets.external-secrets.io/externalsecret-cleanup"]}

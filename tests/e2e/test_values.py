@@ -31,7 +31,7 @@ from tests.e2e.stores import Stores
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vault": ("Pulumi.production", {}),
     "vault-per-key": ("Pulumi.production", {"vault": {"layout": "per-key"}}),
-    "vault-jwt": ("Pulumi.production", {"vault": {"auth-method": "jwt", "auth-mount": "jwt"}}),
+    "vault-jwt": ("Pulumi.staging", {}),
     "aws": ("examples/production-aws", {}),
     "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
     # The example's names are the same in every environment; others put entries there too.

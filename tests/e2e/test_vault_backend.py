@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from manifests import naming
-from settings import Settings
-from tests.e2e.cluster import Cluster
+from settings import Settings, VaultStore
+from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import secret_values, sync
@@ -21,15 +21,22 @@ from tests.e2e.process import PROJECT, Run
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
 
-MOUNT, AUTH = "half", "half-kubernetes"
+MOUNT, AUTH, OTHER_AUTH = "half", "half-kubernetes", "half-jwt"
 FORBIDDEN = 403
 READ, WRITE, DELETE = "read", "write", "delete"
+OWN_CLUSTER = {
+    "auth": "own",
+    "auth-method": "jwt",
+    "auth-mount": OTHER_AUTH,
+    "cluster-issuer": ISSUER,
+}
 MAY = {"read": {READ}, "rotation": {READ, WRITE}, "seed": {READ, WRITE}}
 
 
 @dataclass
 class Halves:
-    """Production, which owns what both share, and staging, its guest; both brought up."""
+    """Production, which owns what both share, and staging, its guest, as from a cluster of its own
+    that Vault can't ask about tokens; both brought up."""
 
     production: Deployment
     staging: Deployment
@@ -62,7 +69,8 @@ def halves(
         "token_reviewer_jwt": cluster.token("vault-system", "vault"),
     }
     with ExitStack() as stack:
-        ports = {"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())}
+        provider = VaultProvider(stores.bao, pod, stores.issuer_keys)
+        ports = {"vault": stack.enter_context(provider.serve())}
         made = [
             stack.enter_context(
                 deployment(
@@ -71,10 +79,10 @@ def halves(
                     ports=ports,
                     seeding="enabled",
                     **{"namespace-name": f"half-{name}"},
-                    stores=vault_of(cluster, run, shared=shared),
+                    stores=vault_of(cluster, run, **more),
                 )
             )
-            for name, shared in (("production", "own"), ("staging", "existing"))
+            for name, more in (("production", {"shared": "own"}), ("staging", OWN_CLUSTER))
         ]
         for one in made:
             one.stack.up()
@@ -116,16 +124,20 @@ def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
 def test_a_token_of_another_account_or_audience_is_refused(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
-    namespace = halves.production.settings.namespace
-    for account, audience, role in (
-        ("vault-store", "vault", "veza-production-rotation"),
-        ("veza-backend-api", "vault", "veza-production-read"),
-        ("vault-store", "https://kubernetes.default.svc", "veza-production-read"),
-        ("vault-store", "vault", "veza-staging-read"),
-    ):
-        jwt = cluster.token(namespace, account, audience=audience)
-        with pytest.raises(OpenBaoError):
-            stores.bao.request("POST", f"auth/{AUTH}/login", {"role": role, "jwt": jwt})
+    for one in halves:
+        name, namespace = one.settings.environment.environment, one.settings.namespace
+        other = "staging" if name == "production" else "production"
+        for account, audience, role in (
+            ("vault-store", "vault", f"veza-{name}-rotation"),
+            ("veza-backend-api", "vault", f"veza-{name}-read"),
+            ("vault-store", ISSUER, f"veza-{name}-read"),
+            ("vault-store", "vault", f"veza-{other}-read"),
+        ):
+            jwt = cluster.token(namespace, account, audience=audience)
+            login = {"role": role, "jwt": jwt}
+            for mount in (AUTH, OTHER_AUTH):
+                with pytest.raises(OpenBaoError):
+                    stores.bao.request("POST", f"auth/{mount}/login", login)
 
 
 def test_the_audit_device_shows_each_access_and_no_value(run: Run, halves: Halves) -> None:
@@ -153,6 +165,7 @@ def test_what_is_shared_survives_a_guest_and_its_entries_keep_their_values(
     assert f"{AUTH}/" in stores.bao.read("sys/auth")
     roles = stores.bao.request("LIST", f"auth/{AUTH}/role")["data"]["keys"]
     assert sorted(roles) == [f"veza-production-{each}" for each in ("read", "rotation", "seed")]
+    assert f"{OTHER_AUTH}/" not in stores.bao.read("sys/auth")
     kept = stores.bao.read(f"{MOUNT}/data/veza/staging")["data"]
     assert kept["jwt-secret"] == halves.values[guest.settings.namespace]["jwt-secret"]
     assert halves.production.stack.preview().changes == {}
@@ -171,8 +184,15 @@ def login(cluster: Cluster, stores: Stores, settings: Settings, identity: str) -
     account = naming.secret_store("vault", identity)  # type: ignore[arg-type]
     jwt = cluster.token(settings.namespace, account, audience="vault")
     role = settings.identity_name("vault", identity)  # type: ignore[arg-type]
-    answer = stores.bao.request("POST", f"auth/{AUTH}/login", {"role": role, "jwt": jwt})
+    mount = auth_mount(settings)
+    answer = stores.bao.request("POST", f"auth/{mount}/login", {"role": role, "jwt": jwt})
     return answer["auth"]["client_token"]
+
+
+def auth_mount(settings: Settings) -> str:
+    store = settings.environment.stores["vault"]
+    assert isinstance(store, VaultStore)
+    return store.auth_mount
 
 
 def allowed(stores: Stores, token: str, entry: str) -> set[str]:

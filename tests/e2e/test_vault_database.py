@@ -10,12 +10,13 @@ from subprocess import CalledProcessError
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 from manifests import naming
 from manifests.database import pointer_content
 from settings import VaultStore
 from tests.e2e.cluster import Cluster
-from tests.e2e.deployment import Deployment, deployment
+from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.openbao import OpenBaoError
@@ -79,31 +80,22 @@ def world(
     }
     password = secrets.token_hex(16)
     make_accounts(postgres, password)
-    store = {
-        "provider": "vault",
-        "server": "https://vault.example.com:8200",
+    example = PROJECT / "examples/vault-database.yaml"
+    content = yaml.safe_load(example.read_text(encoding="utf-8"))
+    store = content["config"][STACK_KEY]["stores"]["vault"]
+    store |= {
         "mount": KV,
         "auth-mount": AUTH,
-        "backend": "declare",
-        "shared": "own",
         "cluster-api-server": cluster.url,
         "audit-file": str(run.folder / "half-database-audit.log"),
-        "database": {
-            "mount": MOUNT,
-            "host": "127.0.0.1",
-            "port": postgres.port,
-            "name": "postgres",
-            "ssl-mode": "disable",
-            "admin-user": ADMIN,
-            "users": [*USERS],
-            "grants": [PEOPLE],
-        },
     }
+    place = {"host": "127.0.0.1", "port": postgres.port, "name": "postgres", "ssl-mode": "disable"}
+    store["database"] |= {"mount": MOUNT, **place}
     with ExitStack() as stack:
         ports = {"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())}
         made = stack.enter_context(
             deployment(
-                *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),
+                *(run, cluster, operator, example),
                 name="half-database",
                 ports=ports,
                 **{"namespace-name": "half-database"},

@@ -98,9 +98,10 @@ def world(
             "grants": [PEOPLE],
         },
     }
-    issuer = {"jwt_validation_pubkeys": stores.issuer_keys}
     with ExitStack() as stack:
-        ports = {"vault": stack.enter_context(VaultProvider(stores.bao, issuer).serve())}
+        ports = {
+            "vault": stack.enter_context(VaultProvider(stores.bao, {}, stores.issuer_keys).serve())
+        }
         made = stack.enter_context(
             deployment(
                 *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),

@@ -6,7 +6,7 @@ It knows the resources that this project declares, and what the real provider se
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ def _flat(inputs: Inputs) -> dict[str, Any]:
 
 
 CONNECTION = "vault:database/secretBackendConnection:SecretBackendConnection"
+JWT = "vault:jwt/authBackend:AuthBackend"
+MOUNT = "vault:index/mount:Mount"
 KINDS = {
     CONNECTION: Kind(lambda i: f"{i['backend']}/config/{i['name']}", _flat, ("backend", "name")),
     "vault:database/secretBackendRole:SecretBackendRole": Kind(
@@ -62,9 +64,7 @@ KINDS = {
         _but("backend", "name"),
         ("backend", "name", "username"),
     ),
-    "vault:index/mount:Mount": Kind(
-        lambda i: f"sys/mounts/{i['path']}", _but("path"), ("path", "type")
-    ),
+    MOUNT: Kind(lambda i: f"sys/mounts/{i['path']}", _but("path"), ("path", "type")),
     "vault:kv/secretBackendV2:SecretBackendV2": Kind(
         lambda i: f"{i['mount']}/config", _but("mount"), ("mount",), lambda _: False
     ),
@@ -90,6 +90,11 @@ KINDS = {
         lambda i: f"auth/{i['backend']}/role/{i['roleName']}",
         _but("backend", "roleName"),
         ("backend", "roleName"),
+    ),
+    JWT: Kind(
+        lambda i: f"sys/auth/{i['path']}",
+        _but("path", "oidcDiscoveryUrl", "boundIssuer"),
+        ("path",),
     ),
     "vault:jwt/authBackendRole:AuthBackendRole": Kind(
         lambda i: f"auth/{i['backend']}/role/{i['roleName']}",
@@ -120,14 +125,17 @@ class VaultProvider(CloudStandIn):
     """Speaks to one OpenBao as its administrator.
 
     `of_the_pod` is what OpenBao would find in its own pod, and needs from us since it has none:
-    the cluster's CA and a token that may review others; or, where it is to fetch the issuer's keys
-    over the network, these.
+    the cluster's CA and a token that may review others. `issuer_keys`, as PEM, are what it would
+    fetch from the cluster's issuer.
     """
 
     VERSION = "7.999.0"
 
-    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, Any]) -> None:
+    def __init__(
+        self, bao: OpenBao, of_the_pod: Mapping[str, str], issuer_keys: Sequence[str] = ()
+    ) -> None:
         self._bao = bao
+        self._issuer_keys = list(issuer_keys)
         self._of_the_pod = of_the_pod
 
     def knows(self, token: str, inputs: Mapping[str, Any]) -> bool:
@@ -140,8 +148,9 @@ class VaultProvider(CloudStandIn):
         properties = properties_of(request.properties)
         if not request.preview:
             self._write(request.type, plain(properties), context)
-        path = path_of(request.type, plain(properties))
-        return provider_pb2.CreateResponse(id=path, properties=struct_of(properties))
+        inputs = plain(properties)
+        id_ = inputs["path"] if request.type == MOUNT else path_of(request.type, inputs)
+        return provider_pb2.CreateResponse(id=id_, properties=struct_of(properties))
 
     def Update(self, request: Any, context: Any) -> Any:
         properties = properties_of(request.news)
@@ -156,8 +165,10 @@ class VaultProvider(CloudStandIn):
         return provider_pb2.UpdateResponse(properties=struct_of(properties))
 
     def Read(self, request: Any, context: Any) -> Any:
-        """What was declared, as long as it is there."""
+        """What was declared, as long as it is there; of an import, an engine as it is."""
         kind, inputs = KINDS[request.type], plain(properties_of(request.inputs))
+        if not inputs:
+            return self._imported(request)
         if inputs.get("disableRead"):
             return provider_pb2.ReadResponse(
                 id=request.id, properties=request.properties, inputs=request.inputs
@@ -177,6 +188,15 @@ class VaultProvider(CloudStandIn):
             self._bao.request("DELETE", path_of(request.type, inputs))
         return Empty()
 
+    def _imported(self, request: Any) -> Any:
+        if request.type != MOUNT:
+            raise NotImplementedError(f"the tests import no {request.type}")
+        found = self._bao.read("sys/mounts").get(f"{request.id}/")
+        if found is None:
+            return provider_pb2.ReadResponse()
+        read = struct_of({"path": request.id, "type": found["type"], "options": found["options"]})
+        return provider_pb2.ReadResponse(id=request.id, properties=read, inputs=read)
+
     def _write(self, token: str, inputs: Inputs, context: Any) -> None:
         kind = KINDS[token]
         more = self._of_the_pod if token == CONFIG else {}
@@ -186,7 +206,8 @@ class VaultProvider(CloudStandIn):
             try:
                 self._bao.request("POST", path, body)
                 if token == JWT:
-                    config = {"bound_issuer": inputs["boundIssuer"], **self._of_the_pod}
+                    keys = {"jwt_validation_pubkeys": self._issuer_keys}
+                    config = {"bound_issuer": inputs["boundIssuer"], **keys}
                     self._bao.request("POST", f"{path.replace('sys/auth', 'auth')}/config", config)
             except OpenBaoError as error:
                 # As the real one: a new engine is not ready at once.
