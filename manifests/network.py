@@ -1,4 +1,4 @@
-"""NetworkPolicies for the pods that this program installs: the operator's."""
+"""NetworkPolicies for the pods that this program installs: the operator's, the rotator's."""
 
 from urllib.parse import urlsplit
 
@@ -33,14 +33,24 @@ def operator_policies(settings: Settings) -> list[Manifest]:
     return [everything, controller]
 
 
+def rotation_policy(settings: Settings) -> Manifest:
+    """The rotator's pods reach the API server alone: they know its address, so not even DNS."""
+    selector = {"matchLabels": naming.labels(settings, "rotation")}
+    namespace = settings.namespace
+    return _policy(
+        settings, "secrets-rotation", selector, [], [_api_server(settings)], namespace=namespace
+    )
+
+
 def _policy(
     settings: Settings,
     name: str,
     selector: Manifest,
     ingress: list[Manifest] | None,
     egress: list[Manifest],
+    namespace: str | None = None,
 ) -> Manifest:
-    namespace = settings.environment.operator_namespace
+    namespace = namespace or settings.environment.operator_namespace
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -4,6 +4,7 @@ import pytest
 
 from manifests.eso import chart_values
 from manifests.layer import kustomizations, waves
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
@@ -16,7 +17,7 @@ def entry_points(settings_with):
     def objects(wave, gitops=None, **changes):
         gitops = {"repository": REPOSITORY, **(gitops or {})}
         settings = settings_with(gitops=gitops, **changes)
-        found = kustomizations(settings, [wave.name for wave in waves(settings)])
+        found = kustomizations(settings, [wave.name for wave in waves(settings, rotator_source())])
         [own] = [one.objects for one in found if one.name == f"gitops/{wave}"]
         return {(one["kind"], one["metadata"]["name"]): one for one in own}
 
