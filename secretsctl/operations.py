@@ -153,7 +153,7 @@ def _job(cron_job: Manifest, key: str) -> Manifest:
     """As `kubectl create job --from` makes it, with the key as a further argument."""
     template = cron_job["spec"]["jobTemplate"]
     spec = json.loads(json.dumps(template["spec"]))
-    spec["template"]["spec"]["containers"][0]["args"] += ["--key", key]
+    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
