@@ -25,11 +25,13 @@ def declare(
     protect: bool = False,
     retain: bool = False,
     ignore_changes: Sequence[str] = (),
+    prefix: str = "",
 ) -> list[Resource]:
     """Declares `objects` as children of `component`, each after the ones before it.
 
     Logical names are made of the component's name and the kind, so that they never contain the
-    environment; a component holds one object of a kind, or the later ones carry their own name.
+    environment; a component holds one object of a kind, or the later ones carry their own name,
+    without `prefix`: what is cluster-wide has the namespace in its name.
     `protect` refuses a deletion, `retain` lets it forget the object only; what is protected is
     retained too, for the day when its protection is taken away.
     """
@@ -39,7 +41,7 @@ def declare(
         kind = manifest["kind"]
         name = f"{component._name}-{_kebab(kind)}"
         if kind in kinds:
-            name += f"-{manifest['metadata']['name']}"
+            name += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
         kinds.add(kind)
         options = ResourceOptions(
             parent=component,

@@ -1,11 +1,11 @@
-"""NetworkPolicies of the operator's pods."""
+"""NetworkPolicies of the operator's pods and of the rotator's."""
 
 from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
 from components.declare import declare
-from manifests.network import operator_policies
+from manifests.network import operator_policies, rotation_policy
 from settings import Settings
 
 
@@ -22,4 +22,20 @@ class OperatorNetwork(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:network:OperatorNetwork", name, None, opts)
         self.objects = declare(self, operator_policies(settings), after=after)
+        self.register_outputs({})
+
+
+class RotationNetwork(ComponentResource):
+    """Declares `rotation_policy`: the rotator's pods reach the API server alone."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:network:RotationNetwork", name, None, opts)
+        self.objects = declare(self, [rotation_policy(settings)], after=after)
         self.register_outputs({})

@@ -134,7 +134,11 @@ def test_rights_and_basic_secrets_come_after_the_namespace(stack):
 
 def test_network_policies_come_after_the_operator_s_namespace(stack_named):
     found = stack_named("production").declared
-    policies = found.of_kind("NetworkPolicy")
+    policies = [
+        one
+        for one in found.of_kind("NetworkPolicy")
+        if one.inputs["metadata"]["namespace"] == "external-secrets-system"
+    ]
     namespace = only(
         one
         for one in found.of_kind("Namespace")
@@ -148,7 +152,12 @@ def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
     found = stack_named("production").declared
     protected = [one for one in found.declared if one.protect]
     kinds_protected = Counter(one.type.rpartition(":")[2] for one in protected)
-    assert kinds_protected == {"ExternalSecret": 4, "Namespace": 2, "Release": 1}
+    assert kinds_protected == {
+        "ConfigMap": 1,
+        "ExternalSecret": 4,
+        "Namespace": 2,
+        "Release": 1,
+    }
     assert [one for one in found.declared if one.retain_on_delete] == protected
 
 
@@ -180,7 +189,7 @@ def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with
     settings = settings_with(
         delivery="gitops", gitops={"repository": "https://git.example.com/shop.git"}
     )
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
     assert [one.name for one in found.declared] == ["secrets"]
 
 
@@ -212,6 +221,11 @@ def test_type_tokens_name_the_module_and_the_class(stack_named):
         "platform-secrets:access:SecretsReader",
         "platform-secrets:eso:Operator",
         "platform-secrets:network:OperatorNetwork",
+        "platform-secrets:network:RotationNetwork",
+        "platform-secrets:rotation:Rotation",
+        "platform-secrets:rotation:RotationAdmission",
+        "platform-secrets:rotation:RotationMemory",
+        "platform-secrets:rotation:RotatedKey",
         "platform-secrets:stores:SecretStore",
         "platform-secrets:secrets:ExternalSecret",
         "platform-secrets:secrets:BasicSecret",

@@ -72,13 +72,16 @@ def sources(applications):
     return [waves[wave].get("chart") or waves[wave]["path"] for wave in sorted(waves)]
 
 
-def test_argo_cd_takes_the_operator_before_stores_and_external_secrets_last(entry_points):
+def test_argo_cd_takes_the_operator_before_stores_and_external_secrets_and_rotation_last(
+    entry_points,
+):
     assert sources(entry_points("argocd")) == [
         "rendered/test/1-operator",
         "external-secrets",
         "rendered/test/2-access",
         "rendered/test/3-stores",
         "rendered/test/4-external-secrets",
+        "rendered/test/5-rotation",
     ]
 
 
@@ -158,6 +161,7 @@ def test_flux_waits_for_each_wave_before_the_next(entry_points):
         "./rendered/test/2-access",
         "./rendered/test/3-stores",
         "./rendered/test/4-external-secrets",
+        "./rendered/test/5-rotation",
     ]
 
 
@@ -215,6 +219,7 @@ def test_where_the_operator_exists_neither_tool_installs_it(entry_points):
         "./rendered/test/2-access",
         "./rendered/test/3-stores",
         "./rendered/test/4-external-secrets",
+        "./rendered/test/5-rotation",
     ]
 
 

@@ -53,7 +53,12 @@ def test_a_namespace_of_somebody_else_is_not_declared(settings_with):
 def test_everything_is_in_the_namespace_that_the_settings_name(settings_with):
     settings = settings_with(namespace="existing", namespace_name="theirs", operator="existing")
     objects = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
-    assert {one["metadata"]["namespace"] for one in objects} == {"theirs"}
+    assert {one["metadata"].get("namespace", "theirs") for one in objects} == {"theirs"}
+    cluster_wide = [
+        one["metadata"]["name"] for one in objects if "namespace" not in one["metadata"]
+    ]
+    assert cluster_wide
+    assert not [name for name in cluster_wide if not name.startswith("theirs-rotation-")]
 
 
 def test_no_namespace_is_ever_pruned(stack):
