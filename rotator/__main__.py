@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -37,11 +36,12 @@ def main(
     except (PlanError, OSError) as fault:
         return _end(WRONG_INPUT, f"wrong input: {fault}")
     except (LockLostError, UnreachableError, RefusedError) as fault:
-        return _end(FAILED, f"failed: {fault}")
+        return _end(FAILED, f"failed: {fault}; the next run goes on from there")
 
 
 def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> int:
-    holder = f"{socket.gethostname()}-{os.urandom(3).hex()}"
+    # In a pod this is its name, by which one who started the Job finds its run.
+    holder = f"{os.environ.get('HOSTNAME', 'somewhere')}-{os.urandom(3).hex()}"
     memory = Memory(api, clock, plan.memory, holder, asked.lock_seconds)
     run = Run(plan, api, clock, memory, asked.key)
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
@@ -50,14 +50,14 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> in
         return _end(0 if is_something else nothing, "dry run: nothing was changed")
     memory.lock(plan.sync_seconds + plan.rollout_seconds)
     api.before_write = memory.hold
-    verdict = "failed: it was stopped"
     try:
         run.rotate()
-        code, verdict = _verdict(run.outcome, nothing, run.next_due())
-    except (LockLostError, UnreachableError, RefusedError) as fault:
-        code, verdict = FAILED, f"failed: {fault}; the next run goes on from here"
-    finally:
-        memory.end(verdict)
+    except BaseException as fault:
+        if not isinstance(fault, UnreachableError):
+            memory.end(f"failed: {fault!r}")
+        raise
+    code, verdict = _verdict(run.outcome, nothing, run.next_due())
+    memory.end(verdict)
     return _end(code, verdict)
 
 

@@ -59,8 +59,11 @@ class InCluster:
 
     def __init__(self, account: Path) -> None:
         self._account = account
-        self._host = os.environ["KUBERNETES_SERVICE_HOST"]
-        self._port = int(os.environ["KUBERNETES_SERVICE_PORT"])
+        try:
+            self._host = os.environ["KUBERNETES_SERVICE_HOST"]
+            self._port = int(os.environ["KUBERNETES_SERVICE_PORT"])
+        except KeyError as missing:
+            raise OSError(f"this is no pod: {missing} is not set") from None
         self._connection: http.client.HTTPSConnection | None = None
 
     def send(self, method: str, path: str, body: Manifest | None) -> Answer:

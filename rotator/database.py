@@ -18,7 +18,7 @@ class DatabaseRotation:
     def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = self._side = ""
-        self.is_promoted = False
+        self.is_promoted = self.is_pushed = False
 
     def find(self) -> bool:
         """Looks for the object of a rotation in flight, and says whether there is one."""
@@ -29,6 +29,7 @@ class DatabaseRotation:
         self.uid = staged["metadata"]["uid"]
         source = staged["spec"]["dataFrom"][0]["sourceRef"]["generatorRef"]["name"]
         self._side = source.removeprefix(f"rotation-{self.key.name}-")
+        self.is_pushed = self._shows(self._side)
         return True
 
     def stage(self) -> Steps:
@@ -73,16 +74,18 @@ class DatabaseRotation:
     def _staged(self) -> Manifest | None:
         return self._api.get("ExternalSecret", shapes.name("staged", self.key.name))
 
+    def _shows(self, side: str) -> bool:
+        """Whether the pointer shows a side."""
+        pointer = self._api.get("ConfigMap", self.key.pointer) or {}
+        return (pointer.get("data") or {}).get(self.key.name) == self.key.contents[side]
+
     def _active(self) -> str:
         """The side that the pointer shows."""
-        pointer = self._api.get("ConfigMap", self.key.pointer)
-        content = ((pointer or {}).get("data") or {}).get(self.key.name)
-        for side, one in self.key.contents.items():
-            if one == content:
+        for side in self.key.contents:
+            if self._shows(side):
                 return side
-        raise StepError(
-            f"ConfigMap/{self.key.pointer} shows neither side: apply the environment again"
-        )
+        what = f"ConfigMap/{self.key.pointer} shows neither side"
+        raise StepError(f"{what}: apply the environment again")
 
     def _other(self, side: str) -> str:
         return next(one for one in self.key.contents if one != side)

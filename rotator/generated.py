@@ -15,7 +15,7 @@ class GeneratedRotation:
     def __init__(self, plan: Plan, key: Generated, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = ""
-        self.is_promoted = self.is_taken_back = self.has_before = False
+        self.is_promoted = self.is_pushed = self.is_taken_back = self.has_before = False
         self.has_next = key.overlap is not None
 
     def find(self) -> bool:
@@ -30,6 +30,8 @@ class GeneratedRotation:
         self.is_promoted = self._live("promote") is not None
         undone = ("restore", "withdraw") if self.has_next else ("restore",)
         self.is_taken_back = any(self._live(step) is not None for step in undone)
+        is_published = self.has_next and self._live("next") is not None
+        self.is_pushed = self.is_promoted or self.is_taken_back or is_published
         return True
 
     @property
@@ -68,8 +70,9 @@ class GeneratedRotation:
             pushed, pushes_back = "promote", "restore"
         else:
             pushed, pushes_back = "next", "withdraw"
-        yield from self._operator.gone(pushed, self.key.name)
+        # In this order: its mere existence tells the next run that the value is taken back.
         yield from self._pushed(pushes_back)
+        yield from self._operator.gone(pushed, self.key.name)
 
     def clean(self) -> Steps:
         """No object of the rotation is left."""

@@ -3,6 +3,7 @@
 import json
 import sys
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from rotator.api import Api, RefusedError, UnreachableError
@@ -23,7 +24,8 @@ def error(message: str, **fields: Any) -> None:
 
 
 def _write(level: str, message: str, fields: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps({"level": level, "message": message, **fields}) + "\n")
+    line = {"time": timestamp(datetime.now(UTC)), "level": level, "message": message, **fields}
+    sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 
 

@@ -5,6 +5,7 @@ is a compare-and-swap. Losing it is safe: ages start anew, and what is in flight
 cluster.
 """
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -95,12 +96,10 @@ class Memory:
             if lock != seen:
                 seen, seen_at = lock, self._clock.monotonic()
             is_dead = self._clock.monotonic() - seen_at >= self._lock_seconds
-            if lock is None or is_dead or self._lock_holder() == self._holder:
-                try:
-                    self._run = {"holder": self._holder, "started": timestamp(self._clock.now())}
+            if lock is None or is_dead or self._holds_lock():
+                self._run = {"holder": self._holder, "started": timestamp(self._clock.now())}
+                with contextlib.suppress(ConflictError):
                     return self._write({}, "start")
-                except ConflictError:
-                    continue
             if self._clock.monotonic() - began > patience_seconds:
                 raise LockLostError(f"another run holds the lock and is alive: {lock}")
             self._clock.sleep(min(2.0, self._lock_seconds / 5))
@@ -113,30 +112,24 @@ class Memory:
     def write(self, entries: dict[str, Remembered], step: str | None = None) -> None:
         """Remembers keys, all of them or none, and what the run is at; LockLostError if another run
         has taken the lock."""
-        while True:
-            try:
+        while self._holds_lock():
+            with contextlib.suppress(ConflictError):
                 return self._write({key: one.text() for key, one in entries.items()}, step)
-            except ConflictError:
-                self.read()
-                if self._lock_holder() != self._holder:
-                    raise LockLostError(
-                        f"another run has the lock: {self._data.get('lock')}"
-                    ) from None
+        raise LockLostError(f"another run has the lock: {self._data.get('lock')}")
 
     def end(self, verdict: str) -> None:
         """Says how the run ended, and gives the lock back."""
-        while self._lock_holder() == self._holder:
+        while self._holds_lock():
             run = json.dumps({**self._run, "verdict": verdict})
-            try:
+            with contextlib.suppress(ConflictError):
                 self._patch({"run": run, "lock": None})
-            except ConflictError:
-                self.read()
 
-    def _lock_holder(self) -> str | None:
+    def _holds_lock(self) -> bool:
+        """Whether the memory, when last seen, had this run's lock."""
         try:
-            return json.loads(self._data.get("lock") or "{}").get("holder")
-        except (ValueError, AttributeError):
-            return None
+            return json.loads(self._data["lock"])["holder"] == self._holder
+        except (KeyError, ValueError, TypeError):
+            return False
 
     def _write(self, entries: dict[str, str], step: str | None) -> None:
         if step is not None:
@@ -146,10 +139,16 @@ class Memory:
         self._patch({**entries, "run": json.dumps(self._run), "lock": lock})
 
     def _patch(self, data: dict[str, str | None]) -> None:
+        """Compares and swaps. After a ConflictError the memory is read anew."""
         began = self._clock.monotonic()
         patch = {"metadata": {"resourceVersion": self._version}, "data": data}
         try:
             self._keep(self._api.patch("ConfigMap", self._name, patch, is_guarded=False))
+        except ConflictError:
+            self.read()
+            # An earlier try of this call may have taken effect, and its answer was lost.
+            if any(self._data.get(field) != text for field, text in data.items()):
+                raise
         except RefusedError as refusal:
             if refusal.status == 404:
                 raise LockLostError(f"ConfigMap/{self._name} was deleted during the run") from None

@@ -45,7 +45,7 @@ class OperatorObjects:
                 self._api.delete(kind, name)
             elif (found := proof.fault(live)) is None:
                 return
-            elif kind == "PushSecret" and not is_new:
+            elif kind == "PushSecret" and not is_new and "Ready=False" in found:
                 self._api.delete(kind, name)
             else:
                 fault = found

@@ -21,8 +21,9 @@ def progress(workload: Manifest) -> tuple[Literal["complete", "waiting", "stuck"
         return "stuck", "it has no pod template of its own"
     if spec.get("paused"):
         return "stuck", "it is paused"
-    if spec.get("updateStrategy", {}).get("type") == "OnDelete":
-        return "stuck", "its pods are replaced by hand (OnDelete)"
+    strategy = spec.get("updateStrategy", {})
+    if strategy.get("type") == "OnDelete" or strategy.get("rollingUpdate", {}).get("partition"):
+        return "stuck", "its update strategy leaves pods as they are (OnDelete or a partition)"
     # A Rollout writes the generation as a text.
     if str(status.get("observedGeneration", 0)) != str(workload["metadata"]["generation"]):
         return "waiting", "its controller has not seen the change yet: is it running?"

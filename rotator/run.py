@@ -39,10 +39,14 @@ class Run:
         in_flight = self._in_flight()
         finished = [one for one in in_flight if not self._is_unfinished(one)]
         batch.clean(finished)
-        batch.rotate([one for one in in_flight if one not in finished])
-        busy = {one.key.name for one in in_flight if one not in finished} | {*self.outcome.failed}
+        unfinished = [one for one in in_flight if one not in finished]
+        busy = {one.key.name for one in unfinished} | {*self.outcome.failed}
+        if any(one.is_pushed for one in unfinished):
+            batch.rotate(unfinished)
+            unfinished = []
+        # Of those in flight nobody has seen anything yet: they restart their readers with the rest.
         starting = [self._started(key) for key in self._to_start() if key.name not in busy]
-        batch.rotate(self._fit(starting))
+        batch.rotate([*unfinished, *self._fit(starting)])
 
     def describe(self) -> bool:
         """Says what a run would do now, and changes nothing; whether it would do anything."""

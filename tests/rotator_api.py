@@ -5,7 +5,7 @@ every time. `Killed` ends a run at one of its calls, as SIGKILL would."""
 import copy
 import json
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from rotator import proof
@@ -276,20 +276,18 @@ class Cluster:
 
 
 class Mortal:
-    """Ends the run at its call number `at`, before or after that call took effect."""
+    """Ends the run at its call number `at`: the call takes effect, its answer does not arrive."""
 
-    def __init__(self, cluster: Cluster, at: int, when: str) -> None:
-        self._cluster, self._at, self._when = cluster, at, when
-        self.calls = 0
+    def __init__(self, cluster: Cluster, at: int) -> None:
+        self._cluster, self._left = cluster, at
 
     def send(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
-        self.calls += 1
-        if self.calls > self._at or (self.calls == self._at and self._when == "before"):
-            raise Killed
-        answer = self._cluster.send(method, path, body)
-        if self.calls == self._at:
-            raise Killed
-        return answer
+        self._left -= 1
+        if self._left >= 0:
+            answer = self._cluster.send(method, path, body)
+            if self._left > 0:
+                return answer
+        raise Killed
 
 
 def entry_of(reference: dict[str, str], field: str) -> str:
@@ -307,6 +305,3 @@ def merge(target: Any, patch: Any) -> Any:
         else:
             merged[field] = merge(merged.get(field), value)
     return merged
-
-
-DAY = timedelta(days=1)

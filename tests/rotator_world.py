@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rotator.__main__ import main
-from tests.rotator_api import DAY, NAMESPACE, STORE, Cluster, FakeClock
+from tests.rotator_api import NAMESPACE, STORE, Cluster, FakeClock
 
+_FOLDER = tempfile.TemporaryDirectory()
+_PLAN = Path(_FOLDER.name) / "plan.json"
 START = datetime(2026, 3, 2, 3, 17, tzinfo=UTC)
-DUE = START + 100 * DAY
+ONE_DAY = timedelta(days=1)
+DUE = START + 100 * ONE_DAY
 LABELS = {"app.kubernetes.io/component": "rotation", "app.kubernetes.io/part-of": "shop"}
 
 
@@ -107,14 +110,9 @@ class World:
     ) -> int:
         """The exit code of a run that starts at a moment."""
         self.clock = FakeClock(at)
-        with tempfile.TemporaryDirectory() as folder:
-            plan = Path(folder) / "plan.json"
-            plan.write_text(json.dumps(self.plan))
-            line = [command, "--plan", str(plan), *arguments]
-            return main(line, transport or self.cluster, self.clock)
+        _PLAN.write_text(json.dumps(self.plan))
+        line = [command, "--plan", str(_PLAN), *arguments]
+        return main(line, transport or self.cluster, self.clock)
 
     def calls(self) -> int:
         return len(self.cluster.log)
-
-
-ONE_DAY = timedelta(days=1)
