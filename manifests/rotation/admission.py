@@ -8,15 +8,16 @@ that the rotator does not need is refused, also one that a later release of the 
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names, one_shots
-from manifests.rotation.cel import both, cel, same, table
+from manifests.rotation.cel import Cel, both, cel, same, table
 from manifests.rotation.names import COMPONENT
 from settings import Settings, VaultStore
 from settings.rotator import ROTATION
 
 _API = "admissionregistration.k8s.io/v1"
-_OF_EVERY_WRITE = ("generation", "managedFields", "resourceVersion")
+_OF_EVERY_WRITE = ["generation", "managedFields", "resourceVersion"]
 _TOKEN_FORM = "^[0-9a-z.-]{1,100}$"  # noqa: S105 - of an annotation that is changed
 _MEMORY_TEXT_LENGTH = 16384
+_TEMPLATES = "deprecated.daemonset.template.generation"
 _RESOURCES = {
     "externalsecrets": "external-secrets.io",
     "pushsecrets": "external-secrets.io",
@@ -99,8 +100,8 @@ def _syncs() -> Policy:
     annotations = both("Annotations", "metadata.annotations")
     variables = both("Metadata", "metadata") | both("Spec", "spec") | annotations
     return variables, {
-        "the spec is changed": same("Spec"),
-        "metadata is changed": same("Metadata", "annotations", *_OF_EVERY_WRITE),
+        "the spec is changed": same("Spec", []),
+        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
         **_only_annotation(names.SYNC_TOKEN),
     }
 
@@ -108,16 +109,20 @@ def _syncs() -> Policy:
 def _restarts() -> Policy:
     variables = {
         **both("Metadata", "metadata"),
+        **both("OwnAnnotations", "metadata.annotations"),
         **both("Spec", "spec"),
         **both("Template", "spec.template"),
         **both("PodMetadata", "spec.template.metadata"),
         **both("Annotations", "spec.template.metadata.annotations"),
+        # The API server counts a DaemonSet's templates in an annotation, and takes no other count.
+        "counted": f'request.resource.resource == "daemonsets" ? {cel([_TEMPLATES])} : []',
     }
     return variables, {
-        "metadata is changed": same("Metadata", *_OF_EVERY_WRITE),
-        "the spec is changed": same("Spec", "template"),
-        "the pod's spec is changed": same("Template", "metadata"),
-        "the pod's metadata is changed": same("PodMetadata", "annotations"),
+        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
+        "an annotation is changed": same("OwnAnnotations", Cel("variables.counted")),
+        "the spec is changed": same("Spec", ["template"]),
+        "the pod's spec is changed": same("Template", ["metadata"]),
+        "the pod's metadata is changed": same("PodMetadata", ["annotations"]),
         **_only_annotation(names.RESTART_TOKEN),
     }
 
@@ -125,7 +130,7 @@ def _restarts() -> Policy:
 def _only_annotation(annotation: str) -> dict[str, str]:
     token = f"variables.newAnnotations[?{cel(annotation)}].orValue({cel('')})"
     return {
-        f"an annotation beside {annotation} is changed": same("Annotations", annotation),
+        f"an annotation beside {annotation} is changed": same("Annotations", [annotation]),
         f"{annotation} is no token": f"{token}.matches({cel(_TOKEN_FORM)})",
     }
 
@@ -144,7 +149,7 @@ def _config_maps(settings: Settings) -> Policy:
     is_memory = f"object.metadata.name == {cel(names.MEMORY)}"
     return variables, {
         "more than the data is changed": (
-            f"{same('Whole', 'data', 'metadata')} && {same('Metadata', *_OF_EVERY_WRITE)}"
+            f"{same('Whole', ['data', 'metadata'])} && {same('Metadata', _OF_EVERY_WRITE)}"
         ),
         "the memory holds other entries than its own, or too long ones": (
             f"!({is_memory}) || variables.data.all(entry, entry in variables.entries && "

@@ -63,10 +63,10 @@ def both(name: str, path: str) -> dict[str, str]:
     }
 
 
-def same(name: str, *excepted: str) -> str:
+def same(name: str, excepted: list[str] | Cel) -> str:
     """Whether a part of both objects has the same fields and values, some excepted."""
     new, old = f"variables.new{name}", f"variables.old{name}"
-    is_excepted = f"field in {cel([*excepted])}"
+    is_excepted = f"field in {cel(excepted)}"
     return (
         f"{new}.all(field, {is_excepted} || field in {old} && {new}[field] == {old}[field]) && "
         f"{old}.all(field, {is_excepted} || field in {new})"
