@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import groupby
 
 import pytest
 
@@ -64,6 +65,10 @@ def only(found):
     return one
 
 
+def id_of(manifest):
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
 def kinds(found):
     return sorted(one.inputs["kind"] for one in found)
 
@@ -73,17 +78,22 @@ def test_a_component_declares_its_manifests_as_its_children(part, settings_with)
     component, manifests = PARTS[part]
     settings = settings_with(readers=PEOPLE)
     found = declare(lambda: component(settings))
-    assert [one.manifest for one in found.objects()] == manifests(settings)
+    declared = {id_of(one.manifest): one.manifest for one in found.objects()}
+    assert declared == {id_of(one): one for one in manifests(settings)}
     parent = only([one for one in found.declared if not one.is_custom])
     assert {one.parent for one in found.declared if one.is_custom} == {parent.urn}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_component_s_objects_come_one_after_the_other(part, settings_with):
-    found = declare(lambda: PARTS[part][0](settings_with(readers=PEOPLE)))
-    objects = found.objects()
-    for place, one in enumerate(objects):
-        assert one.depends_on == {before.urn for before in objects[:place]}
+def test_a_component_s_objects_come_one_kind_after_the_other(part, settings_with):
+    component, manifests = PARTS[part]
+    settings = settings_with(readers=PEOPLE)
+    urns = {id_of(one.manifest): one for one in declare(lambda: component(settings)).objects()}
+    before: set[str] = set()
+    for _, group in groupby(manifests(settings), lambda one: one["kind"]):
+        ones = [urns[id_of(one)] for one in group]
+        assert [one.depends_on for one in ones] == [before] * len(ones)
+        before = before | {one.urn for one in ones}
 
 
 def test_every_part_belongs_to_the_layer(stack):
