@@ -1,6 +1,7 @@
 """`python -m rotator rotate` rotates what is due; `python -m rotator age` lists ages."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from rotator.plan import Plan, PlanError, parse
 from rotator.run import Run
 
 FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED = 1, 2, 3, 4
+TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
 _CODES = """\
 exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and the value before is
 in use again; with --detailed-exit-code 3 when nothing was due. `age`: 1 when a key is overdue."""
@@ -72,9 +74,8 @@ def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, st
 
 def _end(code: int, verdict: str) -> int:
     (log.info if code in (0, NOTHING_DUE) else log.error)(verdict, verdict=code)
-    message = Path("/dev/termination-log")
-    if message.exists():
-        message.write_text(verdict[:4096])
+    with contextlib.suppress(OSError):
+        TERMINATION_LOG.exists() and TERMINATION_LOG.write_text(verdict[:4096])
     return code
 
 

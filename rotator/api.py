@@ -74,7 +74,7 @@ class InCluster:
         }
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
-        elif method == "POST":
+        elif body is not None:
             headers["Content-Type"] = "application/json"
         if self._connection is None:
             trust = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
@@ -116,12 +116,18 @@ class Api:
         return self._ask("PATCH", kind, name, patch, is_guarded)
 
     def delete(self, kind: str, name: str) -> Manifest | None:
-        """Begins to delete the object; None if there is none (any more)."""
-        return self._or_none("DELETE", kind, name)
+        """Begins to delete the object; None if there is none (any more).
 
-    def _or_none(self, method: str, kind: str, name: str) -> Manifest | None:
+        It stays until what it owns is gone: a Secret that outlived it would be taken for that of
+        the next object of its name, and be deleted under that one.
+        """
+        return self._or_none("DELETE", kind, name, {"propagationPolicy": "Foreground"})
+
+    def _or_none(
+        self, method: str, kind: str, name: str, body: Manifest | None = None
+    ) -> Manifest | None:
         try:
-            return self._ask(method, kind, name)
+            return self._ask(method, kind, name, body)
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise

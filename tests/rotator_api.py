@@ -51,11 +51,19 @@ class Cluster:
         self.broken: dict[str, str] = {}  # workload: "silent", or the reason of its condition
         self.refused_entries: dict[str, str] = {}  # remote key/property: the operator's message
         self.operator_is_up = True
+        self.operator_looks = 2  # how often it is looked at until it has done something
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
         self._version = 0
         self._add("ConfigMap", MEMORY, {})
+
+    def copy(self) -> "Cluster":
+        """The same cluster, apart from this one."""
+        other = copy.copy(self)
+        state = {name: value for name, value in vars(self).items() if name != "observers"}
+        vars(other).update(copy.deepcopy(state))
+        return other
 
     # What a test makes.
 
@@ -175,13 +183,17 @@ class Cluster:
             observe(self)
 
     def _operate(self, obj: dict[str, Any]) -> None:
-        wanted = proof.synced_resource_version(obj)
         status, spec = obj.setdefault("status", {}), obj["spec"]
+        if status.get("settled") == obj["metadata"]["resourceVersion"]:
+            return
+        wanted = proof.synced_resource_version(obj)
         done = status.get("syncedResourceVersion")
         if done == wanted or (done and spec.get("refreshPolicy") == "CreatedOnce"):
+            status["settled"] = obj["metadata"]["resourceVersion"]
             return
-        if status.get("seen") != wanted:  # it takes two looks
-            status["seen"] = wanted
+        of, looks = status.get("looks", ("", 0))
+        status["looks"] = (wanted, looks + 1 if of == wanted else 1)
+        if status["looks"][1] < self.operator_looks:
             return
         fault, message = None, "secret synced"
         if obj["kind"] == "PushSecret":
@@ -288,6 +300,19 @@ class Mortal:
             if self._left > 0:
                 return answer
         raise Killed
+
+
+class Recorder:
+    """Keeps what the cluster is after each call: what a run that is killed there leaves."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.left: list[Cluster] = []
+
+    def send(self, method: str, path: str, body: Any) -> tuple[int, dict[str, str], bytes]:
+        answer = self._cluster.send(method, path, body)
+        self.left.append(self._cluster.copy())
+        return answer
 
 
 def entry_of(reference: dict[str, str], field: str) -> str:

@@ -1,9 +1,12 @@
 """A run is killed after each of its calls, which is before the next one, too; the run on the next
 day ends with exactly one new value, no object left, and no restart too many."""
 
+import contextlib
+import random
+
 import pytest
 
-from tests.rotator_api import Killed, Mortal
+from tests.rotator_api import Killed, Mortal, Recorder
 from tests.rotator_world import DUE, ONE_DAY, World, database, generated
 
 WEB, CHAT = "Deployment/web", "StatefulSet/chat"
@@ -87,12 +90,24 @@ WORLDS = {
 
 @pytest.mark.parametrize("make", WORLDS)
 def test_the_run_after_a_kill_at_any_call_finishes_what_was_begun(make):
-    whole = make()
-    assert whole.run() == 0
-    assert_rotated_once(whole, WORLDS[make])
-    for call in range(1, whole.calls() + 1):
-        world = make()
-        with pytest.raises(Killed):
-            world.run(transport=Mortal(world.cluster, call))
+    world = make()
+    recorder = Recorder(world.cluster)
+    assert world.run(transport=recorder) == 0
+    assert_rotated_once(world, WORLDS[make])
+    for call, left in enumerate(recorder.left):
+        world.cluster = left
         assert world.run(at=DUE + ONE_DAY) == 0, call
         assert_rotated_once(world, WORLDS[make])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_runs_that_are_killed_again_and_again_come_to_the_same_end(seed):
+    chance = random.Random(seed)  # noqa: S311
+    world, day = mixed_world(), 0
+    for day in range(8):
+        with contextlib.suppress(Killed):
+            world.run(
+                at=DUE + day * ONE_DAY, transport=Mortal(world.cluster, chance.randint(1, 150))
+            )
+    assert world.run(at=DUE + (day + 1) * ONE_DAY) == 0
+    assert_rotated_once(world, WORLDS[mixed_world])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rotator.__main__ import FAILED, RESTORED
-from tests.rotator_api import Killed, Mortal
+from tests.rotator_api import Recorder
 from tests.rotator_world import DUE, ONE_DAY, World, database, generated
 
 WEB, CHAT = "Deployment/web", "Deployment/chat"
@@ -118,19 +118,14 @@ def test_when_the_value_before_can_t_be_put_back_everything_stays_and_the_way_ou
 
 @pytest.mark.parametrize("restart", [1, 2])
 def test_a_kill_during_the_way_back_is_made_good_by_the_next_run(restart):
-    def broken_world():
-        world = world_with(overlap=True)
-        break_at_restart(world, WEB, restart)
-        return world
-
-    whole = broken_world()
-    assert whole.run() == RESTORED
-    for call in range(1, len(whole.cluster.log) + 1):
-        world = broken_world()
-        with pytest.raises(Killed):
-            world.run(transport=Mortal(world.cluster, call))
-        world.cluster.broken.clear()
-        world.cluster.observers.clear()
+    world = world_with(overlap=True)
+    break_at_restart(world, WEB, restart)
+    recorder = Recorder(world.cluster)
+    assert world.run(transport=recorder) == RESTORED
+    for call, left in enumerate(recorder.left):
+        world.cluster = left
+        left.observers = []
+        left.broken.clear()
         assert world.run(at=DUE + ONE_DAY) in (0, RESTORED), call
         world.run(at=DUE + 2 * ONE_DAY)
         assert world.cluster.one_shots() == []
