@@ -42,10 +42,12 @@ class Kubelet:
     `envFrom` when it starts and never again; without one that is not optional it waits.
 
     `happenings` is all that was seen, in order; a pod that is not ready has not started.
+    `pod_starts` is called with each start, and with the values themselves.
     """
 
     def __init__(self, cluster: Cluster, namespaces: Iterable[str]) -> None:
         self.happenings: list[Happening] = []
+        self.pod_starts: Callable[[Happening, dict[str, str]], None] = lambda *_: None
         self._api = cluster.api
         self._namespaces = set(namespaces)
         self._accepted: dict[tuple[str, str], tuple[str, set[str]]] = {}
@@ -105,6 +107,8 @@ class Kubelet:
 
     def _see_pod(self, what: str, pod: Manifest) -> None:
         uid = pod["metadata"]["uid"]
+        if "app" not in pod["metadata"].get("labels", {}):
+            return  # of a Job: what it runs is the test's own to run
         if what == "DELETED":
             self._stop(uid)
         elif "deletionTimestamp" not in pod["metadata"]:
@@ -121,11 +125,13 @@ class Kubelet:
             return
         if (namespace, workload) in self._accepted:
             key, accepted = self._accepted[namespace, workload]
-            if values.get(key) not in accepted:
+            if fingerprint(values.get(key, "")) not in accepted:
                 return
-        started = Happening("started", namespace, name, workload, values)
+        held = {key: fingerprint(value) for key, value in values.items()}
+        started = Happening("started", namespace, name, workload, held)
         self._pods[uid] = started
         self.happenings.append(started)
+        self.pod_starts(started, values)
         ready = {"type": "Ready", "status": "True"}
         status = {"status": {"phase": "Running", "conditions": [ready]}}
         self._api.patch("v1", "Pod", name, namespace, status, subresource="status")
@@ -137,7 +143,7 @@ class Kubelet:
             secret = self._api.get("v1", "Secret", reference["name"], namespace)
             if secret is None and not reference.get("optional"):
                 return None
-            found |= fingerprints(secret or {})
+            found |= decoded(secret or {})
         return found
 
     def _stop(self, uid: str) -> None:

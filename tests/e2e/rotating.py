@@ -2,22 +2,32 @@
 as a process with the rights of its ServiceAccount."""
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
+
+import yaml
 
 from manifests import layer, naming
-from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
+from secretsctl.projects import rotator_source
+from settings import AwsStore, AzureStore, Document, GcpStore, Settings, VaultStore, load
 from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
-from tests.e2e.environments import PATIENCE_SECONDS
-from tests.e2e.kubelet import Happening, Kubelet, fingerprint, workload_manifest
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.environments import PATIENCE_SECONDS, laid_over
+from tests.e2e.kubelet import (
+    Happening,
+    Kubelet,
+    fingerprint,
+    fingerprints,
+    workload_manifest,
+)
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import wait_until
+from tests.e2e.process import PROJECT, wait_until
 from tests.e2e.stores import Stores, made_values
 
 ACCOUNT = "secrets-rotation"
@@ -30,6 +40,20 @@ ONE_SHOTS = (
         "external-secrets.io/v1alpha1",
     ),
 )
+
+
+def rotating_settings(
+    file: str, environment: str, *, catalogue: Mapping[str, Any] | None = None, **changes: Any
+) -> Settings:
+    """A stack file's settings as another environment's, laid over it and over the catalogue."""
+    own, shared = (
+        yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+        for name in (f"{file}.yaml", "catalogue.yaml")
+    )
+    content = laid_over(own["config"][STACK_KEY], {"environment": environment, **changes})
+    platform = laid_over(shared, catalogue or {})
+    [found] = load([Document(file, content)], Document("catalogue.yaml", platform))
+    return found
 
 
 @dataclass(frozen=True)
@@ -47,7 +71,7 @@ class Ended:
 
 @dataclass
 class Rotating:
-    """One environment. `values` are the first ones, by key; `runs` counts the rotator's runs."""
+    """One environment. `values` are its first ones, by key."""
 
     cluster: Cluster
     stores: Stores
@@ -55,12 +79,16 @@ class Rotating:
     kubelet: Kubelet
     folder: Path
     values: dict[str, str] = field(default_factory=dict)
+    plan_changes: dict[str, Any] = field(default_factory=dict)
+    """Deadlines that a test can wait for."""
     process: subprocess.Popen[str] | None = None
+    runs: int = 0
 
     def __post_init__(self) -> None:
         self.namespace = self.settings.namespace
-        self.objects = [obj for wave in layer.waves(self.settings) for obj in wave.objects]
-        self.values |= made_values(self.settings)
+        waves = layer.waves(self.settings, rotator_source())
+        self.objects = [obj for wave in waves for obj in wave.objects]
+        self.values = {**made_values(self.settings), **self.values}
         self.folder.mkdir()
 
     def fill_store(self) -> None:
@@ -77,8 +105,8 @@ class Rotating:
                 if one in self.values:
                     mark(self.stores, self.settings, self.bundle(key), one)
 
-    def start_workloads(self, replicas: int = 2) -> None:
-        """Makes every service's workload; `are_complete` says when they are up."""
+    def start_workloads(self, replicas: int = 2, progress_seconds: int = 600) -> None:
+        """Makes every service's workload, without waiting for it."""
         for service in self.settings.catalogue.services.values():
             secrets: dict[str, bool] = {}
             for bundle in service.reads:
@@ -87,6 +115,8 @@ class Rotating:
                 if naming.has_overlap_secret(self.settings, bundle):
                     secrets[naming.overlap_secret(secret)] = False
             workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
+            if workload["kind"] == "Deployment":
+                workload["spec"]["progressDeadlineSeconds"] = progress_seconds
             self.cluster.api.apply(workload, manager="application")
 
     def wait_for_workloads(self) -> None:
@@ -124,46 +154,78 @@ class Rotating:
         bundles = self.settings.catalogue.bundles
         return next(name for name, content in bundles.items() if key in content.keys)
 
-    def stored(self, key: str) -> str:
-        """The fingerprint of what the store holds for a key, "" for nothing."""
-        own = key.removesuffix("-next").removesuffix("-previous")
-        return fingerprint(stored(self.stores, self.settings, self.bundle(own), key))
+    def held(self) -> dict[str, str]:
+        """The fingerprints of all that the store holds, by key."""
+        return {
+            key: fingerprint(stored(self.stores, self.settings, bundle, key))
+            for bundle in self.settings.catalogue.bundles
+            for key in naming.entries(self.settings, bundle)
+        }
+
+    def secret(self, key: str) -> str:
+        """The fingerprint of what the Secret of a key's bundle holds for it."""
+        name = self.settings.catalogue.bundles[self.bundle(key)].secret
+        found = self.cluster.api.get("v1", "Secret", name, self.namespace)
+        return fingerprints(found or {}).get(key, "")
+
+    def secret_keys(self, name: str) -> set[str]:
+        """The keys that a Secret is to hold."""
+        [found] = (
+            obj["spec"]["target"]["template"]
+            for obj in self.objects
+            if obj["kind"] == "ExternalSecret" and obj["metadata"]["name"] == name
+        )
+        return set(found["data"])
+
+    def readers(self, key: str) -> list[Happening]:
+        """The running pods that read a key."""
+        return [pod for pod in self.kubelet.running(self.namespace) if key in pod.values]
 
     def config_map(self, name: str) -> dict[str, str]:
-        """The data of the first ConfigMap in the cluster whose name begins so."""
-        found = self.cluster.api.list("v1", "ConfigMap", self.namespace)
-        return next(
-            one.get("data", {}) for one in found if one["metadata"]["name"].startswith(name)
-        )
+        """The data of a ConfigMap."""
+        return (self.cluster.api.get("v1", "ConfigMap", name, self.namespace) or {}).get("data", {})
 
     @property
     def memory(self) -> dict[str, str]:
         return self.config_map("secrets-rotation-memory")
 
     def start(
-        self, now: str, *arguments: str, proxy: ApiProxy | None = None
+        self, now: str, *arguments: str, proxy: ApiProxy | None = None, host: str = "a-pod"
     ) -> subprocess.Popen[str]:
-        """The rotator's own program and plan, as they are in the cluster, run as a process."""
-        program = self.folder / "program"
-        account = self.folder / f"account-{'proxied' if proxy else 'direct'}"
-        (program / "rotator").mkdir(parents=True, exist_ok=True)
-        account.mkdir(exist_ok=True)
-        for name, text in self.config_map("secrets-rotation-program-").items():
-            (program / "rotator" / name).write_text(text, encoding="utf-8")
-        plan = self.folder / "plan.json"
-        plan.write_text(self.config_map("secrets-rotation-plan")["plan.json"], encoding="utf-8")
-        (account / "token").write_text(self.cluster.token(self.namespace, ACCOUNT))
-        (account / "ca.crt").write_bytes((proxy or self.cluster).ca_file.read_bytes())
-        host, port = (HOST, proxy.port) if proxy else self.cluster.url[len("https://") :].split(":")
-        argv = [sys.executable, "-m", "rotator", "rotate", f"--plan={plan}", f"--now={now}"]
+        """What the rotator's CronJob would run, as a process: its command, with the ConfigMaps that
+        it mounts and a token of its ServiceAccount."""
+        pod = self._pod()
+        [container] = pod["containers"]
+        root = self.folder / "root"
+        held = {volume["name"]: volume["configMap"]["name"] for volume in pod["volumes"]}
+        for mount in container["volumeMounts"]:
+            folder = root / mount["mountPath"].lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in self.config_map(held[mount["name"]]).items():
+                if name == "plan.json":
+                    text = json.dumps({**json.loads(text), **self.plan_changes})
+                (folder / name).write_text(text, encoding="utf-8")
+        command = [
+            f"{root}{part}" if part.startswith("/") else part for part in container["command"]
+        ]
+        account = self._account_folder(pod["serviceAccountName"], proxy)
+        address, port = (
+            (HOST, proxy.port) if proxy else self.cluster.url[len("https://") :].split(":")
+        )
         self.process = subprocess.Popen(  # noqa: S603 - the project's own program
-            [*argv, f"--account-folder={account}", *arguments],
-            cwd=program,
+            [
+                sys.executable,
+                *command[1:],
+                *arguments,
+                f"--now={now}",
+                f"--account-folder={account}",
+            ],
+            cwd=f"{root}{container['workingDir']}",
             env={
-                "PATH": os.environ["PATH"],
-                "KUBERNETES_SERVICE_HOST": str(host),
+                **{one["name"]: one["value"] for one in container["env"]},
+                "HOSTNAME": host,
+                "KUBERNETES_SERVICE_HOST": str(address),
                 "KUBERNETES_SERVICE_PORT": str(port),
-                "PYTHONDONTWRITEBYTECODE": "1",
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -171,9 +233,25 @@ class Rotating:
         )
         return self.process
 
+    def _pod(self) -> Manifest:
+        """The pod of the CronJob, as it is in the cluster."""
+        found = self.cluster.api.get("batch/v1", "CronJob", ACCOUNT, self.namespace)
+        assert found
+        return found["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+    def _account_folder(self, account: str, proxy: ApiProxy | None) -> Path:
+        folder = self.folder / f"account-{'proxied' if proxy else 'direct'}"
+        folder.mkdir(exist_ok=True)
+        (folder / "token").write_text(self.cluster.token(self.namespace, account))
+        (folder / "ca.crt").write_bytes((proxy or self.cluster).ca_file.read_bytes())
+        return folder
+
     def rotate(self, now: str, *arguments: str, proxy: ApiProxy | None = None) -> Ended:
-        """Runs the rotator to its end."""
-        return ended(self.start(now, *arguments, proxy=proxy))
+        """Runs the rotator to its end, and keeps what it says in a file beside the other logs."""
+        done = ended(self.start(now, *arguments, proxy=proxy))
+        self.runs += 1
+        (self.folder / f"run-{self.runs}.log").write_text(f"{done.text}\n{done.code}\n")
+        return done
 
     @property
     def one_shots(self) -> list[str]:
