@@ -11,13 +11,16 @@ from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.layer import SecretsLayer
 from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork
+from components.network import OperatorNetwork, RotationNetwork
+from components.rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from components.secret_store import SecretStore
 from manifests.access import reader_manifests, service_manifests
 from manifests.eso import operator_namespace
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
-from manifests.network import operator_policies
+from manifests.network import operator_policies, rotation_policy
+from manifests.rotation.admission import admission_manifests
+from manifests.rotation.cron_jobs import generator_manifests, memory_config_map, rotation_manifests
 from manifests.secret_store import store_manifests
 from tests.declaring import PROJECT, declare
 
@@ -43,6 +46,26 @@ PARTS = {
     "network": (
         lambda s: OperatorNetwork("part", settings=s, after=[]),
         lambda s: operator_policies(s),
+    ),
+    "rotation-network": (
+        lambda s: RotationNetwork("part", settings=s, after=[]),
+        lambda s: [rotation_policy(s)],
+    ),
+    "rotation-admission": (
+        lambda s: RotationAdmission("part", settings=s, after=[]),
+        lambda s: admission_manifests(s),
+    ),
+    "rotation-memory": (
+        lambda s: RotationMemory("part", settings=s, after=[]),
+        lambda s: [memory_config_map(s)],
+    ),
+    "rotated-key": (
+        lambda s: RotatedKey("part", settings=s, key="signing-key", after=[]),
+        lambda s: generator_manifests(s, "signing-key"),
+    ),
+    "rotation": (
+        lambda s: Rotation("part", settings=s, program={"plan.py": "# a plan"}, after=[]),
+        lambda s: rotation_manifests(s, {"plan.py": "# a plan"}),
     ),
     "store": (
         lambda s: SecretStore("part", settings=s, store="vault", identity="read", after=[]),
@@ -193,6 +216,32 @@ def test_an_operator_that_exists_is_left_alone(stack_named):
     assert not found.components("platform-secrets:network:OperatorNetwork")
     assert "kubernetes:helm.sh/v3:Release" not in {one.type for one in found.declared}
     assert len(found.of_kind("Namespace")) == 1
+
+
+def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
+    found = stack_named("production").declared
+    acting = list(found.of_kind("CronJob"))
+    acting += [
+        one
+        for one in found.of_kind("RoleBinding")
+        if one.inputs["metadata"]["name"] == "secrets-rotation"
+    ]
+    needed = [
+        one.urn
+        for kind in (
+            "ValidatingAdmissionPolicyBinding",
+            "ExternalSecret",
+            "Password",
+            "NetworkPolicy",
+            "SecretStore",
+        )
+        for one in found.of_kind(kind)
+        if one.inputs["metadata"].get("namespace") in (None, "veza-production")
+    ]
+    assert len(acting) == 3
+    assert len(needed) > 12
+    for one in acting:
+        assert {*needed} <= found.before(one)
 
 
 def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with):

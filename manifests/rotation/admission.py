@@ -40,19 +40,20 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
     external_secrets = one_shots.external_secret_variables(settings), rules
     pushes = one_shots.push_secret_variables(settings), rules
     workloads = ("deployments", "statefulsets", "daemonsets", "rollouts")
-    return [
-        *_policy(settings, "one-shots", "CREATE", ("externalsecrets",), external_secrets),
-        *_policy(settings, "pushes", "CREATE", ("pushsecrets",), pushes),
-        *_policy(settings, "syncs", "UPDATE", ("externalsecrets",), _syncs()),
-        *_policy(settings, "restarts", "UPDATE", workloads, _restarts()),
-        *_policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
-        *_policy(settings, "events", "CREATE", ("events",), _events(settings)),
+    policies = [
+        _policy(settings, "one-shots", "CREATE", ("externalsecrets",), external_secrets),
+        _policy(settings, "pushes", "CREATE", ("pushsecrets",), pushes),
+        _policy(settings, "syncs", "UPDATE", ("externalsecrets",), _syncs()),
+        _policy(settings, "restarts", "UPDATE", workloads, _restarts()),
+        _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
+        _policy(settings, "events", "CREATE", ("events",), _events(settings)),
     ]
+    return policies + [_binding(policy["metadata"]) for policy in policies]
 
 
 def _policy(
     settings: Settings, name: str, operation: str, resources: tuple[str, ...], policy: Policy
-) -> list[Manifest]:
+) -> Manifest:
     account = f"system:serviceaccount:{settings.namespace}:{ROTATION}"
     variables, conditions = policy
     metadata = {
@@ -79,21 +80,21 @@ def _policy(
             {"expression": text, "message": sentence} for sentence, text in conditions.items()
         ],
     }
-    binding = {"policyName": metadata["name"], "validationActions": ["Deny"]}
-    return [
-        {
-            "apiVersion": _API,
-            "kind": "ValidatingAdmissionPolicy",
-            "metadata": metadata,
-            "spec": spec,
-        },
-        {
-            "apiVersion": _API,
-            "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": metadata,
-            "spec": binding,
-        },
-    ]
+    return {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def _binding(metadata: Manifest) -> Manifest:
+    return {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
+    }
 
 
 def _syncs() -> Policy:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names
-from manifests.rotation.names import PUSHES
+from manifests.rotation.names import COMPONENT, PUSHES
 from settings import Settings
 from settings.rotator import AGE_CHECK, ROTATION
 
@@ -23,12 +23,11 @@ _WORKLOADS = {
 
 
 def rotation_rights(settings: Settings) -> list[Manifest]:
-    """A Role of each of the two, and its binding."""
+    """A Role of each of the two, and their bindings."""
     memory = _rules("", "configmaps", ["get"], [names.MEMORY])
-    return [
-        *_grant(settings, ROTATION, _rotator_rules(settings)),
-        *_grant(settings, AGE_CHECK, memory),
-    ]
+    rules = {ROTATION: _rotator_rules(settings), AGE_CHECK: memory}
+    roles = [_role(settings, account, allowed) for account, allowed in rules.items()]
+    return roles + [_binding(settings, account) for account in rules]
 
 
 def _rotator_rules(settings: Settings) -> list[Manifest]:
@@ -75,12 +74,15 @@ def _rules(group: str, resource: str, verbs: list[str], objects: Iterable[str]) 
     return [{**rule, "verbs": verbs}] if rule["resourceNames"] else []
 
 
-def _grant(settings: Settings, account: str, rules: list[Manifest]) -> list[Manifest]:
-    role = {
+def _role(settings: Settings, account: str, rules: list[Manifest]) -> Manifest:
+    return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
-        "metadata": naming.metadata(settings, account, names.COMPONENT),
+        "metadata": naming.metadata(settings, account, COMPONENT),
         "rules": rules,
     }
+
+
+def _binding(settings: Settings, account: str) -> Manifest:
     subject = {"kind": "ServiceAccount", "name": account, "namespace": settings.namespace}
-    return [role, naming.role_binding(settings, account, names.COMPONENT, [subject])]
+    return naming.role_binding(settings, account, COMPONENT, [subject])
