@@ -56,7 +56,8 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> in
         run.rotate()
     except BaseException as fault:
         if not isinstance(fault, UnreachableError):
-            memory.end(f"failed: {fault!r}")
+            is_error = isinstance(fault, Exception)
+            memory.end(f"failed: {fault!r}" if is_error else "failed: it was stopped")
         raise
     code, verdict = _verdict(run.outcome, nothing, run.next_due())
     memory.end(verdict)
@@ -75,7 +76,8 @@ def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, st
 def _end(code: int, verdict: str) -> int:
     (log.info if code in (0, NOTHING_DUE) else log.error)(verdict, verdict=code)
     with contextlib.suppress(OSError):
-        TERMINATION_LOG.exists() and TERMINATION_LOG.write_text(verdict[:4096])
+        if TERMINATION_LOG.exists():
+            TERMINATION_LOG.write_text(verdict[:4096])
     return code
 
 

@@ -1,7 +1,6 @@
 """How old every key is, against its limit."""
 
-import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator import log
 from rotator.api import Api, Manifest
@@ -23,16 +22,16 @@ def _is_overdue(plan: Plan, memory: Manifest, name: str, now: datetime) -> bool:
     known = remembered((memory.get("data") or {}).get(name))
     since = known.known_since if known else moment(memory["metadata"]["creationTimestamp"])
     age = now - since
-    is_overdue = age > key.every + key.grace
+    is_overdue = age > key.every + timedelta(seconds=key.grace_seconds)
     state = "overdue" if is_overdue else "in its grace" if age > key.every else "in time"
     log_as = log.error if is_overdue else log.info
     log_as(
         f"{name} is {state}",
         key=name,
         # "At most": what was changed elsewhere is younger than the memory knows.
-        age_days_at_most=max(0, math.floor(age.total_seconds() / 86400)),
+        age_days_at_most=max(0, age.days),
         limit_days=key.every.total_seconds() / 86400,
-        grace_days=key.grace.total_seconds() / 86400,
+        grace_days=key.grace_seconds / 86400,
         owner=key.owner,
         failed=known.failed if known else None,
     )

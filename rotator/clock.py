@@ -4,9 +4,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 # A task that runs beside others: it yields the seconds after which it wants to go on.
-Steps = Generator[float, None, None]
+Steps = Generator[float, None, Any]
 
 _SHORTEST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0

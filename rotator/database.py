@@ -35,12 +35,8 @@ class DatabaseRotation:
     def stage(self) -> Steps:
         """The account that is not in use has a new password."""
         self._side = self._side or self._other(self._active())
-        manifest = shapes.staged_account(self._plan, self.key, self.id, self._side)
-        yield from self._operator.made(manifest)
-        staged = self._staged()
-        if staged is None:
-            raise StepError(f"{shapes.name('staged', self.key.name)} was deleted by somebody")
-        self.uid = staged["metadata"]["uid"]
+        staged = shapes.staged_account(self._plan, self.key, self.id, self._side)
+        self.uid = (yield from self._operator.made(staged))["metadata"]["uid"]
 
     def publish(self) -> Steps:
         """Both accounts are always published."""

@@ -1,7 +1,7 @@
 """What is due, and whether it may start now."""
 
 import hashlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from rotator.memory import Remembered
 from rotator.plan import Generated, Key, Plan
@@ -21,29 +21,29 @@ def due_at(environment: str, key: Key, remembered: Remembered) -> datetime:
 
 def overlap_ends(key: Key, remembered: Remembered) -> datetime | None:
     """Until when the value before the last rotation is still needed."""
-    if not isinstance(key, Generated) or key.overlap is None or remembered.rotated is None:
+    if not isinstance(key, Generated) or not key.overlap_seconds or not remembered.rotated:
         return None
-    return remembered.rotated + key.overlap
+    return remembered.rotated + timedelta(seconds=key.overlap_seconds)
 
 
 def held_back(plan: Plan, now: datetime) -> str | None:
     """Why no rotation may start now, if so."""
-    here = now.astimezone(plan.time_zone)
-    for freeze in plan.freezes:
-        if freeze.first <= here.date() <= freeze.last:
-            return f"frozen until the end of {freeze.last}: {freeze.reason}"
     window = plan.window
+    here = now.astimezone(window.time_zone if window else UTC)
+    at, day = here.time(), here.date()
+    for freeze in plan.freezes:
+        if freeze.start <= day <= freeze.until:
+            return f"frozen until the end of {freeze.until}: {freeze.reason}"
     if window is None:
         return None
-    at, day = here.time(), here.date()
-    if window.start < window.end:
-        is_open = window.start <= at < window.end
+    if window.start < window.until:
+        is_open = window.start <= at < window.until
     else:
-        is_open = at >= window.start or at < window.end
-        day -= timedelta(days=at < window.end)  # the night belongs to the evening before
+        is_open = at >= window.start or at < window.until
+        day -= timedelta(days=at < window.until)  # the night belongs to the evening before
     if is_open and _DAYS[day.weekday()] in window.days:
         return None
-    times = f"{window.start:%H:%M} to {window.end:%H:%M} {plan.time_zone.key}"
+    times = f"{window.start:%H:%M} to {window.until:%H:%M} {window.time_zone}"
     return f"outside of the window: {', '.join(window.days)}, {times}"
 
 

@@ -16,7 +16,7 @@ class GeneratedRotation:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = ""
         self.is_promoted = self.is_pushed = self.is_taken_back = self.has_before = False
-        self.has_next = key.overlap is not None
+        self.has_next = bool(key.overlap_seconds)
 
     def find(self) -> bool:
         """Looks for the objects of a rotation in flight, and says whether there is one."""
@@ -43,11 +43,8 @@ class GeneratedRotation:
         if not self.is_promoted:
             yield from self._operator.made(shapes.before(self._plan, self.key, self.id))
             self.has_before = True
-        yield from self._operator.made(shapes.staged(self._plan, self.key, self.id))
-        staged = self._live("staged")
-        if staged is None:
-            raise StepError(f"{shapes.name('staged', self.key.name)} was deleted by somebody")
-        self.uid = staged["metadata"]["uid"]
+        staged = shapes.staged(self._plan, self.key, self.id)
+        self.uid = (yield from self._operator.made(staged))["metadata"]["uid"]
 
     def publish(self) -> Steps:
         """The services may read the value to come. The one before is kept for them already here:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Generator
 
 from rotator import proof, shapes
 from rotator.api import Api, ConflictError, Manifest
@@ -26,8 +27,8 @@ class OperatorObjects:
     def __init__(self, api: Api, clock: Clock, sync_seconds: float) -> None:
         self._api, self._clock, self._sync_seconds = api, clock, sync_seconds
 
-    def made(self, manifest: Manifest) -> Steps:
-        """A one-shot object exists and has done its work. One that is there already counts if it
+    def made(self, manifest: Manifest) -> Generator[float, None, Manifest]:
+        """A one-shot object, once it has done its work. One that is there already counts if it
         is of this rotation; a push that failed before is made anew, since the operator may be
         waiting in its back-off, and pushes the same bytes."""
         kind, name = manifest["kind"], manifest["metadata"]["name"]
@@ -44,7 +45,7 @@ class OperatorObjects:
             elif not _is_of_one_rotation(live, manifest):
                 self._api.delete(kind, name)
             elif (found := proof.fault(live)) is None:
-                return
+                return live
             elif kind == "PushSecret" and not is_new and "Ready=False" in found:
                 self._api.delete(kind, name)
             else:

@@ -1,9 +1,10 @@
 """The plan: what is rotated and how, rendered from the catalogue and the stack's settings."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import date, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 RESERVED = ("lock", "run")  # what the memory keeps beside the keys
@@ -22,29 +23,43 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Key:
-    """A key with a limit for its age; `by: hand` has no more than that."""
+class ByHand:
+    """A key that only its owner can rotate; `source` says who sets its limit."""
 
     name: str
     bundle: str
     owner: str | None
-    every: timedelta
-    grace: timedelta
+    max_age_seconds: int
+    grace_seconds: int
+    source: str
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.max_age_seconds)
 
 
 @dataclass(frozen=True)
-class Rotated(Key):
+class Rotated:
     """A key that this program rotates. `readers` are workloads, as Kind/name."""
 
+    name: str
+    bundle: str
+    owner: str | None
+    every_seconds: int
+    grace_seconds: int
     external_secret: str
-    readers: tuple[str, ...]
+    readers: list[str]
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.every_seconds)
 
 
 @dataclass(frozen=True)
 class Generated(Rotated):
-    """A key whose values the operator generates; one with `overlap` has `next` and `previous`."""
+    """A key whose values the operator generates; one with an overlap has `next` and `previous`."""
 
-    overlap: timedelta | None
+    overlap_seconds: int | None
     store: str
     entry: Entry
     next: Entry | None
@@ -55,27 +70,33 @@ class Generated(Rotated):
 
 @dataclass(frozen=True)
 class Database(Rotated):
-    """A database's URL: the ConfigMap `pointer` says which of two accounts it is for."""
+    """A database's URL: the ConfigMap `pointer` holds one of two contents, each of which is for
+    an account of its own."""
 
     pointer: str
     contents: dict[str, str]
+
+
+Key = ByHand | Generated | Database
+_KINDS = {"hand": ByHand, "generate": Generated, "database": Database}
 
 
 @dataclass(frozen=True)
 class Window:
     """When rotations may start; one that ends before it begins lasts past midnight."""
 
-    days: tuple[str, ...]
+    days: list[str]
     start: time
-    end: time
+    until: time
+    time_zone: ZoneInfo
 
 
 @dataclass(frozen=True)
 class Freeze:
     """Days, first and last included, on which no rotation starts."""
 
-    first: date
-    last: date
+    start: date
+    until: date
     reason: str
 
 
@@ -90,98 +111,71 @@ class Plan:
     bundles_at_once: int
     sync_seconds: int
     rollout_seconds: int
-    time_zone: ZoneInfo
     window: Window | None
-    freezes: tuple[Freeze, ...]
+    freezes: list[Freeze]
     keys: dict[str, Key]
 
     @property
     def rotated(self) -> list[Generated | Database]:
-        return [key for key in self.keys.values() if isinstance(key, Generated | Database)]
-
-
-_KEY = {"by", "bundle", "owner", "grace_seconds"}
-_ROTATED = {*_KEY, "every_seconds", "external_secret", "readers"}
-_OVERLAP = {"overlap_seconds", "next", "previous", "overlap_external_secret"}
-_FIELDS = {
-    "generate": {*_ROTATED, *_OVERLAP, "store", "entry", "push_metadata"},
-    "database": {*_ROTATED, "pointer", "contents"},
-    "hand": {*_KEY, "max_age_seconds", "source"},
-}
-_PLAN = {
-    *("environment", "namespace", "labels", "memory", "bundles_at_once"),
-    *("sync_seconds", "rollout_seconds", "window", "freezes", "keys"),
-}
+        return [key for key in self.keys.values() if not isinstance(key, ByHand)]
 
 
 def parse(text: str) -> Plan:
     """The plan in a JSON text; PlanError for one that isn't whole, with the place in it."""
     try:
-        return _plan(json.loads(text))
-    except PlanError:
-        raise
+        raw = json.loads(text)
+        window = raw.get("window") and _window(raw["window"])
+        freezes = [_freeze(one) for one in raw.get("freezes", [])]
+        keys = {name: _key(name, one) for name, one in raw.get("keys", {}).items()}
+        return _built(Plan, "the plan", {**raw, "window": window}, freezes=freezes, keys=keys)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PlanError(f"the plan can't be read: {type(error).__name__}: {error}") from error
 
 
-def _plan(raw: dict[str, Any]) -> Plan:
-    _require(raw, _PLAN, "the plan")
-    window, zone = raw["window"], ZoneInfo("Etc/UTC")
-    if window is not None:
-        _require(window, {"days", "from", "until", "time_zone"}, "window")
-        zone = ZoneInfo(window["time_zone"])
-        start, end = time.fromisoformat(window["from"]), time.fromisoformat(window["until"])
-        window = Window(tuple(window["days"]), start, end)
-    freezes = []
-    for one in raw["freezes"]:
-        _require(one, {"from", "until", "reason"}, "freezes")
-        first, last = date.fromisoformat(one["from"]), date.fromisoformat(one["until"])
-        freezes.append(Freeze(first, last, one["reason"]))
-    read = {
-        "time_zone": zone,
-        "window": window,
-        "freezes": tuple(freezes),
-        "keys": {name: _key(name, one) for name, one in raw["keys"].items()},
-    }
-    return Plan(**{**raw, **read})
+def _window(raw: dict[str, Any]) -> Window:
+    zone = {"time_zone": ZoneInfo(raw["time_zone"])} if "time_zone" in raw else {}
+    return _built(Window, "window", _span("window", raw, time.fromisoformat), **zone)
+
+
+def _freeze(raw: dict[str, Any]) -> Freeze:
+    return _built(Freeze, "freezes", _span("freezes", raw, date.fromisoformat))
+
+
+def _span(where: str, raw: dict[str, Any], read: Callable[[str], Any]) -> dict[str, Any]:
+    """With `from` and `until` read, the former under a name that Python allows."""
+    if not {"from", "until"} <= raw.keys():
+        raise PlanError(f"{where} has no from or no until")
+    others = {field: value for field, value in raw.items() if field != "from"}
+    return {**others, "start": read(raw["from"]), "until": read(raw["until"])}
 
 
 def _key(name: str, raw: dict[str, Any]) -> Key:
-    where = f"keys.{name}"
+    where, kind = f"keys.{name}", _KINDS.get(raw.get("by", ""))
     if name in RESERVED:
         raise PlanError(f"{where}: no key can have this name, the memory uses it")
-    if raw.get("by") not in _FIELDS:
-        raise PlanError(f"{where}.by is {raw.get('by')!r}, and not one of {', '.join(_FIELDS)}")
-    by = raw["by"]
-    _require(raw, _FIELDS[by], where)
-    every = timedelta(seconds=raw["max_age_seconds" if by == "hand" else "every_seconds"])
-    key = Key(name, raw["bundle"], raw["owner"], every, timedelta(seconds=raw["grace_seconds"]))
-    if by == "hand":
-        return key
-    rotated = {**vars(key), "external_secret": raw["external_secret"]}
-    rotated["readers"] = tuple(raw["readers"])
-    if by == "database":
-        return Database(**rotated, pointer=raw["pointer"], contents=raw["contents"])
-    overlap = raw["overlap_seconds"]
-    if overlap is not None and None in (raw["next"], raw["previous"]):
+    if kind is None:
+        raise PlanError(f"{where}.by is {raw.get('by')!r}, and not one of {', '.join(_KINDS)}")
+    entries = {
+        field: raw[field] and _built(Entry, f"{where}.{field}", raw[field])
+        for field in ("entry", "next", "previous")
+        if field in raw
+    }
+    given = {field: value for field, value in raw.items() if field != "by"}
+    key = _built(kind, where, given, **entries, name=name)
+    if isinstance(key, Generated) and key.overlap_seconds and not (key.next and key.previous):
         raise PlanError(f"{where} has an overlap, but no entries for next and previous")
-    return Generated(
-        **rotated,
-        overlap=None if overlap is None else timedelta(seconds=overlap),
-        **{one: _entry(raw[one], f"{where}.{one}") for one in ("entry", "next", "previous")},
-        **{one: raw[one] for one in ("store", "push_metadata", "overlap_external_secret")},
-    )
+    return key
 
 
-def _entry(raw: dict[str, Any] | None, where: str) -> Any:
-    if raw is None:
-        return None
-    _require(raw, {"key", "property"}, where)
-    return Entry(**raw)
+_Built = TypeVar("_Built")
 
 
-def _require(raw: dict[str, Any], fields: set[str], where: str) -> None:
-    faults = [f"has no {one}" for one in sorted(fields - raw.keys())]
-    faults += [f"has the unknown field {one}" for one in sorted(raw.keys() - fields)]
+def _built(cls: type[_Built], where: str, raw: dict[str, Any], **read: Any) -> _Built:
+    """A dataclass with just the fields of `raw`, some of which are `read` already."""
+    given = {**raw, **read}
+    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType]
+    faults = [f"has no {one}" for one in sorted(known - given.keys())]
+    faults += [f"has the unknown field {one}" for one in sorted(given.keys() - known)]
     if faults:
         raise PlanError(f"{where} {' and '.join(faults)}")
+    return cls(**given)

@@ -57,10 +57,10 @@ class Run:
             log.info(f"would {what} the rotation {one.id} of {one.key.name}", key=one.key.name)
         to_start = self._to_start()
         found = {one.key.name for one in in_flight}
-        for key in to_start:
-            if key.name not in found:
-                steps = "next, restart, promote, restart" if _has_next(key) else "promote, restart"
-                log.info(f"would rotate {key.name}: {steps} {', '.join(key.readers)}", key=key.name)
+        for one in (self._rotation(key) for key in to_start if key.name not in found):
+            steps = "next, restart, promote, restart" if one.has_next else "promote, restart"
+            name, readers = one.key.name, ", ".join(one.key.readers)
+            log.info(f"would rotate {name}: {steps} {readers}", key=name)
         return bool(in_flight or to_start)
 
     def next_due(self) -> str:
@@ -149,7 +149,3 @@ class Run:
                 log.error(why, key=one.key.name)
                 self.outcome.failed[one.key.name] = why
         return [one for one in rotations if one.key.name not in self.outcome.failed]
-
-
-def _has_next(key: Generated | Database) -> bool:
-    return isinstance(key, Generated) and key.overlap is not None

@@ -137,7 +137,8 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(capsys):
     ("change", "fault"),
     [
         ({"surprise": 1}, "the plan has the unknown field surprise"),
-        ({"window": {"days": []}}, "window has no from and has no time_zone and has no until"),
+        ({"window": {"days": []}}, "window has no from or no until"),
+        ({"window": {"from": "01:00", "until": "02:00"}}, "window has no days and has no time_z"),
         ({"keys": {"lock": {}}}, "keys.lock: no key can have this name"),
         ({"keys": {"one": {"by": "magic"}}}, "keys.one.by is 'magic'"),
         ({"keys": {"one": {"by": "hand"}}}, "keys.one has no bundle"),
