@@ -118,10 +118,11 @@ class Api:
     def delete(self, kind: str, name: str) -> Manifest | None:
         """Begins to delete the object; None if there is none (any more).
 
-        It stays until what it owns is gone: a Secret that outlived it would be taken for that of
-        the next object of its name, and be deleted under that one.
+        An ExternalSecret stays until its Secret is gone, which would else be taken for that of the
+        next one of its name, and be deleted under that. A PushSecret in deletion would push again.
         """
-        return self._or_none("DELETE", kind, name, {"propagationPolicy": "Foreground"})
+        policy = "Foreground" if kind == "ExternalSecret" else "Background"
+        return self._or_none("DELETE", kind, name, {"propagationPolicy": policy})
 
     def _or_none(
         self, method: str, kind: str, name: str, body: Manifest | None = None

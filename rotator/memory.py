@@ -14,6 +14,10 @@ from typing import Any
 from rotator.api import Api, ConflictError, RefusedError
 from rotator.clock import Clock
 
+# Admission takes texts up to 16384 characters; JSON may make six of one.
+_LONGEST_VERDICT = 2500
+_LONGEST_REASON = 1000
+
 
 class LockLostError(Exception):
     """Another run holds the lock, or the memory is gone: this run must not go on."""
@@ -37,7 +41,7 @@ class Remembered:
     def text(self) -> str:
         rotated = self.rotated and timestamp(self.rotated)
         fields = {"first_seen": timestamp(self.first_seen), "rotated": rotated, "id": self.id}
-        return json.dumps({**fields, "failed": self.failed})
+        return json.dumps({**fields, "failed": self.failed and self.failed[:_LONGEST_REASON]})
 
 
 def timestamp(moment: datetime) -> str:
@@ -57,7 +61,7 @@ def remembered(text: str | None) -> Remembered | None:
         fields = json.loads(text or "")
         dates = {one: fields.get(one) and moment(fields[one]) for one in ("first_seen", "rotated")}
         known = dates["first_seen"] or dates["rotated"]
-        return Remembered(known, dates["rotated"], fields.get("id"), fields.get("failed"))
+        return known and Remembered(known, dates["rotated"], fields.get("id"), fields.get("failed"))
     except (ValueError, TypeError, AttributeError):
         return None
 
@@ -80,9 +84,8 @@ class Memory:
         """Looks at the ConfigMap, and remembers what is in it."""
         found = self._api.get("ConfigMap", self._name)
         if found is None:
-            raise LockLostError(
-                f"ConfigMap/{self._name} does not exist: apply the environment first"
-            )
+            what = f"ConfigMap/{self._name} does not exist"
+            raise LockLostError(f"{what}: apply the environment first")
         self._keep(found)
 
     def lock(self, patience_seconds: float) -> None:
@@ -120,7 +123,7 @@ class Memory:
     def end(self, verdict: str) -> None:
         """Says how the run ended, and gives the lock back."""
         while self._holds_lock():
-            run = json.dumps({**self._run, "verdict": verdict})
+            run = json.dumps({**self._run, "verdict": verdict[:_LONGEST_VERDICT]})
             with contextlib.suppress(ConflictError):
                 self._patch({"run": run, "lock": None})
 

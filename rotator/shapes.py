@@ -89,7 +89,14 @@ def _from_generator(kind: str, generator: str) -> Manifest:
 def _external_secret(
     plan: Plan, key: str, rotation: str, step: str, creation: str, source: Manifest
 ) -> Manifest:
-    target = {"name": name(step, key), "creationPolicy": creation, "deletionPolicy": "Retain"}
+    target = {
+        "name": name(step, key),
+        "creationPolicy": creation,
+        "deletionPolicy": "Retain",
+        # The operator may look twice, the second time at an old state of the object, and would
+        # put a second value in the place of the first.
+        "immutable": True,
+    }
     spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}
     return _one_shot(plan, key, rotation, step, spec)
 

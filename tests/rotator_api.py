@@ -1,6 +1,6 @@
 """A small API server in this process, with the operator, a store, a database engine and the
-workload controllers behind it: what they do is moved on by each GET, so that a run is the same
-every time. `Killed` ends a run at one of its calls, as SIGKILL would."""
+workload controllers behind it: what they do is moved on by each GET and DELETE, so that a run is
+the same every time. `Killed` ends a run at one of its calls, as SIGKILL would."""
 
 import copy
 import json
@@ -55,7 +55,8 @@ class Cluster:
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
-        self._version = 0
+        self._version = self._looks = 0
+        self._garbage: list[tuple[int, str]] = []
         self._add("ConfigMap", MEMORY, {})
 
     def copy(self) -> "Cluster":
@@ -133,7 +134,7 @@ class Cluster:
         self.log.append((method, kind, name))
         if method == "POST":
             return self._create(kind, body)
-        if method == "GET":
+        if method in ("GET", "DELETE"):
             self.advance()
         obj = self.objects.get((kind, name))
         if obj is None:
@@ -141,10 +142,27 @@ class Cluster:
         if method == "PATCH":
             return self._patch(obj, body)
         if method == "DELETE":
-            del self.objects[kind, name]
-            if obj["spec"].get("target", {}).get("creationPolicy") == "Owner":
-                self.secrets.pop(obj["spec"]["target"]["name"], None)
+            self._delete(kind, name, obj, (body or {}).get("propagationPolicy"))
         return 200, obj
+
+    def _delete(self, kind: str, name: str, obj: dict[str, Any], policy: str | None) -> None:
+        """The garbage collector takes its time with the Secret that the object owns; meanwhile the
+        object stays in deletion (Foreground), or the Secret may be taken over by another."""
+        if policy == "Foreground":
+            obj["metadata"].setdefault("deletionTimestamp", self._looks)
+        else:
+            del self.objects[kind, name]
+            self._garbage.append((self._looks, name))
+
+    def _collect(self) -> None:
+        for (kind, name), obj in list(self.objects.items()):
+            if obj["metadata"].get("deletionTimestamp", self._looks) < self._looks - 1:
+                del self.objects[kind, name]
+                self.secrets.pop(name, None)
+        for since, name in list(self._garbage):
+            if since < self._looks - 5:
+                self._garbage.remove((since, name))
+                self.secrets.pop(name, None)
 
     def _create(self, kind: str, body: Any) -> tuple[int, Any]:
         name = body["metadata"]["name"]
@@ -174,6 +192,8 @@ class Cluster:
 
     def advance(self) -> None:
         """Every controller does the next part of its work."""
+        self._looks += 1
+        self._collect()
         for (kind, name), obj in list(self.objects.items()):
             if kind in ("ExternalSecret", "PushSecret") and self.operator_is_up:
                 self._operate(obj)
@@ -183,6 +203,8 @@ class Cluster:
             observe(self)
 
     def _operate(self, obj: dict[str, Any]) -> None:
+        if "deletionTimestamp" in obj["metadata"]:
+            return
         status, spec = obj.setdefault("status", {}), obj["spec"]
         if status.get("settled") == obj["metadata"]["resourceVersion"]:
             return

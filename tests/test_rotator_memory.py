@@ -141,3 +141,13 @@ def test_without_the_memory_s_configmap_nothing_is_done(capsys):
     assert world.run() == FAILED
     assert "apply the environment first" in capsys.readouterr().out
     assert world.cluster.written == []
+
+
+def test_a_verdict_is_cut_to_what_admission_takes():
+    cluster = Cluster()
+    memory = memory_of(cluster, "mine")
+    memory.lock(patience_seconds=0)
+    memory.write({"signing-key": Remembered(START, failed="ä" * 50_000)})
+    memory.end("ä" * 50_000)
+    data = cluster.objects["ConfigMap", MEMORY]["data"]
+    assert max(map(len, data.values())) <= 16384
