@@ -40,6 +40,7 @@ def test_before_reads_the_current_value_once(plan):
                 "name": "rotation-before-signing-key",
                 "creationPolicy": "Owner",
                 "deletionPolicy": "Retain",
+                "immutable": True,
             },
             "data": [
                 {
@@ -76,6 +77,7 @@ def test_staged_runs_a_generator_once(plan, key):
             "name": f"rotation-staged-{key}",
             "creationPolicy": creation,
             "deletionPolicy": "Retain",
+            "immutable": True,
         },
         "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
     }

@@ -68,7 +68,12 @@ def _external_secret(policy: str) -> Manifest:
     return {
         "refreshPolicy": "CreatedOnce",
         "refreshInterval": "0s",
-        "target": {"name": name, "creationPolicy": policy, "deletionPolicy": "Retain"},
+        "target": {
+            "name": name,
+            "creationPolicy": policy,
+            "deletionPolicy": "Retain",
+            "immutable": True,
+        },
     }
 
 

@@ -53,8 +53,10 @@ def _values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from _values(item, (*path, place))
 
 
-def _other(path: Path, value: str) -> str:
+def _other(path: Path, value: str | bool) -> str | bool:
     field = str(path[-1])
+    if isinstance(value, bool):
+        return not value
     if field == "conversionStrategy":
         return "Unicode" if value == "Default" else "ReverseUnicode"
     if field == "kind":
