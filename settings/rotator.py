@@ -69,6 +69,12 @@ class Window(Model):
             raise ValueError("from and until must differ")
         return self
 
+    def holds(self, time: str) -> bool:
+        """Whether a time of day, as `HH:MM`, is within it."""
+        if self.start < self.until:
+            return self.start <= time < self.until
+        return time >= self.start or time < self.until
+
 
 class Freeze(Model):
     """Days on which no rotation starts."""
@@ -112,3 +118,28 @@ class Rotator(Model):
         if max(self.sync_deadline, self.rollout_deadline) > timedelta(hours=1):
             raise ValueError("sync-deadline and rollout-deadline must be 1h at most")
         return self
+
+    @model_validator(mode="after")
+    def _some_run_is_in_the_window(self) -> "Rotator":
+        minutes, hours, *_ = self.schedule.split(" ")
+        starts = {
+            f"{hour:02}:{minute:02}" for hour in _cron(hours, 24) for minute in _cron(minutes, 60)
+        }
+        if self.window and not any(map(self.window.holds, starts)):
+            raise ValueError("schedule is never within window, so nothing would ever rotate")
+        return self
+
+
+def _cron(field: str, size: int) -> set[int]:
+    """What a field of cron stands for: `*`, numbers, ranges and steps."""
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        try:
+            start = 0 if first == "*" else int(first)
+            end = size - 1 if first == "*" or (step and not last) else int(last or first)
+            found |= {*range(start, end + 1, int(step or 1))}
+        except ValueError:
+            raise ValueError("schedule is no cron") from None
+    return found

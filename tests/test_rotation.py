@@ -140,6 +140,7 @@ def test_a_database_key_is_the_engine_s_where_there_is_one_and_people_s_elsewher
 def test_window_freezes_and_limits_are_settings(settings_with):
     rotator = {
         "window": {"days": ["sat", "sun"], "from": "22:00", "until": "02:00"},
+        "schedule": "17 23 * * *",
         "time-zone": "Europe/Berlin",
         "freezes": [{"from": "2026-12-20", "until": "2027-01-02", "reason": "year's end"}],
         "bundles-at-once": 2,

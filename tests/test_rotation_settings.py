@@ -21,6 +21,7 @@ WRONG = {
     "bundles-at-once": (0, "bundles-at-once: must be at least 1"),
     "sync-deadline": ("7m", "sync-deadline must be longer than 7m, the operator's longest pause"),
     "rollout-deadline": ("2h", "sync-deadline and rollout-deadline must be 1h at most"),
+    "schedule ": ("17 6 * * *", "schedule is never within window, so nothing would ever rotate"),
     "window": (WINDOW | {"until": "01:00"}, "window: from and until must differ"),
     "window.days": ([], "window.days: must not be empty"),
     "window.from": ("1:00", "window.from: must be a time such as 02:00, quoted"),
@@ -34,9 +35,35 @@ WRONG = {
 def test_a_wrong_setting_of_the_rotator_is_said_with_its_place(path, tmp_path):
     value, sentence = WRONG[path]
     whole = STACK | {"rotator": {"window": WINDOW, "freezes": [FREEZE]}}
-    [found] = lines(tmp_path, stack=changed(whole, f"rotator.{path}", value))
+    [found] = lines(tmp_path, stack=changed(whole, f"rotator.{path.strip()}", value))
     assert sentence in found
     assert ": rotator" in found
+
+
+@pytest.mark.parametrize(
+    ("schedule", "is_within"),
+    [
+        ("17 3 * * *", True),
+        ("0 1 * * *", True),
+        ("0 5 * * *", False),
+        ("30 */4 * * *", True),
+        ("0 6-23 * * *", False),
+        ("59 0,4 * * 1", True),
+        ("*/15 * * * *", True),
+        ("0 22/1 * * *", False),
+    ],
+)
+def test_some_run_of_the_schedule_is_within_the_window(schedule, is_within, tmp_path):
+    rotator = {"window": WINDOW, "schedule": schedule}
+    found = lines(tmp_path, stack=STACK | {"rotator": rotator})
+    assert (found == []) is is_within
+
+
+@pytest.mark.parametrize("schedule", ["17 23 * * *", "0 1 * * *"])
+def test_a_window_may_last_past_midnight(schedule, tmp_path):
+    window = WINDOW | {"from": "22:00", "until": "02:00"}
+    rotator = {"window": window, "schedule": schedule}
+    assert lines(tmp_path, stack=STACK | {"rotator": rotator}) == []
 
 
 @pytest.mark.parametrize(
