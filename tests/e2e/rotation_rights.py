@@ -88,7 +88,7 @@ class Admitted:
                 continue
             found.append(shapes.before(self.plan, key, ROTATION_ID))
             found.append(shapes.staged(self.plan, key, ROTATION_ID))
-            pushes = shapes.PUSHES if key.overlap else ("promote", "restore")
+            pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
             found += [shapes.push(self.plan, key, ROTATION_ID, push) for push in pushes]
         return found
 
