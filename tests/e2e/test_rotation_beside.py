@@ -40,14 +40,15 @@ def test_of_two_runs_at_once_one_rotates_and_the_other_finds_nothing_due(journey
 def test_a_deployment_and_labels_of_others_do_not_disturb_a_rotation(
     journey: Journey, cluster: Cluster
 ) -> None:
-    """Before each of the rotator's calls that writes something else than its memory, everything is
-    applied again and an object has another label."""
+    """Before each push and each restart of one workload, everything is applied again and objects
+    have other labels."""
     journey.next_rotation()
     place = journey.place
     watch = Watch(place, ALL)
 
     def act(call: Call, forward: Forward) -> Reply | None:
-        if call.writes and "configmaps" not in call.path and "events" not in call.path:
+        is_push = call.method == "POST" and "/pushsecrets" in call.path
+        if is_push or (call.writes and call.path.endswith("/deployments/veza-chat-server")):
             labels = {"metadata": {"labels": {"example.com/team": secrets.token_hex(4)}}}
             for one in ("veza-secrets", "veza-chat-server-secrets"):
                 where = ("external-secrets.io/v1", "ExternalSecret", one, place.namespace)
