@@ -58,7 +58,7 @@ def _policy(
         "spec": {
             "podSelector": selector,
             "policyTypes": ["Egress"] if ingress is None else ["Ingress", "Egress"],
-            **({} if ingress is None else {"ingress": ingress}),
+            **({"ingress": ingress} if ingress else {}),
             "egress": egress,
         },
     }

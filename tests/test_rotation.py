@@ -331,7 +331,6 @@ def test_the_rotator_s_pods_reach_the_api_server_and_nothing_else(settings_with)
     assert policy["spec"] == {
         "podSelector": {"matchLabels": LABELS},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
         "egress": [
             {
                 "to": [{"ipBlock": {"cidr": "10.0.0.1/32"}}],
