@@ -67,9 +67,9 @@ class GeneratedRotation:
             pushed, pushes_back = "promote", "restore"
         else:
             pushed, pushes_back = "next", "withdraw"
-        # In this order: its mere existence tells the next run that the value is taken back.
-        yield from self._pushed(pushes_back)
+        # In this order: two pushes to one entry could overtake each other.
         yield from self._operator.gone(pushed, self.key.name)
+        yield from self._pushed(pushes_back)
 
     def clean(self) -> Steps:
         """No object of the rotation is left."""

@@ -59,15 +59,11 @@ class Workloads:
         self._api, self._clock, self._seconds = api, clock, rollout_seconds
 
     def restarted(self, workload: str, token: str) -> Steps:
-        """Its pods are all made after `token`, which one restart alone has."""
+        """Its pods are all made after it was given `token`; the same one again changes nothing."""
         live = self._live(workload)
         if live is not None and "template" in live["spec"]:
-            annotations = live["spec"]["template"].get("metadata", {}).get("annotations", {})
-            if annotations.get(RESTARTED) != token:
-                patch = {"metadata": {"annotations": {RESTARTED: token}}}
-                self._api.patch(
-                    live["kind"], live["metadata"]["name"], {"spec": {"template": patch}}
-                )
+            patch = {"template": {"metadata": {"annotations": {RESTARTED: token}}}}
+            self._api.patch(live["kind"], live["metadata"]["name"], {"spec": patch})
         yield from self.complete(workload)
 
     def complete(self, workload: str) -> Steps:

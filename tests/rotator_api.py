@@ -150,9 +150,12 @@ class Cluster:
         object stays in deletion (Foreground), or the Secret may be taken over by another."""
         if policy == "Foreground":
             obj["metadata"].setdefault("deletionTimestamp", self._looks)
+            if kind == "PushSecret":  # its metadata has changed
+                self._push(obj["spec"])
         else:
             del self.objects[kind, name]
-            self._garbage.append((self._looks, name))
+            if obj["spec"].get("target", {}).get("creationPolicy") == "Owner":
+                self._garbage.append((self._looks, name))
 
     def _collect(self) -> None:
         for (kind, name), obj in list(self.objects.items()):

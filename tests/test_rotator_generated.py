@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from rotator import shapes
+from rotator import proof, shapes
 from rotator.__main__ import FAILED
 from rotator.plan import parse
+from tests.rotator_api import MEMORY
 from tests.rotator_world import DUE, ONE_DAY, World, generated
 
 WEB, CHAT = "Deployment/web", "Deployment/chat"
@@ -140,14 +141,35 @@ def test_an_operator_that_is_down_changes_nothing_and_the_next_run_goes_on(capsy
     assert world.cluster.restarts == {WEB: 2, CHAT: 0}
 
 
-def test_a_stale_object_of_an_earlier_rotation_is_made_anew():
+def test_a_push_of_an_earlier_rotation_is_made_anew():
     world = one_key()
     plan = parse(json.dumps(world.plan))
     stale = shapes.push(plan, plan.keys["signing-key"], "2025-01-01", "promote")
-    stale["status"] = {"syncedResourceVersion": "1-x", "conditions": []}
-    world.cluster._add("PushSecret", "rotation-promote-signing-key", stale)
+    obj = world.cluster._add("PushSecret", "rotation-promote-signing-key", stale)
+    ready = {"type": "Ready", "status": "True", "reason": "Synced"}
+    version = proof.synced_resource_version(obj)
+    obj["status"] = {"syncedResourceVersion": version, "conditions": [ready]}
     assert world.run() == 0
     assert world.cluster.written == [("shop/shared/signing-key", world.cluster.generated[0])]
+
+
+def test_what_is_left_of_an_earlier_rotation_does_not_take_the_new_value_with_it():
+    world = one_key()
+    plan = parse(json.dumps(world.plan))
+    left = shapes.staged(plan, plan.keys["signing-key"], "2025-01-01")
+    world.cluster._add("ExternalSecret", "rotation-staged-signing-key", left)
+    assert world.run() == 0
+    assert world.cluster.value("shared", "signing-key") == world.cluster.generated[-1]
+    assert world.clock.seconds < 60
+
+
+def test_a_second_rotation_of_the_day_restarts_the_readers_though_the_memory_is_lost():
+    world = one_key()
+    assert world.run("--key", "signing-key") == 0
+    world.cluster.objects["ConfigMap", MEMORY]["data"] = {}
+    assert world.run("--key", "signing-key") == 0
+    assert world.cluster.restarts[WEB] == 2
+    assert len(world.cluster.generated) == 2
 
 
 def test_no_output_holds_a_value(capsys):
