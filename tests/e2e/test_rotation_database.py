@@ -1,6 +1,7 @@
 """A whole environment on the real engine with its database: passwords rotate while clients log in
 all the time, and the engine is run before, during and after."""
 
+import json
 import secrets
 import subprocess
 import time
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from manifests import naming
 from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
@@ -80,12 +82,14 @@ class Clients:
 
 @dataclass
 class World:
-    """What the engine and the rotator said: `engine` by when it was run, `runs` in order."""
+    """What the engine and the rotator said: `engine` by when it was run, `runs` in order; `moved`
+    is what a refresh found otherwise than before."""
 
     made: Deployment
     place: Rotating
     clients: Clients
     engine: dict[str, list[Outcome]] = field(default_factory=dict)
+    moved: dict[str, set[str]] = field(default_factory=dict)
     runs: list[Ended] = field(default_factory=list)
     memories: list[dict[str, str]] = field(default_factory=list)
     held: list[dict[str, str]] = field(default_factory=list)
@@ -97,7 +101,9 @@ class World:
 
     def run_engine(self, when: str) -> None:
         stack = self.made.stack
+        known = len(stack.heard)
         self.engine[when] = [stack.preview(), stack.refresh(), stack.up()]
+        self.moved[when] = moved(stack.heard[known:])
 
     def rotate_while_the_engine_runs(self, now: str) -> None:
         """The rotator stops at its first restart of a workload, and again at the second phase's,
@@ -188,6 +194,18 @@ def store_of(run: Run, cluster: Cluster, postgres: Postgres) -> dict[str, object
     }
 
 
+def moved(heard: list[str]) -> set[str]:
+    """The names of the objects of which a refresh found another content."""
+    found = set()
+    for line in heard:
+        event = json.loads(line) if line.startswith("{") else {}
+        metadata = (event.get("res_outputs_event") or {}).get("metadata") or {}
+        old, new = metadata.get("old") or {}, metadata.get("new") or {}
+        if old.get("outputs") != new.get("outputs"):
+            found.add(new["outputs"]["metadata"]["name"])
+    return found
+
+
 def test_the_first_run_rotates_nothing(world: World) -> None:
     assert world.runs[0].code == NOTHING_DUE, world.runs[0].text
 
@@ -205,12 +223,13 @@ def test_the_generated_keys_rotate_in_the_same_run(world: World) -> None:
     assert world.place.one_shots == []
 
 
-def test_the_engine_finds_no_difference_before_during_and_after(world: World) -> None:
-    assert {when: [each.changes for each in said] for when, said in world.engine.items()} == {
-        "between": [{}, {}, {}],
-        "during": [{}],
-        "after": [{}, {}, {}],
-    }
+def test_the_engine_has_nothing_to_do_before_during_and_after(world: World) -> None:
+    """A refresh sees that the pointer, whose content is the rotation's, has moved."""
+    changes = {when: [each.changes for each in said] for when, said in world.engine.items()}
+    assert changes["between"] == [{}, {}, {}]
+    assert changes["during"] == [{}]
+    assert (changes["after"][0], changes["after"][2]) == ({}, {})
+    assert world.moved == {"between": set(), "after": {naming.database_pointer(KEY)}}
 
 
 def test_the_engine_keeps_the_memory_and_causes_no_rotation(world: World) -> None:
