@@ -26,7 +26,7 @@ class GeneratedRotation:
         metadata = (before or staged or {})["metadata"]
         self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
         self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
-        self.has_before = before is not None and "deletionTimestamp" not in before["metadata"]
+        self.has_before = before is not None
         self.is_promoted = self._live("promote") is not None
         undone = ("restore", "withdraw") if self.has_next else ("restore",)
         self.is_taken_back = any(self._live(step) is not None for step in undone)

@@ -56,7 +56,7 @@ class Cluster:
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
         self._version = self._looks = 0
-        self._garbage: list[tuple[int, str]] = []
+        self._garbage: list[str] = []
         self._add("ConfigMap", MEMORY, {})
 
     def copy(self) -> "Cluster":
@@ -155,16 +155,17 @@ class Cluster:
         else:
             del self.objects[kind, name]
             if obj["spec"].get("target", {}).get("creationPolicy") == "Owner":
-                self._garbage.append((self._looks, name))
+                self._garbage.append(name)
 
     def _collect(self) -> None:
         for (kind, name), obj in list(self.objects.items()):
             if obj["metadata"].get("deletionTimestamp", self._looks) < self._looks - 1:
                 del self.objects[kind, name]
                 self.secrets.pop(name, None)
-        for since, name in list(self._garbage):
-            if since < self._looks - 5:
-                self._garbage.remove((since, name))
+        for name in list(self._garbage):  # late enough to hit the next object of this name
+            heir = self.objects.get(("ExternalSecret", name), {})
+            if "syncedResourceVersion" in heir.get("status", {}):
+                self._garbage.remove(name)
                 self.secrets.pop(name, None)
 
     def _create(self, kind: str, body: Any) -> tuple[int, Any]:
@@ -230,7 +231,9 @@ class Cluster:
         reason = "Errored" if fault else READY_REASONS[obj["kind"]]
         ready = {"type": "Ready", "status": str(not fault), "reason": reason}
         status["conditions"] = [{**ready, "message": fault or message}]
-        if not fault:
+        if fault:
+            status["looks"] = (wanted, -200)  # it waits in its back-off
+        else:
             status["syncedResourceVersion"] = wanted
 
     def _sync(self, name: str, lines: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ import json
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ import pytest
 
 from rotator.__main__ import FAILED
 from rotator.api import Api, ConflictError, InCluster, RefusedError, UnreachableError
+from tests.declaring import PROJECT
 from tests.rotator_api import MEMORY, NAMESPACE, Cluster, FakeClock
 from tests.rotator_world import World, generated
 
@@ -237,3 +239,48 @@ def test_outside_of_a_pod_it_says_so(capsys, monkeypatch):
     assert world.run() == 2
     assert "this is no pod" in capsys.readouterr().out
     assert FAILED == 1
+
+
+@pytest.fixture
+def program(server, account, tmp_path):
+    """Starts the program as a pod does: its files from a folder, alone with Python."""
+    folder = tmp_path / "program" / "rotator"
+    folder.mkdir(parents=True)
+    for source in (PROJECT / "rotator").glob("*.py"):
+        shutil.copy(source, folder)
+    world = World({"signing-key": generated("signing-key", readers=[WEB])}, {WEB: ["shared"]})
+    server.cluster = world.cluster
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps(world.plan))
+
+    def start(*arguments):
+        line = [sys.executable, "-S", "-m", "rotator", *arguments, "--plan", str(plan)]
+        line += ["--account-folder", str(account)]
+        return subprocess.Popen(  # noqa: S603
+            line, cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return start
+
+
+def test_the_program_runs_from_a_folder_with_nothing_but_python(program, server):
+    assert program("rotate", "--now", "2026-03-02").wait(20) == 0
+    process = program("rotate", "--now", "2026-07-01")
+    said = [json.loads(line) for line in process.communicate(timeout=20)[0].splitlines()]
+    assert said[-1]["message"] == "rotated: signing-key"
+    assert process.returncode == 0
+    assert server.cluster.restarts == {WEB: 1}
+
+
+def test_a_run_that_is_asked_to_stop_gives_the_lock_back(program, server):
+    assert program("rotate", "--now", "2026-03-02").wait(20) == 0
+    server.cluster.operator_is_up = False
+    process = program("rotate", "--now", "2026-07-01")
+    while ("ExternalSecret", "rotation-before-signing-key") not in server.cluster.objects:
+        assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=20)
+    data = server.cluster.objects["ConfigMap", MEMORY]["data"]
+    assert "lock" not in data
+    assert json.loads(data["run"])["verdict"] == "failed: it was stopped"
+    assert process.returncode == 143

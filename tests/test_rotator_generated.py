@@ -124,6 +124,7 @@ def test_a_key_that_fails_stays_in_flight_and_the_others_go_on(capsys):
 
     world.cluster.refused_entries.clear()
     assert world.run(at=DUE + ONE_DAY) == 0
+    assert world.clock.seconds < 60  # the operator, in its back-off, was not waited for
     assert len(world.cluster.generated) == 2
     assert world.cluster.restarts == {WEB: 2}
     assert world.cluster.one_shots() == []

@@ -151,3 +151,22 @@ def test_a_verdict_is_cut_to_what_admission_takes():
     memory.end("ä" * 50_000)
     data = cluster.objects["ConfigMap", MEMORY]["data"]
     assert max(map(len, data.values())) <= 16384
+
+
+def test_no_write_is_tried_again_once_another_run_has_taken_the_lock():
+    world = world_with_one_key()
+
+    class Busy:
+        """The first creation is to be tried again in a minute; in it the lock is taken."""
+
+        is_asked = False
+
+        def send(self, method, path, body):
+            if method == "POST" and not self.is_asked:
+                self.is_asked = True
+                memory_of(world.cluster, "thief").lock(patience_seconds=60)
+                return 503, {"Retry-After": "60"}, b"{}"
+            return world.cluster.send(method, path, body)
+
+    assert world.run(transport=Busy()) == FAILED
+    assert world.cluster.one_shots() == []
