@@ -10,6 +10,8 @@ from rotator.clock import Clock, Steps, pauses
 
 SYNC = "platform-secrets/sync"
 
+# For the other keys of a store that has not answered: one that is well needs a second.
+_SHORT_PATIENCE_SECONDS = 30
 _NOT_OURS = re.compile(r"not managed by external.secrets")
 _REMEDY = (
     "the operator may write only entries that it manages: give the entry, once, the custom metadata"
@@ -26,14 +28,18 @@ class OperatorObjects:
 
     def __init__(self, api: Api, clock: Clock, sync_seconds: float) -> None:
         self._api, self._clock, self._sync_seconds = api, clock, sync_seconds
+        self._silent_stores: set[str] = set()
 
     def made(self, manifest: Manifest) -> Generator[float, None, Manifest]:
         """A one-shot object, once it has done its work. One that is there already counts if it
         is of this rotation; a push that failed before is made anew, since the operator may be
         waiting in its back-off, and pushes the same bytes."""
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        fault, is_new = "", False
-        for pause in pauses(self._clock, self._sync_seconds):
+        fault, is_new, store = "", False, _store(manifest)
+        seconds = self._sync_seconds
+        if store in self._silent_stores:
+            seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
+        for pause in pauses(self._clock, seconds):
             live = self._api.get(kind, name)
             if live is None:
                 # A conflict: an earlier try of this very call made it, and its answer was lost.
@@ -45,6 +51,7 @@ class OperatorObjects:
             elif not _is_of_one_rotation(live, manifest):
                 self._api.delete(kind, name)
             elif (found := proof.fault(live)) is None:
+                self._silent_stores.discard(store)
                 return live
             elif kind == "PushSecret" and not is_new and "Ready=False" in found:
                 self._api.delete(kind, name)
@@ -53,7 +60,8 @@ class OperatorObjects:
                 if _NOT_OURS.search(fault):
                     raise StepError(f"{kind}/{name}: {fault}; {_REMEDY}")
             yield pause
-        raise StepError(f"{kind}/{name} was not done in {self._sync_seconds} s: {fault}")
+        self._silent_stores.add(store)
+        raise StepError(f"{kind}/{name} was not done in {seconds} s: {fault}")
 
     def gone(self, step: str, key: str) -> Steps:
         """A step's one-shot object exists no longer."""
@@ -77,6 +85,13 @@ class OperatorObjects:
             live = self._api.get("ExternalSecret", external_secret)
         what = f"ExternalSecret/{external_secret} was not synced in {self._sync_seconds} s"
         raise StepError(f"{what}: {fault}")
+
+
+def _store(manifest: Manifest) -> str:
+    """The store that an object needs; none for what a generator makes."""
+    spec = manifest["spec"]
+    stores = [spec.get("secretStoreRef", {}), *spec.get("secretStoreRefs", [])]
+    return "".join(one.get("name", "") for one in stores)
 
 
 def _is_of_one_rotation(live: Manifest, manifest: Manifest) -> bool:

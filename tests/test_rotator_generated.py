@@ -142,6 +142,26 @@ def test_an_operator_that_is_down_changes_nothing_and_the_next_run_goes_on(capsy
     assert world.cluster.restarts == {WEB: 2, CHAT: 0}
 
 
+def test_a_store_that_is_away_is_waited_for_once_and_not_for_each_of_its_keys():
+    names = [f"key-{number}" for number in range(10)]
+    world = World({name: generated(name, readers=[]) for name in names}, {}).age()
+    entries = {f"shop/shared/{name}": "the store is sealed" for name in names}
+    world.cluster.refused_entries = entries
+    assert world.run() == FAILED
+    assert world.clock.seconds < 600 + 10 * 35
+    world.cluster.refused_entries = {}
+    assert world.run(at=DUE + ONE_DAY) == 0
+    assert len(world.cluster.generated) == 10
+
+
+def test_one_entry_that_is_broken_does_not_keep_the_other_keys_of_its_store():
+    names = ("aaa", "bbb", "ccc")
+    world = World({name: generated(name, readers=[]) for name in names}, {}).age()
+    world.cluster.refused_entries = {"shop/shared/aaa": "no such secret"}
+    assert world.run() == FAILED
+    assert [entry for entry, _ in world.cluster.written] == ["shop/shared/bbb", "shop/shared/ccc"]
+
+
 def test_a_push_of_an_earlier_rotation_is_made_anew():
     world = one_key()
     plan = parse(json.dumps(world.plan))
