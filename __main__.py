@@ -16,11 +16,14 @@ try:
 except settings.SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 
+sources = (Path(__file__).parent / "rotator").glob("*.py")
+rotator = {source.name: source.read_text("utf-8") for source in sources}
 secret_values = {key: pulumi.Output.secret(value) for key, value in values.items()}
 layer = SecretsLayer(
     "secrets",
     settings=loaded,
     values=secret_values,
+    rotator=rotator,
     database_admin_password=config.get_secret("database-admin-password"),
 )
 pulumi.export("namespace", loaded.namespace)

@@ -11,6 +11,7 @@ from typing import Any
 
 from manifests import eso, layer, naming
 from manifests.naming import Manifest
+from secretsctl.projects import rotator_source
 from settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.eso import has_condition
@@ -72,14 +73,18 @@ def prepare(parts: Parts, settings: Settings) -> None:
     parts.stores.prepare(settings)
     for bundle, content in settings.catalogue.bundles.items():
         parts.stores.replace(settings, bundle, {key: secrets.token_hex(16) for key in content.keys})
-    for wave in layer.waves(settings):
+    for wave in layer.waves(settings, rotator_source()):
         if wave.name != layer.EXTERNAL_SECRETS:
             for obj in wave.objects:
                 parts.cluster.api.apply(obj, manager=naming.PROJECT)
 
 
 def apply_external_secrets(parts: Parts, settings: Settings) -> None:
-    [objects] = [w.objects for w in layer.waves(settings) if w.name == layer.EXTERNAL_SECRETS]
+    [objects] = [
+        w.objects
+        for w in layer.waves(settings, rotator_source())
+        if w.name == layer.EXTERNAL_SECRETS
+    ]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda obj: parts.cluster.api.apply(obj, manager=naming.PROJECT), objects))
 

@@ -9,6 +9,7 @@ from typing import Any
 from manifests.external_secret import refresh_interval
 from manifests.layer import waves
 from manifests.naming import Manifest
+from secretsctl.projects import rotator_source
 from secretsctl.yaml_text import yaml_stream, yaml_text
 from settings import Settings, catalogue_document, load, stack_document
 
@@ -54,7 +55,7 @@ def made_work(folder: Path, services: int) -> Work:
         [stack_document(folder / "Pulumi.production.yaml")],
         catalogue_document(folder / "catalogue.yaml"),
     )
-    objects = [each for wave in waves(settings) for each in wave.objects]
+    objects = [each for wave in waves(settings, rotator_source()) for each in wave.objects]
     return Work(folder, services, objects)
 
 

@@ -28,25 +28,32 @@ def declare(
     protect: bool = False,
     retain: bool = False,
     ignore_changes: Sequence[str] = (),
+    prefix: str = "",
 ) -> list[Resource]:
-    """Declares `objects` as children of `component`, each after the ones before it.
+    """Declares `objects` as children of `component`, each after the ones before it; those of one
+    kind that follow each other are side by side.
 
     Logical names are made of the component's name and the kind, so that they never contain the
-    environment; a component holds one object of a kind, or the later ones carry their own name.
+    environment; a component holds one object of a kind, or the later ones carry their own name,
+    without `prefix`: what is cluster-wide has the namespace in its name.
     `protect` refuses a deletion, `retain` lets it forget the object only; what is protected is
     retained too, for the day when its protection is taken away.
     """
     declared: list[Resource] = []
-    kinds: set[str] = set()
+    before: list[Resource] = []
+    kinds, last_kind = set[str](), ""
     for manifest in objects:
         kind = manifest["kind"]
         name = f"{component._name}-{_kebab(kind)}"
         if kind in kinds:
-            name += f"-{manifest['metadata']['name']}"
+            name += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
+        if kind != last_kind:
+            before = [*after, *declared]
         kinds.add(kind)
+        last_kind = kind
         options = ResourceOptions(
             parent=component,
-            depends_on=[*after, *declared],
+            depends_on=before,
             protect=protect or None,
             retain_on_delete=protect or retain or None,
             ignore_changes=[*ignore_changes] or None,

@@ -12,10 +12,12 @@ from components.database import DatabaseKey
 from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork, VaultNetwork
+from components.network import OperatorNetwork, RotationNetwork, VaultNetwork
+from components.rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from components.secret_store import SecretStore
 from components.vault_server import VaultServers
 from manifests import naming
+from manifests.rotation.names import rotated_keys
 from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
@@ -47,9 +49,10 @@ class SecretsLayer(ComponentResource):
     """The whole secrets layer of one environment.
 
     `values` are the basic Secrets' own, by key; empty for an environment with stores.
+    `rotator` is the source of what rotates, by file name.
     `database_admin_password` is for a first update alone, which has Vault change it. What an
-    object needs to work is declared before it and destroyed after it: ExternalSecrets, then
-    stores, then the operator.
+    object needs to work is declared before it and destroyed after it: what rotates, then
+    ExternalSecrets, stores, the operator.
     """
 
     def __init__(
@@ -58,12 +61,14 @@ class SecretsLayer(ComponentResource):
         *,
         settings: Settings,
         values: Mapping[str, Output[str]],
+        rotator: Mapping[str, str],
         database_admin_password: Output[str] | None = None,
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
         self.settings = settings
         self._database_admin_password = database_admin_password
+        self._rotator = rotator
         if settings.environment.delivery == "gitops":
             self._declare_backends(ResourceOptions(parent=self))
         else:
@@ -95,6 +100,7 @@ class SecretsLayer(ComponentResource):
                 BasicSecret(bundle, settings=settings, values=values, after=namespace, opts=opts)
         else:
             stores = self._declare_stores([*namespace, *operator, *self._vault])
+            external_secrets: list[Resource] = []
             for bundle in settings.catalogue.bundles:
                 after = stores[settings.store_name(bundle)]
                 if settings.database_key(bundle):
@@ -106,7 +112,33 @@ class SecretsLayer(ComponentResource):
                         opts=opts,
                     )
                     after = [*after, *database.objects]
-                ExternalSecret(bundle, settings=settings, after=after, opts=opts)
+                declared = ExternalSecret(bundle, settings=settings, after=after, opts=opts)
+                external_secrets += declared.objects
+            if settings.has_rotation:
+                self._declare_rotation(namespace, external_secrets)
+
+    def _declare_rotation(
+        self, namespace: list[Resource], external_secrets: list[Resource]
+    ) -> None:
+        settings, opts = self.settings, self._options
+        parts = [
+            RotationAdmission("rotation-admission", settings=settings, after=namespace, opts=opts),
+            RotationMemory("rotation-memory", settings=settings, after=namespace, opts=opts),
+            RotationNetwork("rotation-network", settings=settings, after=namespace, opts=opts),
+        ]
+        for key in rotated_keys(settings):
+            after = self._rotation_stores
+            parts.append(
+                RotatedKey(f"rotation-{key}", settings=settings, key=key, after=after, opts=opts)
+            )
+        before = [one for part in parts for one in part.objects]
+        Rotation(
+            "rotation",
+            settings=settings,
+            program=self._rotator,
+            after=[*external_secrets, *self._rotation_stores, *before],
+            opts=opts,
+        )
 
     def _declare_backends(self, opts: ResourceOptions) -> dict[str, list[Resource]]:
         """The provider half of each store that this stack declares, by the store's name."""
@@ -171,6 +203,7 @@ class SecretsLayer(ComponentResource):
     def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
         """The objects of each store's *read* identity, by the store's name."""
         readers: dict[str, list[Resource]] = {}
+        self._rotation_stores: list[Resource] = []
         for store in self.settings.environment.stores:
             for identity in self.settings.identities(store):
                 declared = SecretStore(
@@ -183,4 +216,6 @@ class SecretsLayer(ComponentResource):
                 )
                 if identity == "read":
                     readers[store] = declared.objects
+                elif identity == "rotation":
+                    self._rotation_stores += declared.objects
         return readers

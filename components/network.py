@@ -1,11 +1,11 @@
-"""NetworkPolicies of the operator's and of Vault's pods."""
+"""NetworkPolicies of the pods that this program installs."""
 
 from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
 from components.declare import declare
-from manifests.network import operator_policies, vault_policies
+from manifests.network import operator_policies, rotation_policy, vault_policies
 from settings import Settings, VaultServer
 
 
@@ -39,4 +39,20 @@ class VaultNetwork(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:network:VaultNetwork", name, None, opts)
         self.objects = declare(self, vault_policies(settings, server), after=after)
+        self.register_outputs({})
+
+
+class RotationNetwork(ComponentResource):
+    """Declares `rotation_policy`: the rotator's pods reach the API server alone."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:network:RotationNetwork", name, None, opts)
+        self.objects = declare(self, [rotation_policy(settings)], after=after)
         self.register_outputs({})

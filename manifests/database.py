@@ -31,16 +31,9 @@ def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": naming.metadata(settings, pointer, _COMPONENT, annotations),
-            "data": {key: pointer_content(store.database, "a")},
+            "data": {key: naming.pointer_content(store.database, "a")},
         },
     ]
-
-
-def pointer_content(database: PostgresDatabase, side: Side) -> str:
-    """The template of the services' URL, which is all that the pointer may hold: one per side."""
-    user, password = (f"{{{{ .{side}_{field} | urlquery }}}}" for field in ("username", "password"))
-    place = f"{database.host}:{database.port}/{database.name}"
-    return f"postgresql://{user}:{password}@{place}?sslmode={database.ssl_mode}"
 
 
 def _generator(

@@ -1,5 +1,6 @@
 """Every object of an environment, in apply order: the architecture on one page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from manifests import eso, gitops, naming, vault_server
@@ -9,7 +10,14 @@ from manifests.database import database_manifests
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
 from manifests.naming import ChartRelease, Manifest
-from manifests.network import operator_policies, vault_policies
+from manifests.network import operator_policies, rotation_policy, vault_policies
+from manifests.rotation.admission import admission_manifests
+from manifests.rotation.cron_jobs import (
+    generator_manifests,
+    memory_config_map,
+    rotation_manifests,
+)
+from manifests.rotation.names import rotated_keys
 from manifests.secret_store import store_manifests
 from settings import Settings
 
@@ -18,6 +26,7 @@ VAULT = "1-vault"
 ACCESS = "2-access"
 STORES = "3-stores"
 EXTERNAL_SECRETS = "4-external-secrets"
+ROTATION = "5-rotation"
 BASIC_SECRETS = "basic-secrets"
 
 
@@ -29,8 +38,11 @@ class Wave:
     objects: list[Manifest]
 
 
-def waves(settings: Settings) -> list[Wave]:
-    """The Kubernetes half of an environment; waves without objects are left out."""
+def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
+    """The Kubernetes half of an environment; waves without objects are left out.
+
+    `rotator` is the source of what rotates, by file name.
+    """
     env = settings.environment
     operator: list[Manifest] = []
     if env.operator == "install":
@@ -57,6 +69,7 @@ def waves(settings: Settings) -> list[Wave]:
         Wave(ACCESS, access),
         Wave(STORES, stores),
         Wave(EXTERNAL_SECRETS, external_secrets),
+        Wave(ROTATION, _rotation(settings, rotator) if settings.has_rotation else []),
     ]
     return [wave for wave in found if wave.objects]
 
@@ -70,6 +83,14 @@ def charts(settings: Settings) -> dict[str, ChartRelease]:
     if env.vault_server:
         found[VAULT] = vault_server.server_release(env.vault_server)
     return found
+
+
+def _rotation(settings: Settings, rotator: Mapping[str, str]) -> list[Manifest]:
+    """Its bounds first, then what acts."""
+    found = [*admission_manifests(settings), memory_config_map(settings)]
+    for key in rotated_keys(settings):
+        found += generator_manifests(settings, key)
+    return [*found, rotation_policy(settings), *rotation_manifests(settings, rotator)]
 
 
 def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:

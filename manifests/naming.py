@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from settings import AwsStore, Identity, Settings, VaultStore
+from settings import AwsStore, Identity, PostgresDatabase, Settings, VaultStore
 from settings.stores import SECRET_STORE_SUFFIXES
 
 Manifest = dict[str, Any]
@@ -205,17 +205,28 @@ def database_pointer(key: str) -> str:
     return f"{key}-active"
 
 
+def database_keys(settings: Settings) -> dict[str, str]:
+    """Every key that a database engine provides, with its bundle."""
+    bundles = settings.catalogue.bundles if settings.environment.stores else ()
+    keys = {settings.database_key(bundle): bundle for bundle in bundles}
+    return {key: bundle for key, bundle in keys.items() if key}
+
+
 def database_pointers(settings: Settings) -> list[str]:
     """Every pointer of an environment."""
-    if not settings.environment.stores:
-        return []
-    keys = map(settings.database_key, settings.catalogue.bundles)
-    return [database_pointer(key) for key in keys if key]
+    return [database_pointer(key) for key in database_keys(settings)]
 
 
 def database_generator(key: str, side: Side) -> str:
     """The generator that reads the password of one of a database's two accounts."""
     return f"{key}-{side}"
+
+
+def pointer_content(database: PostgresDatabase, side: Side) -> str:
+    """The template of the services' URL, which is all that a pointer may hold: one per side."""
+    user, password = (f"{{{{ .{side}_{field} | urlquery }}}}" for field in ("username", "password"))
+    place = f"{database.host}:{database.port}/{database.name}"
+    return f"postgresql://{user}:{password}@{place}?sslmode={database.ssl_mode}"
 
 
 def role_binding(

@@ -1,4 +1,4 @@
-"""NetworkPolicies for the pods that this program installs: the operator's and Vault's."""
+"""NetworkPolicies for the pods that this program installs."""
 
 from urllib.parse import urlsplit
 
@@ -112,6 +112,18 @@ def _namespace(name: str) -> Manifest:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
+def rotation_policy(settings: Settings) -> Manifest:
+    """The rotator's pods reach the API server alone: they know its address, so not even DNS."""
+    return _policy(
+        settings,
+        settings.namespace,
+        "secrets-rotation",
+        {"matchLabels": naming.labels(settings, "rotation")},
+        [],
+        [_api_server(settings)],
+    )
+
+
 def _policy(
     settings: Settings,
     namespace: str,
@@ -127,7 +139,7 @@ def _policy(
         "spec": {
             "podSelector": selector,
             "policyTypes": ["Egress"] if ingress is None else ["Ingress", "Egress"],
-            **({} if ingress is None else {"ingress": ingress}),
+            **({"ingress": ingress} if ingress else {}),
             "egress": egress,
         },
     }

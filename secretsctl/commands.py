@@ -9,21 +9,22 @@ from pathlib import Path
 
 from manifests.layer import BASIC_SECRETS, waves
 from secretsctl import tree
-from secretsctl.projects import loaded, stack_files
+from secretsctl.projects import loaded, rotator_source, stack_files
 from secretsctl.rendering import rendered_files
 from secretsctl.yaml_text import yaml_stream
 from settings import Settings, SettingsError, basic_values
 from settings.problems import Problem
 
 OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
+FAILED = 1
 
 Command = Callable[[argparse.Namespace], tuple[int, str]]
 """Does its work, and returns the exit code and what to print."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command. 0: done; 1: `--check` found a difference; 2: something given is wrong, or
-    can't be read or written."""
+    """Runs one command. 0: done; 1: `--check` found a difference, or the cluster did not do what
+    was asked; 2: something given is wrong, or can't be read or written."""
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
@@ -59,8 +60,9 @@ def render(options: argparse.Namespace) -> tuple[int, str]:
     """Renders each environment's tree, or one stream, or says what would change."""
     found = _settings(options)
     if options.out == "-":
-        objects = [one for settings in found for wave in waves(settings) for one in wave.objects]
-        return OK, yaml_stream(objects)
+        source = rotator_source()
+        declared = [wave for settings in found for wave in waves(settings, source)]
+        return OK, yaml_stream([one for wave in declared for one in wave.objects])
     trees = [
         (
             Path(options.out) / settings.environment.environment,
@@ -127,6 +129,23 @@ def schema(options: argparse.Namespace) -> tuple[int, str]:
     return OK, "".join(f"{options.out / name}\n" for name in texts)
 
 
+def _operation(name: str) -> Command:
+    """The function of `operations`, which is imported only where it is used."""
+
+    def command(options: argparse.Namespace) -> tuple[int, str]:
+        from secretsctl import operations
+        from secretsctl.kubectl import ClusterError
+
+        (settings,) = _settings(options)
+        try:
+            return OK, getattr(operations, name)(settings, options)
+        except ClusterError as error:
+            print(f"secretsctl: {error}", file=sys.stderr)
+            return FAILED, ""
+
+    return command
+
+
 def _settings(options: argparse.Namespace) -> list[Settings]:
     stacks = [options.stack] if options.stack else stack_files()
     return loaded(stacks, options.catalogue, options.env)
@@ -150,6 +169,23 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--secrets-file", type=Path, default=Path("secrets.env"), metavar="FILE")
     one.add_argument("--out", default="rendered", metavar="DIR", help="where the trees are")
 
+    key_help = "a key of the catalogue"
+    one = _operation_command(commands, "rotate", "Rotates a key now, by a Job from the CronJob.")
+    one.add_argument("key", metavar="KEY", help=key_help)
+    one.add_argument("--dry-run", action="store_true", help="say what would be done")
+    one.add_argument("--wait", action="store_true", help="follow the steps to the verdict")
+
+    one = _operation_command(commands, "rotated", "Remembers that a key was rotated elsewhere.")
+    one.add_argument("key", metavar="KEY", help=key_help)
+    one.add_argument("--on", metavar="DATE", help="the day, as 2026-01-31; today by default")
+
+    one = _operation_command(commands, "sync", "Has the operator read the store now.")
+    one.add_argument("name", metavar="NAME", nargs="?", help="an ExternalSecret; all by default")
+    one.add_argument("--wait", action="store_true", help="until the Secret holds what was read")
+
+    one = _operation_command(commands, "restart", "Restarts the workloads that read a key.")
+    one.add_argument("key", metavar="KEY", help=key_help)
+
     one = _command(commands, "example", example)
     _add_catalogue(one)
 
@@ -164,6 +200,15 @@ def _command(
     text = function.__doc__
     parser = commands.add_parser(name, help=text, description=text)
     parser.set_defaults(command=function)
+    return parser
+
+
+def _operation_command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(command=_operation(name))
+    _add_which(parser, parser.add_mutually_exclusive_group(required=True))
     return parser
 
 

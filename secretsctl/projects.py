@@ -23,6 +23,12 @@ from settings import (
 _NAME = re.compile(r"[a-z][-a-z0-9]{0,19}")
 
 
+def rotator_source() -> dict[str, str]:
+    """The texts of the program that rotates, by file name."""
+    folder = Path(__file__).parents[1] / "rotator"
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))}
+
+
 def stack_files(folder: Path = Path()) -> list[Path]:
     """The project's stack files, by name. Raises SettingsError when there are none."""
     found = sorted(folder.glob("Pulumi.*.yaml"))
@@ -48,7 +54,7 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
             raise SettingsError([Problem("--env", None, (), message)])
         documents = asked
     found = load(documents, catalogue_document(catalogue))
-    problems = _shared_folders(found) + _shared_entries(found)
+    problems = _shared_folders(found) + _second_leaders(found) + _shared_entries(found)
     if problems:
         raise SettingsError(problems)
     return found
@@ -101,4 +107,19 @@ def _shared_folders(found: list[Settings]) -> list[Problem]:
             message = f"{first[name]} has the same environment; render one of them by --stack"
             problems.append(Problem(settings.stack_file, None, ("environment",), message))
         first.setdefault(name, settings.stack_file)
+    return problems
+
+
+def _second_leaders(found: list[Settings]) -> list[Problem]:
+    """Two rotators of one environment would rotate its keys twice."""
+    first: dict[str, str] = {}
+    problems = []
+    for settings in found:
+        env = settings.environment
+        if not settings.has_rotation:
+            continue
+        if env.environment in first:
+            message = f"{first[env.environment]} leads this environment too; one is a `follower`"
+            problems.append(Problem(settings.stack_file, None, ("rotation",), message))
+        first.setdefault(env.environment, settings.stack_file)
     return problems

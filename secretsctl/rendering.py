@@ -4,6 +4,7 @@ from pathlib import Path
 
 from manifests.layer import BASIC_SECRETS, kustomizations, waves
 from manifests.naming import Manifest
+from secretsctl.projects import rotator_source
 from secretsctl.tree import HEADER
 from secretsctl.yaml_text import yaml_text
 from settings import Settings
@@ -13,7 +14,7 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
     """Every file below the environment's folder. The same settings give the same bytes."""
     header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
     files: dict[str, str] = {}
-    declared = waves(settings)
+    declared = waves(settings, rotator_source())
     names = [wave.name for wave in declared]
     for wave in declared + kustomizations(settings, names):
         if wave.name == BASIC_SECRETS:

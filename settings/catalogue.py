@@ -14,16 +14,19 @@ PlatformName = Annotated[
 SecretName = Annotated[
     str,
     text_of(
-        rf"(?!.*-overlap$){SUBDOMAIN}",
-        "a Secret's name: lower-case letters, digits, hyphens and dots, not ending in -overlap",
+        rf"(?!rotation-)(?!.*-overlap$){SUBDOMAIN}",
+        "a Secret's name: lower-case letters, digits, hyphens and dots, not beginning with "
+        "rotation- or ending in -overlap",
         200,
     ),
 ]
 KeyName = Annotated[
     str,
     text_of(
-        r"(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?",
-        "a name of lower-case letters, digits and hyphens that does not end in -next or -previous",
+        # `lock` and `run` are what else the rotator's memory holds.
+        r"(?!(lock|run)$)(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?",
+        "a name of lower-case letters, digits and hyphens that does not end in -next or -previous, "
+        "nor lock or run",
         50,
     ),
 ]
@@ -98,6 +101,13 @@ class Key(Model):
     example: Text | None = None
     owner: Text | None = None
     rotate: Rotation | None = None
+
+    @model_validator(mode="after")
+    def _can_be_generated(self) -> "Key":
+        if self.is_generated and (self.pattern or self.format != "text"):
+            message = "generated values are letters and digits: `by: generate` takes no"
+            raise ValueError(f"{message} {'pattern' if self.pattern else 'format'}")
+        return self
 
     @property
     def is_generated(self) -> bool:

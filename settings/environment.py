@@ -20,6 +20,7 @@ from settings.model import (
     Text,
     text_of,
 )
+from settings.rotator import Rotator
 from settings.store_texts import StoreName, Uuid
 from settings.stores import Store
 from settings.vault_server import VaultServer
@@ -158,6 +159,7 @@ class Environment(Model):
 
     rotation: Literal["leader", "follower"] = "leader"
     """Exactly one stack of an environment leads."""
+    rotator: Rotator = Rotator()
     seeding: Literal["enabled", "disabled"] = "disabled"
     """Whether an identity exists that may write every entry."""
 

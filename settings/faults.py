@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from settings.environment import Environment
 from settings.references import Fault, listed
 from settings.resolved import Settings
+from settings.rotator import AGE_CHECK, ROTATION
 from settings.stores import (
     SECRET_STORE_SUFFIXES,
     AwsStore,
@@ -60,6 +61,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     if settings.default_store is None and not set(bundles) <= set(env.bundles):
         yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
         return
+    for name, service in settings.catalogue.services.items():
+        if settings.has_rotation and service.account in (ROTATION, AGE_CHECK):
+            yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
     if env.vault_server:

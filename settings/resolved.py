@@ -84,6 +84,13 @@ class Settings:
             if self.store_name(name) == store
         }
 
+    @property
+    def has_rotation(self) -> bool:
+        """Whether this stack declares the environment's rotator."""
+        env = self.environment
+        is_leader = env.secrets == "external" and env.rotation == "leader"
+        return is_leader and any(key.rotate for key in self.catalogue.keys.values())
+
     def identities(self, store: str) -> list[Identity]:
         """Who acts on a store: readers always, the rotator and the seeder where they have work."""
         identities: list[Identity] = ["read"]

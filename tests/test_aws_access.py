@@ -9,6 +9,7 @@ from components.layer import SecretsLayer
 from manifests.layer import waves
 from manifests.network import operator_policies
 from manifests.secret_store import store_manifests
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE, catalogue, declared_by, store_with
 from tests.declaring import CLUSTER_UID, declare
@@ -196,7 +197,9 @@ def test_the_operator_reaches_pod_identity_s_agent_where_it_needs_it(aws_setting
 
 def test_the_operator_starts_after_its_association(aws_settings):
     settings = aws_settings(POD_IDENTITY, {"shared": "own"}, cluster={"uid": CLUSTER_UID})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(
+        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+    )
     [release] = [one for one in found.declared if one.name == "operator-release"]
     assert "aws-operator" in {
         one.name for one in found.declared if one.urn in found.before(release)
@@ -224,8 +227,10 @@ def test_what_is_missing_or_wrong_is_told_with_the_setting_s_name(aws_settings, 
 
 def test_what_is_rendered_is_what_is_declared(aws_settings):
     settings = aws_settings(POD_IDENTITY, REPLICAS, cluster={"uid": CLUSTER_UID})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(
+        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+    )
     declared = [one.manifest for one in found.objects()]
-    rendered = [one for wave in waves(settings) for one in wave.objects]
+    rendered = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
     assert len(declared) == len(rendered)
     assert all(one in declared for one in rendered)

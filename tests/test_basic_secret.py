@@ -24,6 +24,7 @@ def layer(shop, values):
         "secrets",
         settings=shop,
         values={key: pulumi.Output.secret(value) for key, value in values.items()},
+        rotator={},
     )
 
 

@@ -18,7 +18,7 @@ def layer(settings_with):
     def program(uid=None, **changes):
         cluster = {"uid": uid} if uid else {}
         settings = settings_with(cluster=cluster, **changes)
-        return lambda: SecretsLayer("secrets", settings=settings, values={})
+        return lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={})
 
     return program
 
@@ -109,7 +109,7 @@ def test_a_changed_value_changes_its_secret_instead_of_replacing_it(layer):
 
 def test_both_providers_use_the_context_of_the_settings(settings_with):
     settings = settings_with(cluster={"uid": CLUSTER_UID, "context": "shop-cluster"})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
     assert provider(found, READER).inputs["context"] == "shop-cluster"
     assert provider(found, VERIFIED).inputs["context"] == "shop-cluster"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import groupby
 
 import pytest
 
@@ -10,14 +11,17 @@ from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.layer import SecretsLayer
 from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork, VaultNetwork
+from components.network import OperatorNetwork, RotationNetwork, VaultNetwork
+from components.rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from components.secret_store import SecretStore
 from components.vault_server import VaultServers
 from manifests.access import reader_manifests, service_manifests
 from manifests.eso import operator_namespace
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
-from manifests.network import operator_policies, vault_policies
+from manifests.network import operator_policies, rotation_policy, vault_policies
+from manifests.rotation.admission import admission_manifests
+from manifests.rotation.cron_jobs import generator_manifests, memory_config_map, rotation_manifests
 from manifests.secret_store import store_manifests
 from manifests.vault_server import server_manifests
 from settings import VaultServer
@@ -46,6 +50,26 @@ PARTS = {
     "network": (
         lambda s: OperatorNetwork("part", settings=s, after=[]),
         lambda s: operator_policies(s),
+    ),
+    "rotation-network": (
+        lambda s: RotationNetwork("part", settings=s, after=[]),
+        lambda s: [rotation_policy(s)],
+    ),
+    "rotation-admission": (
+        lambda s: RotationAdmission("part", settings=s, after=[]),
+        lambda s: admission_manifests(s),
+    ),
+    "rotation-memory": (
+        lambda s: RotationMemory("part", settings=s, after=[]),
+        lambda s: [memory_config_map(s)],
+    ),
+    "rotated-key": (
+        lambda s: RotatedKey("part", settings=s, key="signing-key", after=[]),
+        lambda s: generator_manifests(s, "signing-key"),
+    ),
+    "rotation": (
+        lambda s: Rotation("part", settings=s, program={"plan.py": "# a plan"}, after=[]),
+        lambda s: rotation_manifests(s, {"plan.py": "# a plan"}),
     ),
     "store": (
         lambda s: SecretStore("part", settings=s, store="vault", identity="read", after=[]),
@@ -76,6 +100,10 @@ def only(found):
     return one
 
 
+def id_of(manifest):
+    return manifest["kind"], manifest["metadata"]["name"]
+
+
 def kinds(found):
     return sorted(one.inputs["kind"] for one in found)
 
@@ -85,17 +113,22 @@ def test_a_component_declares_its_manifests_as_its_children(part, settings_with)
     component, manifests = PARTS[part]
     settings = settings_with(readers=PEOPLE)
     found = declare(lambda: component(settings))
-    assert [one.manifest for one in found.objects()] == manifests(settings)
+    declared = {id_of(one.manifest): one.manifest for one in found.objects()}
+    assert declared == {id_of(one): one for one in manifests(settings)}
     parent = only([one for one in found.declared if not one.is_custom])
     assert {one.parent for one in found.declared if one.is_custom} == {parent.urn}
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_component_s_objects_come_one_after_the_other(part, settings_with):
-    found = declare(lambda: PARTS[part][0](settings_with(readers=PEOPLE)))
-    objects = found.objects()
-    for place, one in enumerate(objects):
-        assert one.depends_on == {before.urn for before in objects[:place]}
+def test_a_component_s_objects_come_one_kind_after_the_other(part, settings_with):
+    component, manifests = PARTS[part]
+    settings = settings_with(readers=PEOPLE)
+    urns = {id_of(one.manifest): one for one in declare(lambda: component(settings)).objects()}
+    before: set[str] = set()
+    for _, group in groupby(manifests(settings), lambda one: one["kind"]):
+        ones = [urns[id_of(one)] for one in group]
+        assert [one.depends_on for one in ones] == [before] * len(ones)
+        before = before | {one.urn for one in ones}
 
 
 def test_every_part_belongs_to_the_layer(stack):
@@ -146,7 +179,11 @@ def test_rights_and_basic_secrets_come_after_the_namespace(stack):
 
 def test_network_policies_come_after_the_operator_s_namespace(stack_named):
     found = stack_named("production").declared
-    policies = found.of_kind("NetworkPolicy")
+    policies = [
+        one
+        for one in found.of_kind("NetworkPolicy")
+        if one.inputs["metadata"]["namespace"] == "external-secrets-system"
+    ]
     namespace = only(
         one
         for one in found.of_kind("Namespace")
@@ -162,7 +199,12 @@ def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
     kinds_protected = Counter(
         one.type.rpartition(":")[2] for one in protected if one.package == "kubernetes"
     )
-    assert kinds_protected == {"ExternalSecret": 4, "Namespace": 2, "Release": 1}
+    assert kinds_protected == {
+        "ConfigMap": 1,
+        "ExternalSecret": 4,
+        "Namespace": 2,
+        "Release": 1,
+    }
     assert sorted(one.name for one in protected if one.package == "vault") == [
         "vault-audit",
         "vault-auth",
@@ -197,11 +239,37 @@ def test_an_operator_that_exists_is_left_alone(stack_named):
     assert len(found.of_kind("Namespace")) == 1
 
 
+def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
+    found = stack_named("production").declared
+    acting = list(found.of_kind("CronJob"))
+    acting += [
+        one
+        for one in found.of_kind("RoleBinding")
+        if one.inputs["metadata"]["name"] == "secrets-rotation"
+    ]
+    needed = [
+        one.urn
+        for kind in (
+            "ValidatingAdmissionPolicyBinding",
+            "ExternalSecret",
+            "Password",
+            "NetworkPolicy",
+            "SecretStore",
+        )
+        for one in found.of_kind(kind)
+        if one.inputs["metadata"].get("namespace") in (None, "veza-production")
+    ]
+    assert len(acting) == 3
+    assert len(needed) > 12
+    for one in acting:
+        assert {*needed} <= found.before(one)
+
+
 def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with):
     settings = settings_with(
         delivery="gitops", gitops={"repository": "https://git.example.com/shop.git"}
     )
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
     assert [one.name for one in found.declared] == ["secrets"]
 
 
@@ -239,6 +307,11 @@ def test_type_tokens_name_the_module_and_the_class(stack_named):
         "platform-secrets:access:SecretsReader",
         "platform-secrets:eso:Operator",
         "platform-secrets:network:OperatorNetwork",
+        "platform-secrets:network:RotationNetwork",
+        "platform-secrets:rotation:Rotation",
+        "platform-secrets:rotation:RotationAdmission",
+        "platform-secrets:rotation:RotationMemory",
+        "platform-secrets:rotation:RotatedKey",
         "platform-secrets:stores:SecretStore",
         "platform-secrets:secrets:ExternalSecret",
         "platform-secrets:secrets:BasicSecret",

@@ -7,7 +7,13 @@ import kubernetes_validate
 import pytest
 from kubernetes_validate import utils
 
-CORE = ("v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1")
+CORE = (
+    "v1",
+    "admissionregistration.k8s.io/v1",
+    "batch/v1",
+    "networking.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1",
+)
 VERSIONS = ("1.31", utils.latest_version())
 
 
@@ -50,7 +56,7 @@ def test_only_the_operator_s_own_kinds_are_checked_elsewhere(stack):
 
 def fields(value, path=()):
     """The path of every field in an object whose names are Kubernetes' and not ours."""
-    free = ("labels", "annotations", "matchLabels", "data")
+    free = ("labels", "annotations", "matchLabels", "data", "requests", "limits")
     if isinstance(value, dict) and (not path or path[-1] not in free):
         for key, item in value.items():
             yield (*path, key)
@@ -74,12 +80,16 @@ def test_a_misspelt_field_is_found_wherever_it_is(version, stack_named):
     kinds = {one["kind"]: one for one in core_objects(stack_named("production"))}
     kinds |= {one["kind"]: one for one in core_objects(stack_named("development"))}
     assert kinds.keys() == {
+        "ConfigMap",
+        "CronJob",
         "Namespace",
         "NetworkPolicy",
         "Role",
         "RoleBinding",
         "Secret",
         "ServiceAccount",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     }
     for one in kinds.values():
         for path in fields(one):

@@ -4,6 +4,7 @@ import pytest
 
 from manifests.eso import chart_values
 from manifests.layer import kustomizations, waves
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
@@ -16,7 +17,7 @@ def entry_points(settings_with):
     def objects(wave, gitops=None, **changes):
         gitops = {"repository": REPOSITORY, **(gitops or {})}
         settings = settings_with(gitops=gitops, **changes)
-        found = kustomizations(settings, [wave.name for wave in waves(settings)])
+        found = kustomizations(settings, [wave.name for wave in waves(settings, rotator_source())])
         [own] = [one.objects for one in found if one.name == f"gitops/{wave}"]
         return {(one["kind"], one["metadata"]["name"]): one for one in own}
 
@@ -71,13 +72,16 @@ def sources(applications):
     return [waves[wave].get("chart") or waves[wave]["path"] for wave in sorted(waves)]
 
 
-def test_argo_cd_takes_the_operator_before_stores_and_external_secrets_last(entry_points):
+def test_argo_cd_takes_the_operator_before_stores_and_external_secrets_and_rotation_last(
+    entry_points,
+):
     assert sources(entry_points("argocd")) == [
         "rendered/test/1-operator",
         "external-secrets",
         "rendered/test/2-access",
         "rendered/test/3-stores",
         "rendered/test/4-external-secrets",
+        "rendered/test/5-rotation",
     ]
 
 
@@ -157,6 +161,7 @@ def test_flux_waits_for_each_wave_before_the_next(entry_points):
         "./rendered/test/2-access",
         "./rendered/test/3-stores",
         "./rendered/test/4-external-secrets",
+        "./rendered/test/5-rotation",
     ]
 
 
@@ -214,6 +219,7 @@ def test_where_the_operator_exists_neither_tool_installs_it(entry_points):
         "./rendered/test/2-access",
         "./rendered/test/3-stores",
         "./rendered/test/4-external-secrets",
+        "./rendered/test/5-rotation",
     ]
 
 

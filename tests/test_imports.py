@@ -9,7 +9,7 @@ import pytest
 
 from tests.declaring import PROJECT
 
-PARTS = ("settings", "manifests", "components", "secretsctl")
+PARTS = ("settings", "manifests", "components", "secretsctl", "rotator")
 SOURCES = {
     path.relative_to(PROJECT).as_posix(): path
     for path in [PROJECT / "__main__.py", *(p for d in PARTS for p in PROJECT.glob(f"{d}/**/*.py"))]
@@ -34,10 +34,12 @@ def allowed(name):
         return {"settings", "manifests.naming", "manifests.providers"}
     if name == "manifests/naming.py":
         return {"settings"}
+    if folder == "manifests/rotation":
+        return {"settings", "manifests.naming", "manifests.providers", "manifests.rotation"}
     if folder in ("manifests", "manifests/providers"):
         return {"settings", "manifests.naming"}
     if name == "components/layer.py":
-        return {"settings", "components", "manifests.naming"}
+        return {"settings", "components", "manifests.naming", "manifests.rotation.names"}
     if name == "components/declare.py":
         return {"manifests.naming"}
     if folder == "components":
@@ -48,8 +50,10 @@ def allowed(name):
         parts = ("alarm", "policies", "rights")
         beside = {f"components.backends.{provider}_{part}" for part in parts}
         return {"settings", "manifests.naming", f"manifests.providers.{provider}", *beside}
+    if folder == "rotator":
+        return {"rotator"}
     assert folder == "secretsctl", f"{name} is in no row of the table"
-    return {"settings", "manifests", "secretsctl"}
+    return {"settings", "manifests", "secretsctl", "rotator"}
 
 
 def never(name):
@@ -62,6 +66,14 @@ def never(name):
     if folder == "components":
         return OUTSIDE_WORLD | {"pydantic"}
     return {"pulumi", "pulumi_kubernetes"} if folder == "secretsctl" else set()
+
+
+def test_the_rotator_needs_nothing_but_python():
+    """It runs in a stock image."""
+    sources = [path for name, path in SOURCES.items() if name.startswith("rotator/")]
+    found = {one.partition(".")[0] for path in sources for one in imports(path)}
+    assert found
+    assert found <= sys.stdlib_module_names | {"rotator"}
 
 
 def imports(path):
@@ -118,7 +130,9 @@ def test_only_main_reads_pulumi_s_configuration():
     assert readers == {"__main__.py"}
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    "name", [name for name in SOURCES if not name.startswith(("secretsctl/", "rotator/"))]
+)
 def test_nothing_below_the_command_line_reads_the_clock(name):
     clocks = {"now", "utcnow", "today", "time", "monotonic"}
     for node in ast.walk(ast.parse(SOURCES[name].read_text())):

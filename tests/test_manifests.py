@@ -8,6 +8,7 @@ from manifests.eso import chart_values, operator_namespace
 from manifests.layer import waves
 from manifests.namespace import namespace_manifests
 from manifests.network import operator_policies
+from secretsctl.projects import rotator_source
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 LEVELS = ("enforce", "audit", "warn")
@@ -51,8 +52,13 @@ def test_a_namespace_of_somebody_else_is_not_declared(settings_with):
 
 def test_everything_is_in_the_namespace_that_the_settings_name(settings_with):
     settings = settings_with(namespace="existing", namespace_name="theirs", operator="existing")
-    objects = [one for wave in waves(settings) for one in wave.objects]
-    assert {one["metadata"]["namespace"] for one in objects} == {"theirs"}
+    objects = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
+    assert {one["metadata"].get("namespace", "theirs") for one in objects} == {"theirs"}
+    cluster_wide = [
+        one["metadata"]["name"] for one in objects if "namespace" not in one["metadata"]
+    ]
+    assert cluster_wide
+    assert not [name for name in cluster_wide if not name.startswith("theirs-rotation-")]
 
 
 def test_no_namespace_is_ever_pruned(stack):
@@ -184,7 +190,7 @@ def test_the_operator_runs_as_the_account_that_the_token_roles_are_bound_to(sett
     assert chart_values(settings)["serviceAccount"] == {"name": "eso-controller"}
     subjects = [
         one["subjects"][0]["name"]
-        for wave in waves(settings)
+        for wave in waves(settings, rotator_source())
         for one in wave.objects
         if one["kind"] == "RoleBinding" and one["metadata"]["name"].endswith("-token")
     ]

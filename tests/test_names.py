@@ -6,6 +6,7 @@ import pytest
 
 from manifests import naming
 from manifests.layer import OPERATOR, kustomizations, waves
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 
 GITOPS = {"repository": "https://git.example.com/shop.git"}
@@ -53,12 +54,12 @@ def test_no_two_objects_have_one_name(chosen, settings_with):
         return
     found = Counter(
         (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
-        for wave in waves(settings)
+        for wave in waves(settings, rotator_source())
         for one in wave.objects
     )
     found.update(
         ("Secret", settings.namespace, one["spec"]["target"]["name"])
-        for wave in waves(settings)
+        for wave in waves(settings, rotator_source())
         for one in wave.objects
         if one["kind"] == "ExternalSecret"
     )

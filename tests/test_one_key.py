@@ -3,6 +3,7 @@
 Read it from top to bottom, beside docs/architecture.md; each test is the next step.
 """
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -68,7 +69,8 @@ def test_6_the_services_that_read_its_bundle_may_get_its_secret_and_nobody_else(
     roles = {
         name: content["rules"]
         for name, content in production.tree.items()
-        if content["kind"] == "Role" and "veza-secrets" in content["rules"][0]["resourceNames"]
+        if content["kind"] == "Role"
+        and "veza-secrets" in content["rules"][0].get("resourceNames", ())
     }
     assert roles.keys() == {
         "2-access/role-backend-api-secrets.yaml",
@@ -86,22 +88,42 @@ def test_7_the_committed_tree_holds_it_where_one_would_look():
         if KEY in path.read_text()
     }
     assert found == {
-        "staging/4-external-secrets/externalsecret-veza-secrets.yaml",
-        "production/4-external-secrets/externalsecret-veza-secrets.yaml",
+        f"{environment}/{file}"
+        for environment in ("staging", "production")
+        for file in (
+            "4-external-secrets/externalsecret-veza-secrets.yaml",
+            "5-rotation/configmap-secrets-rotation-plan.yaml",
+            "5-rotation/kustomization.yaml",
+            "5-rotation/password-rotation-jwt-secret.yaml",
+            "5-rotation/role-secrets-rotation.yaml",
+            f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-config-maps.yaml",
+            f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-one-shots.yaml",
+            f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-pushes.yaml",
+        )
     }
 
 
 def test_8_pulumi_declares_the_same_after_the_store_and_protects_it(production):
     found = production.declared
-    [one] = [each for each in found.objects() if KEY in repr(each.manifest)]
-    assert one.name == "shared-external-secret"
+    [one] = [each for each in found.objects() if each.name == "shared-external-secret"]
     assert one.manifest == production.tree["4-external-secrets/externalsecret-veza-secrets.yaml"]
     before = {each.name for each in found.declared if each.urn in found.before(one)}
     assert {"vault-store-secret-store", "operator-release", "namespace-namespace"} <= before
     assert one.protect
 
 
-def test_9_in_development_it_is_a_line_of_secrets_env_and_a_plain_secret(stack_named):
+def test_9_the_rotator_is_told_of_it_and_its_new_value_is_long_enough(production):
+    plan = production.tree["5-rotation/configmap-secrets-rotation-plan.yaml"]["data"]["plan.json"]
+    key = json.loads(plan)["keys"][KEY]
+    assert key["by"] == "generate"
+    assert key["entry"] == {"key": "veza/production", "property": KEY}
+    assert key["next"] == {"key": "veza/production", "property": f"{KEY}-next"}
+    assert "Deployment/veza-backend-api" in key["readers"]
+    generator = production.tree["5-rotation/password-rotation-jwt-secret.yaml"]
+    assert generator["spec"]["length"] >= production.settings.catalogue.keys[KEY].min_length
+
+
+def test_10_in_development_it_is_a_line_of_secrets_env_and_a_plain_secret(stack_named):
     assert f"\n{KEY}=\n" in (PROJECT / "secrets.env.example").read_text()
     found = stack_named("development").declared
     [one] = [each for each in found.of_kind("Secret") if KEY in each.inputs["data"]]

@@ -3,6 +3,7 @@
 from typing import Any
 
 from manifests.layer import waves
+from secretsctl.projects import rotator_source
 from tests.declaring import Secret
 
 Objects = dict[tuple[str, str, str | None, str], dict[str, Any]]
@@ -28,7 +29,7 @@ def test_the_program_declares_the_objects_of_the_rendered_tree(stack):
 
 
 def test_the_rendered_tree_is_the_core_s_waves(stack):
-    objects = [one for wave in waves(stack.settings) for one in wave.objects]
+    objects = [one for wave in waves(stack.settings, rotator_source()) for one in wave.objects]
     assert by_identity(stack.rendered_objects) == by_identity(objects)
 
 
@@ -48,13 +49,13 @@ def test_every_rendered_object_is_in_the_kustomization_of_its_wave(stack):
         for resource in content.get("resources", ()) if "metadata" not in content else ():
             listed.add(f"{folder}/{resource}".lstrip("/"))
     files = {name for name in tree if not name.endswith("kustomization.yaml")}
-    folders = {wave.name for wave in waves(stack.settings)}
+    folders = {wave.name for wave in waves(stack.settings, rotator_source())}
     assert listed == files | folders
 
 
 def test_the_environment_is_built_from_its_waves_in_their_order(stack):
     assert stack.tree["kustomization.yaml"]["resources"] == [
-        wave.name for wave in waves(stack.settings)
+        wave.name for wave in waves(stack.settings, rotator_source())
     ]
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from manifests.layer import waves
 from secretsctl.commands import main
+from secretsctl.projects import rotator_source
 from secretsctl.schema import schema_texts
 from settings import Problem, SettingsError, catalogue_document, load, stack_document
 
@@ -97,7 +98,7 @@ def test_another_stack_file_and_catalogue_are_taken_by_option(project, run, stac
     [settings] = load([stack_document(stack)], catalogue_document(catalogue))
     [rendered] = (project / "out/x").iterdir()
     assert rendered.name == settings.environment.environment
-    wanted = [manifest for wave in waves(settings) for manifest in wave.objects]
+    wanted = [manifest for wave in waves(settings, rotator_source()) for manifest in wave.objects]
     found = [yaml.safe_load(path.read_text()) for path in rendered.glob("[0-9]-*/*.yaml")]
     assert sorted(map(str, wanted)) == sorted(
         str(content) for content in found if content["kind"] != "Kustomization"
@@ -109,7 +110,7 @@ def test_one_stream_holds_the_objects_in_apply_order_and_writes_nothing(project,
     assert (code, err) == (0, "")
     file = project / "Pulumi.production.yaml"
     [settings] = load([stack_document(file)], catalogue_document(project / "catalogue.yaml"))
-    wanted = [manifest for wave in waves(settings) for manifest in wave.objects]
+    wanted = [manifest for wave in waves(settings, rotator_source()) for manifest in wave.objects]
     assert list(yaml.safe_load_all(out)) == wanted
     assert not (project / "rendered").exists()
 

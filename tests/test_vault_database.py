@@ -12,6 +12,7 @@ from manifests import gitops, naming
 from manifests.database import database_manifests
 from manifests.external_secret import external_secret_manifests
 from manifests.layer import waves
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 from tests.conftest import SHOP, VAULT
 from tests.declaring import CLUSTER_UID, Secret, declare
@@ -250,8 +251,8 @@ def test_a_bundle_of_the_database_key_alone_reads_no_entry(settings_with):
 
 def test_what_is_rendered_is_declared_after_the_engine_and_before_the_external_secret(database):
     settings = database(cluster={"uid": CLUSTER_UID})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
-    rendered = [one for wave in waves(settings) for one in wave.objects]
+    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
+    rendered = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
     for one in database_manifests(settings, "shared"):
         assert one in rendered
         assert one in [each.manifest for each in found.objects()]
@@ -268,7 +269,7 @@ def test_what_is_rendered_is_declared_after_the_engine_and_before_the_external_s
 def test_no_delivery_moves_the_pointer_back(database):
     settings = database(gitops={"repository": "https://git.example.com/shop/secrets.git"})
     assert settings.environment.gitops
-    names = [wave.name for wave in waves(settings)]
+    names = [wave.name for wave in waves(settings, rotator_source())]
     applications = gitops.argocd_manifests(settings, settings.environment.gitops, names, {})
     [stores] = [one for one in applications if "ignoreDifferences" in one["spec"]]
     assert stores["metadata"]["name"] == "shop-test-stores"

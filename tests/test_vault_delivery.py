@@ -6,6 +6,7 @@ import pytest
 from components.layer import SecretsLayer
 from manifests.layer import kustomizations, waves
 from manifests.vault_server import chart_values
+from secretsctl.projects import rotator_source
 from settings import SettingsError
 from tests.declaring import CLUSTER_UID, declare
 from tests.test_rendered_equals_declared import by_identity
@@ -22,7 +23,9 @@ def declared(settings_with, vault):
     settings = settings_with(
         stores=stores, vault_server={}, protect=False, cluster={"uid": CLUSTER_UID}
     )
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(
+        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+    )
     return settings, found
 
 
@@ -70,7 +73,7 @@ def test_what_configures_vault_and_what_reads_it_come_after_the_release(declared
 
 def test_the_program_declares_what_is_rendered(declared):
     settings, found = declared
-    rendered = [one for wave in waves(settings) for one in wave.objects]
+    rendered = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
     assert by_identity([one.manifest for one in found.objects()]) == by_identity(rendered)
 
 
@@ -80,7 +83,7 @@ def entry_points(settings_with):
 
     def objects(folder):
         settings = settings_with(gitops=GITOPS, vault_server={"product": "openbao"})
-        names = [wave.name for wave in waves(settings)]
+        names = [wave.name for wave in waves(settings, rotator_source())]
         [own] = [
             one.objects for one in kustomizations(settings, names) if one.name == f"gitops/{folder}"
         ]
@@ -103,6 +106,7 @@ def test_argo_cd_installs_the_servers_before_the_stores_and_never_prunes_them(en
         "access",
         "stores",
         "external-secrets",
+        "rotation",
     ]
     chart = found["Application", "shop-test-vault-chart"]
     annotations = chart["metadata"]["annotations"]
@@ -186,7 +190,9 @@ def test_of_an_audit_device_that_exists_the_provider_half_declares_none(settings
     settings = settings_with(
         stores=stores, vault_server={"product": "openbao"}, cluster={"uid": CLUSTER_UID}
     )
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}))
+    found = declare(
+        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+    )
     types = {one.type for one in found.declared}
     assert "vault:index/mount:Mount" in types
     assert "vault:index/audit:Audit" not in types

@@ -77,7 +77,7 @@ WRONG = {
         f"{PRODUCTION}:2: invalid YAML in column 1",
     ),
     "an environment in two stack files": (
-        lambda: _write("Pulumi.b.yaml", Path(PRODUCTION).read_text()),
+        lambda: _write("Pulumi.b.yaml", f"{Path(PRODUCTION).read_text()}    rotation: follower\n"),
         "render",
         f"{PRODUCTION}: environment: Pulumi.b.yaml has the same environment",
     ),

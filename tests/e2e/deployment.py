@@ -17,7 +17,10 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_provider import KubernetesProvider
 
-SOURCES = ("settings", "manifests", "components", "__main__.py", "catalogue.yaml", "Pulumi.yaml")
+SOURCES = (
+    *("settings", "manifests", "components", "rotator"),
+    *("__main__.py", "catalogue.yaml", "Pulumi.yaml"),
+)
 STACK_KEY = "platform-secrets:environment"
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from manifests import eso as operator_part
 from manifests import layer, naming
+from secretsctl.projects import rotator_source
 from settings import Document, Settings, catalogue_document, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
@@ -29,7 +30,7 @@ PATIENCE_SECONDS = 120
 def settings_of(stack_file: Path, changes: Mapping[str, Any]) -> Settings:
     """A stack file's settings with `changes` laid over them, mapping by mapping."""
     content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"][STACK_KEY]
-    document = Document(stack_file.name, _laid_over(content, changes))
+    document = Document(stack_file.name, laid_over(content, changes))
     [found] = load([document], catalogue_document(PROJECT / "catalogue.yaml"))
     return found
 
@@ -45,7 +46,7 @@ def release_of(settings: Settings) -> Manifest:
 
 def apply_layer(cluster: Cluster, settings: Settings) -> None:
     """Applies the environment's objects, wave after wave; nothing is waited for."""
-    for wave in layer.waves(settings):
+    for wave in layer.waves(settings, rotator_source()):
         for obj in wave.objects:
             cluster.api.apply(obj, manager="platform-secrets")
 
@@ -128,7 +129,8 @@ def _go_map(content: Mapping[str, str]) -> str:
     return f"map[{' '.join(f'{key}:{content[key]}' for key in sorted(content))}]"
 
 
-def _laid_over(below: Any, above: Any) -> Any:
+def laid_over(below: Any, above: Any) -> Any:
+    """`above` on `below`, mapping by mapping."""
     if not isinstance(below, dict) or not isinstance(above, Mapping):
         return above
-    return {**below, **{key: _laid_over(below.get(key), above[key]) for key in above}}
+    return {**below, **{key: laid_over(below.get(key), above[key]) for key in above}}

@@ -8,6 +8,7 @@ from secrets import token_hex
 
 from manifests import eso as operator_part
 from manifests import layer, naming
+from secretsctl.projects import rotator_source
 from settings import Document, Settings, catalogue_document, load, stack_document
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
@@ -50,7 +51,9 @@ class Place:
         self.spare_secret = self.settings.catalogue.bundles[self.spare].secret
         self.spare_key = next(iter(self.settings.catalogue.bundles[self.spare].keys))
         self.entry = naming.entry(self.settings, self.bundle, self.key).key
-        self.objects = [obj for wave in layer.waves(self.settings) for obj in wave.objects]
+        self.objects = [
+            obj for wave in layer.waves(self.settings, rotator_source()) for obj in wave.objects
+        ]
         self.values |= made_values(self.settings)
         for bundle in self.settings.catalogue.bundles:
             for derived in naming.entries(self.settings, bundle).keys() - self.values.keys():
@@ -195,7 +198,7 @@ class FaultsWorld:
         )
         self.places: dict[str, Place] = {}
         settings = self._settings("operator", "faults-operator", operator="install")
-        for wave in layer.waves(settings):
+        for wave in layer.waves(settings, rotator_source()):
             if wave.name == layer.OPERATOR:
                 for obj in wave.objects:
                     self.cluster.api.apply(obj, manager="platform-secrets")

@@ -3,6 +3,7 @@
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -78,6 +79,25 @@ class KubernetesApi:
         """All objects of a kind, in one namespace or in all."""
         path = self.path(api_version, kind, None, namespace)
         return self.request("GET", path, params={"labelSelector": selector})["items"]
+
+    def changes(
+        self, api_version: str, kind: str, *, seconds: float = 5
+    ) -> Iterator[tuple[str, Manifest]]:
+        """(`ADDED`, `MODIFIED` or `DELETED`, object) of all namespaces, as it happens and for so
+        many seconds; all that is there comes first, as LISTED, and an empty LISTED ends that."""
+        path = self.path(api_version, kind, None, None)
+        found = self.request("GET", path)
+        for obj in found["items"]:
+            yield "LISTED", obj
+        yield "LISTED", {}
+        params = {"watch": "1", "timeoutSeconds": str(int(seconds))}
+        params["resourceVersion"] = found["metadata"]["resourceVersion"]
+        with self._http.stream("GET", path, params=params) as answer:
+            for line in answer.iter_lines():
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return
+                yield event["type"], event["object"]
 
     def patch(
         self,

@@ -11,12 +11,15 @@ from tests.e2e.process import wait_until
 Name = tuple[str, str, str]
 """Kind, namespace (or "") and name."""
 
+ADMISSION = "admissionregistration.k8s.io/v1"
+POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+"""Cluster-wide; an environment's are called after its namespace."""
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
 
 def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest]:
     """Every object of every kind in the namespaces, but events and what each namespace has; and
-    the namespaces themselves."""
+    the namespaces themselves, and the policies that are called after them."""
     found = {}
     wanted = set(namespaces)
     for api_version, kind, is_namespaced in _kinds(cluster.api):
@@ -25,6 +28,11 @@ def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest
             namespace, name = metadata.get("namespace", ""), metadata["name"]
             if (namespace if is_namespaced else name) in wanted:
                 found[kind, namespace, name] = {"apiVersion": api_version, "kind": kind, **obj}
+    for kind in POLICIES:
+        for obj in cluster.api.list(ADMISSION, kind):
+            name = obj["metadata"]["name"]
+            if name.partition("-rotation-")[0] in wanted:
+                found[kind, "", name] = {"apiVersion": ADMISSION, "kind": kind, **obj}
     return {
         name: obj for name, obj in found.items() if (name[0], name[2]) not in MADE_BY_CONTROLLERS
     }
@@ -45,7 +53,7 @@ def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
         left = [obj for obj in contents(cluster, namespaces).values() if obj["kind"] != "Namespace"]
         for obj in left:
             metadata = obj["metadata"]
-            where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
+            where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace"))
             cluster.api.delete(*where)
             if "finalizers" in metadata:
                 # Where the controller is still there, it may be faster.

@@ -6,10 +6,12 @@ from contextlib import ExitStack
 import pytest
 
 from manifests import naming
+from manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.live_objects import (
+    POLICIES,
     contents,
     owned_otherwise,
     projected,
@@ -101,6 +103,7 @@ def test_the_namespace_holds_that_and_the_secrets_and_no_more(stacks: Stacks) ->
         kinds = {obj["kind"] for obj in life.rendered}
         expected = {name for name in life.names(*kinds) if namespace in name}
         expected |= {("Secret", namespace, secret) for secret in life.secrets}
+        expected |= life.names(*POLICIES)
         assert set(contents(life.cluster, [namespace])) == expected
 
 
@@ -155,6 +158,7 @@ def test_only_what_may_be_deleted_is_and_nothing_is_stuck(ended: list[tuple[Life
         if env.protect:
             stays |= {("Namespace", "", each) for each in life.made.namespaces}
             stays |= life.names("ExternalSecret")
+            stays |= {name for name in life.names("ConfigMap") if name[2] == MEMORY}
             stays |= {("Secret", namespace, secret) for secret in life.secrets}
             stays |= {name for name, obj in end.before.items() if is_of_the_chart(obj)}
         assert set(end.left) == stays

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from manifests import naming
-from manifests.database import pointer_content
 from settings import VaultStore
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
@@ -173,7 +172,7 @@ def test_the_services_url_logs_in_and_follows_the_pointer(world: World, cluster:
     before = world.static("b")
     world.stores.bao.write(f"{MOUNT}/rotate-role/veza-production-b")
     assert not world.postgres.can_log_in(*before)
-    change = {"data": {KEY: pointer_content(store.database, "b")}}
+    change = {"data": {KEY: naming.pointer_content(store.database, "b")}}
     name = naming.database_pointer(KEY)
     cluster.api.patch("v1", "ConfigMap", name, world.namespace, change)
     assert logged_in_by(world, cluster) == USERS[1]

@@ -1,0 +1,82 @@
+"""What rotates: its bounds and memory, what makes each key's values, and the CronJobs."""
+
+from collections.abc import Mapping, Sequence
+
+from pulumi import ComponentResource, Resource, ResourceOptions
+
+from components.declare import declare
+from manifests.rotation.admission import admission_manifests
+from manifests.rotation.cron_jobs import (
+    generator_manifests,
+    memory_config_map,
+    rotation_manifests,
+)
+from settings import Settings
+
+
+class RotationAdmission(ComponentResource):
+    """Declares `admission_manifests`: there before anything can act as the rotator."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:rotation:RotationAdmission", name, None, opts)
+        policies = admission_manifests(settings)
+        self.objects = declare(self, policies, after=after, prefix=f"{settings.namespace}-")
+        self.register_outputs({})
+
+
+class RotationMemory(ComponentResource):
+    """Declares `memory_config_map`; what is in it is the rotator's own."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:rotation:RotationMemory", name, None, opts)
+        memory = memory_config_map(settings)
+        self.objects = declare(self, [memory], after=after, protect=settings.environment.protect)
+        self.register_outputs({})
+
+
+class RotatedKey(ComponentResource):
+    """Declares `generator_manifests` of one key."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        key: str,
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:rotation:RotatedKey", name, None, opts)
+        self.objects = declare(self, generator_manifests(settings, key), after=after)
+        self.register_outputs({})
+
+
+class Rotation(ComponentResource):
+    """Declares `rotation_manifests`: what acts, so after all that it needs and is bound by."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        settings: Settings,
+        program: Mapping[str, str],
+        after: Sequence[Resource],
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("platform-secrets:rotation:Rotation", name, None, opts)
+        self.objects = declare(self, rotation_manifests(settings, program), after=after)
+        self.register_outputs({})

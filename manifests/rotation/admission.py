@@ -1,0 +1,207 @@
+"""Admission of what the rotator writes: a whitelist of whole shapes, one policy for each right.
+
+RBAC can't say with which content an object may be created, nor which field of it may be patched.
+Each policy looks at the rotator's requests alone and compares everything that is in them: a field
+that the rotator does not need is refused, also one that a later release of the operator brings.
+"""
+
+from manifests import naming
+from manifests.naming import Manifest
+from manifests.rotation import names, one_shots
+from manifests.rotation.cel import Cel, both, cel, same, table
+from manifests.rotation.names import COMPONENT
+from settings import Settings, VaultStore
+from settings.rotator import ROTATION
+
+_API = "admissionregistration.k8s.io/v1"
+_OF_EVERY_WRITE = ["generation", "managedFields", "resourceVersion"]
+_TOKEN_FORM = "^[0-9a-z.-]{1,100}$"  # noqa: S105 - of an annotation that is changed
+_MEMORY_TEXT_LENGTH = 16384
+_TEMPLATES = "deprecated.daemonset.template.generation"
+_RESOURCES = {
+    "externalsecrets": "external-secrets.io",
+    "pushsecrets": "external-secrets.io",
+    "deployments": "apps",
+    "statefulsets": "apps",
+    "daemonsets": "apps",
+    "rollouts": "argoproj.io",
+    "configmaps": "",
+    "events": "",
+}
+
+Policy = tuple[dict[str, str], dict[str, str]]
+"""Variables by name; conditions, each under the sentence of its refusal."""
+
+
+def admission_manifests(settings: Settings) -> list[Manifest]:
+    """A policy and its binding for each kind of write. Cluster-wide, so the namespace is in their
+    names; the rotator is met wherever it writes."""
+    rules = one_shots.one_shot_rules(settings)
+    external_secrets = one_shots.external_secret_variables(settings), rules
+    pushes = one_shots.push_secret_variables(settings), rules
+    workloads = ("deployments", "statefulsets", "daemonsets", "rollouts")
+    policies = [
+        _policy(settings, "one-shots", "CREATE", ("externalsecrets",), external_secrets),
+        _policy(settings, "pushes", "CREATE", ("pushsecrets",), pushes),
+        _policy(settings, "syncs", "UPDATE", ("externalsecrets",), _syncs()),
+        _policy(settings, "restarts", "UPDATE", workloads, _restarts()),
+        _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
+        _policy(settings, "events", "CREATE", ("events",), _events(settings)),
+    ]
+    return policies + [_binding(policy["metadata"]) for policy in policies]
+
+
+def _policy(
+    settings: Settings, name: str, operation: str, resources: tuple[str, ...], policy: Policy
+) -> Manifest:
+    account = f"system:serviceaccount:{settings.namespace}:{ROTATION}"
+    variables, conditions = policy
+    metadata = {
+        "name": f"{settings.namespace}-rotation-{name}",
+        "labels": naming.labels(settings, COMPONENT),
+    }
+    rules = [
+        {
+            "apiGroups": [_RESOURCES[resource]],
+            "apiVersions": ["*"],
+            "resources": [resource],
+            "operations": [operation],
+        }
+        for resource in resources
+    ]
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": rules},
+        "matchConditions": [
+            {"name": "rotator", "expression": f"request.userInfo.username == {cel(account)}"}
+        ],
+        "variables": [{"name": one, "expression": text} for one, text in variables.items()],
+        "validations": [
+            {"expression": text, "message": sentence} for sentence, text in conditions.items()
+        ],
+    }
+    return {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": spec,
+    }
+
+
+def _binding(metadata: Manifest) -> Manifest:
+    return {
+        "apiVersion": _API,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
+    }
+
+
+def _syncs() -> Policy:
+    annotations = both("Annotations", "metadata.annotations")
+    variables = both("Metadata", "metadata") | both("Spec", "spec") | annotations
+    return variables, {
+        "the spec is changed": same("Spec", []),
+        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
+        **_only_annotation(names.SYNC_TOKEN),
+    }
+
+
+def _restarts() -> Policy:
+    variables = {
+        **both("Metadata", "metadata"),
+        **both("OwnAnnotations", "metadata.annotations"),
+        **both("Spec", "spec"),
+        **both("Template", "spec.template"),
+        **both("PodMetadata", "spec.template.metadata"),
+        **both("Annotations", "spec.template.metadata.annotations"),
+        # The API server counts a DaemonSet's templates in an annotation, and takes no other count.
+        "counted": f'request.resource.resource == "daemonsets" ? {cel([_TEMPLATES])} : []',
+    }
+    return variables, {
+        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
+        "an annotation is changed": same("OwnAnnotations", Cel("variables.counted")),
+        "the spec is changed": same("Spec", ["template"]),
+        "the pod's spec is changed": same("Template", ["metadata"]),
+        "the pod's metadata is changed": same("PodMetadata", ["annotations"]),
+        **_only_annotation(names.RESTART_TOKEN),
+    }
+
+
+def _only_annotation(annotation: str) -> dict[str, str]:
+    token = f"variables.newAnnotations[?{cel(annotation)}].orValue({cel('')})"
+    return {
+        f"an annotation beside {annotation} is changed": same("Annotations", [annotation]),
+        f"{annotation} is no token": f"{token}.matches({cel(_TOKEN_FORM)})",
+    }
+
+
+def _config_maps(settings: Settings) -> Policy:
+    memory = [name for name, key in settings.catalogue.keys.items() if key.rotate]
+    variables = {
+        "newWhole": "dyn(object)",
+        "oldWhole": "dyn(oldObject)",
+        **both("Metadata", "metadata"),
+        "data": "dyn(object).?data.orValue({})",
+        "entries": cel(["lock", "run", *memory]),
+        "pointers": table(_pointers(settings)),
+        "pointer": "variables.pointers[?object.metadata.name]",
+    }
+    is_memory = f"object.metadata.name == {cel(names.MEMORY)}"
+    return variables, {
+        "more than the data is changed": (
+            f"{same('Whole', ['data', 'metadata'])} && {same('Metadata', _OF_EVERY_WRITE)}"
+        ),
+        "the memory holds other entries than its own, or too long ones": (
+            f"!({is_memory}) || variables.data.all(entry, entry in variables.entries && "
+            f"variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH})"
+        ),
+        "this is neither the memory nor a pointer to one of its two accounts": (
+            f"{is_memory} || variables.pointer.hasValue() && "
+            "variables.pointer.value().exists(content, content == variables.data)"
+        ),
+    }
+
+
+def _pointers(settings: Settings) -> dict[str, list[dict[str, str]]]:
+    """Each pointer with all that it may hold."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for key, bundle in naming.database_keys(settings).items():
+        store = settings.environment.stores[settings.store_name(bundle)]
+        if isinstance(store, VaultStore) and store.database:
+            database = store.database
+            contents = [{key: naming.pointer_content(database, side)} for side in naming.SIDES]
+            found[naming.database_pointer(key)] = contents
+    return found
+
+
+def _events(settings: Settings) -> Policy:
+    metadata = ["name", "namespace", "creationTimestamp", "managedFields", "uid"]
+    about = ["apiVersion", "kind", "name", "namespace", "uid"]
+    fields = ["apiVersion", "kind", "metadata", "involvedObject", "reason", "message", "type"]
+    fields += ["source", "count", "firstTimestamp", "lastTimestamp", "reportingComponent"]
+    # Not written, but there: the API server's own form of an Event has them.
+    fields += ["eventTime", "reportingInstance"]
+    variables = {
+        **both("Metadata", "metadata"),
+        **both("About", "involvedObject"),
+        "whole": "dyn(object)",
+        "source": "dyn(object).?source.orValue({})",
+        "names": cel(names.rotated_secrets(settings)),
+        "reasons": cel(["Rotated", "RotationFailed", "RotationRestored"]),
+    }
+    return variables, {
+        "the metadata holds more than a name": (
+            f"variables.newMetadata.all(field, field in {cel(metadata)})"
+        ),
+        "this is about no ExternalSecret that is rotated": (
+            f"variables.newAbout.all(field, field in {cel(about)}) && "
+            'variables.newAbout.kind == "ExternalSecret" && '
+            "variables.newAbout.name in variables.names"
+        ),
+        "the event is not as the rotator writes it": (
+            "object.reason in variables.reasons && "
+            f"variables.source == {cel({'component': ROTATION})} && "
+            f"variables.whole.all(field, field in {cel(fields)})"
+        ),
+    }

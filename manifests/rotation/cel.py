@@ -1,0 +1,73 @@
+"""Expressions in CEL, the language of admission policies, from plain values.
+
+https://kubernetes.io/docs/reference/using-api/cel/
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+class Cel(str):
+    """An expression, where a text would be a literal."""
+
+    __slots__ = ()
+
+
+def cel(value: Any) -> str:
+    """The expression of a value. Lists and mappings may hold expressions.
+
+    Literals have members of one type: where they differ, each is `dyn`.
+    """
+    if isinstance(value, Cel):
+        return value
+    if isinstance(value, Mapping):
+        members = _members([*value.values()])
+        pairs = zip(value, members, strict=True)
+        return "{" + ", ".join(f"{json.dumps(key)}: {member}" for key, member in pairs) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_members(value)) + "]"
+    return json.dumps(value)
+
+
+def table(rows: Mapping[str, Any]) -> Cel:
+    """A mapping with a line for each entry, so that a difference is a line."""
+    lines = [f"  {json.dumps(key)}: {cel(value)}" for key, value in rows.items()]
+    return Cel("{\n" + ",\n".join(lines) + "\n}" if lines else "{}")
+
+
+def _members(values: list[Any]) -> list[str]:
+    types = {_type(value) for value in values}
+    is_plain = len(types) == 1 and types != {None}
+    return [cel(value) if is_plain else f"dyn({cel(value)})" for value in values]
+
+
+def _type(value: Any) -> object:
+    """What makes two literals members of one list; None where that is not known."""
+    if isinstance(value, Cel):
+        return None
+    if isinstance(value, Mapping | list):
+        types = {
+            _type(member) for member in (value.values() if isinstance(value, Mapping) else value)
+        }
+        return (type(value), *types) if len(types) == 1 and types != {None} else None
+    return type(value)
+
+
+def both(name: str, path: str) -> dict[str, str]:
+    """Variables `new…` and `old…`: a part of both objects, empty where it is absent."""
+    fields = "".join(f".?{field}" for field in path.split("."))
+    return {
+        f"new{name}": f"dyn(object){fields}.orValue({{}})",
+        f"old{name}": f"dyn(oldObject){fields}.orValue({{}})",
+    }
+
+
+def same(name: str, excepted: list[str] | Cel) -> str:
+    """Whether a part of both objects has the same fields and values, some excepted."""
+    new, old = f"variables.new{name}", f"variables.old{name}"
+    is_excepted = f"field in {cel(excepted)}"
+    return (
+        f"{new}.all(field, {is_excepted} || field in {old} && {new}[field] == {old}[field]) && "
+        f"{old}.all(field, {is_excepted} || field in {new})"
+    )

@@ -1,0 +1,201 @@
+"""The rotator: what makes new values, its program and memory, and its two CronJobs.
+
+It runs in a stock Python image from an immutable ConfigMap, so that nothing has to be built; it has
+no right on any Secret, and never sees a value.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from manifests import naming
+from manifests.naming import SIDES, Manifest, Side
+from manifests.providers import vault
+from manifests.rotation import names
+from manifests.rotation.plan import plan_config_map
+from manifests.rotation.rights import rotation_rights
+from settings import Settings, VaultStore
+from settings.rotator import AGE_CHECK, ROTATION
+
+_GENERATORS = "generators.external-secrets.io/v1alpha1"
+_SHORTEST_VALUE = 64
+_PROGRAM_FOLDER = "/opt/rotation"
+_PLAN_FOLDER = "/etc/rotation"
+# Nobody in the image.
+_USER_ID = 65532
+# Far above the operator's longest pause of seven minutes: one run may rotate every key.
+_ROTATION_SECONDS = 6 * 3600
+_AGE_CHECK_SECONDS = 600
+_LATEST_START_SECONDS = 6 * 3600
+# rotator/__main__.py: a wrong input, and a failure after which the value before was restored.
+_NOT_TO_BE_RETRIED = [2, 4]
+
+
+def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
+    """What makes the next value of a key: a password, or one of the database's two accounts'."""
+    if key in names.generated_keys(settings):
+        shortest = settings.catalogue.keys[key].min_length
+        # Without symbols, which URLs and shells read differently.
+        spec = {"length": max(_SHORTEST_VALUE, shortest), "symbols": 0, "allowRepeat": True}
+        return [_generator(settings, "Password", names.generator(key), spec)]
+    bundle = naming.database_keys(settings)[key]
+    return [_account_generator(settings, bundle, key, side) for side in SIDES]
+
+
+def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:
+    """Has Vault change one account's password; the answer is empty."""
+    name = settings.store_name(bundle)
+    store = settings.environment.stores[name]
+    if not isinstance(store, VaultStore) or store.database is None:
+        raise LookupError("no engine provides this key")
+    account = naming.secret_store(name, "rotation")
+    role = settings.identity_name(name, "rotation")
+    provider = vault.provider_spec(store, account, role)["vault"]
+    del provider["path"]
+    spec = {
+        "method": "POST",
+        "path": f"{store.database.mount}/rotate-role/{settings.name_at_provider(name, side)}",
+        "allowEmptyResponse": True,
+        "resultType": "Raw",
+        "provider": provider,
+    }
+    return _generator(settings, "VaultDynamicSecret", names.generator(key, side), spec)
+
+
+def _generator(settings: Settings, kind: str, name: str, spec: Manifest) -> Manifest:
+    metadata = naming.metadata(settings, name, names.COMPONENT)
+    return {"apiVersion": _GENERATORS, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def memory_config_map(settings: Settings) -> Manifest:
+    """What the rotator writes down: dates and names. Declared without data, which is its own."""
+    annotations = naming.NEVER_PRUNED if settings.environment.protect else None
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": naming.metadata(settings, names.MEMORY, names.COMPONENT, annotations),
+    }
+
+
+def rotation_manifests(settings: Settings, program: Mapping[str, str]) -> list[Manifest]:
+    """ServiceAccounts and their rights, the program (texts by file name), its plan, and the
+    CronJobs that run it."""
+    rotator = settings.environment.rotator
+    held = _program_config_map(settings, program)
+    name = held["metadata"]["name"]
+    rotate, age = (_cron_job(settings, name, account) for account in names.ACCOUNTS)
+    rotate["spec"]["schedule"], age["spec"]["schedule"] = (
+        rotator.schedule,
+        rotator.age_check_schedule,
+    )
+    accounts = [_account(settings, account) for account in names.ACCOUNTS]
+    return [*accounts, *rotation_rights(settings), held, plan_config_map(settings), rotate, age]
+
+
+def _account(settings: Settings, name: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": naming.metadata(settings, name, names.COMPONENT),
+        "automountServiceAccountToken": False,
+    }
+
+
+def _program_config_map(settings: Settings, program: Mapping[str, str]) -> Manifest:
+    files = dict(sorted(program.items()))
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": naming.metadata(settings, names.program(digest), names.COMPONENT),
+        "immutable": True,
+        "data": files,
+    }
+
+
+def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
+    is_rotation = account == ROTATION
+    container = "rotation" if is_rotation else "age-check"
+    seconds = _ROTATION_SECONDS if is_rotation else _AGE_CHECK_SECONDS
+    labels = naming.labels(settings, names.COMPONENT)
+    job = {
+        "activeDeadlineSeconds": seconds,
+        "backoffLimit": 3,
+        "podFailurePolicy": {"rules": _failure_rules(container)},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": _pod(settings, program, account, container),
+        },
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": naming.metadata(settings, account, names.COMPONENT),
+        "spec": {
+            "timeZone": settings.environment.rotator.time_zone,
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": _LATEST_START_SECONDS,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {"metadata": {"labels": labels}, "spec": job},
+        },
+    }
+
+
+def _failure_rules(container: str) -> list[Manifest]:
+    """A pod that a drained node ends is no failure; one that tells people what to do is final."""
+    codes = {"containerName": container, "operator": "In", "values": _NOT_TO_BE_RETRIED}
+    return [
+        {"action": "FailJob", "onExitCodes": codes},
+        {
+            "action": "Ignore",
+            "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+        },
+    ]
+
+
+def _pod(settings: Settings, program: str, account: str, container: str) -> Manifest:
+    return {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": True,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": _USER_ID,
+            "runAsGroup": _USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(settings, account, container)],
+        "volumes": [
+            {"name": "program", "configMap": {"name": program}},
+            {"name": "plan", "configMap": {"name": names.PLAN}},
+        ],
+    }
+
+
+def _container(settings: Settings, account: str, name: str) -> Manifest:
+    command = "age" if account == AGE_CHECK else "rotate"
+    return {
+        "name": name,
+        "image": settings.environment.rotator.image,
+        "command": ["python", "-m", "rotator", command, "--plan", f"{_PLAN_FOLDER}/plan.json"],
+        "workingDir": _PROGRAM_FOLDER,
+        "env": [
+            {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
+            {"name": "PYTHONUNBUFFERED", "value": "1"},
+        ],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "48Mi"},
+            "limits": {"memory": "128Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "program", "mountPath": f"{_PROGRAM_FOLDER}/rotator", "readOnly": True},
+            {"name": "plan", "mountPath": _PLAN_FOLDER, "readOnly": True},
+        ],
+    }

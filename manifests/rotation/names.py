@@ -1,0 +1,113 @@
+"""Names of what a rotation consists of, and which keys, entries and workloads it is about."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from manifests import naming
+from manifests.naming import PROJECT, Entry, Side
+from settings import Settings
+from settings.rotator import AGE_CHECK, ROTATION
+
+COMPONENT = "rotation"
+"""The label of every part of it."""
+PLAN = f"{ROTATION}-plan"
+MEMORY = f"{ROTATION}-memory"
+ACCOUNTS = (ROTATION, AGE_CHECK)
+ROTATION_ID = f"{PROJECT}/rotation"
+"""On a one-shot object: the day on which its rotation was due, and which attempt it is."""
+SYNC_TOKEN = f"{PROJECT}/sync"
+"""On an ExternalSecret: a change of it has the operator read the store now."""
+RESTART_TOKEN = f"{PROJECT}/restarted"
+"""On a workload's pod template: a change of it restarts the pods."""
+
+Push = Literal["next", "previous", "promote", "restore", "withdraw"]
+PUSHES: tuple[Push, ...] = ("next", "previous", "promote", "restore", "withdraw")
+"""What a rotation pushes: the new value as `next` and as the current one; the value before as
+`previous`, and back over the current or the next one."""
+
+
+@dataclass(frozen=True)
+class GeneratedKey:
+    """Where a generated key is kept, and the SecretStore through which it is rotated."""
+
+    bundle: str
+    store: str
+    current: Entry
+    next: Entry | None
+    previous: Entry | None
+
+    def target(self, push: Push) -> Entry | None:
+        """The entry that a push writes; None if this key has no such push."""
+        match push:
+            case "next" | "withdraw":
+                return self.next
+            case "previous":
+                return self.previous
+            case "promote" | "restore":
+                return self.current
+
+
+def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
+    """Every key that the rotator has the operator make, by its name."""
+    found: dict[str, GeneratedKey] = {}
+    for bundle, content in settings.catalogue.bundles.items():
+        store = naming.secret_store(settings.store_name(bundle), "rotation")
+        for name, key in content.keys.items():
+            if key.is_generated:
+                derived = naming.derived_keys(name) if key.overlap else ()
+                around = [naming.entry(settings, bundle, each) for each in derived] or [None, None]
+                found[name] = GeneratedKey(
+                    bundle, store, naming.entry(settings, bundle, name), *around
+                )
+    return found
+
+
+def rotated_keys(settings: Settings) -> list[str]:
+    """The keys that the rotator changes, rather than only looks at their age."""
+    found = {*generated_keys(settings), *naming.database_keys(settings)}
+    return [name for name in settings.catalogue.keys if name in found]
+
+
+def rotated_bundles(settings: Settings) -> list[str]:
+    """The bundles with such a key."""
+    rotated = {*rotated_keys(settings)}
+    bundles = settings.catalogue.bundles
+    return [name for name, bundle in bundles.items() if rotated & bundle.keys.keys()]
+
+
+def rotated_secrets(settings: Settings) -> list[str]:
+    """The ExternalSecrets that a rotation has synced."""
+    found = []
+    for bundle in rotated_bundles(settings):
+        secret = settings.catalogue.bundles[bundle].secret
+        found.append(secret)
+        if naming.has_overlap_secret(settings, bundle):
+            found.append(naming.overlap_secret(secret))
+    return found
+
+
+def readers(settings: Settings, bundle: str) -> list[str]:
+    """The workloads that read a bundle, as kind/name."""
+    services = settings.catalogue.services.values()
+    return [service.workload for service in services if bundle in service.reads]
+
+
+def all_readers(settings: Settings) -> list[str]:
+    """The workloads that a rotation may restart."""
+    bundles = rotated_bundles(settings)
+    return [*dict.fromkeys(one for bundle in bundles for one in readers(settings, bundle))]
+
+
+def generator(key: str, side: Side | None = None) -> str:
+    """What makes a key's next value; a database's key has one for each account."""
+    return f"rotation-{key}" + (f"-{side}" if side else "")
+
+
+def one_shot(word: Literal["before", "staged"] | Push, key: str) -> str:
+    """The object that keeps the value before, makes the next one, or pushes one of them."""
+    return f"rotation-{word}-{key}"
+
+
+def program(digest: str) -> str:
+    """The ConfigMap that holds the rotator; it is immutable, so a new text has a new name."""
+    return f"{ROTATION}-program-{digest[:10]}"

@@ -1,0 +1,189 @@
+"""The one-shot objects as admission sees them: from an object's name follows its whole spec.
+
+The rotator builds the same specs on its own (rotator/shapes.py), from the plan. Every field is
+written out, also those for which the operator's CRDs have a default.
+"""
+
+from manifests import naming
+from manifests.naming import SIDES, Entry, Manifest
+from manifests.rotation import names
+from manifests.rotation.cel import Cel, cel, table
+from manifests.rotation.names import COMPONENT, PUSHES, Push
+from manifests.rotation.plan import AWS_TEXT, push_metadata
+from settings import Settings
+
+_ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
+# What the API server itself writes into the metadata of a new object.
+_SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
+
+
+def external_secret_variables(settings: Settings) -> dict[str, str]:
+    """`expected`: the specs, one of which the new ExternalSecret must have."""
+    generated = names.generated_keys(settings)
+    return {
+        **_name_parts("before|staged"),
+        "stores": table({key: one.store for key, one in generated.items()}),
+        "entries": table({key: _pair(one.current) for key, one in generated.items()}),
+        "databases": cel([*naming.database_keys(settings)]),
+        "entry": "variables.entries[variables.key]",
+        "remoteRef": _with_property(
+            {
+                "key": Cel("variables.entry[0]"),
+                "conversionStrategy": "Default",
+                "decodingStrategy": "None",
+                "metadataPolicy": "None",
+            }
+        ),
+        "before": cel(_before()),
+        "staged": cel(_staged("Password", Cel('"rotation-" + variables.key'))),
+        "accounts": cel([_account(f"-{side}") for side in SIDES]),
+        "expected": 'variables.step != "" && variables.key in variables.entries ? '
+        '[variables.step == "before" ? variables.before : variables.staged] : '
+        'variables.step == "staged" && variables.key in variables.databases ? '
+        "variables.accounts : []",
+    }
+
+
+def _before() -> Manifest:
+    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
+    data = [{"secretKey": "value", "remoteRef": Cel("variables.remoteRef")}]
+    return _external_secret("Owner") | {"secretStoreRef": store, "data": data}
+
+
+def _staged(kind: str, generator: Cel, policy: str = "Owner") -> Manifest:
+    api_version = "generators.external-secrets.io/v1alpha1"
+    reference = {"apiVersion": api_version, "kind": kind, "name": generator}
+    data_from = [{"sourceRef": {"generatorRef": reference}}]
+    return _external_secret(policy) | {"dataFrom": data_from}
+
+
+def _account(suffix: str) -> Manifest:
+    """Orphan: the engine's answer is empty, so no Secret is made."""
+    generator = Cel(f'"rotation-" + variables.key + "{suffix}"')
+    return _staged("VaultDynamicSecret", generator, "Orphan")
+
+
+def _external_secret(policy: str) -> Manifest:
+    name = Cel("object.metadata.name")
+    return {
+        "refreshPolicy": "CreatedOnce",
+        "refreshInterval": "0s",
+        "target": {
+            "name": name,
+            "creationPolicy": policy,
+            "deletionPolicy": "Retain",
+            "immutable": True,
+        },
+    }
+
+
+def push_secret_variables(settings: Settings) -> dict[str, str]:
+    """`expected`: the one spec that the new PushSecret must have, in a list."""
+    generated = names.generated_keys(settings)
+    targets = {
+        push: table({key: _pair(at) for key, one in generated.items() if (at := one.target(push))})
+        for push in ("promote", "next", "previous")
+    }
+    as_text = [key for key, one in generated.items() if push_metadata(settings, one.bundle)]
+    return {
+        **_name_parts("|".join(PUSHES)),
+        "stores": table({key: one.store for key, one in generated.items()}),
+        "current": targets["promote"],
+        "next": targets["next"],
+        "previous": targets["previous"],
+        "writtenAsText": cel(as_text),
+        "sources": cel({push: _source(push) for push in PUSHES}),
+        "targets": cel({push: Cel(f"variables.{_target(push)}") for push in PUSHES}),
+        "source": "variables.sources[variables.step]",
+        "entry": "variables.targets[variables.step][variables.key]",
+        "remoteRef": _with_property({"remoteKey": Cel("variables.entry[0]")}),
+        "data": cel(_data()),
+        "dataAsText": cel({**_data(), "metadata": AWS_TEXT}),
+        "push": cel(_push()),
+        "expected": 'variables.step != "" && variables.key in variables.targets[variables.step] ? '
+        "[variables.push] : []",
+    }
+
+
+def _source(push: Push) -> list[str]:
+    """The Secret that is pushed, without its key, and the field in it."""
+    is_new = push in ("next", "promote")
+    return ["rotation-staged-", "password"] if is_new else ["rotation-before-", "value"]
+
+
+def _target(push: Push) -> str:
+    """The variable with the entries that are written."""
+    if push in ("promote", "restore"):
+        return "current"
+    return "previous" if push == "previous" else "next"
+
+
+def _data() -> Manifest:
+    match = {
+        "secretKey": Cel("variables.source[1]"),
+        "remoteRef": Cel("variables.remoteRef"),
+    }
+    return {"conversionStrategy": "None", "match": match}
+
+
+def _push() -> Manifest:
+    source = Cel("variables.source[0] + variables.key")
+    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
+    data = Cel("variables.key in variables.writtenAsText ? variables.dataAsText : variables.data")
+    return {
+        "refreshInterval": "0s",
+        "updatePolicy": "Replace",
+        "deletionPolicy": "None",
+        "secretStoreRefs": [store],
+        "selector": {"secret": {"name": source}},
+        "data": [data],
+    }
+
+
+def _name_parts(steps: str) -> dict[str, str]:
+    """Step and key of a name such as rotation-staged-KEY; empty texts for any other name."""
+    return {
+        "metadata": "dyn(object.metadata)",
+        "spec": "dyn(object.spec)",
+        "step": f'object.metadata.name.matches("^rotation-({steps})-.+$") ? '
+        'object.metadata.name.split("-")[1] : ""',
+        "key": 'variables.step == "" ? "" : '
+        'object.metadata.name.substring(("rotation-" + variables.step + "-").size())',
+    }
+
+
+def one_shot_rules(settings: Settings) -> dict[str, str]:
+    """Nothing but the expected spec, our labels and one annotation: no owner, no finalizer."""
+    allowed = ["name", "namespace", "labels", "annotations", *_SERVER_FIELDS]
+    annotations = 'variables.metadata[?"annotations"].orValue({})'
+    rotation_id = cel(names.ROTATION_ID)
+    return {
+        "no such object is made": "variables.expected.size() > 0",
+        "the spec is not the one that goes with the name": (
+            "variables.expected.exists(spec, variables.spec == spec)"
+        ),
+        "there is more than metadata and spec": (
+            f"dyn(object).all(field, field in {cel(['apiVersion', 'kind', 'metadata', 'spec'])})"
+        ),
+        "the metadata holds more than name, labels and one annotation": (
+            f"variables.metadata.all(field, field in {cel(allowed)})"
+        ),
+        "the labels are not the rotation's": (
+            'variables.metadata[?"labels"].orValue({}) == '
+            f"{cel(naming.labels(settings, COMPONENT))}"
+        ),
+        "the one annotation is the rotation's day": (
+            f"{annotations}.size() == 1 && {annotations}.all(name, name == {rotation_id} && "
+            f'{annotations}[name].matches("{_ID}"))'
+        ),
+    }
+
+
+def _with_property(reference: Manifest) -> str:
+    """A reference to `variables.entry`, which has a property or is the value itself."""
+    whole = {**reference, "property": Cel("variables.entry[1]")}
+    return f'variables.entry[1] == "" ? {cel(reference)} : {cel(whole)}'
+
+
+def _pair(found: Entry) -> list[str]:
+    return [found.key, found.property or ""]

@@ -1,0 +1,11 @@
+"""Rotates what is due in one environment: a checked transaction that never sees a value.
+
+The operator makes, keeps and pushes every value. This program creates one-shot objects for it,
+waits for proof that each step is done, restarts the services that read the key, and puts the value
+before back where a service does not come up with the new one. Each step is recognised from what is
+in the cluster, so that a run that was killed anywhere is finished by the next.
+
+Read in this order: `plan` (what there is), `due` (what is due), `run`, `batch` (the transaction),
+`generated` and `database` (its steps), `operator_objects`, `rollout`, `memory`, `api`.
+Standard library only: it runs in a stock Python image, from a ConfigMap.
+"""

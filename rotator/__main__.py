@@ -1,0 +1,106 @@
+"""`python -m rotator rotate` rotates what is due; `python -m rotator age` lists ages."""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+from rotator import age, log
+from rotator.api import Api, InCluster, RefusedError, Transport, UnreachableError
+from rotator.batch import Outcome
+from rotator.clock import Clock
+from rotator.memory import LockLostError, Memory, moment
+from rotator.plan import Plan, PlanError, parse
+from rotator.run import Run
+
+FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED = 1, 2, 3, 4
+TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
+_CODES = """\
+exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and the value before is
+in use again; with --detailed-exit-code 3 when nothing was due. `age`: 1 when a key is overdue."""
+
+
+def main(
+    arguments: list[str], transport: Transport | None = None, clock: Clock | None = None
+) -> int:
+    """Runs a command line, and returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        clock = clock or Clock(asked.now)
+        plan = parse(Path(asked.plan).read_text())
+        api = Api(transport or InCluster(Path(asked.account_folder)), clock, plan.namespace)
+        if asked.command == "age":
+            found = age.overdue(plan, api, clock.now())
+            return _end(FAILED if found else 0, f"overdue: {', '.join(found) or 'no key'}")
+        return _rotate(asked, plan, api, clock)
+    except (PlanError, OSError) as fault:
+        return _end(WRONG_INPUT, f"wrong input: {fault}")
+    except (LockLostError, UnreachableError, RefusedError) as fault:
+        return _end(FAILED, f"failed: {fault}; the next run goes on from there")
+
+
+def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> int:
+    # In a pod this is its name, by which one who started the Job finds its run.
+    holder = f"{os.environ.get('HOSTNAME', 'somewhere')}-{os.urandom(3).hex()}"
+    memory = Memory(api, clock, plan.memory, holder, asked.lock_seconds)
+    run = Run(plan, api, clock, memory, asked.key)
+    nothing = NOTHING_DUE if asked.detailed_exit_code else 0
+    if asked.dry_run:
+        is_something = run.describe()
+        return _end(0 if is_something else nothing, "dry run: nothing was changed")
+    memory.lock(plan.sync_seconds + plan.rollout_seconds)
+    api.before_write = memory.hold
+    try:
+        run.rotate()
+    except BaseException as fault:
+        if not isinstance(fault, UnreachableError):
+            is_error = isinstance(fault, Exception)
+            memory.end(f"failed: {fault!r}" if is_error else "failed: it was stopped")
+        raise
+    code, verdict = _verdict(run.outcome, nothing, run.next_due())
+    memory.end(verdict)
+    return _end(code, verdict)
+
+
+def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, str]:
+    parts = [f"failed: {key}: {why}" for key, why in outcome.failed.items()]
+    parts += [f"failed and restored: {key}: {why}" for key, why in outcome.restored.items()]
+    parts += [f"rotated: {', '.join(outcome.rotated)}"] if outcome.rotated else []
+    if not parts:
+        return nothing_due, f"nothing is due; next is {next_due}"
+    return FAILED if outcome.failed else RESTORED if outcome.restored else 0, "; ".join(parts)
+
+
+def _end(code: int, verdict: str) -> int:
+    (log.info if code in (0, NOTHING_DUE) else log.error)(verdict, verdict=code)
+    with contextlib.suppress(OSError):
+        if TERMINATION_LOG.exists():
+            TERMINATION_LOG.write_text(verdict[:4096])
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rotator", description=__doc__, epilog=_CODES)
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--plan", required=True, help="the file of the plan")
+    shared.add_argument("--now", type=moment, help="a date and time to take for now")
+    shared.add_argument(
+        "--account-folder",
+        default="/var/run/secrets/kubernetes.io/serviceaccount",
+        help="where the ServiceAccount's token and CA are",
+    )
+    rotate = commands.add_parser("rotate", parents=[shared], epilog=_CODES)
+    rotate.add_argument("--key", action="append", default=[], help="rotate this key now")
+    rotate.add_argument("--dry-run", action="store_true", help="say what would be done")
+    rotate.add_argument("--detailed-exit-code", action="store_true")
+    rotate.add_argument("--lock-seconds", type=float, default=30, help="a dead run's lock lasts")
+    commands.add_parser("age", parents=[shared], epilog=_CODES)
+    return parser
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(sys.argv[1:]))

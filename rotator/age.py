@@ -1,0 +1,38 @@
+"""How old every key is, against its limit."""
+
+from datetime import datetime, timedelta
+
+from rotator import log
+from rotator.api import Api, Manifest
+from rotator.memory import LockLostError, moment, remembered
+from rotator.plan import Plan
+
+
+def overdue(plan: Plan, api: Api, now: datetime) -> list[str]:
+    """Lists every key with its age, and returns those beyond their limit and grace. A key that was
+    never seen is as old as the memory, so that a rotation that never runs is found too."""
+    memory = api.get("ConfigMap", plan.memory)
+    if memory is None:
+        raise LockLostError(f"ConfigMap/{plan.memory} does not exist: apply the environment first")
+    return [name for name in plan.keys if _is_overdue(plan, memory, name, now)]
+
+
+def _is_overdue(plan: Plan, memory: Manifest, name: str, now: datetime) -> bool:
+    key = plan.keys[name]
+    known = remembered((memory.get("data") or {}).get(name))
+    since = known.known_since if known else moment(memory["metadata"]["creationTimestamp"])
+    age = now - since
+    is_overdue = age > key.every + timedelta(seconds=key.grace_seconds)
+    state = "overdue" if is_overdue else "in its grace" if age > key.every else "in time"
+    log_as = log.error if is_overdue else log.info
+    log_as(
+        f"{name} is {state}",
+        key=name,
+        # "At most": what was changed elsewhere is younger than the memory knows.
+        age_days_at_most=max(0, age.days),
+        limit_days=key.every.total_seconds() / 86400,
+        grace_days=key.grace_seconds / 86400,
+        owner=key.owner,
+        failed=known.failed if known else None,
+    )
+    return is_overdue

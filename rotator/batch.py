@@ -1,0 +1,198 @@
+"""The transaction: several keys at once, phase by phase, so that a workload restarts once a phase.
+
+stage → next (keys with overlap) → promote → record → clean. Whatever fails for a key takes that key
+out: it stays as it is, for the next run to go on with. A workload that does not come up takes back
+all keys that it reads.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from rotator import log
+from rotator.api import Api, RefusedError
+from rotator.clock import Clock, Steps, side_by_side
+from rotator.database import DatabaseRotation
+from rotator.generated import GeneratedRotation
+from rotator.memory import Memory, Remembered
+from rotator.operator_objects import OperatorObjects, StepError
+from rotator.plan import Plan
+from rotator.rollout import RolloutError, Workloads
+
+Rotation = GeneratedRotation | DatabaseRotation
+Faults = (StepError, RolloutError, RefusedError)
+
+
+@dataclass
+class Outcome:
+    """What became of the keys: those that are rotated, and why others are not."""
+
+    rotated: list[str] = field(default_factory=list)
+    restored: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Batch:
+    """Keys that are rotated together."""
+
+    plan: Plan
+    api: Api
+    clock: Clock
+    memory: Memory
+    operator: OperatorObjects
+    workloads: Workloads
+    outcome: Outcome
+
+    def rotate(self, rotations: list[Rotation]) -> None:
+        """All of it, for keys that are in flight or are to start."""
+        interrupted = [one for one in rotations if one.is_taken_back]
+        going = [one for one in rotations if not one.is_taken_back]
+        if interrupted:
+            self._take_back(interrupted, "an earlier run had begun to take it back")
+        going = self._each(going, "stage", lambda one: one.stage())
+        publishing = [one for one in going if one.has_next and not one.is_promoted]
+        if publishing:
+            self._each(publishing, "next", lambda one: one.publish())
+            self._reach(publishing, going, "next")
+        going = self._each(self._left(going), "promote", lambda one: one.promote())
+        self._reach(going, going, "promote")
+        self._record(self._left(going))
+
+    def clean(self, rotations: list[Rotation]) -> None:
+        """Deletes what is left of finished rotations."""
+        self._each(rotations, "clean", lambda one: one.clean())
+
+    def _left(self, rotations: list[Rotation]) -> list[Rotation]:
+        out = {*self.outcome.failed, *self.outcome.restored}
+        return [one for one in rotations if one.key.name not in out]
+
+    def _each(
+        self, rotations: list[Rotation], step: str, task: Callable[[Rotation], Steps]
+    ) -> list[Rotation]:
+        """Runs a step of every key: those of a bundle one after the other, as the operator reads
+        an entry, changes a property and writes it; returns the rotations that came through."""
+        if not rotations:
+            return []
+        self._note(step, rotations)
+
+        def in_sequence(of_bundle: list[Rotation]) -> Steps:
+            for one in of_bundle:
+                try:
+                    yield from task(one)
+                except Faults as fault:
+                    self._fail([one], f"{step}: {fault}")
+
+        bundles: dict[str, list[Rotation]] = {}
+        for one in rotations:
+            bundles.setdefault(one.key.bundle, []).append(one)
+        self._run(map(in_sequence, bundles.values()))
+        return self._left(rotations)
+
+    def _reach(self, moved: list[Rotation], batch: list[Rotation], phase: str) -> None:
+        """Brings what was pushed to the services: syncs it, and restarts those that read it. What
+        marks a sync or restart as done is made of all of the batch, so that a run that goes on
+        finds it again."""
+        moved, batch = self._left(moved), self._left(batch)
+        if not moved:
+            return
+        if phase == "next":
+            batch = [one for one in batch if one.has_next]
+        self._note(f"{phase}: sync", moved)
+        self._run(
+            self._synced(name, [one for one in batch if name in one.external_secrets(phase)], phase)
+            for name in _distinct(one.external_secrets(phase) for one in moved)
+        )
+        self._note(f"{phase}: restart", self._left(moved))
+        for workload in _distinct(one.key.readers for one in self._left(moved)):
+            readers = [one for one in self._left(batch) if workload in one.key.readers]
+            if not {one.key.name for one in readers} & {one.key.name for one in moved}:
+                continue
+            log.info(f"restarting {workload}", step=phase, keys=_names(readers))
+            try:
+                self._run([self.workloads.restarted(workload, _token(phase, readers))])
+            except Faults as fault:
+                self._take_back(readers, str(fault))
+
+    def _synced(self, external_secret: str, rotations: list[Rotation], phase: str) -> Steps:
+        try:
+            yield from self.operator.synced(external_secret, _token(phase, rotations))
+        except Faults as fault:
+            self._fail(rotations, f"{phase}: {fault}")
+
+    def _take_back(self, rotations: list[Rotation], why: str) -> None:
+        """Puts the values before back into use, records the failure and cleans up; if that fails
+        too, everything is left in place."""
+        log.warning(f"taking back: {why}", keys=_names(rotations))
+        self._note("take back", rotations)
+        try:
+            for one in rotations:
+                self._run([one.take_back()])
+            token = _token("restore", rotations)
+            for name in _distinct(one.external_secrets("restore") for one in rotations):
+                self._run([self.operator.synced(name, token)])
+            for workload in _distinct(one.key.readers for one in rotations):
+                self._run([self.workloads.restarted(workload, token)])
+        except Faults as fault:
+            for one in rotations:
+                text = f"{why}; it could not be taken back either: {fault}; {one.by_hand()}"
+                self._fail([one], text)
+            return
+        now = self.clock.now()
+        entries = {
+            one.key.name: replace(
+                self.memory[one.key.name] or Remembered(now), id=one.id, failed=why
+            )
+            for one in rotations
+        }
+        self.memory.write(entries, "record")
+        for one in rotations:
+            self._event(one, "RotationRestored", f"{why}; the value before is in use again")
+        self.clean(rotations)
+        self.outcome.restored.update(dict.fromkeys(entries, why))
+
+    def _record(self, rotations: list[Rotation]) -> None:
+        """Remembers all keys as rotated, by one write, and cleans up."""
+        if not rotations:
+            return
+        now = self.clock.now()
+        entries = {}
+        for one in rotations:
+            first_seen = (self.memory[one.key.name] or Remembered(now)).first_seen
+            entries[one.key.name] = Remembered(first_seen, now, one.id)
+        self.memory.write(entries, "record")
+        self.outcome.rotated += entries
+        for one in rotations:
+            self._event(one, "Rotated", f"{one.key.name} was rotated ({one.id})")
+        self.clean(rotations)
+
+    def _fail(self, rotations: list[Rotation], why: str) -> None:
+        for one in rotations:
+            log.error(why, key=one.key.name)
+            self.outcome.failed[one.key.name] = why
+            self._event(one, "RotationFailed", f"{one.key.name}: {why}")
+
+    def _note(self, step: str, rotations: list[Rotation]) -> None:
+        log.info(step, keys=_names(rotations))
+        self.memory.write({}, f"{step}: {', '.join(_names(rotations))}"[:1000])
+
+    def _event(self, rotation: Rotation, reason: str, message: str) -> None:
+        log.event(self.api, self.clock, rotation.key.external_secret, reason, message)
+
+    def _run(self, tasks: Iterable[Steps]) -> None:
+        side_by_side(self.clock, tasks, self.plan.bundles_at_once, self.memory.hold)
+
+
+def _token(phase: str, rotations: Iterable[Rotation]) -> str:
+    """Marks what is done for just these rotations; their staged objects' uids tell them from
+    earlier ones even when dates repeat."""
+    text = " ".join(sorted(f"{one.key.name}/{one.id}/{one.uid}" for one in rotations))
+    return f"{phase}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def _names(rotations: Iterable[Rotation]) -> list[str]:
+    return [one.key.name for one in rotations]
+
+
+def _distinct(groups: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(one for group in groups for one in group))

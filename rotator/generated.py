@@ -1,0 +1,99 @@
+"""The rotation of one generated key, step by step; each step is a task that may be run again."""
+
+from rotator import shapes
+from rotator.api import Api, Manifest
+from rotator.clock import Steps
+from rotator.operator_objects import OperatorObjects, StepError
+from rotator.plan import Generated, Plan
+
+
+class GeneratedRotation:
+    """What its objects in the cluster mean: with `before` it goes on (before a `promote` the old
+    value is in use); with `restore` or `withdraw` it is being taken back; without `before` only
+    cleaning is left, as `before` is deleted first and `staged` last."""
+
+    def __init__(self, plan: Plan, key: Generated, api: Api, operator: OperatorObjects) -> None:
+        self.key, self._plan, self._api, self._operator = key, plan, api, operator
+        self.id = self.uid = ""
+        self.is_promoted = self.is_pushed = self.is_taken_back = self.has_before = False
+        self.has_next = bool(key.overlap_seconds)
+
+    def find(self) -> bool:
+        """Looks for the objects of a rotation in flight, and says whether there is one."""
+        before, staged = self._live("before"), self._live("staged")
+        if before is None and staged is None:
+            return False
+        metadata = (before or staged or {})["metadata"]
+        self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
+        self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
+        self.has_before = before is not None
+        self.is_promoted = self._live("promote") is not None
+        undone = ("restore", "withdraw") if self.has_next else ("restore",)
+        self.is_taken_back = any(self._live(step) is not None for step in undone)
+        is_published = self.has_next and self._live("next") is not None
+        self.is_pushed = self.is_promoted or self.is_taken_back or is_published
+        return True
+
+    @property
+    def can_go_on(self) -> bool:
+        return self.has_before or self.is_promoted
+
+    def stage(self) -> Steps:
+        """The value before is kept, and the new one made."""
+        if not self.is_promoted:
+            yield from self._operator.made(shapes.before(self._plan, self.key, self.id))
+            self.has_before = True
+        staged = shapes.staged(self._plan, self.key, self.id)
+        self.uid = (yield from self._operator.made(staged))["metadata"]["uid"]
+
+    def publish(self) -> Steps:
+        """The services may read the value to come. The one before is kept for them already here:
+        as long as it is the current one it does no harm, and promotion is then one write."""
+        yield from self._pushed("previous")
+        yield from self._pushed("next")
+
+    def promote(self) -> Steps:
+        """The new value is the current one."""
+        yield from self._pushed("promote")
+        self.is_promoted = True
+
+    def take_back(self) -> Steps:
+        """The value before is the current one again; if the new one was current, it stays under
+        `next`, so that what was signed with it is accepted."""
+        if not self.has_before:
+            name = shapes.name("before", self.key.name)
+            raise StepError(f"the value before is gone: ExternalSecret/{name} does not exist")
+        if self.is_promoted or self._live("restore") is not None or not self.has_next:
+            pushed, pushes_back = "promote", "restore"
+        else:
+            pushed, pushes_back = "next", "withdraw"
+        # In this order: two pushes to one entry could overtake each other.
+        yield from self._operator.gone(pushed, self.key.name)
+        yield from self._pushed(pushes_back)
+
+    def clean(self) -> Steps:
+        """No object of the rotation is left."""
+        pushes = shapes.PUSHES if self.has_next else ("promote", "restore")
+        for step in ("before", *pushes, "staged"):
+            yield from self._operator.gone(step, self.key.name)
+
+    def external_secrets(self, phase: str) -> list[str]:
+        """What to sync after a phase's pushes."""
+        main, of_next = self.key.external_secret, self.key.overlap_external_secret
+        if of_next is None or phase == "promote":
+            return [main]
+        return [of_next] if phase == "next" else [of_next, main]
+
+    def by_hand(self) -> str:
+        """How to finish when it could not be taken back."""
+        return (
+            f"the value before is in Secret/{shapes.name('before', self.key.name)}: write it to the"
+            f" store's entry {self.key.entry.key}, sync ExternalSecret/{self.key.external_secret},"
+            " restart the readers, or run the rotation again, which tries to take it back"
+        )
+
+    def _pushed(self, step: str) -> Steps:
+        return self._operator.made(shapes.push(self._plan, self.key, self.id, step))
+
+    def _live(self, step: str) -> Manifest | None:
+        return self._api.get(shapes.KINDS[step], shapes.name(step, self.key.name))

@@ -1,0 +1,99 @@
+"""What the operator does for a rotation: one-shot objects, and syncs of the services' Secrets."""
+
+import contextlib
+import re
+from collections.abc import Generator
+
+from rotator import proof, shapes
+from rotator.api import Api, ConflictError, Manifest
+from rotator.clock import Clock, Steps, pauses
+
+SYNC = "platform-secrets/sync"
+
+# For the other keys of a store that has not answered: one that is well needs a second.
+_SHORT_PATIENCE_SECONDS = 30
+_NOT_OURS = re.compile(r"not managed by external.secrets")
+_REMEDY = (
+    "the operator may write only entries that it manages: give the entry, once, the custom metadata"
+    " (Vault), tag or label managed-by=external-secrets"
+)
+
+
+class StepError(Exception):
+    """A step is not done in its time, or can't be; the message quotes the object."""
+
+
+class OperatorObjects:
+    """Each method is a task that ends when the operator has done it, or with StepError."""
+
+    def __init__(self, api: Api, clock: Clock, sync_seconds: float) -> None:
+        self._api, self._clock, self._sync_seconds = api, clock, sync_seconds
+        self._silent_stores: set[str] = set()
+
+    def made(self, manifest: Manifest) -> Generator[float, None, Manifest]:
+        """A one-shot object, once it has done its work. One that is there already counts if it
+        is of this rotation; a push that failed before is made anew, since the operator may be
+        waiting in its back-off, and pushes the same bytes."""
+        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        fault, is_new, store = "", False, _store(manifest)
+        seconds = self._sync_seconds
+        if store in self._silent_stores:
+            seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
+        for pause in pauses(self._clock, seconds):
+            live = self._api.get(kind, name)
+            if live is None:
+                # A conflict: an earlier try of this very call made it, and its answer was lost.
+                with contextlib.suppress(ConflictError):
+                    self._api.create(kind, manifest)
+                fault, is_new = "it was not there after it had been created", True
+            elif "deletionTimestamp" in live["metadata"]:
+                fault = "it is being deleted"
+            elif not _is_of_one_rotation(live, manifest):
+                self._api.delete(kind, name)
+            elif (found := proof.fault(live)) is None:
+                self._silent_stores.discard(store)
+                return live
+            elif kind == "PushSecret" and not is_new and "Ready=False" in found:
+                self._api.delete(kind, name)
+            else:
+                fault = found
+                if _NOT_OURS.search(fault):
+                    raise StepError(f"{kind}/{name}: {fault}; {_REMEDY}")
+            yield pause
+        self._silent_stores.add(store)
+        raise StepError(f"{kind}/{name} was not done in {seconds} s: {fault}")
+
+    def gone(self, step: str, key: str) -> Steps:
+        """A step's one-shot object exists no longer."""
+        kind, name = shapes.KINDS[step], shapes.name(step, key)
+        for pause in pauses(self._clock, self._sync_seconds):
+            if self._api.delete(kind, name) is None:
+                return
+            yield pause
+        raise StepError(f"{kind}/{name} is still there {self._sync_seconds} s after its deletion")
+
+    def synced(self, external_secret: str, token: str) -> Steps:
+        """The services' Secret holds what the store holds."""
+        patch = {"metadata": {"annotations": {SYNC: token}}}
+        live = self._api.patch("ExternalSecret", external_secret, patch)
+        fault = None
+        for pause in pauses(self._clock, self._sync_seconds):
+            fault = proof.fault(live)
+            if fault is None:
+                return
+            yield pause
+            live = self._api.get("ExternalSecret", external_secret)
+        what = f"ExternalSecret/{external_secret} was not synced in {self._sync_seconds} s"
+        raise StepError(f"{what}: {fault}")
+
+
+def _store(manifest: Manifest) -> str:
+    """The store that an object needs; none for what a generator makes."""
+    spec = manifest["spec"]
+    stores = [spec.get("secretStoreRef", {}), *spec.get("secretStoreRefs", [])]
+    return "".join(one.get("name", "") for one in stores)
+
+
+def _is_of_one_rotation(live: Manifest, manifest: Manifest) -> bool:
+    annotations = (one["metadata"].get("annotations", {}) for one in (live, manifest))
+    return len({one.get(shapes.ROTATION) for one in annotations}) == 1

@@ -1,0 +1,181 @@
+"""The plan: what is rotated and how, rendered from the catalogue and the stack's settings."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import date, time, timedelta
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+RESERVED = ("lock", "run")  # what the memory keeps beside the keys
+
+
+class PlanError(Exception):
+    """The plan or the command line asks for something that can't be."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place in a store."""
+
+    key: str
+    property: str | None
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A key that only its owner can rotate; `source` says who sets its limit."""
+
+    name: str
+    bundle: str
+    owner: str | None
+    max_age_seconds: int
+    grace_seconds: int
+    source: str
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.max_age_seconds)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A key that this program rotates. `readers` are workloads, as Kind/name."""
+
+    name: str
+    bundle: str
+    owner: str | None
+    every_seconds: int
+    grace_seconds: int
+    external_secret: str
+    readers: list[str]
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.every_seconds)
+
+
+@dataclass(frozen=True)
+class Generated(Rotated):
+    """A key whose values the operator generates; one with an overlap has `next` and `previous`."""
+
+    overlap_seconds: int | None
+    store: str
+    entry: Entry
+    next: Entry | None
+    previous: Entry | None
+    push_metadata: dict[str, Any] | None
+    overlap_external_secret: str | None
+
+
+@dataclass(frozen=True)
+class Database(Rotated):
+    """A database's URL: the ConfigMap `pointer` holds one of two contents, each of which is for
+    an account of its own."""
+
+    pointer: str
+    contents: dict[str, str]
+
+
+Key = ByHand | Generated | Database
+_KINDS = {"hand": ByHand, "generate": Generated, "database": Database}
+
+
+@dataclass(frozen=True)
+class Window:
+    """When rotations may start; one that ends before it begins lasts past midnight."""
+
+    days: list[str]
+    start: time
+    until: time
+    time_zone: ZoneInfo
+
+
+@dataclass(frozen=True)
+class Freeze:
+    """Days, first and last included, on which no rotation starts."""
+
+    start: date
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run needs to know beforehand."""
+
+    environment: str
+    namespace: str
+    labels: dict[str, str]
+    memory: str
+    bundles_at_once: int
+    sync_seconds: int
+    rollout_seconds: int
+    window: Window | None
+    freezes: list[Freeze]
+    keys: dict[str, Key]
+
+    @property
+    def rotated(self) -> list[Generated | Database]:
+        return [key for key in self.keys.values() if not isinstance(key, ByHand)]
+
+
+def parse(text: str) -> Plan:
+    """The plan in a JSON text; PlanError for one that isn't whole, with the place in it."""
+    try:
+        raw = json.loads(text)
+        window = raw.get("window") and _window(raw["window"])
+        freezes = [_freeze(one) for one in raw.get("freezes", [])]
+        keys = {name: _key(name, one) for name, one in raw.get("keys", {}).items()}
+        return _built(Plan, "the plan", {**raw, "window": window}, freezes=freezes, keys=keys)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise PlanError(f"the plan can't be read: {type(error).__name__}: {error}") from error
+
+
+def _window(raw: dict[str, Any]) -> Window:
+    zone = {"time_zone": ZoneInfo(raw["time_zone"])} if "time_zone" in raw else {}
+    return _built(Window, "window", _span("window", raw, time.fromisoformat), **zone)
+
+
+def _freeze(raw: dict[str, Any]) -> Freeze:
+    return _built(Freeze, "freezes", _span("freezes", raw, date.fromisoformat))
+
+
+def _span(where: str, raw: dict[str, Any], read: Callable[[str], Any]) -> dict[str, Any]:
+    """With `from` and `until` read, the former under a name that Python allows."""
+    if not {"from", "until"} <= raw.keys():
+        raise PlanError(f"{where} has no from or no until")
+    others = {field: value for field, value in raw.items() if field != "from"}
+    return {**others, "start": read(raw["from"]), "until": read(raw["until"])}
+
+
+def _key(name: str, raw: dict[str, Any]) -> Key:
+    where, kind = f"keys.{name}", _KINDS.get(raw.get("by", ""))
+    if name in RESERVED:
+        raise PlanError(f"{where}: no key can have this name, the memory uses it")
+    if kind is None:
+        raise PlanError(f"{where}.by is {raw.get('by')!r}, and not one of {', '.join(_KINDS)}")
+    entries = {
+        field: raw[field] and _built(Entry, f"{where}.{field}", raw[field])
+        for field in ("entry", "next", "previous")
+        if field in raw
+    }
+    given = {field: value for field, value in raw.items() if field != "by"}
+    key = _built(kind, where, given, **entries, name=name)
+    if isinstance(key, Generated) and key.overlap_seconds and not (key.next and key.previous):
+        raise PlanError(f"{where} has an overlap, but no entries for next and previous")
+    return key
+
+
+_Built = TypeVar("_Built")
+
+
+def _built(cls: type[_Built], where: str, raw: dict[str, Any], **read: Any) -> _Built:
+    """A dataclass with just the fields of `raw`, some of which are `read` already."""
+    given = {**raw, **read}
+    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType]
+    faults = [f"has no {one}" for one in sorted(known - given.keys())]
+    faults += [f"has the unknown field {one}" for one in sorted(given.keys() - known)]
+    if faults:
+        raise PlanError(f"{where} {' and '.join(faults)}")
+    return cls(**given)

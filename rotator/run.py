@@ -1,0 +1,151 @@
+"""One run: what is in flight is finished, then what is due or asked for is rotated."""
+
+from rotator import due, log
+from rotator.api import Api
+from rotator.batch import Batch, Outcome, Rotation
+from rotator.clock import Clock, Steps, side_by_side
+from rotator.database import DatabaseRotation
+from rotator.generated import GeneratedRotation
+from rotator.memory import Memory, Remembered
+from rotator.operator_objects import OperatorObjects
+from rotator.plan import Database, Generated, Plan, PlanError
+from rotator.rollout import RolloutError, Workloads
+
+
+class Run:
+    """A run over all keys of the plan, or over `asked` for ones, which wait for no due date, window
+    or freeze."""
+
+    def __init__(
+        self, plan: Plan, api: Api, clock: Clock, memory: Memory, asked: list[str]
+    ) -> None:
+        self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
+        self.operator = OperatorObjects(api, clock, plan.sync_seconds)
+        self.workloads = Workloads(api, clock, plan.rollout_seconds)
+        self.outcome = Outcome()
+        self.asked = asked
+        names = [key.name for key in plan.rotated]
+        for key in asked:
+            if key not in names:
+                raise PlanError(f"{key} can't be rotated; these can: {', '.join(names) or 'none'}")
+
+    def rotate(self) -> None:
+        """The whole run, under the lock."""
+        self._see_all_keys()
+        batch = Batch(
+            *(self.plan, self.api, self.clock, self.memory),
+            *(self.operator, self.workloads, self.outcome),
+        )
+        in_flight = self._in_flight()
+        finished = [one for one in in_flight if not self._is_unfinished(one)]
+        batch.clean(finished)
+        unfinished = [one for one in in_flight if one not in finished]
+        busy = {one.key.name for one in unfinished} | {*self.outcome.failed}
+        if any(one.is_pushed for one in unfinished):
+            batch.rotate(unfinished)
+            unfinished = []
+        # Of those in flight nobody has seen anything yet: they restart their readers with the rest.
+        starting = [self._started(key) for key in self._to_start() if key.name not in busy]
+        batch.rotate([*unfinished, *self._fit(starting)])
+
+    def describe(self) -> bool:
+        """Says what a run would do now, and changes nothing; whether it would do anything."""
+        self.memory.read()
+        in_flight = self._in_flight()
+        for one in in_flight:
+            what = "finish" if self._is_unfinished(one) else "clean up after"
+            log.info(f"would {what} the rotation {one.id} of {one.key.name}", key=one.key.name)
+        to_start = self._to_start()
+        found = {one.key.name for one in in_flight}
+        for one in (self._rotation(key) for key in to_start if key.name not in found):
+            steps = "next, restart, promote, restart" if one.has_next else "promote, restart"
+            name, readers = one.key.name, ", ".join(one.key.readers)
+            log.info(f"would rotate {name}: {steps} {readers}", key=name)
+        return bool(in_flight or to_start)
+
+    def next_due(self) -> str:
+        """The key that is due next, for a verdict."""
+        found = [
+            (due.due_at(self.plan.environment, key, remembered), key.name)
+            for key in self.plan.rotated
+            if (remembered := self.memory[key.name])
+        ]
+        return "{1} on {0:%Y-%m-%d}".format(*min(found)) if found else "not known yet"
+
+    def _see_all_keys(self) -> None:
+        """Ages begin when a key is first seen: a first deployment rotates nothing, nor does the
+        loss of the memory."""
+        unseen = [key for key in self.plan.keys if self.memory[key] is None]
+        if unseen:
+            now = self.clock.now()
+            log.warning("first seen now; ages count from here", keys=unseen)
+            self.memory.write({key: Remembered(now) for key in unseen})
+
+    def _known(self, key: str) -> Remembered:
+        return self.memory[key] or Remembered(self.clock.now())
+
+    def _rotation(self, key: Generated | Database) -> Rotation:
+        if isinstance(key, Generated):
+            return GeneratedRotation(self.plan, key, self.api, self.operator)
+        return DatabaseRotation(self.plan, key, self.api, self.operator)
+
+    def _started(self, key: Generated | Database) -> Rotation:
+        """A new rotation, whose id is the day on which it is due or asked for."""
+        remembered, rotation = self._known(key.name), self._rotation(key)
+        asked_for = key.name in self.asked
+        due_at = due.due_at(self.plan.environment, key, remembered)
+        day = (self.clock.now() if asked_for else due_at).date()
+        rotation.id = due.rotation_id(day, remembered.id)
+        return rotation
+
+    def _in_flight(self) -> list[Rotation]:
+        return [one for key in self.plan.rotated if (one := self._rotation(key)).find()]
+
+    def _is_unfinished(self, rotation: Rotation) -> bool:
+        """Whether more than cleaning is left of a rotation."""
+        return rotation.can_go_on and self._known(rotation.key.name).id != rotation.id
+
+    def _to_start(self) -> list[Generated | Database]:
+        """The keys to rotate now, apart from those in flight."""
+        now = self.clock.now()
+        held_back = due.held_back(self.plan, now)
+        if self.asked:
+            for key in map(self.plan.keys.__getitem__, self.asked):
+                ends = due.overlap_ends(key, self._known(key.name))
+                if ends is not None and ends > now:
+                    text = f"what was signed before the last rotation is refused before {ends}"
+                    log.warning(text, key=key.name)
+            if held_back:
+                log.warning(f"rotating although {held_back}", keys=self.asked)
+            return [key for key in self.plan.rotated if key.name in self.asked]
+        environment = self.plan.environment
+        found = [
+            key
+            for key in self.plan.rotated
+            if due.due_at(environment, key, self._known(key.name)) <= now
+        ]
+        if found and held_back:
+            log.info(f"due, but {held_back}", keys=[key.name for key in found])
+            return []
+        return found
+
+    def _fit(self, rotations: list[Rotation]) -> list[Rotation]:
+        """Those whose readers are completely rolled out: else a rotation would be blamed for what
+        was there before it. A rollout that is going on may come to its end."""
+        faults: dict[str, str] = {}
+
+        def complete(workload: str) -> Steps:
+            try:
+                yield from self.workloads.complete(workload)
+            except RolloutError as fault:
+                faults[workload] = str(fault)
+
+        readers = dict.fromkeys(reader for one in rotations for reader in one.key.readers)
+        side_by_side(self.clock, map(complete, readers), len(readers) or 1, self.memory.hold)
+        for one in rotations:
+            found = [faults[reader] for reader in one.key.readers if reader in faults]
+            if found:
+                why = f"not started: {'; '.join(found)}"
+                log.error(why, key=one.key.name)
+                self.outcome.failed[one.key.name] = why
+        return [one for one in rotations if one.key.name not in self.outcome.failed]

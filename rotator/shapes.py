@@ -1,0 +1,116 @@
+"""The one-shot objects, with every field written out: admission compares them whole."""
+
+from typing import Any
+
+from rotator.plan import Database, Entry, Generated, Plan, PlanError
+
+Manifest = dict[str, Any]
+
+ROTATION = "platform-secrets/rotation"
+PUSHES = ("next", "previous", "promote", "restore", "withdraw")
+KINDS = {
+    "before": "ExternalSecret",
+    "staged": "ExternalSecret",
+    **dict.fromkeys(PUSHES, "PushSecret"),
+}
+_API_VERSIONS = {
+    "ExternalSecret": "external-secrets.io/v1",
+    "PushSecret": "external-secrets.io/v1alpha1",
+}
+_GENERATORS = "generators.external-secrets.io/v1alpha1"
+
+
+def name(step: str, key: str) -> str:
+    """The name of a step's object; the step comes first, so that no two keys' names collide."""
+    return f"rotation-{step}-{key}"
+
+
+def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
+    """Keeps the current value in the cluster, to publish as `previous` or to put back."""
+    strategies = {
+        "conversionStrategy": "Default",
+        "decodingStrategy": "None",
+        "metadataPolicy": "None",
+    }
+    source = {
+        "secretStoreRef": {"kind": "SecretStore", "name": key.store},
+        "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **strategies}}],
+    }
+    return _external_secret(plan, key.name, rotation, "before", "Owner", source)
+
+
+def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
+    """Makes the new value, once, under `password`."""
+    source = _from_generator("Password", f"rotation-{key.name}")
+    return _external_secret(plan, key.name, rotation, "staged", "Owner", source)
+
+
+def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
+    """Has the database engine change one account's password. Orphan: it makes no Secret, and the
+    operator would call the engine again and again for an owned one that isn't there."""
+    source = _from_generator("VaultDynamicSecret", f"rotation-{key.name}-{side}")
+    return _external_secret(plan, key.name, rotation, "staged", "Orphan", source)
+
+
+def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
+    """Writes the staged value or the one before to one of the key's entries."""
+    entry = key.entry
+    if step in ("next", "withdraw", "previous"):
+        entry = key.previous if step == "previous" else key.next
+    source, field = ("staged", "password") if step in ("next", "promote") else ("before", "value")
+    if entry is None:
+        raise PlanError(f"keys.{key.name} has no entry for {step}")
+    data = {
+        "conversionStrategy": "None",
+        "match": {"secretKey": field, "remoteRef": _place(entry, "remoteKey")},
+    }
+    if key.push_metadata is not None:
+        data["metadata"] = key.push_metadata
+    spec = {
+        "refreshInterval": "0s",
+        "updatePolicy": "Replace",
+        "deletionPolicy": "None",
+        "secretStoreRefs": [{"kind": "SecretStore", "name": key.store}],
+        "selector": {"secret": {"name": name(source, key.name)}},
+        "data": [data],
+    }
+    return _one_shot(plan, key.name, rotation, step, spec)
+
+
+def _place(entry: Entry, field: str) -> dict[str, str]:
+    return {field: entry.key} | ({"property": entry.property} if entry.property else {})
+
+
+def _from_generator(kind: str, generator: str) -> Manifest:
+    reference = {"apiVersion": _GENERATORS, "kind": kind, "name": generator}
+    return {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
+
+
+def _external_secret(
+    plan: Plan, key: str, rotation: str, step: str, creation: str, source: Manifest
+) -> Manifest:
+    target = {
+        "name": name(step, key),
+        "creationPolicy": creation,
+        "deletionPolicy": "Retain",
+        # The operator may look twice, the second time at an old state of the object, and would
+        # put a second value in the place of the first.
+        "immutable": True,
+    }
+    spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}
+    return _one_shot(plan, key, rotation, step, spec)
+
+
+def _one_shot(plan: Plan, key: str, rotation: str, step: str, spec: Manifest) -> Manifest:
+    kind = KINDS[step]
+    return {
+        "apiVersion": _API_VERSIONS[kind],
+        "kind": kind,
+        "metadata": {
+            "name": name(step, key),
+            "namespace": plan.namespace,
+            "labels": dict(plan.labels),
+            "annotations": {ROTATION: rotation},
+        },
+        "spec": spec,
+    }

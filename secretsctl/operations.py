@@ -1,0 +1,249 @@
+"""What people do to a running environment: have it synced, restarted, rotated."""
+
+import argparse
+import contextlib
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from manifests.external_secret import external_secret_manifests
+from manifests.naming import Manifest
+from manifests.rotation import names
+from manifests.rotation.plan import plan_config_map
+from rotator import proof
+from rotator.api import Api
+from rotator.clock import Clock
+from rotator.memory import Memory, Remembered, moment, remembered
+from rotator.plan import Plan, parse
+from rotator.rollout import progress
+from rotator.run import Run
+from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
+from settings import Settings, SettingsError
+from settings.problems import Problem
+from settings.rotator import ROTATION
+
+SYNC_SECONDS = 120
+"""The operator acts on a changed annotation at once; what takes longer has a cause to be read."""
+_PAUSE_SECONDS = 0.5
+_RESOURCES = {"Rollout": "rollouts.argoproj.io"}
+
+
+def sync(settings: Settings, options: argparse.Namespace) -> str:
+    """Has the operator read the store now, for one ExternalSecret or all; --wait for the proof."""
+    bundles = settings.catalogue.bundles
+    found = [one for bundle in bundles for one in external_secret_manifests(settings, bundle)]
+    known = [one["metadata"]["name"] for one in found]
+    if options.name and options.name not in known:
+        raise _wrong("NAME", f"must be one of {', '.join(known)}")
+    kubectl = right_cluster(settings)
+    asked = [options.name] if options.name else known
+    for name in asked:
+        kubectl.patch("externalsecret", name, _annotated("force-sync"))
+    if not options.wait:
+        return "".join(f"{name}: asked for\n" for name in asked)
+    return "".join(f"{_synced(kubectl, name)}\n" for name in asked)
+
+
+def restart(settings: Settings, options: argparse.Namespace) -> str:
+    """Restarts the workloads that read a key, one after the other, each to a complete rollout."""
+    bundles = settings.catalogue.bundles
+    bundle = next((name for name in bundles if options.key in bundles[name].keys), None)
+    if bundle is None:
+        raise _wrong("KEY", f"must be one of {', '.join(settings.catalogue.keys)}")
+    kubectl = right_cluster(settings)
+    seconds = settings.environment.rotator.rollout_deadline.total_seconds()
+    readers = names.readers(settings, bundle)
+    return "".join(f"{_restarted(kubectl, one, seconds)}\n" for one in readers)
+
+
+def rotated(settings: Settings, options: argparse.Namespace) -> str:
+    """Remembers that a key was rotated elsewhere, today or on a day: its age begins there."""
+    plan = _plan(settings)
+    if options.key not in plan.keys:
+        raise _wrong("KEY", f"must be one of {', '.join(plan.keys)}")
+    at = _day(options.on) if options.on else datetime.now(UTC)
+    kubectl = right_cluster(settings)
+    memory = _memory(kubectl)
+    known = remembered(memory.get("data", {}).get(options.key)) or Remembered(at)
+    entry = Remembered(known.first_seen, at, known.id)
+    kubectl.patch(
+        "configmap",
+        names.MEMORY,
+        {
+            "metadata": {"resourceVersion": memory["metadata"]["resourceVersion"]},
+            "data": {options.key: entry.text()},
+        },
+    )
+    return f"{options.key}: rotated on {at:%Y-%m-%d}\n"
+
+
+def rotate(settings: Settings, options: argparse.Namespace) -> str:
+    """Rotates a key now, whatever its age, window and freezes, as a Job made from the CronJob.
+
+    --wait follows its steps, and ends with the rotator's verdict. --dry-run changes nothing.
+    """
+    plan = _plan(settings)
+    rotated_here = [key.name for key in plan.rotated]
+    if options.key not in rotated_here:
+        raise _wrong("KEY", f"must be one of {', '.join(rotated_here) or 'none'}")
+    kubectl = right_cluster(settings)
+    if options.dry_run:
+        return _described(kubectl, plan, options.key)
+    cron_job = kubectl.get("cronjob", ROTATION)
+    if cron_job is None:
+        raise ClusterError(f"CronJob/{ROTATION}: does not exist; apply the environment first")
+    job = _job(cron_job, options.key)
+    kubectl.create(job)
+    name = job["metadata"]["name"]
+    return _verdict(kubectl, name, cron_job) if options.wait else f"Job/{name}: created\n"
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = moment(text)
+    except ValueError:
+        raise _wrong("--on", "must be a date such as 2026-01-31") from None
+    if day > datetime.now(UTC):
+        raise _wrong("--on", "is in the future")
+    return day
+
+
+def _plan(settings: Settings) -> Plan:
+    if not settings.has_rotation:
+        message = "nothing is rotated from this stack"
+        raise SettingsError([Problem(settings.stack_file, None, ("rotation",), message)])
+    return parse(plan_config_map(settings)["data"]["plan.json"])
+
+
+def _memory(kubectl: Kubectl) -> Manifest:
+    found = kubectl.get("configmap", names.MEMORY)
+    if found is None:
+        raise ClusterError(f"ConfigMap/{names.MEMORY}: does not exist; apply the environment first")
+    return found
+
+
+class _Reads:
+    """The API through kubectl, for a run that only looks."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    def send(self, method: str, path: str, body: Manifest | None) -> Any:
+        try:
+            return 200, {}, self._kubectl.get_raw(path).encode()
+        except ClusterError as error:
+            return (404 if "(NotFound)" in str(error) else 400), {}, str(error).encode()
+
+
+def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
+    """What the rotator itself says that it would do."""
+    clock = Clock()
+    api = Api(_Reads(kubectl), clock, plan.namespace)
+    memory = Memory(api, clock, plan.memory, "a dry run", 0)
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        Run(plan, api, clock, memory, [key]).describe()
+    return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
+
+
+def _job(cron_job: Manifest, key: str) -> Manifest:
+    """As `kubectl create job --from` makes it, with the key as a further argument."""
+    template = cron_job["spec"]["jobTemplate"]
+    spec = json.loads(json.dumps(template["spec"]))
+    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{ROTATION}-{datetime.now(UTC):%Y%m%d%H%M%S}",
+            "labels": template.get("metadata", {}).get("labels", {}),
+            "annotations": {"cronjob.kubernetes.io/instantiate": "manual"},
+            "ownerReferences": [
+                {
+                    "apiVersion": "batch/v1",
+                    "kind": "CronJob",
+                    "name": ROTATION,
+                    "uid": cron_job["metadata"]["uid"],
+                }
+            ],
+        },
+        "spec": spec,
+    }
+
+
+def _verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
+    """Follows the steps that the rotator notes in its memory."""
+    seconds = cron_job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+    seen = None
+    for _ in _until(seconds):
+        run = json.loads(_memory(kubectl).get("data", {}).get("run", "{}"))
+        # The holder is the pod's host name, which begins with its Job's.
+        if run.get("holder", "").startswith(f"{job}-"):
+            verdict, step = run.get("verdict"), run.get("step")
+            if verdict and verdict.startswith("rotated"):
+                return f"{verdict}\n"
+            if verdict:
+                raise ClusterError(f"Job/{job}: {verdict}")
+            if step != seen:
+                seen = step
+                _say(step)
+        conditions = (kubectl.get("job", job) or {}).get("status", {}).get("conditions", [])
+        failed = next((one for one in conditions if one["type"] == "Failed"), None)
+        if failed and failed["status"] == "True":
+            raise ClusterError(f"Job/{job}: {failed.get('message')}; kubectl logs job/{job}")
+    raise ClusterError(f"Job/{job}: no verdict in {seconds} s; kubectl logs job/{job}")
+
+
+def _synced(kubectl: Kubectl, name: str) -> str:
+    fault = seen = None
+    for _ in _until(SYNC_SECONDS):
+        fault = proof.fault(kubectl.get("externalsecret", name))
+        if fault is None:
+            return f"{name}: synced"
+        if fault != seen:
+            seen = fault
+            _say(f"{name}: {fault}")
+    raise ClusterError(f"ExternalSecret/{name}: not synced in {SYNC_SECONDS} s: {fault}")
+
+
+def _restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
+    kind, name = workload.split("/")
+    resource = _RESOURCES.get(kind, kind.lower())
+    if kubectl.get(resource, name) is None:
+        return f"{workload}: does not exist, nothing to restart"
+    change = _annotated("kubectl.kubernetes.io/restartedAt")
+    kubectl.patch(resource, name, {"spec": {"template": change}})
+    lacking = seen = None
+    for _ in _until(seconds):
+        state, lacking = progress(kubectl.get(resource, name) or {})
+        if state == "complete":
+            return f"{workload}: restarted"
+        if state == "stuck":
+            break
+        if lacking != seen:
+            seen = lacking
+            _say(f"{workload}: {lacking}")
+    raise ClusterError(f"{workload}: restarted, but not rolled out: {lacking}")
+
+
+def _annotated(annotation: str) -> dict[str, Any]:
+    return {"metadata": {"annotations": {annotation: datetime.now(UTC).isoformat()}}}
+
+
+def _until(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _say(progress: str) -> None:
+    sys.stderr.write(f"{progress}\n")
+    sys.stderr.flush()
+
+
+def _wrong(argument: str, message: str) -> SettingsError:
+    return SettingsError([Problem(argument, None, (), message)])

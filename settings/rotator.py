@@ -1,0 +1,145 @@
+"""When and how the rotator works: the two CronJobs, and how long they wait for what."""
+
+from datetime import date, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from settings.model import Duration, Model, Text, text_of
+
+ROTATION = "secrets-rotation"
+"""The CronJob that rotates, and its ServiceAccount."""
+AGE_CHECK = "secrets-age-check"
+"""The CronJob that looks at ages, and its ServiceAccount."""
+
+# The operator's longest pause between two attempts: 2^n seconds, at most seven minutes.
+_LONGEST_BACK_OFF = timedelta(minutes=7)
+
+_CRON_FIELD = r"[0-9*/,-]+"
+Schedule = Annotated[
+    str,
+    text_of(rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}", "five fields of cron, such as 17 3 * * *", 100),
+]
+TimeZone = Annotated[
+    str,
+    text_of(
+        r"[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+", "a time zone such as Etc/UTC or Europe/Berlin", 64
+    ),
+]
+TimeOfDay = Annotated[
+    str, text_of(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time such as 02:00, quoted", 5)
+]
+Image = Annotated[
+    str,
+    text_of(
+        r"[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+"
+        r"(:[A-Za-z0-9._-]+|(:[A-Za-z0-9._-]+)?@sha256:[0-9a-f]{64})",
+        "an image with its registry, and a tag or a digest",
+        500,
+    ),
+]
+
+
+def _date(text: str) -> str:
+    try:
+        if len(text) != len("2026-01-31"):
+            raise ValueError
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a day such as 2026-01-31, quoted") from None
+    return text
+
+
+Day = Annotated[str, AfterValidator(_date)]
+
+
+class Window(Model):
+    """When rotations may start; what has begun is finished at any time."""
+
+    days: Annotated[
+        list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)
+    ]
+    start: Annotated[TimeOfDay, Field(alias="from")]
+    until: TimeOfDay
+    """Earlier than `from` is on the day after."""
+
+    @model_validator(mode="after")
+    def _is_some_time(self) -> "Window":
+        if self.start == self.until:
+            raise ValueError("from and until must differ")
+        return self
+
+    def holds(self, time: str) -> bool:
+        """Whether a time of day, as `HH:MM`, is within it."""
+        if self.start < self.until:
+            return self.start <= time < self.until
+        return time >= self.start or time < self.until
+
+
+class Freeze(Model):
+    """Days on which no rotation starts."""
+
+    start: Annotated[Day, Field(alias="from")]
+    until: Day
+    """The last of them."""
+    reason: Text
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "Freeze":
+        # Days written so are in the order of their texts.
+        if self.until < self.start:
+            raise ValueError("until must not be before from")
+        return self
+
+
+class Rotator(Model):
+    """The rotator's two CronJobs, in the environment that leads rotation."""
+
+    image: Image = "docker.io/library/python:3.13-alpine"
+    """Any image with Python 3.11 or newer; a digest is recommended."""
+    schedule: Schedule = "17 3 * * *"
+    """When it looks for keys that are due."""
+    age_check_schedule: Schedule = "47 6 * * *"
+    time_zone: TimeZone = "Etc/UTC"
+    """Of the schedules and the window; of the freezes too where there is a window."""
+    window: Window | None = None
+    freezes: list[Freeze] = []
+    bundles_at_once: Annotated[int, Field(ge=1, le=50)] = 4
+    """The keys of one bundle follow each other, since a push is read, merge, write."""
+    sync_deadline: Duration = timedelta(minutes=10)
+    """How long the operator may take for one object."""
+    rollout_deadline: Duration = timedelta(minutes=10)
+    """How long one workload's rollout may take before the value before is restored."""
+
+    @model_validator(mode="after")
+    def _deadlines_can_be_kept(self) -> "Rotator":
+        if self.sync_deadline <= _LONGEST_BACK_OFF:
+            raise ValueError("sync-deadline must be longer than 7m, the operator's longest pause")
+        if max(self.sync_deadline, self.rollout_deadline) > timedelta(hours=1):
+            raise ValueError("sync-deadline and rollout-deadline must be 1h at most")
+        return self
+
+    @model_validator(mode="after")
+    def _some_run_is_in_the_window(self) -> "Rotator":
+        minutes, hours, *_ = self.schedule.split(" ")
+        starts = {
+            f"{hour:02}:{minute:02}" for hour in _cron(hours, 24) for minute in _cron(minutes, 60)
+        }
+        if self.window and not any(map(self.window.holds, starts)):
+            raise ValueError("schedule is never within window, so nothing would ever rotate")
+        return self
+
+
+def _cron(field: str, size: int) -> set[int]:
+    """What a field of cron stands for: `*`, numbers, ranges and steps."""
+    found: set[int] = set()
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        first, _, last = span.partition("-")
+        try:
+            start = 0 if first == "*" else int(first)
+            end = size - 1 if first == "*" or (step and not last) else int(last or first)
+            found |= {*range(start, end + 1, int(step or 1))}
+        except ValueError:
+            raise ValueError("schedule is no cron") from None
+    return found

@@ -1,0 +1,340 @@
+"""An environment whose keys rotate: values in its store, workloads that read them, and the rotator
+as a process with the rights of its ServiceAccount."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import yaml
+
+from manifests import layer, naming
+from secretsctl.projects import rotator_source
+from settings import AwsStore, AzureStore, Document, GcpStore, Settings, VaultStore, load
+from tests.e2e.api_proxy import HOST, ApiProxy
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.environments import PATIENCE_SECONDS, laid_over
+from tests.e2e.kubelet import (
+    Happening,
+    Kubelet,
+    fingerprint,
+    fingerprints,
+    workload_manifest,
+)
+from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.stores import Stores, made_values
+
+ACCOUNT = "secrets-rotation"
+ROTATED, FAILED, WRONG, NOTHING_DUE, RESTORED = 0, 1, 2, 3, 4
+MARK = {"managed-by": "external-secrets"}
+ONE_SHOTS = (
+    ("ExternalSecret", "external-secrets.io/v1"),
+    (
+        "PushSecret",
+        "external-secrets.io/v1alpha1",
+    ),
+)
+
+
+def rotating_settings(
+    file: str, environment: str, *, catalogue: Mapping[str, Any] | None = None, **changes: Any
+) -> Settings:
+    """A stack file's settings as another environment's, laid over it and over the catalogue."""
+    own, shared = (
+        yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
+        for name in (f"{file}.yaml", "catalogue.yaml")
+    )
+    content = laid_over(own["config"][STACK_KEY], {"environment": environment, **changes})
+    platform = laid_over(shared, catalogue or {})
+    [found] = load([Document(file, content)], Document("catalogue.yaml", platform))
+    return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run of the rotator ended; `code` is negative for the signal that ended it."""
+
+    code: int
+    lines: list[Manifest]
+    text: str
+
+    @property
+    def verdict(self) -> str:
+        return json.dumps(self.lines[-1]) if self.lines else self.text
+
+
+@dataclass
+class Rotating:
+    """One environment. `values` are its first ones, by key."""
+
+    cluster: Cluster
+    stores: Stores
+    settings: Settings
+    kubelet: Kubelet
+    folder: Path
+    values: dict[str, str] = field(default_factory=dict)
+    plan_changes: dict[str, Any] = field(default_factory=dict)
+    """Deadlines that a test can wait for."""
+    process: subprocess.Popen[str] | None = None
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.namespace = self.settings.namespace
+        waves = layer.waves(self.settings, rotator_source())
+        self.objects = [obj for wave in waves for obj in wave.objects]
+        self.values = {**made_values(self.settings), **self.values}
+        self.folder.mkdir()
+
+    def fill_store(self) -> None:
+        """Makes identities and values, and marks what the rotation writes as the operator's; in
+        layout `per-key` the derived entries too, each with a value of its own."""
+        self.stores.prepare(self.settings)
+        for bundle in self.settings.catalogue.bundles:
+            if naming.has_overlap_secret(self.settings, bundle):
+                derived = naming.entries(self.settings, bundle).keys() - self.values.keys()
+                self.values |= {key: token_hex(24) for key in derived}
+        self.stores.put(self.settings, self.values)
+        for key in self.generated:
+            for one in (key, *naming.derived_keys(key)):
+                if one in self.values:
+                    mark(self.stores, self.settings, self.bundle(key), one)
+
+    def start_workloads(self, replicas: int = 2, progress_seconds: int = 600) -> None:
+        """Makes every service's workload, without waiting for it."""
+        for service in self.settings.catalogue.services.values():
+            secrets: dict[str, bool] = {}
+            for bundle in service.reads:
+                secret = self.settings.catalogue.bundles[bundle].secret
+                secrets[secret] = True
+                if naming.has_overlap_secret(self.settings, bundle):
+                    secrets[naming.overlap_secret(secret)] = False
+            workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
+            if workload["kind"] == "Deployment":
+                workload["spec"]["progressDeadlineSeconds"] = progress_seconds
+            self.cluster.api.apply(workload, manager="application")
+
+    def wait_for_workloads(self) -> None:
+        for service in self.settings.catalogue.services.values():
+            wait_until(
+                lambda w=service.workload: self.is_complete(w),
+                f"{self.namespace}: {service.workload} is rolled out",
+                timeout_seconds=PATIENCE_SECONDS,
+            )
+
+    def is_complete(self, workload: str) -> bool:
+        """Whether all of a workload's pods are of its current template and ready."""
+        kind, _, name = workload.partition("/")
+        found = self.cluster.api.get("apps/v1", kind, name, self.namespace) or {}
+        status = found.get("status", {})
+        if kind == "DaemonSet":
+            wanted, updated, ready = (
+                "desiredNumberScheduled",
+                "updatedNumberScheduled",
+                "numberReady",
+            )
+            counts = {status.get(each) for each in (wanted, updated, ready)}
+        else:
+            counts = {status.get(each) for each in ("replicas", "updatedReplicas", "readyReplicas")}
+            counts.add(found["spec"]["replicas"])
+        return status.get("observedGeneration") == found["metadata"]["generation"] and (
+            len(counts) == 1 and counts != {None}
+        )
+
+    @property
+    def generated(self) -> list[str]:
+        return [key for key, one in self.settings.catalogue.keys.items() if one.is_generated]
+
+    def bundle(self, key: str) -> str:
+        bundles = self.settings.catalogue.bundles
+        return next(name for name, content in bundles.items() if key in content.keys)
+
+    def held(self) -> dict[str, str]:
+        """The fingerprints of all that the store holds, by key."""
+        return {
+            key: fingerprint(stored(self.stores, self.settings, bundle, key))
+            for bundle in self.settings.catalogue.bundles
+            for key in naming.entries(self.settings, bundle)
+        }
+
+    def secret(self, key: str) -> str:
+        """The fingerprint of what the Secret of a key's bundle holds for it."""
+        name = self.settings.catalogue.bundles[self.bundle(key)].secret
+        found = self.cluster.api.get("v1", "Secret", name, self.namespace)
+        return fingerprints(found or {}).get(key, "")
+
+    def secret_keys(self, name: str) -> set[str]:
+        """The keys that a Secret is to hold."""
+        [found] = (
+            obj["spec"]["target"]["template"]
+            for obj in self.objects
+            if obj["kind"] == "ExternalSecret" and obj["metadata"]["name"] == name
+        )
+        return set(found["data"])
+
+    def readers(self, key: str) -> list[Happening]:
+        """The running pods that read a key."""
+        return [pod for pod in self.kubelet.running(self.namespace) if key in pod.values]
+
+    def config_map(self, name: str) -> dict[str, str]:
+        """The data of a ConfigMap."""
+        return (self.cluster.api.get("v1", "ConfigMap", name, self.namespace) or {}).get("data", {})
+
+    @property
+    def memory(self) -> dict[str, str]:
+        return self.config_map("secrets-rotation-memory")
+
+    def start(
+        self, now: str, *arguments: str, proxy: ApiProxy | None = None, host: str = "a-pod"
+    ) -> subprocess.Popen[str]:
+        """What the rotator's CronJob would run, as a process: its command, with the ConfigMaps that
+        it mounts and a token of its ServiceAccount."""
+        pod = self._pod()
+        [container] = pod["containers"]
+        root = self.folder / "root"
+        held = {volume["name"]: volume["configMap"]["name"] for volume in pod["volumes"]}
+        for mount in container["volumeMounts"]:
+            folder = root / mount["mountPath"].lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in self.config_map(held[mount["name"]]).items():
+                if name == "plan.json":
+                    text = json.dumps({**json.loads(text), **self.plan_changes})
+                (folder / name).write_text(text, encoding="utf-8")
+        command = [
+            f"{root}{part}" if part.startswith("/") else part for part in container["command"]
+        ]
+        account = self._account_folder(pod["serviceAccountName"], proxy)
+        address, port = (
+            (HOST, proxy.port) if proxy else self.cluster.url[len("https://") :].split(":")
+        )
+        self.process = subprocess.Popen(  # noqa: S603 - the project's own program
+            [
+                sys.executable,
+                *command[1:],
+                *arguments,
+                f"--now={now}",
+                f"--account-folder={account}",
+            ],
+            cwd=f"{root}{container['workingDir']}",
+            env={
+                **{one["name"]: one["value"] for one in container["env"]},
+                "HOSTNAME": host,
+                "KUBERNETES_SERVICE_HOST": str(address),
+                "KUBERNETES_SERVICE_PORT": str(port),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return self.process
+
+    def _pod(self) -> Manifest:
+        """The pod of the CronJob, as it is in the cluster."""
+        found = self.cluster.api.get("batch/v1", "CronJob", ACCOUNT, self.namespace)
+        assert found
+        return found["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+
+    def _account_folder(self, account: str, proxy: ApiProxy | None) -> Path:
+        folder = self.folder / f"account-{'proxied' if proxy else 'direct'}"
+        folder.mkdir(exist_ok=True)
+        (folder / "token").write_text(self.cluster.token(self.namespace, account))
+        (folder / "ca.crt").write_bytes((proxy or self.cluster).ca_file.read_bytes())
+        return folder
+
+    def rotate(self, now: str, *arguments: str, proxy: ApiProxy | None = None) -> Ended:
+        """Runs the rotator to its end, and keeps what it says in a file beside the other logs."""
+        done = ended(self.start(now, *arguments, proxy=proxy))
+        self.runs += 1
+        (self.folder / f"run-{self.runs}.log").write_text(f"{done.text}\n{done.code}\n")
+        return done
+
+    @property
+    def one_shots(self) -> list[str]:
+        """Everything that a rotation makes and should have taken away."""
+        kinds = (*ONE_SHOTS, ("Secret", "v1"))
+        found = [
+            f"{kind}/{obj['metadata']['name']}"
+            for kind, api_version in kinds
+            for obj in self.cluster.api.list(api_version, kind, self.namespace)
+        ]
+        return [name for name in found if "/rotation-" in name]
+
+
+def ended(process: subprocess.Popen[str], timeout_seconds: float = 300) -> Ended:
+    """How the process ended; it is ended when it takes longer."""
+    try:
+        text, _ = process.communicate(timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        text, _ = process.communicate()
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return Ended(process.returncode, lines, text)
+
+
+def mark(stores: Stores, settings: Settings, bundle: str, key: str) -> None:
+    """Marks an entry as one that the operator may write."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    entry = naming.entry(settings, bundle, key)
+    match store:
+        case VaultStore():
+            stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=MARK)
+        case AwsStore():
+            tags = [{"Key": name, "Value": value} for name, value in MARK.items()]
+            stores.aws.client("secretsmanager").tag_resource(SecretId=entry.key, Tags=tags)
+        case GcpStore():
+            stores.gcp.labels(entry.key).update(MARK)
+        case AzureStore():
+            stores.azure.set(entry.key, stores.azure.get(entry.key), MARK)
+
+
+def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
+    """What an entry holds for a key, "" for nothing."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    entry = naming.entry(settings, bundle, key)
+    match store:
+        case VaultStore():
+            return stores.bao.read(f"{store.mount}/data/{entry.key}")["data"].get(
+                str(entry.property), ""
+            )
+        case AwsStore():
+            client = stores.aws.client("secretsmanager")
+            text = client.get_secret_value(SecretId=entry.key)["SecretString"]
+        case GcpStore():
+            text = stores.gcp.get(entry.key)
+        case AzureStore():
+            text = stores.azure.get(entry.key)
+    return text if entry.property is None else json.loads(text).get(entry.property, "")
+
+
+def refused_tokens(happenings: Iterable[Happening], key: str, secrets: Iterable[str]) -> list[str]:
+    """Who would refuse whose token, and when.
+
+    A running pod signs with the key, and accepts what is signed with the key, the next or the
+    previous one, all as it read them when it started. So does a pod that would start at any moment
+    and read the Secrets as they are then.
+    """
+    accepting = (key, *naming.derived_keys(key))
+    running: dict[str, dict[str, str]] = {}
+    current: dict[str, dict[str, str]] = {}
+    found = []
+    for one in happenings:
+        if one.what == "secret" and one.name in secrets:
+            current[one.name] = one.values
+        elif one.what == "started" and key in one.values:
+            running[one.name] = one.values
+        elif one.what == "stopped":
+            running.pop(one.name, None)
+        starting = {name: value for held in current.values() for name, value in held.items()}
+        readers = {**running, **({"a new pod": starting} if key in starting else {})}
+        found += [
+            f"{verifier} refuses {signer} once {one.name} has {one.what}"
+            for signer, signs in readers.items()
+            for verifier, accepts in readers.items()
+            if signs[key] not in {accepts.get(each) for each in accepting}
+        ]
+    return found

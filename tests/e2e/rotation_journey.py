@@ -1,0 +1,135 @@
+"""Rotations of one environment, one after the other, and what must be true after each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from settings import Settings
+from tests.e2e.api_proxy import ApiProxy
+from tests.e2e.cluster import Cluster
+from tests.e2e.environments import operated
+from tests.e2e.kubelet import Kubelet
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run
+from tests.e2e.rotating import ROTATED, Ended, Rotating, refused_tokens
+from tests.e2e.stores import Stores
+
+OVERLAP, ALONE = "jwt-secret", "chat-server-secret"
+# Of all generated keys this one alone rotates.
+ONE_KEY = {
+    "bundles": {
+        "chat-server": {"keys": {ALONE: {"rotate": None}}},
+        "stream-server": {"keys": {"stream-server-secret": {"rotate": None}}},
+    }
+}
+SECRETS = ("veza-secrets", "veza-secrets-overlap")
+BEGINNING = datetime(2027, 1, 1, 3, 17, tzinfo=UTC)
+# A dead run lets the next one wait no longer.
+QUICK = "--lock-seconds=0.4"
+MOST_RUNS = 150
+
+
+@dataclass
+class Journey:
+    """Rotations of one environment, each due ninety days after the one before."""
+
+    place: Rotating
+    proxy: ApiProxy
+    day: datetime = BEGINNING
+
+    def next_rotation(self) -> None:
+        self.day += timedelta(days=91)
+
+    def rotate(self, *arguments: str, meddle: Any = None, days_later: int = 0) -> Ended:
+        """A run on this day, or so many days later, which then is this day."""
+        self.day += timedelta(days=days_later)
+        now = self.day.isoformat()
+        if meddle is None:
+            return self.place.rotate(now, QUICK, *arguments)
+        self.proxy.meddle = meddle
+        return self.place.rotate(now, QUICK, *arguments, proxy=self.proxy)
+
+    def rotate_until_done(self, *arguments: str, meddle: Callable[..., Any]) -> list[Ended]:
+        """Runs it anew after each death, every third time on a later day."""
+        runs = []
+        while len(runs) < MOST_RUNS:
+            later = 1 if len(runs) % 3 == 2 else 0
+            runs.append(self.rotate(*arguments, meddle=meddle, days_later=later))
+            if runs[-1].code >= 0:
+                return runs
+        raise AssertionError(f"not done after {MOST_RUNS} runs; the last: {runs[-1].text}")
+
+
+@dataclass
+class Watch:
+    """What the store and the cluster showed of a rotation of some keys, from its making on."""
+
+    place: Rotating
+    keys: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self.before = self.place.held()
+        self.since = len(self.place.kubelet.happenings)
+
+    def one_new_value_everywhere(self) -> None:
+        """For each key: one value was staged, nothing but it and the one before was ever in a
+        Secret or with a reader, and it is everywhere now; all other keys have what they had."""
+        place, after = self.place, self.place.held()
+        happened = place.kubelet.of(place.namespace, since=self.since)
+        changed = {key for key in place.settings.catalogue.keys if after[key] != self.before[key]}
+        assert changed == set(self.keys), changed
+        for key in self.keys:
+            staged = {
+                one.values["password"]
+                for one in happened
+                if one.name == f"rotation-staged-{key}" and one.values
+            }
+            assert staged == {after[key]}, (key, staged)
+            seen = {one.values[key] for one in happened if key in one.values}
+            assert seen <= {self.before[key], after[key]}, (key, seen)
+            assert place.secret(key) == after[key]
+            assert {pod.values[key] for pod in place.readers(key)} == {after[key]}
+        for one in happened:
+            if one.what == "secret" and not one.name.startswith("rotation-"):
+                assert one.values.keys() == place.secret_keys(one.name), one
+        assert not place.one_shots, place.one_shots
+        refused = refused_tokens(place.kubelet.of(place.namespace), OVERLAP, SECRETS)
+        assert not refused, refused
+
+
+@contextmanager
+def journeys(
+    run: Run,
+    cluster: Cluster,
+    stores: Stores,
+    operator: OperatorRelease,
+    environments: dict[str, Settings],
+    *,
+    replicas: int = 1,
+    progress_seconds: int = 600,
+) -> Iterator[dict[str, Journey]]:
+    """Environments beside each other with their workloads, each after its first run, by which ages
+    begin. A workload that stands still for `progress_seconds` is given up."""
+    with ExitStack() as stack:
+        namespaces = [settings.namespace for settings in environments.values()]
+        kubelet = stack.enter_context(Kubelet(cluster, namespaces))
+        places = {}
+        for name, settings in environments.items():
+            folder = run.folder / settings.namespace
+            places[name] = Rotating(cluster, stores, settings, kubelet, folder)
+            places[name].fill_store()
+        stack.enter_context(operated(cluster, operator, environments.values()))
+        for place in places.values():
+            place.start_workloads(replicas, progress_seconds)
+        for place in places.values():
+            place.wait_for_workloads()
+        made = {}
+        for name, place in places.items():
+            proxy = stack.enter_context(ApiProxy(cluster, place.folder / "proxy"))
+            made[name] = Journey(place, proxy)
+        for journey in made.values():
+            first = journey.rotate()
+            assert first.code == ROTATED, first.text
+        yield made

@@ -1,0 +1,146 @@
+"""An environment with its rotation on a real API server, and what the rotator's token may do there.
+
+No operator runs: what is written is looked at as it is admitted, and mostly only tried.
+"""
+
+from collections.abc import Container
+
+from manifests import layer
+from manifests.rotation import names
+from rotator import plan as plans
+from rotator import shapes
+from secretsctl.projects import rotator_source
+from settings import Settings
+from settings.rotator import ROTATION
+from tests.e2e.cluster import Cluster
+from tests.e2e.eso import is_established
+from tests.e2e.kubelet import workload_manifest
+from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
+from tests.e2e.process import wait_until
+
+ROTATION_ID = "2026-03-01"
+MERGE = "application/merge-patch+json"
+# Argo Rollouts' kind without its controller and schema.
+ROLLOUTS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "rollouts.argoproj.io"},
+    "spec": {
+        "group": "argoproj.io",
+        "scope": "Namespaced",
+        "names": {"kind": "Rollout", "plural": "rollouts", "singular": "rollout"},
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+class Admitted:
+    """One environment; `rotator` bears the token of its rotator's ServiceAccount. Objects of the
+    kinds in `absent` are not made."""
+
+    def __init__(
+        self, cluster: Cluster, settings: Settings, *, absent: Container[str] = ()
+    ) -> None:
+        self.cluster = cluster
+        self.settings = settings
+        self.namespace = settings.namespace
+        waves = layer.waves(settings, rotator_source())
+        self.objects = [
+            obj for wave in waves if wave.name != layer.OPERATOR for obj in wave.objects
+        ]
+        for obj in self.objects:
+            if obj["kind"] not in absent:
+                cluster.api.apply(obj, manager="platform-secrets")
+        for workload in names.all_readers(settings):
+            made = workload_manifest(self.namespace, workload, {"some-secret": True})
+            if made["kind"] == "Rollout":
+                made["apiVersion"] = "argoproj.io/v1alpha1"
+            cluster.api.apply(made, manager="application")
+        self.rotator = cluster.api_as(cluster.token(self.namespace, ROTATION))
+        self.plan = plans.parse(self.declared("ConfigMap", names.PLAN)["data"]["plan.json"])
+        self._wait_for_policies()
+
+    def declared(self, kind: str, name: str) -> Manifest:
+        """An object as it is rendered."""
+        [found] = [
+            obj for obj in self.objects if (obj["kind"], obj["metadata"]["name"]) == (kind, name)
+        ]
+        return found
+
+    def one_shots(self) -> list[Manifest]:
+        """Every object that the rotator ever makes, as it makes it."""
+        found = []
+        for key in self.plan.rotated:
+            if isinstance(key, plans.Database):
+                found += [shapes.staged_account(self.plan, key, ROTATION_ID, s) for s in "ab"]
+                continue
+            found.append(shapes.before(self.plan, key, ROTATION_ID))
+            found.append(shapes.staged(self.plan, key, ROTATION_ID))
+            pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
+            found += [shapes.push(self.plan, key, ROTATION_ID, push) for push in pushes]
+        return found
+
+    def one_shot(self, name: str) -> Manifest:
+        """The first one of this name."""
+        return next(obj for obj in self.one_shots() if obj["metadata"]["name"] == name)
+
+    def creating(self, obj: Manifest) -> str:
+        """What the API server says to the rotator's wish to create this; "" if it would."""
+        namespace = obj["metadata"].get("namespace")
+        path = self.cluster.api.path(obj["apiVersion"], obj["kind"], None, namespace)
+        return self.asking("POST", path, obj)
+
+    def patching(self, kind: tuple[str, str], name: str, change: Manifest) -> str:
+        """The same of a merge patch; `kind` with its apiVersion."""
+        path = self.cluster.api.path(*kind, name, self.namespace)
+        return self.asking("PATCH", path, change, MERGE)
+
+    def asking(
+        self, method: str, path: str, body: Manifest | None, content_type: str = "application/json"
+    ) -> str:
+        params = {"dryRun": "All", "fieldValidation": "Strict"}
+        try:
+            self.rotator.request(method, path, body, content_type=content_type, params=params)
+        except KubernetesApiError as error:
+            return str(error)
+        return ""
+
+    def _wait_for_policies(self) -> None:
+        """A policy takes effect a moment after it was made."""
+        token = {"metadata": {"labels": {"a": "b"}}}
+        for kind in ("ExternalSecret", "PushSecret"):
+            obj = next(obj for obj in self.one_shots() if obj["kind"] == kind)
+            other = {**obj, "metadata": {**obj["metadata"], "labels": {}}}
+            wait_until(lambda o=other: self.creating(o), f"the policy for {kind} is in force")
+        secret = names.rotated_secrets(self.settings)[0]
+        memory = names.MEMORY
+        for kind, name in ((EXTERNAL_SECRET, secret), (("v1", "ConfigMap"), memory)):
+            wait_until(lambda k=kind, n=name: self.patching(k, n, token), f"{kind} is guarded")
+
+
+EXTERNAL_SECRET = ("external-secrets.io/v1", "ExternalSecret")
+
+
+def is_denied(answer: str, world: Admitted, policy: str) -> bool:
+    """Whether one of the policies refused, by a condition and not by an error in it."""
+    name = f"ValidatingAdmissionPolicy '{world.namespace}-rotation-{policy}'"
+    return name in answer and "denied request" in answer and "resulted in error" not in answer
+
+
+def establish_rollouts(cluster: Cluster) -> None:
+    """Has the API server know Argo's Rollouts."""
+    cluster.api.apply(ROLLOUTS)
+    name = ROLLOUTS["metadata"]["name"]
+    wait_until(lambda: is_established(cluster, name), "Rollouts are known")

@@ -1,0 +1,188 @@
+"""What people do to a running environment by `secretsctl`, with their own kubectl."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.environments import laid_over
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.rotating import Rotating, ended, rotating_settings
+from tests.e2e.rotation_journey import ALONE, ONE_KEY, OVERLAP, QUICK, journeys
+from tests.e2e.stores import Stores
+from tools.build import build
+
+ENVIRONMENT = "operations"
+OK, FAILED, WRONG_INPUT = 0, 1, 2
+
+
+@dataclass
+class Desk:
+    """Somebody's folder with the project's files, and a kubeconfig for the cluster."""
+
+    place: Rotating
+    folder: Path
+
+    def write_stack(self, **changes: Any) -> None:
+        stack = yaml.safe_load((PROJECT / "Pulumi.production.yaml").read_text(encoding="utf-8"))
+        cluster = {"uid": self.place.cluster.uid}
+        own = {"environment": ENVIRONMENT, "cluster": cluster, **changes}
+        stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
+        (self.folder / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(stack))
+        catalogue = yaml.safe_load((PROJECT / "catalogue.yaml").read_text(encoding="utf-8"))
+        (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(laid_over(catalogue, ONE_KEY)))
+
+    def start(self, *arguments: str, path: str | None = None) -> subprocess.Popen[str]:
+        """`secretsctl` with these arguments, for the environment."""
+        programs = path if path is not None else f"{build('kubectl').parent}:{os.environ['PATH']}"
+        return subprocess.Popen(  # noqa: S603 - the project's own program
+            [sys.executable, "-m", "secretsctl", *arguments, "--env", ENVIRONMENT],
+            cwd=self.folder,
+            env={
+                "PATH": programs,
+                "PYTHONPATH": str(PROJECT),
+                "KUBECONFIG": str(self.place.cluster.kubeconfig),
+                "HOME": str(self.folder),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, path: str | None = None) -> tuple[int, str, str]:
+        """The exit code, the output and the errors."""
+        process = self.start(*arguments, path=path)
+        output, errors = process.communicate(timeout=180)
+        return process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def desk(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Desk]:
+    settings = rotating_settings("Pulumi.production", ENVIRONMENT, catalogue=ONE_KEY)
+    with journeys(run, cluster, stores, operator, {ENVIRONMENT: settings}) as made:
+        found = Desk(made[ENVIRONMENT].place, run.folder / "desk")
+        found.folder.mkdir()
+        found.write_stack()
+        yield found
+
+
+@pytest.fixture
+def restarts(desk: Desk) -> Callable[[], Counter[str]]:
+    """How often each workload's pods were started since the test began."""
+    since = len(desk.place.kubelet.happenings)
+
+    def restarts() -> Counter[str]:
+        happened = desk.place.kubelet.of(desk.place.namespace, since=since)
+        return Counter(one.workload for one in happened if one.what == "started")
+
+    return restarts
+
+
+def test_sync_waits_until_the_secret_holds_what_the_store_holds(desk: Desk) -> None:
+    new = token_hex(16)
+    place = desk.place
+    place.values["redis-url"] = new
+    place.stores.put(place.settings, place.values)
+    code, output, _ = desk.run("sync", "veza-secrets", "--wait")
+    assert (code, output) == (OK, "veza-secrets: synced\n")
+    assert place.secret("redis-url") == place.held()["redis-url"]
+
+
+def test_sync_without_a_name_is_of_every_external_secret(desk: Desk) -> None:
+    code, output, _ = desk.run("sync", "--wait")
+    names = [bundle.secret for bundle in desk.place.settings.catalogue.bundles.values()]
+    assert (code, sorted(output.splitlines())) == (OK, sorted(f"{name}: synced" for name in names))
+
+
+def test_restart_is_of_those_that_read_the_key_alone(
+    desk: Desk, restarts: Callable[[], Counter[str]]
+) -> None:
+    code, output, _ = desk.run("restart", ALONE)
+    assert (code, output) == (OK, "Deployment/veza-chat-server: restarted\n")
+    assert restarts() == {"Deployment/veza-chat-server": 1}
+
+
+def test_a_key_that_was_rotated_elsewhere_has_its_age_from_that_day(desk: Desk) -> None:
+    code, output, _ = desk.run("rotated", "smtp-password", "--on", "2026-10-01")
+    assert (code, output) == (OK, "smtp-password: rotated on 2026-10-01\n")
+    assert json.loads(desk.place.memory["smtp-password"])["rotated"] == "2026-10-01T00:00:00Z"
+
+
+@pytest.mark.parametrize("day", ["2999-01-01", "yesterday"])
+def test_a_day_that_can_not_be_is_refused(desk: Desk, day: str) -> None:
+    before = desk.place.memory
+    code, output, errors = desk.run("rotated", "smtp-password", "--on", day)
+    assert (code, output) == (WRONG_INPUT, "")
+    assert errors.startswith("--on: ")
+    assert desk.place.memory == before
+
+
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
+    desk: Desk, restarts: Callable[[], Counter[str]]
+) -> None:
+    before = desk.place.held()
+    code, output, _ = desk.run("rotate", OVERLAP, "--dry-run")
+    assert code == OK
+    assert f"would rotate {OVERLAP}: next, restart, promote, restart" in output
+    assert (desk.place.held(), desk.place.one_shots, restarts()) == (before, [], {})
+
+
+def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
+    place, before = desk.place, desk.place.held()
+    process = desk.start("rotate", OVERLAP, "--wait")
+    pod = wait_until(lambda: pods_of_jobs(place), "the Job's pod is there", timeout_seconds=60)
+    [container] = pod["spec"]["containers"]
+    assert container["args"] == ["--key", OVERLAP]
+    # Nobody runs a pod here.
+    done = ended(
+        place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=pod["metadata"]["name"])
+    )
+    output, errors = process.communicate(timeout=120)
+    assert (process.returncode, output) == (OK, f"rotated: {OVERLAP}\n"), (errors, done.text)
+    assert place.held()[OVERLAP] != before[OVERLAP]
+    assert f"promote: restart: {OVERLAP}" in errors.splitlines()
+
+
+def pods_of_jobs(place: Rotating) -> Any:
+    pods = place.cluster.api.list("v1", "Pod", place.namespace)
+    return next(
+        (pod for pod in pods if "batch.kubernetes.io/job-name" in pod["metadata"]["labels"]), None
+    )
+
+
+def test_a_key_by_hand_is_not_rotated(desk: Desk) -> None:
+    code, _, errors = desk.run("rotate", "smtp-password")
+    assert code == WRONG_INPUT
+    assert errors.startswith(f"KEY: must be one of {OVERLAP}\n")
+
+
+def test_another_cluster_is_refused_before_anything_changes(
+    desk: Desk, restarts: Callable[[], Counter[str]]
+) -> None:
+    desk.write_stack(cluster={"uid": "11111111-2222-4333-8444-555555555555"})
+    try:
+        for command in (["sync"], ["restart", ALONE], ["rotated", OVERLAP], ["rotate", OVERLAP]):
+            code, output, errors = desk.run(*command)
+            assert (code, output) == (FAILED, "")
+            assert "cluster.uid: is 11111111-" in errors
+    finally:
+        desk.write_stack()
+    assert restarts() == {}
+
+
+def test_without_kubectl_it_says_so(desk: Desk) -> None:
+    code, output, errors = desk.run("sync", path="/nonexistent")
+    assert (code, output) == (FAILED, "")
+    assert errors == "secretsctl: kubectl: not found; install it, or put it on the PATH\n"

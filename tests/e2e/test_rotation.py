@@ -1,0 +1,166 @@
+"""Ninety days pass: generated keys rotate in every kind of store, and nobody's token is refused."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from manifests import naming
+from tests.e2e.cluster import Cluster
+from tests.e2e.environments import operated
+from tests.e2e.kubelet import Kubelet
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run
+from tests.e2e.rotating import (
+    NOTHING_DUE,
+    ROTATED,
+    Ended,
+    Rotating,
+    refused_tokens,
+    rotating_settings,
+)
+from tests.e2e.stores import Stores
+
+BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-04-01T03:17:00Z", "2027-04-02T03:17:00Z"
+OVERLAP, ALONE = "jwt-secret", "chat-server-secret"
+GENERATED = {OVERLAP, ALONE, "stream-server-secret"}
+OTHER_KINDS = {
+    "chat-server": {"workload": "StatefulSet/veza-chat-server"},
+    "stream-server": {"workload": "DaemonSet/veza-stream-server"},
+}
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "vault": ("Pulumi.production", {}, OTHER_KINDS),
+    "vault-per-key": ("Pulumi.production", {"vault": {"layout": "per-key"}}, {}),
+    "aws": ("examples/production-aws", {}, {}),
+    "gcp": (
+        "examples/production-gcp",
+        {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
+        {},
+    ),
+    "azure": ("examples/production-azure", {}, {}),
+}
+
+
+@dataclass
+class Case:
+    """An environment, its first run over existing values, the one on the day that its keys are due,
+    and one a day later. `before` and `after` are what the store held around the second, by key;
+    `first_seen` and `due_seen` how much had happened when the first and the second began."""
+
+    place: Rotating
+    runs: list[Ended] = field(default_factory=list)
+    seen: list[int] = field(default_factory=list)
+    held: list[dict[str, str]] = field(default_factory=list)
+
+    def live(self) -> None:
+        """Three runs, with what was seen and held before each and at the end."""
+        for now in (BEGINNING, DUE, DAY_AFTER):
+            self._look()
+            self.runs.append(self.place.rotate(now, "--detailed-exit-code"))
+        self._look()
+
+    def _look(self) -> None:
+        self.seen.append(len(self.place.kubelet.happenings))
+        self.held.append(self.place.held())
+
+    def happened(self, run: int) -> list[Any]:
+        """What happened in the course of a run."""
+        since, until = self.seen[run : run + 2]
+        namespace = self.place.namespace
+        return [
+            one for one in self.place.kubelet.happenings[since:until] if one.namespace == namespace
+        ]
+
+
+@pytest.fixture(scope="module")
+def cases(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[dict[str, Case]]:
+    """All environments beside each other, each after its three runs."""
+    settings = {
+        name: rotating_settings(file, f"r-{name}", catalogue={"services": services}, stores=changes)
+        for name, (file, changes, services) in CASES.items()
+    }
+    with ExitStack() as stack:
+        kubelet = stack.enter_context(
+            Kubelet(cluster, [each.namespace for each in settings.values()])
+        )
+        made = {
+            name: Case(Rotating(cluster, stores, each, kubelet, run.folder / f"rotating-{name}"))
+            for name, each in settings.items()
+        }
+        for case in made.values():
+            case.place.fill_store()
+        stack.enter_context(operated(cluster, operator, settings.values()))
+        for case in made.values():
+            case.place.start_workloads()
+        for case in made.values():
+            case.place.wait_for_workloads()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Case.live, made.values()))
+        yield made
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest, cases: dict[str, Case]) -> Case:
+    return cases[request.param]
+
+
+def test_the_first_run_over_existing_values_rotates_nothing(case: Case) -> None:
+    assert case.runs[0].code == NOTHING_DUE, case.runs[0].text
+    assert case.held[1] == case.held[0]
+    assert case.happened(0) == []
+
+
+def test_each_generated_key_has_one_new_value_everywhere(case: Case) -> None:
+    assert case.runs[1].code == ROTATED, case.runs[1].text
+    before, after = case.held[1], case.held[2]
+    assert {key for key in case.place.settings.catalogue.keys if before[key] != after[key]} == (
+        GENERATED
+    )
+    assert len({after[key] for key in GENERATED}) == len(GENERATED)
+    for key in GENERATED:
+        assert case.place.secret(key) == after[key]
+        assert {pod.values[key] for pod in case.place.readers(key)} == {after[key]}
+
+
+def test_the_value_before_and_the_new_one_stay_beside_a_key_with_overlap(case: Case) -> None:
+    before, after = case.held[1], case.held[2]
+    following, previous = naming.derived_keys(OVERLAP)
+    assert (after[following], after[previous]) == (after[OVERLAP], before[OVERLAP])
+    assert {pod.values[previous] for pod in case.place.readers(OVERLAP)} == {before[OVERLAP]}
+
+
+def test_readers_of_a_key_with_overlap_restart_twice_and_nobody_else_does(case: Case) -> None:
+    """All its readers' other keys are due too: they restart no workload once more."""
+    started = Counter(one.workload for one in case.happened(1) if one.what == "started")
+    services = case.place.settings.catalogue.services.values()
+    pods = {each.workload: 1 if "DaemonSet" in each.workload else 2 for each in services}
+    assert started == {each.workload: 2 * pods[each.workload] for each in services if each.reads}
+
+
+def test_every_running_pod_accepts_the_token_of_every_other_at_every_moment(case: Case) -> None:
+    assert refused_tokens(case.place.kubelet.of(case.place.namespace), OVERLAP, SECRETS) == []
+
+
+def test_no_secret_ever_holds_but_a_part_of_its_keys(case: Case) -> None:
+    for one in case.happened(1):
+        if one.what == "secret" and not one.name.startswith("rotation-"):
+            assert one.values.keys() == case.place.secret_keys(one.name)
+
+
+def test_no_object_of_a_rotation_is_left(case: Case) -> None:
+    assert case.place.one_shots == []
+
+
+def test_the_day_after_nothing_is_due(case: Case) -> None:
+    assert case.runs[2].code == NOTHING_DUE, case.runs[2].text
+    assert case.held[3] == case.held[2]
+    assert case.happened(2) == []
+
+
+SECRETS = ("veza-secrets", "veza-secrets-overlap")

@@ -1,0 +1,240 @@
+"""A whole environment on the real engine with its database: passwords rotate while clients log in
+all the time, and the engine is run before, during and after."""
+
+import json
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from manifests import naming
+from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import Deployment, deployment
+from tests.e2e.engine import Outcome
+from tests.e2e.environments import sync
+from tests.e2e.kubelet import Happening, Kubelet
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.postgres import Postgres
+from tests.e2e.process import PROJECT, Run
+from tests.e2e.rotating import NOTHING_DUE, ROTATED, Ended, Rotating, ended
+from tests.e2e.stores import Stores, made_values
+from tests.e2e.test_vault_database import ADMIN, PASSWORD_SETTING, PEOPLE, USERS, make_accounts
+from tests.e2e.vault_provider import VaultProvider
+
+KV, AUTH, MOUNT = "rotation-kv", "rotation-kubernetes", "rotation-database"
+KEY, NAME = "database-url", "rotation-database"
+BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-07-01T03:17:00Z", "2027-07-02T03:17:00Z"
+BETWEEN_LOGINS_SECONDS = 0.1
+
+
+@dataclass
+class Clients:
+    """Logs in as every running pod would, with the URL that it read, again and again."""
+
+    postgres: Postgres
+    kubelet: Kubelet
+    urls: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    users: list[str] = field(default_factory=list)
+    """In the order in which they were first seen."""
+    logins: int = 0
+    _is_over: Event = field(default_factory=Event)
+
+    def pod_starts(self, pod: Happening, values: dict[str, str]) -> None:
+        if KEY in values:
+            self.urls[pod.name] = values[KEY]
+
+    def start(self) -> None:
+        self._thread = Thread(target=self._log_in, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _log_in(self) -> None:
+        while not self._is_over.is_set():
+            began = time.monotonic()
+            for url in {
+                self.urls[pod.name] for pod in self.kubelet.running(NAME) if KEY in pod.values
+            }:
+                self._log_in_with(url)
+            time.sleep(max(0, BETWEEN_LOGINS_SECONDS - (time.monotonic() - began)))
+
+    def _log_in_with(self, text: str) -> None:
+        url = urlsplit(text)
+        user, password = unquote(url.username or ""), unquote(url.password or "")
+        self.logins += 1
+        if user not in self.users:
+            self.users.append(user)
+        try:
+            self.postgres.query("select 1", user=user, password=password)
+        except subprocess.CalledProcessError as error:
+            self.refused.append(error.stderr)
+
+
+@dataclass
+class World:
+    """What the engine and the rotator said: `engine` by when it was run, `runs` in order; `moved`
+    is what a refresh found otherwise than before."""
+
+    made: Deployment
+    place: Rotating
+    clients: Clients
+    engine: dict[str, list[Outcome]] = field(default_factory=dict)
+    moved: dict[str, set[str]] = field(default_factory=dict)
+    runs: list[Ended] = field(default_factory=list)
+    memories: list[dict[str, str]] = field(default_factory=list)
+    held: list[dict[str, str]] = field(default_factory=list)
+
+    def rotate(self, now: str) -> None:
+        self.runs.append(self.place.rotate(now, "--detailed-exit-code"))
+        self.memories.append(self.place.memory)
+        self.held.append(self.place.held())
+
+    def run_engine(self, when: str) -> None:
+        stack = self.made.stack
+        known = len(stack.heard)
+        self.engine[when] = [stack.preview(), stack.refresh(), stack.up()]
+        self.moved[when] = moved(stack.heard[known:])
+
+    def rotate_while_the_engine_runs(self, now: str) -> None:
+        """The rotator stops at its first restart of a workload, and again at the second phase's,
+        until the engine has gone over everything."""
+        reached, go_on = Event(), Event()
+
+        def wait(call: Call, forward: Forward) -> Reply | None:
+            if call.method == "PATCH" and "/deployments/" in call.path and not go_on.is_set():
+                reached.set()
+                go_on.wait(120)
+            return forward()
+
+        with ApiProxy(self.place.cluster, self.place.folder / "proxy", wait) as proxy:
+            process = self.place.start(now, "--lock-seconds=300", proxy=proxy)
+            assert reached.wait(60)
+            self.engine["during"] = [self.made.stack.up()]
+            go_on.set()
+            self.runs.append(ended(process))
+        self.memories.append(self.place.memory)
+        self.held.append(self.place.held())
+
+
+@pytest.fixture(scope="module")
+def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[World]:
+    postgres = Postgres(run, "rotation-postgres")
+    password = secrets.token_hex(16)
+    make_accounts(postgres, password)
+    with ExitStack() as stack:
+        pod = {
+            "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
+            "token_reviewer_jwt": cluster.token("vault-system", "vault"),
+        }
+        made = stack.enter_context(
+            deployment(
+                *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),
+                name=NAME,
+                ports={"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())},
+                **{"namespace-name": NAME},
+                stores={"vault": store_of(run, cluster, postgres)},
+            )
+        )
+        made.stack.set_secret(PASSWORD_SETTING, password)
+        made.stack.up()
+        made.stack.remove_config(PASSWORD_SETTING)
+        values = made_values(made.settings)
+        stores.put(made.settings, values)
+        made.stack.up()
+        kubelet = Kubelet(cluster, [NAME])
+        clients = Clients(postgres, kubelet)
+        kubelet.pod_starts = clients.pod_starts
+        stack.enter_context(kubelet)
+        place = Rotating(cluster, stores, made.settings, kubelet, run.folder / "rotation", values)
+        sync(cluster, NAME, "veza-secrets")
+        place.start_workloads(replicas=1)
+        place.wait_for_workloads()
+        found = World(made, place, clients)
+        clients.start()
+        stack.callback(clients.stop)
+        found.rotate(BEGINNING)
+        found.run_engine("between")
+        found.rotate_while_the_engine_runs(DUE)
+        found.run_engine("after")
+        found.rotate(DAY_AFTER)
+        yield found
+
+
+def store_of(run: Run, cluster: Cluster, postgres: Postgres) -> dict[str, object]:
+    """The stack's Vault, all of it declared by the stack, and the database behind it."""
+    return {
+        "provider": "vault",
+        "server": "https://vault.example.com:8200",
+        "mount": KV,
+        "auth-mount": AUTH,
+        "backend": "declare",
+        "shared": "own",
+        "cluster-api-server": cluster.url,
+        "audit-file": str(run.folder / "rotation-audit.log"),
+        "database": {
+            "mount": MOUNT,
+            "host": "127.0.0.1",
+            "port": postgres.port,
+            "name": "postgres",
+            "ssl-mode": "disable",
+            "admin-user": ADMIN,
+            "users": [*USERS],
+            "grants": [PEOPLE],
+        },
+    }
+
+
+def moved(heard: list[str]) -> set[str]:
+    """The names of the objects of which a refresh found another content."""
+    found = set()
+    for line in heard:
+        event = json.loads(line) if line.startswith("{") else {}
+        metadata = (event.get("res_outputs_event") or {}).get("metadata") or {}
+        old, new = metadata.get("old") or {}, metadata.get("new") or {}
+        if old.get("outputs") != new.get("outputs"):
+            found.add(new["outputs"]["metadata"]["name"])
+    return found
+
+
+def test_the_first_run_rotates_nothing(world: World) -> None:
+    assert world.runs[0].code == NOTHING_DUE, world.runs[0].text
+
+
+def test_the_password_rotates_and_no_login_is_ever_refused(world: World) -> None:
+    assert world.runs[1].code == ROTATED, world.runs[1].text
+    assert world.clients.refused == []
+    assert world.clients.users == [*USERS]
+    assert world.clients.logins > 50
+
+
+def test_the_generated_keys_rotate_in_the_same_run(world: World) -> None:
+    before, after = world.held[0], world.held[1]
+    assert {key for key in before if before[key] != after[key]} >= {"jwt-secret"}
+    assert world.place.one_shots == []
+
+
+def test_the_engine_has_nothing_to_do_before_during_and_after(world: World) -> None:
+    """A refresh sees that the pointer, whose content is the rotation's, has moved."""
+    changes = {when: [each.changes for each in said] for when, said in world.engine.items()}
+    assert changes["between"] == [{}, {}, {}]
+    assert changes["during"] == [{}]
+    assert (changes["after"][0], changes["after"][2]) == ({}, {})
+    assert world.moved == {"between": set(), "after": {naming.database_pointer(KEY)}}
+
+
+def test_the_engine_keeps_the_memory_and_causes_no_rotation(world: World) -> None:
+    assert world.runs[2].code == NOTHING_DUE, world.runs[2].text
+    assert world.held[2] == world.held[1]
+    for key in ("jwt-secret", KEY):
+        assert world.memories[2][key] == world.memories[1][key]
+        assert world.memories[1][key] != world.memories[0][key]

@@ -1,0 +1,427 @@
+"""What could somebody do who has stolen the rotator's token? Every right, from both sides."""
+
+import secrets
+
+import pytest
+
+from manifests.rotation import names
+from tests.e2e.kubernetes_api import KubernetesApiError
+from tests.e2e.process import wait_until
+from tests.e2e.rotating import rotating_settings
+from tests.e2e.rotation_rights import (
+    EXTERNAL_SECRET,
+    Admitted,
+    establish_rollouts,
+    is_denied,
+)
+
+DATABASE = {
+    "host": "db.example.com",
+    "name": "veza",
+    "admin-user": "vault",
+    "users": ["veza_a", "veza_b"],
+    "grants": ["veza"],
+}
+CHANGES = {
+    "pod-security": {"enforce": "restricted"},
+    "stores": {"vault": {"database": DATABASE, "layout": "per-key"}},
+}
+SERVICES = {
+    "chat-server": {"workload": "StatefulSet/veza-chat-server"},
+    "stream-server": {"workload": "DaemonSet/veza-stream-server"},
+    "frontend": {"workload": "Rollout/veza-frontend", "reads": ["shared"]},
+}
+DEPLOYMENT = ("apps/v1", "Deployment")
+CONFIG_MAP = ("v1", "ConfigMap")
+API = "veza-backend-api"
+GONE = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "name": "gone",
+    "uid": "5f0b6c2e-77aa-4c7e-9d7c-0f6a1b2c3d4e",
+}
+
+
+@pytest.fixture(scope="module")
+def world(operator_crds):
+    establish_rollouts(operator_crds)
+    catalogue = {"services": SERVICES}
+    settings = rotating_settings("Pulumi.production", "rights", catalogue=catalogue, **CHANGES)
+    yield Admitted(operator_crds, settings)
+    operator_crds.delete_namespace(settings.namespace)
+
+
+def restarting(token, **more):
+    return {
+        "spec": {
+            "template": {"metadata": {"annotations": {"platform-secrets/restarted": token, **more}}}
+        }
+    }
+
+
+def syncing(token, **more):
+    return {"metadata": {"annotations": {"platform-secrets/sync": token, **more}}}
+
+
+def test_exactly_these_verbs_on_these_names_are_its_rights(world):
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": world.namespace},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews"
+    rules = world.rotator.request("POST", path, review)["status"]["resourceRules"]
+    # What every account may: ask about itself.
+    own = [
+        rule
+        for rule in rules
+        if not rule["apiGroups"][0].endswith(("authorization.k8s.io", "authentication.k8s.io"))
+    ]
+    found = {
+        (group, resource, verb, name)
+        for rule in own
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        for name in rule.get("resourceNames", ["*"])
+    }
+    eso, secret = (
+        "external-secrets.io",
+        ("jwt-secret", "chat-server-secret", "stream-server-secret"),
+    )
+    external = {f"rotation-{word}-{key}" for word in ("before", "staged") for key in secret}
+    external.add("rotation-staged-database-url")
+    pushes = {f"rotation-{push}-{key}" for push in ("promote", "restore") for key in secret}
+    pushes |= {f"rotation-{push}-jwt-secret" for push in ("next", "previous", "withdraw")}
+    bundles = (
+        "veza-secrets",
+        "veza-secrets-overlap",
+        "veza-chat-server-secrets",
+        "veza-stream-server-secrets",
+    )
+    workloads = {
+        ("apps", "deployments", API),
+        ("apps", "statefulsets", "veza-chat-server"),
+        ("apps", "daemonsets", "veza-stream-server"),
+        ("argoproj.io", "rollouts", "veza-frontend"),
+    }
+    config_maps = ("secrets-rotation-memory", "database-url-active")
+    assert found == {
+        (eso, "externalsecrets", "create", "*"),
+        (eso, "pushsecrets", "create", "*"),
+        ("", "events", "create", "*"),
+        *((eso, "externalsecrets", verb, n) for n in external for verb in ("get", "delete")),
+        *((eso, "pushsecrets", verb, n) for n in pushes for verb in ("get", "delete")),
+        *((eso, "externalsecrets", verb, n) for n in bundles for verb in ("get", "patch")),
+        *(("", "configmaps", verb, n) for n in config_maps for verb in ("get", "patch")),
+        *(
+            (*workload[:2], verb, workload[2])
+            for workload in workloads
+            for verb in ("get", "patch")
+        ),
+    }
+
+
+def test_the_age_check_reads_the_memory_and_nothing_else(world):
+    api = world.cluster.api_as(world.cluster.token(world.namespace, "secrets-age-check"))
+    assert api.get(*CONFIG_MAP, names.MEMORY, world.namespace)["metadata"]["name"] == names.MEMORY
+    for kind, name in ((CONFIG_MAP, names.PLAN), (EXTERNAL_SECRET, "veza-secrets")):
+        with pytest.raises(KubernetesApiError, match="403"):
+            api.get(*kind, name, world.namespace)
+    with pytest.raises(KubernetesApiError, match="403"):
+        api.patch(*CONFIG_MAP, names.MEMORY, world.namespace, {"data": {"lock": "{}"}})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "secrets/veza-secrets", None),
+        ("GET", "secrets", None),
+        ("GET", "secrets/rotation-staged-jwt-secret", None),
+        ("GET", "configmaps", None),
+        ("GET", "configmaps/secrets-rotation-plan", None),
+        ("GET", "pods", None),
+        ("POST", "pods", {"spec": {"containers": [{"name": "a", "image": "a"}]}}),
+        ("POST", "configmaps", {"metadata": {"name": "mine"}}),
+        ("DELETE", "configmaps/secrets-rotation-memory", None),
+        ("POST", "serviceaccounts/secrets-rotation/token", {"spec": {}}),
+        ("POST", "serviceaccounts/vault-rotation-store/token", {"spec": {}}),
+        ("POST", "serviceaccounts/vault-store/token", {"spec": {}}),
+    ],
+)  # fmt: skip
+def test_no_right_reaches_a_value_a_pod_or_another_account(method, path, body, world):
+    whole = f"/api/v1/namespaces/{world.namespace}/{path}"
+    answer = world.asking(method, whole, body)
+    assert answer.startswith("403 Forbidden"), answer
+
+
+ESO = "external-secrets.io/v1"
+ESO_ALPHA = "external-secrets.io/v1alpha1"
+GENERATORS = "generators.external-secrets.io/v1alpha1"
+ADMISSION = "apis/admissionregistration.k8s.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "apis/apps/v1/namespaces/{}/deployments/veza-backend-api"),
+        ("PATCH", "apis/apps/v1/namespaces/{}/deployments/veza-backend-api/scale"),
+        ("DELETE", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-secrets"),
+        ("DELETE", f"apis/{ESO}/namespaces/{{}}/externalsecrets"),
+        ("GET", f"apis/{ESO}/namespaces/{{}}/externalsecrets"),
+        ("GET", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-backend-api-secrets"),
+        ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/rotation-staged-jwt-secret"),
+        ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-secrets/status"),
+        ("PATCH", f"apis/{ESO}/namespaces/{{}}/secretstores/vault-rotation-store"),
+        ("PATCH", f"apis/{ESO_ALPHA}/namespaces/{{}}/pushsecrets/rotation-next-jwt-secret"),
+        ("PATCH", f"apis/{GENERATORS}/namespaces/{{}}/passwords/rotation-jwt-secret"),
+        ("PATCH", "apis/batch/v1/namespaces/{}/cronjobs/secrets-rotation"),
+        ("POST", "apis/batch/v1/namespaces/{}/jobs"),
+        ("PATCH", "apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles/secrets-rotation"),
+        ("PATCH", f"{ADMISSION}/validatingadmissionpolicies/{{}}-rotation-syncs"),
+        ("DELETE", f"{ADMISSION}/validatingadmissionpolicybindings/{{}}-rotation-syncs"),
+        ("GET", "api/v1/namespaces/kube-system/configmaps"),
+    ],
+)  # fmt: skip
+def test_no_right_reaches_beyond_its_own_objects(method, path, world):
+    body = {"metadata": {"labels": {"a": "b"}}} if method in ("PATCH", "POST") else None
+    content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    answer = world.asking(method, f"/{path.format(world.namespace)}", body, content_type)
+    assert answer.startswith("403 Forbidden"), answer
+
+
+def test_attack_a_foreign_secret_is_overwritten_through_the_target(world):
+    obj = world.one_shot("rotation-staged-jwt-secret")
+    target = {"name": "veza-secrets", "creationPolicy": "Merge", "deletionPolicy": "Retain"}
+    answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
+    assert is_denied(answer, world, "one-shots")
+
+
+def test_attack_the_next_value_is_one_s_own_choice(world):
+    obj = world.one_shot("rotation-staged-jwt-secret")
+    target = {**obj["spec"]["target"], "template": {"data": {"password": "chosen"}}}
+    answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
+    assert is_denied(answer, world, "one-shots")
+
+
+def test_attack_another_secret_is_copied_into_the_staged_one(world):
+    obj = world.one_shot("rotation-staged-jwt-secret")
+    source = {"name": "veza-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
+    target = {**obj["spec"]["target"], "template": {"templateFrom": [{"secret": source}]}}
+    answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
+    assert is_denied(answer, world, "one-shots")
+
+
+def test_attack_one_s_own_value_is_pushed(world):
+    obj = world.one_shot("rotation-promote-jwt-secret")
+    template = {"data": {"password": "chosen"}}
+    for spec in (
+        {**obj["spec"], "template": template},
+        {**obj["spec"], "selector": {"secret": {"name": "veza-backend-api-secrets"}}},
+    ):
+        assert is_denied(world.creating({**obj, "spec": spec}), world, "pushes")
+
+
+def test_attack_a_deployment_is_given_an_owner_that_does_not_exist(world):
+    change = {"metadata": {"ownerReferences": [GONE]}}
+    answer = world.patching(DEPLOYMENT, API, change | restarting(secrets.token_hex(4)))
+    assert is_denied(answer, world, "restarts")
+    assert is_denied(world.patching(DEPLOYMENT, API, change), world, "restarts")
+    for kind, name, policy in (
+        (EXTERNAL_SECRET, "veza-secrets", "syncs"),
+        (CONFIG_MAP, names.MEMORY, "config-maps"),
+        (CONFIG_MAP, "database-url-active", "config-maps"),
+    ):
+        assert is_denied(world.patching(kind, name, change), world, policy)
+
+
+def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other_way(world):
+    token = secrets.token_hex(8)
+    own = world.cluster.api.get(*EXTERNAL_SECRET, "veza-secrets", world.namespace)
+    others = [
+        syncing(token, other="annotation"),
+        syncing(token, **{"platform-secrets/restarted": token}),
+        syncing("Not a token"),
+        syncing(None),
+        syncing(token) | {"spec": {"refreshInterval": "10h"}},
+        {"spec": {"target": {"name": "rotation-other"}}},
+        {"spec": {"refreshPolicy": "CreatedOnce"}},
+        {"spec": {"secretStoreRef": {"name": "vault-rotation-store"}}},
+        {"spec": {"target": {"template": {"data": {"jwt-secret": "chosen"}}}}},
+        {"spec": {"target": {"template": {"metadata": {"annotations": {"a": "b"}}}}}},
+        {"spec": {"data": None}},
+        {"metadata": {"labels": {"other": "label"}}},
+        {"metadata": {"labels": None}},
+        {"metadata": {"finalizers": ["example.com/kept"]}},
+        {"metadata": {"generateName": "other-"}},
+        {"metadata": {"annotations": dict.fromkeys(own["metadata"]["annotations"])}},
+        {"metadata": {"annotations": {next(iter(own["metadata"]["annotations"])): "other"}}},
+    ]
+    for change in others:
+        answer = world.patching(EXTERNAL_SECRET, "veza-secrets", change)
+        assert is_denied(answer, world, "syncs"), (change, answer)
+    assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
+    world.rotator.patch(*EXTERNAL_SECRET, "veza-secrets", world.namespace, syncing("first"))
+    assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (DEPLOYMENT, API),
+        (("apps/v1", "StatefulSet"), "veza-chat-server"),
+        (("apps/v1", "DaemonSet"), "veza-stream-server"),
+        (("argoproj.io/v1alpha1", "Rollout"), "veza-frontend"),
+    ],
+)
+def test_a_workload_is_restarted_and_changed_in_no_other_way(kind, name, world):
+    token = secrets.token_hex(8)
+    container = {"name": "service", "image": "example.com/other:1"}
+    pod = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    others = [
+        restarting(token, other="annotation"),
+        restarting("Not a token"),
+        pod,
+        restarting(token) | {"metadata": {"annotations": {"a": "b"}}},
+        {"spec": {"template": {"spec": {"serviceAccountName": "vault-rotation-store"}}}},
+        {"spec": {"template": {"spec": {"hostNetwork": True}}}},
+        {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}},
+        {"spec": {"template": {"metadata": {"labels": {"other": "label"}}}}},
+        {"spec": {"minReadySeconds": 7}},
+        {"metadata": {"labels": {"other": "label"}}},
+        {"metadata": {"annotations": {"platform-secrets/sync": token}}},
+        {"metadata": {"finalizers": ["example.com/kept"]}},
+        {"metadata": {"generateName": "other-"}},
+    ]
+    if kind[1] != "DaemonSet":
+        others += [{"spec": {"replicas": 0}}, restarting(token) | {"spec": {"replicas": 0}}]
+    for change in others:
+        answer = world.patching(kind, name, change)
+        assert is_denied(answer, world, "restarts"), (change, answer)
+    assert world.patching(kind, name, restarting(token)) == ""
+    world.rotator.patch(*kind, name, world.namespace, restarting("first"))
+    assert world.patching(kind, name, restarting(token)) == ""
+
+
+def test_the_memory_takes_the_rotator_s_entries_and_nothing_else(world):
+    text = secrets.token_hex(8)
+    own = {"lock": text, "run": text, "jwt-secret": text, "stripe-api-key": text}
+    others = [
+        {"data": {"other": text}},
+        {"data": {"lock": "x" * 16385}},
+        {"data": own, "binaryData": {"lock2": "AAAA"}},
+        {"immutable": True},
+        {"metadata": {"labels": {"other": "label"}}},
+        {"metadata": {"annotations": {"other": "annotation"}}},
+        {"metadata": {"finalizers": ["example.com/kept"]}},
+    ]
+    for change in others:
+        answer = world.patching(CONFIG_MAP, names.MEMORY, change)
+        assert is_denied(answer, world, "config-maps"), (change, answer)
+    assert world.patching(CONFIG_MAP, names.MEMORY, {"data": own}) == ""
+    world.rotator.patch(*CONFIG_MAP, names.MEMORY, world.namespace, {"data": own})
+    assert world.patching(CONFIG_MAP, names.MEMORY, {"data": {"lock": None, "run": None}}) == ""
+    assert world.patching(CONFIG_MAP, names.MEMORY, {"data": None}) == ""
+
+
+def test_a_pointer_shows_one_of_its_two_accounts_and_nothing_else(world):
+    pointer = "database-url-active"
+    contents = world.plan.keys["database-url"].contents
+    others = [
+        {"data": {"database-url": "postgresql://other.example.com"}},
+        {"data": {"database-url": contents["a"] + " "}},
+        {"data": {"database-url": None}},
+        {"data": {"other": contents["a"]}},
+        {"data": {"database-url": contents["b"], "other": contents["a"]}},
+        {"data": {"database-url": contents["b"]}, "immutable": True},
+        {"metadata": {"annotations": {"other": "annotation"}}},
+        {"metadata": {"labels": {"other": "label"}}},
+    ]
+    for change in others:
+        answer = world.patching(CONFIG_MAP, pointer, change)
+        assert is_denied(answer, world, "config-maps"), (change, answer)
+    for side in ("b", "a"):
+        assert world.patching(CONFIG_MAP, pointer, {"data": {"database-url": contents[side]}}) == ""
+
+
+def event_in(namespace):
+    when = "2026-03-01T03:17:00Z"
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"veza-secrets.{secrets.token_hex(8)}", "namespace": namespace},
+        "involvedObject": {
+            "apiVersion": "external-secrets.io/v1",
+            "kind": "ExternalSecret",
+            "name": "veza-secrets",
+            "namespace": namespace,
+            "uid": GONE["uid"],
+        },
+        "type": "Normal",
+        "reason": "Rotated",
+        "message": "jwt-secret was rotated",
+        "source": {"component": "secrets-rotation"},
+        "firstTimestamp": when,
+        "lastTimestamp": when,
+        "count": 1,
+    }
+
+
+def test_an_event_is_about_a_rotation_and_nothing_else(world):
+    event = event_in(world.namespace)
+    about = event["involvedObject"]
+    others = [
+        {"involvedObject": {**about, "kind": "Deployment", "apiVersion": "apps/v1"}},
+        {"involvedObject": {**about, "name": "veza-backend-api-secrets"}},
+        {"involvedObject": {**about, "fieldPath": "spec"}},
+        {"reason": "Killing"},
+        {"source": {"component": "kubelet"}},
+        {"source": {"component": "secrets-rotation", "host": "node-1"}},
+        {"related": about},
+        {"action": "Deleted"},
+        {"metadata": {**event["metadata"], "ownerReferences": [GONE]}},
+        {"metadata": {**event["metadata"], "labels": {"other": "label"}}},
+        {"metadata": {**event["metadata"], "finalizers": ["example.com/kept"]}},
+        {"metadata": {**event["metadata"], "annotations": {"other": "annotation"}}},
+    ]
+    for change in others:
+        answer = world.creating({**event, **change})
+        assert is_denied(answer, world, "events"), (change, answer)
+    for reason in ("Rotated", "RotationFailed", "RotationRestored"):
+        assert world.creating({**event, "reason": reason}) == ""
+
+
+def test_what_the_rotator_may_delete_goes_and_what_it_may_see_holds_no_value(world):
+    obj = world.one_shot("rotation-staged-jwt-secret")
+    world.rotator.create(obj)
+    found = world.rotator.get(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace)
+    assert found["spec"] == obj["spec"]
+    world.rotator.delete(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace)
+    assert world.rotator.get(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace) is None
+
+
+def test_the_pods_pass_the_strictest_pod_security(world):
+    for name in names.ACCOUNTS:
+        cron_job = world.declared("CronJob", name)
+        template = cron_job["spec"]["jobTemplate"]["spec"]["template"]
+        metadata = {"name": name, "namespace": world.namespace, **template["metadata"]}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+        path = f"/api/v1/namespaces/{world.namespace}/pods"
+        params = {"dryRun": "All", "fieldValidation": "Strict"}
+        made = world.cluster.api.request("POST", path, pod, params=params)
+        assert made["spec"]["serviceAccountName"] == name
+        loose = {**pod, "spec": {**pod["spec"], "securityContext": {}}}
+        with pytest.raises(KubernetesApiError, match="violates PodSecurity"):
+            world.cluster.api.request("POST", path, loose, params=params)
+
+
+def test_the_policies_are_well_typed_for_every_kind_that_they_are_about(world):
+    kind = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy")
+    policies = [obj["metadata"]["name"] for obj in world.objects if obj["kind"] == kind[1]]
+    assert len(policies) == 6
+    for name in policies:
+        status = wait_until(
+            lambda n=name: world.cluster.api.get(*kind, n).get("status"), f"{name} is checked"
+        )
+        assert status["observedGeneration"] == 1
+        assert "expressionWarnings" not in status.get("typeChecking", {}), status

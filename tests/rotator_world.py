@@ -1,0 +1,118 @@
+"""A platform to rotate: its plan, its cluster, and runs of the real program against it."""
+
+import json
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rotator.__main__ import main
+from tests.rotator_api import NAMESPACE, STORE, Cluster, FakeClock
+
+_FOLDER = tempfile.TemporaryDirectory()
+_PLAN = Path(_FOLDER.name) / "plan.json"
+START = datetime(2026, 3, 2, 3, 17, tzinfo=UTC)
+ONE_DAY = timedelta(days=1)
+DUE = START + 100 * ONE_DAY
+LABELS = {"app.kubernetes.io/component": "rotation", "app.kubernetes.io/part-of": "shop"}
+
+
+def generated(
+    name: str, *, readers: list[str], overlap: bool = False, bundle: str = "shared", **other: Any
+) -> dict[str, Any]:
+    """A key of layout `bundle`, whose bundle is one entry of the store."""
+
+    def entry(key: str) -> dict[str, str]:
+        return {"key": f"shop/{bundle}", "property": key}
+
+    return {
+        "by": "generate",
+        "bundle": bundle,
+        "owner": "backend",
+        "every_seconds": 90 * 86400,
+        "grace_seconds": 7 * 86400,
+        "overlap_seconds": 86400 if overlap else None,
+        "store": STORE,
+        "entry": entry(name),
+        "next": entry(f"{name}-next") if overlap else None,
+        "previous": entry(f"{name}-previous") if overlap else None,
+        "push_metadata": None,
+        "external_secret": bundle,
+        "overlap_external_secret": None,
+        "readers": readers,
+        **other,
+    }
+
+
+def database(name: str, *, readers: list[str]) -> dict[str, Any]:
+    return {
+        "by": "database",
+        "bundle": "shared",
+        "owner": None,
+        "every_seconds": 90 * 86400,
+        "grace_seconds": 7 * 86400,
+        "external_secret": "shared",
+        "readers": readers,
+        "pointer": f"{name}-active",
+        "contents": {"a": "a", "b": "b"},
+    }
+
+
+class World:
+    """One environment with keys, whose ages have begun at `START`."""
+
+    def __init__(self, keys: dict[str, Any], workloads: dict[str, list[str]], **plan: Any) -> None:
+        self.plan = {
+            "environment": "production",
+            "namespace": NAMESPACE,
+            "labels": LABELS,
+            "memory": "secrets-rotation-memory",
+            "bundles_at_once": 4,
+            "sync_seconds": 600,
+            "rollout_seconds": 600,
+            "window": None,
+            "freezes": [],
+            "keys": keys,
+            **plan,
+        }
+        self.cluster = Cluster()
+        lines: dict[str, dict[str, str]] = {}
+        for name, key in keys.items():
+            if key["by"] == "generate":
+                fields = {name: key["entry"]}
+                if key["overlap_seconds"]:
+                    fields |= {f"{name}-next": key["next"], f"{name}-previous": key["previous"]}
+                for field, entry in fields.items():
+                    is_derived = field != name and key["overlap_external_secret"]
+                    secret = key["overlap_external_secret" if is_derived else "external_secret"]
+                    place = "/".join(filter(None, (entry["key"], entry["property"])))
+                    lines.setdefault(secret, {})[field] = place
+                self.cluster.entries[lines[key["external_secret"]][name]] = f"old-{name}"
+            if key["by"] == "database":
+                self.cluster.add_pointer(key["pointer"], name, "a")
+                lines.setdefault(key["external_secret"], {})[name] = (
+                    f"pointer:{key['pointer']}:{name}"
+                )
+        for secret, of_secret in lines.items():
+            self.cluster.add_consumer(secret, of_secret)
+        for workload, reads in workloads.items():
+            self.cluster.add_workload(workload, reads)
+        self.clock = FakeClock(START)
+
+    def age(self) -> "World":
+        """The first run, which sees the keys."""
+        assert self.run(at=START) == 0
+        self.cluster.log.clear()
+        return self
+
+    def run(
+        self, *arguments: str, at: datetime = DUE, transport: Any = None, command="rotate"
+    ) -> int:
+        """The exit code of a run that starts at a moment."""
+        self.clock = FakeClock(at)
+        _PLAN.write_text(json.dumps(self.plan))
+        line = [command, "--plan", str(_PLAN), *arguments]
+        return main(line, transport or self.cluster, self.clock)
+
+    def calls(self) -> int:
+        return len(self.cluster.log)
