@@ -38,6 +38,9 @@ rotations = st.one_of(
     st.fixed_dictionaries({"by": st.just("database"), "every": durations}),
     st.fixed_dictionaries({"by": st.just("hand"), "max-age": durations, "source": texts}),
 )
+freezes = st.fixed_dictionaries(
+    {"from": st.just("2026-12-20"), "until": st.just("2027-01-02"), "reason": texts}
+)
 keys = st.fixed_dictionaries(
     {"description": texts},
     optional={"rotate": rotations, "min-length": st.integers(1, 99), "owner": texts},
@@ -72,6 +75,9 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
         "operator": st.sampled_from(["install", "existing"]),
         "chart": st.fixed_dictionaries({"values": st.dictionaries(texts, texts, max_size=2)}),
         "readers": st.fixed_dictionaries({"users": st.lists(texts, max_size=2)}),
+        "rotator": st.fixed_dictionaries(
+            {"bundles-at-once": st.integers(1, 50), "freezes": st.lists(freezes, max_size=2)}
+        ),
     }
     if "stores" in found:
         products = st.sampled_from(["vault", "openbao"])

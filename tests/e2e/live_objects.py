@@ -1,5 +1,6 @@
 """Objects as the cluster has them, beside what was declared."""
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -99,16 +100,32 @@ def owned_otherwise(live: Manifest, declared: Manifest, manager: str) -> list[st
 
 
 def _differing_paths(fields: Manifest, declared: Any, path: str) -> Iterator[str]:
-    """`fields` is in the form of `fieldsV1`: `f:<name>` for each field, {} for one owned whole."""
+    """`fields` is in the form of `fieldsV1`: `f:<name>` for each field, `k:<keys>` for each object
+    and `v:<value>` for each value in a list, {} for one owned whole."""
     names = {key.removeprefix("f:") for key in fields if key != "."}
     if not names:
         return
+    if isinstance(declared, list):
+        if names == {f"v:{json.dumps(value)}" for value in declared}:
+            return
+        members = {_member(key, declared): key for key in fields if key.startswith("k:")}
+        if members.keys() == {*range(len(declared))}:
+            for place, key in members.items():
+                yield from _differing_paths(fields[key], declared[place], f"{path}.{place}")
+            return
     if not isinstance(declared, dict):
         yield f"{path}: {sorted(names)}"
         return
     yield from (f"{path}.{name}" for name in sorted(names ^ declared.keys()))
     for name in sorted(names & declared.keys()):
         yield from _differing_paths(fields[f"f:{name}"], declared[name], f"{path}.{name}")
+
+
+def _member(key: str, declared: list[Any]) -> int | None:
+    """The place of the object that `k:<JSON of its keys>` means."""
+    keys = json.loads(key.removeprefix("k:"))
+    places = [place for place, one in enumerate(declared) if keys.items() <= one.items()]
+    return places[0] if len(places) == 1 else None
 
 
 def _kinds(api: KubernetesApi) -> list[tuple[str, str, bool]]:
