@@ -103,13 +103,11 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
     fault = f"{entry} is no JSON with {', '.join(parts)}"
     missing = " ".join(f"(not $v.{part})" for part in parts)
     checked = f'{{{{ if or (not $v) {missing} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
-    # `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
-    encoded = 'urlquery | replace "+" "%20"'
-    account = f"{{{{ $v.username | {encoded} }}}}:{{{{ $v.password | {encoded} }}}}"
+    user, password = (f"{{{{ $v.{one} | {naming.URL_ENCODED} }}}}" for one in parts[:2])
     place = "{{ $v.host }}:{{ $v.port }}/{{ $v.dbname }}"
     return (
         f'{{{{ $v := index . "{key}" | fromJson }}}}{checked}'
-        f"postgresql://{account}@{place}?sslmode={ssl_mode}"
+        f"postgresql://{user}:{password}@{place}?sslmode={ssl_mode}"
     )
 
 

@@ -20,6 +20,10 @@ NEVER_PRUNED = {
 }
 
 
+# `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
+URL_ENCODED = 'urlquery | replace "+" "%20"'
+"""How a template encodes the parts of a URL's account."""
+
 Side = Literal["a", "b"]
 """One of a database's two accounts."""
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -224,7 +228,8 @@ def database_generator(key: str, side: Side) -> str:
 
 def pointer_content(database: PostgresDatabase, side: Side) -> str:
     """The template of the services' URL, which is all that a pointer may hold: one per side."""
-    user, password = (f"{{{{ .{side}_{field} | urlquery }}}}" for field in ("username", "password"))
+    fields = ("username", "password")
+    user, password = (f"{{{{ .{side}_{field} | {URL_ENCODED} }}}}" for field in fields)
     place = f"{database.host}:{database.port}/{database.name}"
     return f"postgresql://{user}:{password}@{place}?sslmode={database.ssl_mode}"
 

@@ -195,7 +195,8 @@ def test_the_pointer_holds_the_url_s_template_and_never_a_value(database):
     *_, pointer = database_manifests(database(), "shared")
     assert pointer["metadata"]["name"] == f"{KEY}-active"
     assert pointer["data"] == {
-        KEY: "postgresql://{{ .a_username | urlquery }}:{{ .a_password | urlquery }}"
+        KEY: 'postgresql://{{ .a_username | urlquery | replace "+" "%20" }}'
+        ':{{ .a_password | urlquery | replace "+" "%20" }}'
         "@db.example.com:5432/shop?sslmode=verify-full"
     }
 

@@ -143,6 +143,7 @@ def _config_maps(settings: Settings) -> Policy:
         "oldWhole": "dyn(oldObject)",
         **both("Metadata", "metadata"),
         "data": "dyn(object).?data.orValue({})",
+        "oldData": "dyn(oldObject).?data.orValue({})",
         "entries": cel(["lock", "run", *memory]),
         "pointers": table(_pointers(settings)),
         "pointer": "variables.pointers[?object.metadata.name]",
@@ -153,8 +154,10 @@ def _config_maps(settings: Settings) -> Policy:
             f"{same('Whole', ['data', 'metadata'])} && {same('Metadata', _OF_EVERY_WRITE)}"
         ),
         "the memory holds other entries than its own, or too long ones": (
+            # A key that has left the catalogue leaves its entry, which stays as it is.
             f"!({is_memory}) || variables.data.all(entry, entry in variables.entries && "
-            f"variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH})"
+            f"variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH} || "
+            "entry in variables.oldData && variables.data[entry] == variables.oldData[entry])"
         ),
         "this is neither the memory nor a pointer to one of its two accounts": (
             f"{is_memory} || variables.pointer.hasValue() && "

@@ -56,7 +56,8 @@ def _plan(settings: Settings) -> dict[str, Any]:
             name: _key(settings, bundle, name, key, generated.get(name))
             for bundle, content in settings.catalogue.bundles.items()
             for name, key in content.keys.items()
-            if key.rotate
+            # Secrets Manager knows when it rotates a key itself.
+            if key.rotate and settings.rotated_key(bundle) != name
         },
     }
 

@@ -324,6 +324,15 @@ def test_the_memory_takes_the_rotator_s_entries_and_nothing_else(world):
     assert world.patching(CONFIG_MAP, names.MEMORY, {"data": None}) == ""
 
 
+def test_the_memory_keeps_the_entry_of_a_key_that_has_left_the_catalogue(world):
+    text = secrets.token_hex(8)
+    kept = {"data": {"a-former-key": text}}
+    world.cluster.api.patch(*CONFIG_MAP, names.MEMORY, world.namespace, kept)
+    assert world.patching(CONFIG_MAP, names.MEMORY, {"data": {"lock": text}}) == ""
+    changed = world.patching(CONFIG_MAP, names.MEMORY, {"data": {"a-former-key": "other"}})
+    assert is_denied(changed, world, "config-maps"), changed
+
+
 def test_a_pointer_shows_one_of_its_two_accounts_and_nothing_else(world):
     pointer = "database-url-active"
     contents = world.plan.keys["database-url"].contents
