@@ -12,10 +12,8 @@ from tests.e2e.kubelet import fingerprint
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
 from tests.e2e.rotating import FAILED, NOTHING_DUE, ROTATED, ended, mark, rotating_settings
-from tests.e2e.rotation_journey import OVERLAP, Journey, Watch, journeys
+from tests.e2e.rotation_journey import ALL, OVERLAP, Journey, Watch, journeys
 from tests.e2e.stores import Stores
-
-ALL = (OVERLAP, "chat-server-secret", "stream-server-secret")
 
 
 @pytest.fixture(scope="module")

@@ -104,7 +104,7 @@ def test_a_server_that_is_busy_and_breaks_off_delays_a_rotation_alone(journey: J
     chance = random.Random(seed)  # noqa: S311
 
     def trouble(call: Call, forward: Forward) -> Reply | None:
-        kind = chance.choice(["busy", "broken", "lost", "failing", *["well"] * 6])
+        kind = chance.choice(["busy", "broken", "lost", "failing", *["well"] * 16])
         if kind == "busy":
             return Reply(429, headers={"Retry-After": "0"})
         if kind == "failing":

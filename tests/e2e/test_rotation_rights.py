@@ -6,6 +6,7 @@ import pytest
 
 from manifests.rotation import names
 from tests.e2e.kubernetes_api import KubernetesApiError
+from tests.e2e.live_objects import empty
 from tests.e2e.process import wait_until
 from tests.e2e.rotating import rotating_settings
 from tests.e2e.rotation_rights import (
@@ -48,7 +49,7 @@ def world(operator_crds):
     catalogue = {"services": SERVICES}
     settings = rotating_settings("Pulumi.production", "rights", catalogue=catalogue, **CHANGES)
     yield Admitted(operator_crds, settings)
-    operator_crds.delete_namespace(settings.namespace)
+    empty(operator_crds, [settings.namespace])
 
 
 def restarting(token, **more):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.deviations import deviations
 from tests.e2e.kubernetes_api import KubernetesApiError
+from tests.e2e.live_objects import empty
 from tests.e2e.rotating import rotating_settings
 from tests.e2e.rotation_rights import ROTATION_ID, Admitted, is_denied
 
@@ -34,7 +35,7 @@ NAMES = [
 def world(operator_crds):
     settings = rotating_settings("examples/two-stores", "shapes", **CHANGES)
     yield Admitted(operator_crds, settings)
-    operator_crds.delete_namespace(settings.namespace)
+    empty(operator_crds, [settings.namespace])
 
 
 @pytest.fixture(scope="module")
@@ -181,4 +182,4 @@ def test_two_hundred_keys_are_within_what_admission_may_cost(operator_crds):
                 other = {**obj, "spec": {**obj["spec"], "refreshInterval": "1h"}}
                 assert is_denied(world.creating(other), world, policy_of(obj))
     finally:
-        operator_crds.delete_namespace(settings.namespace)
+        empty(operator_crds, [settings.namespace])
