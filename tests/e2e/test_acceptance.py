@@ -28,8 +28,9 @@ INSTALLING = [name for name, s in STACKS.items() if s.settings.environment.opera
 FREE = ("labels", "annotations", "matchLabels", "data", "values", "valuesObject")
 KINDS = {
     *("Application", "GitRepository", "HelmRelease", "HelmRepository", "Kustomization"),
-    *("ExternalSecret", "Namespace", "NetworkPolicy", "Role", "RoleBinding", "Secret"),
-    *("SecretStore", "ServiceAccount"),
+    *("ConfigMap", "CronJob", "ExternalSecret", "Namespace", "NetworkPolicy", "Password"),
+    *("Role", "RoleBinding", "Secret", "SecretStore", "ServiceAccount"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "VaultDynamicSecret"),
 }
 GITOPS = ("argocd", "flux-system")
 
@@ -159,6 +160,7 @@ def test_the_network_policies_select_the_chart_s_pods(
         )
         for obj in installing.rendered_objects
         if obj["kind"] == "NetworkPolicy"
+        and obj["metadata"]["namespace"] == installing.settings.environment.operator_namespace
     }
     assert selected == {"external-secrets": 3, "external-secrets-stores": 1}
 
