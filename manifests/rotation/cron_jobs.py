@@ -80,16 +80,11 @@ def memory_config_map(settings: Settings) -> Manifest:
 def rotation_manifests(settings: Settings, program: Mapping[str, str]) -> list[Manifest]:
     """ServiceAccounts and their rights, the program (texts by file name), its plan, and the
     CronJobs that run it."""
-    rotator = settings.environment.rotator
     held = _program_config_map(settings, program)
     name = held["metadata"]["name"]
-    rotate, age = (_cron_job(settings, name, account) for account in names.ACCOUNTS)
-    rotate["spec"]["schedule"], age["spec"]["schedule"] = (
-        rotator.schedule,
-        rotator.age_check_schedule,
-    )
+    cron_jobs = [_cron_job(settings, name, account) for account in names.ACCOUNTS]
     accounts = [_account(settings, account) for account in names.ACCOUNTS]
-    return [*accounts, *rotation_rights(settings), held, plan_config_map(settings), rotate, age]
+    return [*accounts, *rotation_rights(settings), held, plan_config_map(settings), *cron_jobs]
 
 
 def _account(settings: Settings, name: str) -> Manifest:
@@ -114,7 +109,7 @@ def _program_config_map(settings: Settings, program: Mapping[str, str]) -> Manif
 
 
 def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
-    is_rotation = account == ROTATION
+    rotator, is_rotation = settings.environment.rotator, account == ROTATION
     container = "rotation" if is_rotation else "age-check"
     seconds = _ROTATION_SECONDS if is_rotation else _AGE_CHECK_SECONDS
     labels = naming.labels(settings, names.COMPONENT)
@@ -132,7 +127,8 @@ def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
         "kind": "CronJob",
         "metadata": naming.metadata(settings, account, names.COMPONENT),
         "spec": {
-            "timeZone": settings.environment.rotator.time_zone,
+            "schedule": rotator.schedule if is_rotation else rotator.age_check_schedule,
+            "timeZone": rotator.time_zone,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": _LATEST_START_SECONDS,
             "successfulJobsHistoryLimit": 3,
