@@ -265,7 +265,7 @@ class Rotating:
         return [name for name in found if "/rotation-" in name]
 
 
-def ended(process: subprocess.Popen[str], timeout_seconds: float = 300) -> Ended:
+def ended(process: subprocess.Popen[str], timeout_seconds: float = 1200) -> Ended:
     """How the process ended; it is ended when it takes longer."""
     try:
         text, _ = process.communicate(timeout=timeout_seconds)

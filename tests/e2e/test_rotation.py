@@ -12,7 +12,7 @@ import pytest
 from manifests import naming
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import operated
-from tests.e2e.kubelet import Kubelet
+from tests.e2e.kubelet import Happening, Kubelet
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
 from tests.e2e.rotating import (
@@ -145,6 +145,18 @@ def test_readers_of_a_key_with_overlap_restart_twice_and_nobody_else_does(case: 
 
 def test_every_running_pod_accepts_the_token_of_every_other_at_every_moment(case: Case) -> None:
     assert refused_tokens(case.place.kubelet.of(case.place.namespace), OVERLAP, SECRETS) == []
+
+
+def test_a_restart_onto_a_value_that_nobody_was_told_of_would_be_seen() -> None:
+    """The check above finds what it is for: here nothing was published as `next`."""
+    old, new = ({OVERLAP: value, f"{OVERLAP}-next": value} for value in ("old", "new"))
+    story = [
+        *(Happening("started", "", pod, "", old) for pod in ("first", "second")),
+        Happening("secret", "", SECRETS[0], "", new),
+        Happening("stopped", "", "first"),
+        Happening("started", "", "third", "", new),
+    ]
+    assert "second refuses third once third has started" in refused_tokens(story, OVERLAP, SECRETS)
 
 
 def test_no_secret_ever_holds_but_a_part_of_its_keys(case: Case) -> None:

@@ -1,0 +1,64 @@
+"""Two hundred keys are due in one run."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run
+from tests.e2e.rotating import ROTATED, rotating_settings
+from tests.e2e.rotation_journey import Journey, Watch, journeys
+from tests.e2e.stores import Stores
+
+pytestmark = [pytest.mark.e2e_long, pytest.mark.timeout(1800, method="thread")]
+BUNDLES, KEYS_EACH = 20, 10
+MOST_CALLS_PER_KEY = 40
+
+
+def large_catalogue() -> dict[str, Any]:
+    """Bundles of generated keys beside the platform's own, each with a service that reads it."""
+    key = {"description": "a key", "rotate": {"by": "generate", "every": "90d", "grace": "7d"}}
+    names = [f"many-{number}" for number in range(BUNDLES)]
+    return {
+        "bundles": {
+            name: {
+                "secret": f"veza-{name}-secrets",
+                "keys": {f"{name}-key-{number}": key for number in range(KEYS_EACH)},
+            }
+            for name in names
+        },
+        "services": {
+            name: {"workload": f"Deployment/veza-{name}", "reads": [name]} for name in names
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def journey(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[Journey]:
+    settings = rotating_settings("Pulumi.production", "many", catalogue=large_catalogue())
+    with journeys(run, cluster, stores, operator, {"many": settings}) as made:
+        yield made["many"]
+
+
+def test_each_has_one_new_value_and_each_workload_restarts_once_for_all_of_its_keys(
+    journey: Journey,
+) -> None:
+    journey.next_rotation()
+    place = journey.place
+    keys = tuple(place.generated)
+    assert len(keys) > BUNDLES * KEYS_EACH
+    watch = Watch(place, keys)
+    # As it runs by itself: a short-lived lock would be renewed all the time.
+    done = journey.rotate("--lock-seconds=30", meddle=lambda _, forward: forward())
+    assert done.code == ROTATED, done.text
+    watch.one_new_value_everywhere()
+    happened = place.kubelet.of(place.namespace, since=watch.since)
+    started = Counter(one.workload for one in happened if one.what == "started")
+    many = {workload: n for workload, n in started.items() if "-many-" in workload}
+    assert many == {f"Deployment/veza-many-{number}": 1 for number in range(BUNDLES)}
+    assert len(journey.proxy.calls) / len(keys) < MOST_CALLS_PER_KEY
