@@ -45,7 +45,7 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> in
     # In a pod this is its name, by which one who started the Job finds its run.
     holder = f"{os.environ.get('HOSTNAME', 'somewhere')}-{os.urandom(3).hex()}"
     memory = Memory(api, clock, plan.memory, holder, asked.lock_seconds)
-    run = Run(plan, api, clock, memory, asked.key)
+    run = Run(plan, api, clock, memory, asked.key, asked.asked_at)
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
     if asked.dry_run:
         is_something = run.describe()
@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rotate = commands.add_parser("rotate", parents=[shared], epilog=_CODES)
     rotate.add_argument("--key", action="append", default=[], help="rotate this key now")
+    rotate.add_argument("--asked-at", type=moment, help="unless it was rotated since then")
     rotate.add_argument("--dry-run", action="store_true", help="say what would be done")
     rotate.add_argument("--detailed-exit-code", action="store_true")
     rotate.add_argument("--lock-seconds", type=float, default=30, help="a dead run's lock lasts")

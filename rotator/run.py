@@ -1,5 +1,7 @@
 """One run: what is in flight is finished, then what is due or asked for is rotated."""
 
+from datetime import datetime
+
 from rotator import due, log
 from rotator.api import Api
 from rotator.batch import Batch, Outcome, Rotation
@@ -14,16 +16,22 @@ from rotator.rollout import RolloutError, Workloads
 
 class Run:
     """A run over all keys of the plan, or over `asked` for ones, which wait for no due date, window
-    or freeze."""
+    or freeze. One that was rotated since `asked_at` is done: a Job's later pod may find it so."""
 
     def __init__(
-        self, plan: Plan, api: Api, clock: Clock, memory: Memory, asked: list[str]
+        self,
+        plan: Plan,
+        api: Api,
+        clock: Clock,
+        memory: Memory,
+        asked: list[str],
+        asked_at: datetime | None = None,
     ) -> None:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
-        self.asked = asked
+        self.asked, self.asked_at = asked, asked_at
         names = [key.name for key in plan.rotated]
         for key in asked:
             if key not in names:
@@ -39,6 +47,7 @@ class Run:
         in_flight = self._in_flight()
         finished = [one for one in in_flight if not self._is_unfinished(one)]
         batch.clean(finished)
+        self.outcome.rotated += [key for key in self.asked if self._is_done(key)]
         unfinished = [one for one in in_flight if one not in finished]
         busy = {one.key.name for one in unfinished} | {*self.outcome.failed}
         if any(one.is_pushed for one in unfinished):
@@ -84,6 +93,11 @@ class Run:
     def _known(self, key: str) -> Remembered:
         return self.memory[key] or Remembered(self.clock.now())
 
+    def _is_done(self, key: str) -> bool:
+        """Whether a key that was asked for has been rotated since."""
+        rotated = self._known(key).rotated
+        return self.asked_at is not None and rotated is not None and rotated >= self.asked_at
+
     def _rotation(self, key: Generated | Database) -> Rotation:
         if isinstance(key, Generated):
             return GeneratedRotation(self.plan, key, self.api, self.operator)
@@ -117,7 +131,8 @@ class Run:
                     log.warning(text, key=key.name)
             if held_back:
                 log.warning(f"rotating although {held_back}", keys=self.asked)
-            return [key for key in self.plan.rotated if key.name in self.asked]
+            wanted = [key for key in self.asked if not self._is_done(key)]
+            return [key for key in self.plan.rotated if key.name in wanted]
         environment = self.plan.environment
         found = [
             key

@@ -17,7 +17,7 @@ from manifests.rotation.plan import plan_config_map
 from rotator import proof
 from rotator.api import Api
 from rotator.clock import Clock
-from rotator.memory import Memory, Remembered, moment, remembered
+from rotator.memory import Memory, Remembered, moment, remembered, timestamp
 from rotator.plan import Plan, parse
 from rotator.rollout import progress
 from rotator.run import Run
@@ -153,7 +153,9 @@ def _job(cron_job: Manifest, key: str) -> Manifest:
     """As `kubectl create job --from` makes it, with the key as a further argument."""
     template = cron_job["spec"]["jobTemplate"]
     spec = json.loads(json.dumps(template["spec"]))
-    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key]
+    # A pod that follows another one of this Job must not rotate the key once more.
+    now = timestamp(datetime.now(UTC))
+    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key, "--asked-at", now]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

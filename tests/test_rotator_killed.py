@@ -88,6 +88,17 @@ WORLDS = {
 }
 
 
+def test_a_job_s_second_pod_does_not_rotate_once_more_what_its_first_one_did():
+    asked = ("--key", "signing-key", "--asked-at", f"{DUE:%Y-%m-%dT%H:%M:%SZ}")
+    world = generated_world()
+    recorder = Recorder(world.cluster)
+    assert world.run(*asked, transport=recorder) == 0
+    for call, left in enumerate(recorder.left):
+        world.cluster = left
+        assert world.run(*asked, at=DUE + ONE_DAY / 24) == 0, call
+        assert_rotated_once(world, {WEB: 1, CHAT: 0})
+
+
 @pytest.mark.parametrize("make", WORLDS)
 def test_the_run_after_a_kill_at_any_call_finishes_what_was_begun(make):
     world = make()
