@@ -4,9 +4,6 @@ import argparse
 import contextlib
 import io
 import json
-import sys
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,22 +11,16 @@ from manifests.external_secret import external_secret_manifests
 from manifests.naming import Manifest
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
-from rotator import proof
 from rotator.api import Api
 from rotator.clock import Clock
 from rotator.memory import Memory, Remembered, moment, remembered, timestamp
 from rotator.plan import Plan, parse
-from rotator.rollout import progress
 from rotator.run import Run
+from secretsctl import waiting
 from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from settings import Settings, SettingsError
 from settings.problems import Problem
 from settings.rotator import ROTATION
-
-SYNC_SECONDS = 120
-"""The operator acts on a changed annotation at once; what takes longer has a cause to be read."""
-_PAUSE_SECONDS = 0.5
-_RESOURCES = {"Rollout": "rollouts.argoproj.io"}
 
 
 def sync(settings: Settings, options: argparse.Namespace) -> str:
@@ -42,10 +33,10 @@ def sync(settings: Settings, options: argparse.Namespace) -> str:
     kubectl = right_cluster(settings)
     asked = [options.name] if options.name else known
     for name in asked:
-        kubectl.patch("externalsecret", name, _annotated("force-sync"))
+        kubectl.patch("externalsecret", name, waiting.annotated("force-sync"))
     if not options.wait:
         return "".join(f"{name}: asked for\n" for name in asked)
-    return "".join(f"{_synced(kubectl, name)}\n" for name in asked)
+    return "".join(f"{waiting.synced(kubectl, name)}\n" for name in asked)
 
 
 def restart(settings: Settings, options: argparse.Namespace) -> str:
@@ -57,7 +48,7 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
     readers = names.readers(settings, bundle)
-    return "".join(f"{_restarted(kubectl, one, seconds)}\n" for one in readers)
+    return "".join(f"{waiting.restarted(kubectl, one, seconds)}\n" for one in readers)
 
 
 def rotated(settings: Settings, options: argparse.Namespace) -> str:
@@ -67,7 +58,7 @@ def rotated(settings: Settings, options: argparse.Namespace) -> str:
         raise _wrong("KEY", f"must be one of {', '.join(plan.keys)}")
     at = _day(options.on) if options.on else datetime.now(UTC)
     kubectl = right_cluster(settings)
-    memory = _memory(kubectl)
+    memory = waiting.memory(kubectl)
     known = remembered(memory.get("data", {}).get(options.key)) or Remembered(at)
     entry = Remembered(known.first_seen, at, known.id)
     kubectl.patch(
@@ -99,7 +90,7 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
     job = _job(cron_job, options.key)
     kubectl.create(job)
     name = job["metadata"]["name"]
-    return _verdict(kubectl, name, cron_job) if options.wait else f"Job/{name}: created\n"
+    return waiting.verdict(kubectl, name, cron_job) if options.wait else f"Job/{name}: created\n"
 
 
 def _day(text: str) -> datetime:
@@ -117,13 +108,6 @@ def _plan(settings: Settings) -> Plan:
         message = "nothing is rotated from this stack"
         raise SettingsError([Problem(settings.stack_file, None, ("rotation",), message)])
     return parse(plan_config_map(settings)["data"]["plan.json"])
-
-
-def _memory(kubectl: Kubectl) -> Manifest:
-    found = kubectl.get("configmap", names.MEMORY)
-    if found is None:
-        raise ClusterError(f"ConfigMap/{names.MEMORY}: does not exist; apply the environment first")
-    return found
 
 
 class _Reads:
@@ -174,77 +158,6 @@ def _job(cron_job: Manifest, key: str) -> Manifest:
         },
         "spec": spec,
     }
-
-
-def _verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
-    """Follows the steps that the rotator notes in its memory."""
-    seconds = cron_job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
-    seen = None
-    for _ in _until(seconds):
-        run = json.loads(_memory(kubectl).get("data", {}).get("run", "{}"))
-        # The holder is the pod's host name, which begins with its Job's.
-        if run.get("holder", "").startswith(f"{job}-"):
-            verdict, step = run.get("verdict"), run.get("step")
-            if verdict and verdict.startswith("rotated"):
-                return f"{verdict}\n"
-            if verdict:
-                raise ClusterError(f"Job/{job}: {verdict}")
-            if step != seen:
-                seen = step
-                _say(step)
-        conditions = (kubectl.get("job", job) or {}).get("status", {}).get("conditions", [])
-        failed = next((one for one in conditions if one["type"] == "Failed"), None)
-        if failed and failed["status"] == "True":
-            raise ClusterError(f"Job/{job}: {failed.get('message')}; kubectl logs job/{job}")
-    raise ClusterError(f"Job/{job}: no verdict in {seconds} s; kubectl logs job/{job}")
-
-
-def _synced(kubectl: Kubectl, name: str) -> str:
-    fault = seen = None
-    for _ in _until(SYNC_SECONDS):
-        fault = proof.fault(kubectl.get("externalsecret", name))
-        if fault is None:
-            return f"{name}: synced"
-        if fault != seen:
-            seen = fault
-            _say(f"{name}: {fault}")
-    raise ClusterError(f"ExternalSecret/{name}: not synced in {SYNC_SECONDS} s: {fault}")
-
-
-def _restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
-    kind, name = workload.split("/")
-    resource = _RESOURCES.get(kind, kind.lower())
-    if kubectl.get(resource, name) is None:
-        return f"{workload}: does not exist, nothing to restart"
-    change = _annotated("kubectl.kubernetes.io/restartedAt")
-    kubectl.patch(resource, name, {"spec": {"template": change}})
-    lacking = seen = None
-    for _ in _until(seconds):
-        state, lacking = progress(kubectl.get(resource, name) or {})
-        if state == "complete":
-            return f"{workload}: restarted"
-        if state == "stuck":
-            break
-        if lacking != seen:
-            seen = lacking
-            _say(f"{workload}: {lacking}")
-    raise ClusterError(f"{workload}: restarted, but not rolled out: {lacking}")
-
-
-def _annotated(annotation: str) -> dict[str, Any]:
-    return {"metadata": {"annotations": {annotation: datetime.now(UTC).isoformat()}}}
-
-
-def _until(seconds: float) -> Iterator[None]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield
-        time.sleep(_PAUSE_SECONDS)
-
-
-def _say(progress: str) -> None:
-    sys.stderr.write(f"{progress}\n")
-    sys.stderr.flush()
 
 
 def _wrong(argument: str, message: str) -> SettingsError:
