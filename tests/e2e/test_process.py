@@ -1,7 +1,6 @@
 """No process of a test run outlives it, and none that is not ours is ever ended."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +68,7 @@ def test_a_run_beside_another_leaves_it_alone(root: Path) -> None:
     tests, pid = run_in_another_process(root, thread=False)
     Run(root).stop(keep_folder=False)
     assert started_at(pid)
-    tests.send_signal(signal.SIGINT)
+    tests.terminate()
     tests.wait()
 
 
