@@ -48,7 +48,7 @@ class AzureProvider(CloudStandIn):
         self.configured: list[Inputs] = []
 
     def of_type(self, token: str) -> list[Inputs]:
-        return [content for kind, content in self.objects.values() if kind == token]
+        return [content for kind, content in [*self.objects.values()] if kind == token]
 
     def client_ids(self) -> dict[str, str]:
         """By the identity's name."""

@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -57,7 +57,8 @@ class Version(NamedTuple):
 class AzureServer:
     """One tenant with one vault. `calls` lists what was asked, in order.
 
-    `federated_credentials`: (client ID, subject), all for the cluster's issuer.
+    `federated_credentials`: (client ID, subject), all for the cluster's issuer; those that a stack
+    declares are asked for, since its SecretStores want them as soon as they are there.
     `grants`: client ID -> (`GET` or `SET`, secret's name).
     """
 
@@ -67,6 +68,7 @@ class AzureServer:
     vault: str
     federated_credentials: set[tuple[str, str]]
     grants: dict[str, set[tuple[str, str]]]
+    declared_credentials: Callable[[], set[tuple[str, str]]] = field(default=set, init=False)
     calls: list[Call] = field(default_factory=list, init=False)
     _versions: dict[str, list[Version]] = field(default_factory=dict, init=False, repr=False)
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
@@ -128,7 +130,8 @@ class AzureServer:
             return _entra_error(401, "invalid_client", fault)
         self.calls.append(Call("token", "", subject))
         caller = Caller(subject, form.get("client_id", ""))
-        if (caller.client_id, subject) not in self.federated_credentials:
+        known = self.federated_credentials | self.declared_credentials()
+        if (caller.client_id, subject) not in known:
             fault = "AADSTS700213: No matching federated identity record: subject."
             return _entra_error(401, "invalid_client", fault)
         token = secrets.token_urlsafe()

@@ -85,7 +85,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
                 f"{STACK_KEY}.stores.azure.client-ids.{identity}",
                 azure.client_ids()[made.settings.identity_name("azure", identity)],  # type: ignore[arg-type]
             )
-        stores.azure.federated_credentials |= azure.trusts(ISSUER)
+        stores.azure.declared_credentials = lambda: azure.trusts(ISSUER)
         outcome = made.stack.up()
         stores.azure.grants |= azure.grants(VAULT_ID, [*entries_of(made.settings), NOT_OURS])
         values = made_values(made.settings)
