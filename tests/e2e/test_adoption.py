@@ -40,7 +40,7 @@ class World:
     again: Outcome
 
 
-def declared(run: Run, cluster: Cluster) -> dict[str, Any]:
+def declared(cluster: Cluster) -> dict[str, Any]:
     """The example's two stores, with what this stack declares of them."""
     example = PROJECT / "examples/two-stores.yaml"
     content = yaml.safe_load(example.read_text(encoding="utf-8"))["config"][STACK_KEY]["stores"]
@@ -50,7 +50,7 @@ def declared(run: Run, cluster: Cluster) -> dict[str, Any]:
         "mount": MOUNT,
         "auth-mount": "adopted-kubernetes",
         "cluster-api-server": cluster.url,
-        "audit-file": str(run.folder / "adopted-audit.log"),
+        "audit": "existing",
     }
     content["aws"] |= {"backend": "declare", "shared": "own", "oidc-issuer": ISSUER}
     return content
@@ -81,7 +81,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
                 name="adopted",
                 ports=ports,
                 delivery="gitops",
-                stores=declared(run, cluster),
+                stores=declared(cluster),
             )
         )
         adopt(made, {MOUNT_NAME: MOUNT, SECRET_NAME: arn})

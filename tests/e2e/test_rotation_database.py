@@ -142,7 +142,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
                 name=NAME,
                 ports={"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())},
                 **{"namespace-name": NAME},
-                stores={"vault": store_of(run, cluster, postgres)},
+                stores={"vault": store_of(cluster, postgres)},
             )
         )
         made.stack.set_secret(PASSWORD_SETTING, password)
@@ -170,7 +170,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         yield found
 
 
-def store_of(run: Run, cluster: Cluster, postgres: Postgres) -> dict[str, object]:
+def store_of(cluster: Cluster, postgres: Postgres) -> dict[str, object]:
     """The stack's Vault, all of it declared by the stack, and the database behind it."""
     return {
         "provider": "vault",
@@ -180,7 +180,7 @@ def store_of(run: Run, cluster: Cluster, postgres: Postgres) -> dict[str, object
         "backend": "declare",
         "shared": "own",
         "cluster-api-server": cluster.url,
-        "audit-file": str(run.folder / "rotation-audit.log"),
+        "audit": "existing",
         "database": {
             "mount": MOUNT,
             "host": "127.0.0.1",
