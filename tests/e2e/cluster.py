@@ -39,7 +39,7 @@ class Cluster:
         self._api_server = self._start_api_server()
         self.api = self.api_as(self._admin_token)
         self.kubeconfig = self.kubeconfig_for("admin", self._admin_token)
-        self._start_controller_manager()
+        self.controller_manager = self._start_controller_manager()
 
     def api_as(self, token: str) -> KubernetesApi:
         """The API server as the bearer of a token sees it."""
@@ -177,8 +177,8 @@ class Cluster:
             is_ready=lambda: self.ca_file.exists() and self.api_as(self._admin_token).is_ready(),
         )
 
-    def _start_controller_manager(self) -> None:
-        self._run.start(
+    def _start_controller_manager(self) -> Process:
+        return self._run.start(
             f"{self._name}-kube-controller-manager",
             [
                 build("kube-controller-manager"),

@@ -79,11 +79,11 @@ def test_killed_before_and_after_every_call_there_is_one_new_value(journey: Jour
         assert f"rotation-{kind}-{OVERLAP}" in steps
 
 
-def test_nothing_of_a_rotation_is_left_when_its_run_ends(journey: Journey, run: Run) -> None:
+def test_nothing_of_a_rotation_is_left_when_its_run_ends(journey: Journey) -> None:
     """What is left would be taken for the next rotation's: also while the controller that deletes
     an owner's objects is slow."""
     journey.next_rotation()
-    [controllers] = [one for one in run.processes if one.name.endswith("controller-manager")]
+    controllers = journey.place.cluster.controller_manager
 
     def hold_up(call: Call, forward: Forward) -> Reply | None:
         if call.method == "DELETE" and f"rotation-before-{OVERLAP}" in call.path:
