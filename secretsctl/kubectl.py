@@ -1,12 +1,16 @@
 """The stack's cluster, through the user's own kubectl: their kubeconfig, login and rights."""
 
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import Any
 
 from manifests.naming import Manifest
 from settings import Settings
+
+# kubectl's libraries log each of their tries before it says what is wrong.
+_LOG_LINE = re.compile(r"[EWIF][0-9]{4} ")
 
 
 class ClusterError(Exception):
@@ -48,7 +52,8 @@ class Kubectl:
             raise ClusterError("kubectl: not found; install it, or put it on the PATH") from None
         if done.returncode:
             what = " ".join(arguments[:3] if arguments[0] != "create" else arguments[:1])
-            raise ClusterError(f"kubectl {what}: {done.stderr.strip() or done.returncode}")
+            said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
+            raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")
         return done.stdout
 
 
