@@ -42,7 +42,7 @@ def is_established(cluster: Cluster, crd: str) -> bool:
 
 def has_condition(obj: Manifest, kind: str, status: str = "True") -> bool:
     """Whether the object's status holds the condition."""
-    conditions = obj.get("status", {}).get("conditions", [])
+    conditions = obj.get("status", {}).get("conditions") or []
     return any(c["type"] == kind and c["status"] == status for c in conditions)
 
 
