@@ -8,7 +8,8 @@ from pulumi import ComponentResource, CustomResource, Resource, ResourceOptions
 from pulumi_kubernetes import _utilities
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-from manifests.naming import ChartRelease, Manifest
+from manifests.chart import ChartRelease
+from manifests.naming import Manifest
 
 _TIMEOUT_SECONDS = 600
 

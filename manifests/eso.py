@@ -1,7 +1,8 @@
 """The External Secrets Operator: its namespace, and its chart's values in every delivery."""
 
 from manifests import naming
-from manifests.naming import ChartRelease, Manifest
+from manifests.chart import ChartRelease, laid_over
+from manifests.naming import Manifest
 from settings import Settings, VaultStore
 
 _COMPONENT = "operator"
@@ -64,7 +65,7 @@ def chart_values(settings: Settings) -> Manifest:
     }
     if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
         values["vault"] = {"enableTokenCache": True}
-    return naming.laid_over(values, settings.environment.chart.values)
+    return laid_over(values, settings.environment.chart.values)
 
 
 def _small_pod(name: str) -> Manifest:

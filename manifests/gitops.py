@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from manifests import naming
-from manifests.naming import ChartRelease, Manifest
+from manifests.chart import ChartRelease
+from manifests.naming import Manifest
 from settings import Settings
 from settings.environment import GitOps
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from manifests import eso, gitops, naming, vault_server
 from manifests.access import reader_manifests, service_manifests
 from manifests.basic_secret import kustomization
+from manifests.chart import ChartRelease
 from manifests.database import database_manifests
 from manifests.external_secret import external_secret_manifests
 from manifests.namespace import namespace_manifests
-from manifests.naming import ChartRelease, Manifest
+from manifests.naming import Manifest
 from manifests.network import operator_policies, rotation_policy, vault_policies
 from manifests.rotation.admission import admission_manifests
 from manifests.rotation.cron_jobs import (

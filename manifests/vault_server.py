@@ -9,7 +9,8 @@ import json
 from typing import Any
 
 from manifests import naming
-from manifests.naming import ChartRelease, Manifest
+from manifests.chart import ChartRelease, laid_over
+from manifests.naming import Manifest
 from settings import Settings, VaultServer
 from settings.vault_server import AwsKmsSeal, AzureKeyVaultSeal, GcpKmsSeal
 
@@ -159,7 +160,7 @@ def chart_values(server: VaultServer) -> Manifest:
     if server.product == "openbao":
         # A server that is not initialised is not ready, and the others need not wait for it.
         values["server"]["podManagementPolicy"] = "Parallel"
-    return naming.laid_over(values, server.chart.values)
+    return laid_over(values, server.chart.values)
 
 
 def _pod(server: VaultServer) -> Manifest:

@@ -181,3 +181,23 @@ def settings_with() -> Callable[..., settings.Settings]:
         return loaded
 
     return made
+
+
+@pytest.fixture
+def aws_settings(settings_with):
+    """The shop with a store in AWS, each option laid over its settings."""
+    from tests.aws_shop import catalogue, store_with
+
+    def made(*options, every="90d", **changes):
+        stores = {"aws": store_with(*options)}
+        return settings_with(catalogue=catalogue(every), stores=stores, **changes)
+
+    return made
+
+
+@pytest.fixture
+def aws_backend(aws_settings):
+    """All that its provider half declares, by logical name."""
+    from tests.aws_shop import declared_by
+
+    return lambda *options, **changes: declared_by(aws_settings(*options, **changes))

@@ -11,28 +11,13 @@ from manifests.network import operator_policies
 from manifests.secret_store import store_manifests
 from secretsctl.projects import rotator_source
 from settings import SettingsError
-from tests.aws_shop import ACCOUNT, ROLE, catalogue, declared_by, store_with
+from tests.aws_shop import ACCOUNT, ROLE
 from tests.declaring import CLUSTER_UID, declare
 
 REPLICAS = {"replica-regions": ["eu-west-1"]}
 POD_IDENTITY = {"identity": "pod-identity", "operator-role": "eso", "eks-cluster": "main"}
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/aws-key-id"
 COPY_KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/aws-key-eu-west-1-id"
-
-
-@pytest.fixture
-def aws_settings(settings_with):
-    def made(*options, every="90d", **changes):
-        stores = {"aws": store_with(*options)}
-        return settings_with(catalogue=catalogue(every), stores=stores, **changes)
-
-    return made
-
-
-@pytest.fixture
-def backend(aws_settings):
-    """All that the provider half declares, by logical name."""
-    return lambda *options, **changes: declared_by(aws_settings(*options, **changes))
 
 
 def statements(one):
@@ -43,8 +28,8 @@ def through(region):
     return {"StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}}
 
 
-def test_a_replica_is_read_like_its_entry_and_with_the_key_of_its_region(backend):
-    entry, key, copied, key_of_copy = statements(backend(REPLICAS)["aws-read-rights"])
+def test_a_replica_is_read_like_its_entry_and_with_the_key_of_its_region(aws_backend):
+    entry, key, copied, key_of_copy = statements(aws_backend(REPLICAS)["aws-read-rights"])
     assert (entry["Action"], copied["Action"]) == (["secretsmanager:GetSecretValue"],) * 2
     assert copied["Resource"] == [
         one.replace(":eu-central-1:", ":eu-west-1:") for one in entry["Resource"]
@@ -56,10 +41,10 @@ def test_a_replica_is_read_like_its_entry_and_with_the_key_of_its_region(backend
 
 @pytest.mark.parametrize("identity", ["rotation", "seed"])
 def test_who_writes_an_entry_may_have_it_copied_and_do_nothing_else_with_a_replica(
-    backend, identity
+    aws_backend, identity
 ):
-    alone = statements(backend(seeding="enabled")[f"aws-{identity}-rights"])
-    found = statements(backend(REPLICAS, seeding="enabled")[f"aws-{identity}-rights"])
+    alone = statements(aws_backend(seeding="enabled")[f"aws-{identity}-rights"])
+    found = statements(aws_backend(REPLICAS, seeding="enabled")[f"aws-{identity}-rights"])
     assert found == [
         *alone,
         {
@@ -71,8 +56,8 @@ def test_who_writes_an_entry_may_have_it_copied_and_do_nothing_else_with_a_repli
     ]
 
 
-def test_each_region_has_a_key_of_its_own_and_the_first_stays_as_it_is(backend, aws_settings):
-    alone, found = backend(), backend(REPLICAS)
+def test_each_region_has_a_key_of_its_own_and_the_first_stays_as_it_is(aws_backend, aws_settings):
+    alone, found = aws_backend(), aws_backend(REPLICAS)
     assert alone["aws-key"].inputs == found["aws-key"].inputs
     config = aws_settings(REPLICAS).environment.stores["aws"]
     assert found["aws-key-eu-west-1"].inputs == {
@@ -103,8 +88,8 @@ def test_a_copy_s_key_is_used_through_secrets_manager_of_its_region_alone(aws_se
     }
 
 
-def test_every_entry_is_copied_to_each_region(backend):
-    found = [one for one in backend(REPLICAS).values() if one.type.endswith("secret:Secret")]
+def test_every_entry_is_copied_to_each_region(aws_backend):
+    found = [one for one in aws_backend(REPLICAS).values() if one.type.endswith("secret:Secret")]
     assert len(found) == 6
     assert all(
         one.inputs["replicas"] == [{"region": "eu-west-1", "kmsKeyId": COPY_KEY}] for one in found
@@ -112,8 +97,8 @@ def test_every_entry_is_copied_to_each_region(backend):
 
 
 @pytest.mark.parametrize("identity", ["read", "rotation"])
-def test_with_pod_identity_a_role_is_assumed_by_the_operator_s_role_alone(backend, identity):
-    role = backend(POD_IDENTITY)[f"aws-{identity}-role"]
+def test_with_pod_identity_a_role_is_assumed_by_the_operator_s_role_alone(aws_backend, identity):
+    role = aws_backend(POD_IDENTITY)[f"aws-{identity}-role"]
     assert json.loads(role.inputs["assumeRolePolicy"]) == {
         "Version": "2012-10-17",
         "Statement": [
@@ -126,9 +111,9 @@ def test_with_pod_identity_a_role_is_assumed_by_the_operator_s_role_alone(backen
     }
 
 
-def test_the_operator_s_role_is_for_its_account_of_one_cluster_and_has_no_right(backend):
-    guest = backend(POD_IDENTITY)
-    found = backend(POD_IDENTITY, {"shared": "own"})
+def test_the_operator_s_role_is_for_its_account_of_one_cluster_and_has_no_right(aws_backend):
+    guest = aws_backend(POD_IDENTITY)
+    found = aws_backend(POD_IDENTITY, {"shared": "own"})
     own = {name: one for name, one in found.items() if name not in guest}
     assert {name: one.inputs for name, one in own.items()} == {
         "aws-operator-role": {
@@ -206,8 +191,8 @@ def test_the_operator_starts_after_its_association(aws_settings):
     }
 
 
-def test_a_guest_with_pod_identity_needs_neither_issuer_nor_cluster(backend):
-    found = backend(POD_IDENTITY | {"oidc-issuer": None, "eks-cluster": None})
+def test_a_guest_with_pod_identity_needs_neither_issuer_nor_cluster(aws_backend):
+    found = aws_backend(POD_IDENTITY | {"oidc-issuer": None, "eks-cluster": None})
     assert "aws-read-role" in found
 
 

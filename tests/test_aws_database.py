@@ -7,7 +7,7 @@ import pytest
 from manifests import naming
 from manifests.external_secret import external_secret_manifests
 from settings import SettingsError
-from tests.aws_shop import ACCOUNT, ROLE, catalogue, declared_by, store_with
+from tests.aws_shop import ACCOUNT, ROLE
 
 LAMBDA = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:rotate-postgres"
 DATABASE = {"database": {"rotation-lambda-arn": LAMBDA}}
@@ -15,23 +15,8 @@ TOPIC = f"arn:aws:sns:eu-central-1:{ACCOUNT}:security"
 ALARM = {"alarm": {"topic-arn": TOPIC, "other-readers": ["rotate-postgres"]}}
 
 
-@pytest.fixture
-def aws_settings(settings_with):
-    def made(*options, every="90d", **changes):
-        stores = {"aws": store_with(*options)}
-        return settings_with(catalogue=catalogue(every), stores=stores, **changes)
-
-    return made
-
-
-@pytest.fixture
-def backend(aws_settings):
-    """All that the provider half declares, by logical name."""
-    return lambda *options, **changes: declared_by(aws_settings(*options, **changes))
-
-
-def test_secrets_manager_rotates_the_database_s_entry_as_often_as_the_catalogue_says(backend):
-    found = backend(DATABASE)
+def test_secrets_manager_rotates_the_database_s_entry_as_often_as_the_catalogue_says(aws_backend):
+    found = aws_backend(DATABASE)
     rotation, permission = found["aws-rotation"], found["aws-rotation-permission"]
     assert rotation.inputs == {
         "secretId": "aws-entry-orders-url-id",
@@ -51,11 +36,11 @@ def test_secrets_manager_rotates_the_database_s_entry_as_often_as_the_catalogue_
     assert permission.urn in rotation.depends_on
 
 
-def test_a_schedule_may_be_another_that_is_no_rarer(backend, aws_settings):
+def test_a_schedule_may_be_another_that_is_no_rarer(aws_backend, aws_settings):
     def scheduled(schedule):
         return {"database": DATABASE["database"] | {"schedule": schedule}}
 
-    found = backend(scheduled("cron(0 3 ? * SUN *)"))["aws-rotation"]
+    found = aws_backend(scheduled("cron(0 3 ? * SUN *)"))["aws-rotation"]
     assert found.inputs["rotationRules"] == {"scheduleExpression": "cron(0 3 ? * SUN *)"}
     with pytest.raises(SettingsError, match=r"database.schedule: is rarer"):
         aws_settings(scheduled("rate(91 days)"))
@@ -95,8 +80,8 @@ def test_the_url_is_made_of_the_entry_s_json_with_user_and_password_encoded(aws_
     assert "api-token" in spec["target"]["template"]["data"]
 
 
-def test_an_alarm_tells_of_denied_calls_strangers_reads_and_failed_rotations(backend):
-    found = backend(ALARM, DATABASE, seeding="enabled")
+def test_an_alarm_tells_of_denied_calls_strangers_reads_and_failed_rotations(aws_backend):
+    found = aws_backend(ALARM, DATABASE, seeding="enabled")
     rules = {one.inputs["name"]: one for one in found.values() if one.type.endswith("EventRule")}
     patterns = {name: json.loads(one.inputs["eventPattern"]) for name, one in rules.items()}
     call = {"source": ["aws.secretsmanager"], "detail-type": ["AWS API Call via CloudTrail"]}
@@ -141,8 +126,8 @@ def test_an_alarm_tells_of_denied_calls_strangers_reads_and_failed_rotations(bac
     assert {one["rule"]: one["arn"] for one in targets} == dict.fromkeys(rules, TOPIC)
 
 
-def test_in_layout_bundle_the_alarm_knows_the_environment_s_own_entry_too(backend):
-    rule = backend(ALARM, {"layout": "bundle"})["aws-alarm-unusual-reads"]
+def test_in_layout_bundle_the_alarm_knows_the_environment_s_own_entry_too(aws_backend):
+    rule = aws_backend(ALARM, {"layout": "bundle"})["aws-alarm-unusual-reads"]
     detail = json.loads(rule.inputs["eventPattern"])["detail"]
     assert detail["requestParameters"]["secretId"] == [
         {"wildcard": "*shop/test/*"},

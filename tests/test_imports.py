@@ -36,12 +36,14 @@ def allowed(name):
         return {"settings"}
     if folder == "manifests/rotation":
         return {"settings", "manifests.naming", "manifests.providers", "manifests.rotation"}
+    if name == "manifests/chart.py":
+        return {"manifests.naming"}
     if folder in ("manifests", "manifests/providers"):
-        return {"settings", "manifests.naming"}
+        return {"settings", "manifests.chart", "manifests.naming"}
     if name == "components/layer.py":
         return {"settings", "components", "manifests.naming", "manifests.rotation.names"}
     if name == "components/declare.py":
-        return {"manifests.naming"}
+        return {"manifests.chart", "manifests.naming"}
     if folder == "components":
         own = f"manifests.{stem(name)}"
         return {"settings", "manifests.naming", "components.declare", own}

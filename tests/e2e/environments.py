@@ -1,7 +1,6 @@
 """Environments straight from the core, without the engine: many of them beside each other, with
 one operator."""
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ import yaml
 
 from manifests import eso as operator_part
 from manifests import layer, naming
+from manifests.chart import laid_over
+from rotator import proof
 from secretsctl.projects import rotator_source
 from settings import Document, Settings, catalogue_document, load
 from tests.e2e.cluster import Cluster
@@ -95,14 +96,8 @@ def sync(cluster: Cluster, namespace: str, name: str) -> None:
 
 
 def is_synced(external_secret: Manifest) -> bool:
-    """Whether the operator has synced this very state of the object, and wrote the Secret.
-
-    Ready alone proves nothing: it stays from the sync before.
-    """
-    status = external_secret.get("status", {})
-    reasons = [condition["reason"] for condition in status.get("conditions", [])]
-    version = synced_resource_version(external_secret) if status else None
-    return reasons == ["SecretSynced"] and status.get("syncedResourceVersion") == version
+    """Whether the operator has synced this very state of the object, and wrote the Secret."""
+    return proof.fault(external_secret) is None
 
 
 def fails(cluster: Cluster, namespace: str, name: str) -> None:
@@ -114,23 +109,3 @@ def fails(cluster: Cluster, namespace: str, name: str) -> None:
         f"{namespace}/{name} is not Ready",
         timeout_seconds=PATIENCE_SECONDS,
     )
-
-
-def synced_resource_version(obj: Manifest) -> str:
-    """What the operator notes in the status once it has synced exactly this object: the generation
-    and the hash of Go's `%+v` of its annotations and labels."""
-    metadata = obj["metadata"]
-    annotations, labels = (_go_map(metadata.get(name, {})) for name in ("annotations", "labels"))
-    text = f"{{annotations:{annotations} labels:{labels}}}"
-    return f"{metadata['generation']}-{hashlib.sha3_224(text.encode()).hexdigest()}"
-
-
-def _go_map(content: Mapping[str, str]) -> str:
-    return f"map[{' '.join(f'{key}:{content[key]}' for key in sorted(content))}]"
-
-
-def laid_over(below: Any, above: Any) -> Any:
-    """`above` on `below`, mapping by mapping."""
-    if not isinstance(below, dict) or not isinstance(above, Mapping):
-        return above
-    return {**below, **{key: laid_over(below.get(key), above[key]) for key in above}}

@@ -13,12 +13,13 @@ from typing import Any
 import yaml
 
 from manifests import layer, naming
+from manifests.chart import laid_over
 from secretsctl.projects import rotator_source
 from settings import AwsStore, AzureStore, Document, GcpStore, Settings, VaultStore, load
 from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
-from tests.e2e.environments import PATIENCE_SECONDS, laid_over
+from tests.e2e.environments import PATIENCE_SECONDS
 from tests.e2e.kubelet import (
     Happening,
     Kubelet,

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from manifests.chart import laid_over
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
-from tests.e2e.environments import laid_over
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.rotating import Rotating, ended, rotating_settings
