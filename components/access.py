@@ -22,7 +22,7 @@ class ServiceAccess(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:access:ServiceAccess", name, None, opts)
-        self.objects = declare(self, service_manifests(settings, name, service), after=after)
+        declare(self, service_manifests(settings, name, service), after=after)
         self.register_outputs({})
 
 
@@ -38,5 +38,5 @@ class SecretsReader(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:access:SecretsReader", name, None, opts)
-        self.objects = declare(self, reader_manifests(settings), after=after)
+        declare(self, reader_manifests(settings), after=after)
         self.register_outputs({})

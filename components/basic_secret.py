@@ -32,7 +32,7 @@ class BasicSecret(ComponentResource):
             keys = settings.catalogue.bundles[name].keys
             manifest = {**manifest, "data": {key: values[key].apply(_encoded) for key in keys}}
         ignored = [] if values else ["data"]
-        self.objects = declare(
+        declare(
             self,
             [manifest],
             after=after,

@@ -24,8 +24,8 @@ class DatabaseKey(ComponentResource):
         super().__init__("platform-secrets:secrets:DatabaseKey", name, None, opts)
         manifests = database_manifests(settings, bundle)
         *generators, pointer = manifests
-        self.objects = declare(self, generators, after=after)
-        self.objects += declare(
+        self.ready = declare(self, generators, after=after)
+        self.ready += declare(
             self,
             [pointer],
             after=after,

@@ -31,8 +31,9 @@ def declare(
     ignore_changes: Sequence[str] = (),
     prefix: str = "",
 ) -> list[Resource]:
-    """Declares `objects` as children of `component`, each after the ones before it; those of one
-    kind that follow each other are side by side.
+    """Declares `objects` as children of `component`: those of the last one's kind, which do the
+    work, after the others, which are side by side and wait for `after`. Returns those that do the
+    work: who waits for them waits for all.
 
     Logical names are made of the component's name and the kind, so that they never contain the
     environment; a component holds one object of a kind, or the later ones carry their own name,
@@ -40,28 +41,27 @@ def declare(
     `protect` refuses a deletion, `retain` lets it forget the object only; what is protected is
     retained too, for the day when its protection is taken away.
     """
-    declared: list[Resource] = []
     before: list[Resource] = []
-    kinds, last_kind = set[str](), ""
+    working: list[Resource] = []
+    kinds = set[str]()
     for manifest in objects:
         kind = manifest["kind"]
         name = f"{component._name}-{_kebab(kind)}"
         if kind in kinds:
             name += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
-        if kind != last_kind:
-            before = [*after, *declared]
         kinds.add(kind)
-        last_kind = kind
+        does_the_work = kind == objects[-1]["kind"]
         options = ResourceOptions(
             parent=component,
-            depends_on=before,
+            depends_on=(before or after) if does_the_work else after,
             protect=protect or None,
             retain_on_delete=protect or retain or None,
             ignore_changes=[*ignore_changes] or None,
             version=_utilities.get_version(),
         )
-        declared.append(CustomResource(_token(manifest), name, _waited_for(manifest), options))
-    return declared
+        declared = CustomResource(_token(manifest), name, _waited_for(manifest), options)
+        (working if does_the_work else before).append(declared)
+    return working
 
 
 def declare_release(

@@ -26,8 +26,8 @@ class Operator(ComponentResource):
         self.namespace = declare(self, [operator_namespace(settings)], after=after, protect=protect)
         # ExternalSecrets that outlive the stack need their operator: it alone takes away the
         # finalizer that it puts on them.
-        self.release = declare_release(
+        release = declare_release(
             self, operator_release(settings), after=self.namespace, protect=protect
         )
-        self.objects = [*self.namespace, self.release]
+        self.ready: list[Resource] = [release]
         self.register_outputs({})

@@ -21,7 +21,7 @@ class ExternalSecret(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:secrets:ExternalSecret", name, None, opts)
-        self.objects = declare(
+        self.ready = declare(
             self,
             external_secret_manifests(settings, name),
             after=after,

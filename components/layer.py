@@ -90,7 +90,7 @@ class SecretsLayer(ComponentResource):
 
     def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
         settings, opts = self.settings, self._options
-        namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).objects
+        namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).ready
         SecretsReader("secrets-reader", settings=settings, after=namespace, opts=opts)
         for name, service in settings.catalogue.services.items():
             ServiceAccess(name, settings=settings, service=service, after=namespace, opts=opts)
@@ -111,9 +111,9 @@ class SecretsLayer(ComponentResource):
                         after=after,
                         opts=opts,
                     )
-                    after = [*after, *database.objects]
+                    after = database.ready
                 declared = ExternalSecret(bundle, settings=settings, after=after, opts=opts)
-                external_secrets += declared.objects
+                external_secrets += declared.ready
             if settings.has_rotation:
                 self._declare_rotation(namespace, external_secrets)
 
@@ -131,7 +131,7 @@ class SecretsLayer(ComponentResource):
             parts.append(
                 RotatedKey(f"rotation-{key}", settings=settings, key=key, after=after, opts=opts)
             )
-        before = [one for part in parts for one in part.objects]
+        before = [one for part in parts for one in part.ready]
         Rotation(
             "rotation",
             settings=settings,
@@ -182,7 +182,7 @@ class SecretsLayer(ComponentResource):
             after=operator.namespace,
             opts=self._options,
         )
-        return operator.objects
+        return operator.ready
 
     def _declare_vault(self) -> list[Resource]:
         server = self.settings.environment.vault_server
@@ -198,10 +198,10 @@ class SecretsLayer(ComponentResource):
             after=vault.namespace,
             opts=self._options,
         )
-        return vault.objects
+        return vault.ready
 
     def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
-        """The objects of each store's *read* identity, by the store's name."""
+        """The SecretStore of each store's *read* identity, by the store's name."""
         readers: dict[str, list[Resource]] = {}
         self._rotation_stores: list[Resource] = []
         for store in self.settings.environment.stores:
@@ -215,7 +215,7 @@ class SecretsLayer(ComponentResource):
                     opts=self._options,
                 )
                 if identity == "read":
-                    readers[store] = declared.objects
+                    readers[store] = declared.ready
                 elif identity == "rotation":
-                    self._rotation_stores += declared.objects
+                    self._rotation_stores += declared.ready
         return readers

@@ -15,5 +15,5 @@ class EnvironmentNamespace(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:namespace:EnvironmentNamespace", name, None, opts)
         protect = settings.environment.protect
-        self.objects = declare(self, namespace_manifests(settings), protect=protect, retain=True)
+        self.ready = declare(self, namespace_manifests(settings), protect=protect, retain=True)
         self.register_outputs({})

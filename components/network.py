@@ -21,7 +21,7 @@ class OperatorNetwork(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:network:OperatorNetwork", name, None, opts)
-        self.objects = declare(self, operator_policies(settings), after=after)
+        declare(self, operator_policies(settings), after=after)
         self.register_outputs({})
 
 
@@ -38,7 +38,7 @@ class VaultNetwork(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:network:VaultNetwork", name, None, opts)
-        self.objects = declare(self, vault_policies(settings, server), after=after)
+        declare(self, vault_policies(settings, server), after=after)
         self.register_outputs({})
 
 
@@ -54,5 +54,5 @@ class RotationNetwork(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:network:RotationNetwork", name, None, opts)
-        self.objects = declare(self, [rotation_policy(settings)], after=after)
+        self.ready = declare(self, [rotation_policy(settings)], after=after)
         self.register_outputs({})

@@ -27,7 +27,7 @@ class RotationAdmission(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:rotation:RotationAdmission", name, None, opts)
         policies = admission_manifests(settings)
-        self.objects = declare(self, policies, after=after, prefix=f"{settings.namespace}-")
+        self.ready = declare(self, policies, after=after, prefix=f"{settings.namespace}-")
         self.register_outputs({})
 
 
@@ -44,7 +44,7 @@ class RotationMemory(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:rotation:RotationMemory", name, None, opts)
         memory = memory_config_map(settings)
-        self.objects = declare(self, [memory], after=after, protect=settings.environment.protect)
+        self.ready = declare(self, [memory], after=after, protect=settings.environment.protect)
         self.register_outputs({})
 
 
@@ -61,7 +61,7 @@ class RotatedKey(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:rotation:RotatedKey", name, None, opts)
-        self.objects = declare(self, generator_manifests(settings, key), after=after)
+        self.ready = declare(self, generator_manifests(settings, key), after=after)
         self.register_outputs({})
 
 
@@ -78,5 +78,5 @@ class Rotation(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:rotation:Rotation", name, None, opts)
-        self.objects = declare(self, rotation_manifests(settings, program), after=after)
+        declare(self, rotation_manifests(settings, program), after=after)
         self.register_outputs({})

@@ -23,5 +23,5 @@ class SecretStore(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:stores:SecretStore", name, None, opts)
-        self.objects = declare(self, store_manifests(settings, store, identity), after=after)
+        self.ready = declare(self, store_manifests(settings, store, identity), after=after)
         self.register_outputs({})

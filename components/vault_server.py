@@ -1,6 +1,6 @@
 """Vault or OpenBao, where this stack installs it."""
 
-from pulumi import ComponentResource, ResourceOptions
+from pulumi import ComponentResource, Resource, ResourceOptions
 
 from components.declare import declare, declare_release
 from manifests.vault_server import server_manifests, server_release
@@ -25,5 +25,5 @@ class VaultServers(ComponentResource):
         super().__init__("platform-secrets:vault:VaultServers", name, None, opts)
         self.namespace = declare(self, server_manifests(settings, server), protect=True)
         release = declare_release(self, server_release(server), after=self.namespace, protect=True)
-        self.objects = [*self.namespace, release]
+        self.ready: list[Resource] = [release]
         self.register_outputs({})

@@ -19,6 +19,7 @@ from tools.build import build
 
 NOT_OF_THE_PROGRAM = {"tests", "tools"}
 NOT_ASKED: Any = object()
+INLINE = "auto.inline"
 
 
 class EngineError(RuntimeError):
@@ -114,6 +115,14 @@ class Stack:
         and so deletes what is not protected before it fails at what is."""
         try:
             self._stack._run_pulumi_cmd_sync(["destroy", "--yes"])
+        except automation.CommandError as error:
+            raise EngineError(str(error)) from error
+
+    def served_by_command(self, *arguments: str, port: int) -> str:
+        """What `pulumi ARGUMENTS` prints, for a program that another process serves at the port."""
+        client = [f"--client=127.0.0.1:{port}", f"--exec-kind={INLINE}"]
+        try:
+            return self._stack._run_pulumi_cmd_sync([*arguments, *client]).stdout
         except automation.CommandError as error:
             raise EngineError(str(error)) from error
 
