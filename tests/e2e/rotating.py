@@ -21,6 +21,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import PATIENCE_SECONDS
 from tests.e2e.kubelet import (
+    API_VERSIONS,
     Happening,
     Kubelet,
     fingerprint,
@@ -116,8 +117,10 @@ class Rotating:
                 if naming.has_overlap_secret(self.settings, bundle):
                     secrets[naming.overlap_secret(secret)] = False
             workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
-            if workload["kind"] == "Deployment":
+            if workload["kind"] in ("Deployment", "Rollout"):
                 workload["spec"]["progressDeadlineSeconds"] = progress_seconds
+            if workload["kind"] == "Rollout":
+                workload["spec"]["progressDeadlineAbort"] = True
             self.cluster.api.apply(workload, manager="application")
 
     def wait_for_workloads(self) -> None:
@@ -131,8 +134,12 @@ class Rotating:
     def is_complete(self, workload: str) -> bool:
         """Whether all of a workload's pods are of its current template and ready."""
         kind, _, name = workload.partition("/")
-        found = self.cluster.api.get("apps/v1", kind, name, self.namespace) or {}
+        api_version = API_VERSIONS.get(kind, "apps/v1")
+        found = self.cluster.api.get(api_version, kind, name, self.namespace) or {}
         status = found.get("status", {})
+        if kind == "Rollout":
+            is_seen = status.get("observedGeneration") == str(found["metadata"]["generation"])
+            return is_seen and status.get("phase") == "Healthy"
         if kind == "DaemonSet":
             wanted, updated, ready = (
                 "desiredNumberScheduled",
