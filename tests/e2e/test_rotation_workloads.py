@@ -1,5 +1,5 @@
-"""Workloads that a rotation meets: one that is stuck before it starts, and Argo Rollouts, with their
-real controller, that get through or are aborted."""
+"""Workloads that a rotation meets: one that is stuck before it starts, and Rollouts, with Argo's
+own controller, that get through or are aborted."""
 
 import secrets
 from collections import Counter
