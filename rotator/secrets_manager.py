@@ -67,13 +67,10 @@ class SecretsManagerRotation:
                 self.is_promoted = True
                 return self._name()
             yield pause
-        pending = (
-            f"version {self._pending} is AWSPENDING" if self._pending else "none is AWSPENDING"
-        )
         raise StepError(
-            f"Secrets Manager did not rotate {self.key.secret_id} in {self._seconds} s, {pending}:"
-            " the log of its function says why. Services have a password that works; the next run"
-            " has it tried again"
+            f"Secrets Manager did not rotate {self.key.secret_id} in {self._seconds} s, version"
+            f" {self._pending or 'none'} is AWSPENDING: the log of its function says why. Services"
+            " have a password that works; the next run has it tried again"
         )
 
     def take_back(self) -> Steps:
@@ -101,7 +98,7 @@ class SecretsManagerRotation:
         said: dict[str, Any] = self._aws.describe(self.key)
         if not said.get("RotationEnabled"):
             raise StepError(
-                f"{self.key.secret_id} has no rotation in AWS: apply the environment again"
+                f"{self.key.secret_id} has no rotation in AWS: declare it, or switch it on"
             )
         stages = said.get("VersionIdsToStages") or {}
         self.uid, self._pending = (

@@ -1,5 +1,6 @@
 """How the rotator reaches the entry that Secrets Manager rotates: its plan, its pods, its role."""
 
+import argparse
 import json
 
 import pytest
@@ -10,6 +11,8 @@ from manifests.rotation.cron_jobs import rotation_manifests
 from manifests.rotation.plan import plan_config_map
 from manifests.rotation.rights import rotation_rights
 from rotator.plan import parse
+from secretsctl import operations
+from secretsctl.kubectl import ClusterError
 from settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE
 
@@ -59,6 +62,20 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
 def test_with_pod_identity_the_agent_knows_the_role(aws_settings):
     found = planned(aws_settings(DATABASE, POD_IDENTITY))
     assert (found["role"], found["credentials"]) == (None, "http://169.254.170.23/v1/credentials")
+
+
+def test_a_dry_run_from_outside_of_the_cluster_does_not_ask_aws(aws_settings, monkeypatch):
+    class Kubectl:
+        def get_raw(self, path):
+            if "configmaps" not in path:
+                raise ClusterError("(NotFound)")
+            return json.dumps({"metadata": {"resourceVersion": "1"}, "data": {}})
+
+    monkeypatch.setattr(operations, "right_cluster", lambda settings: Kubectl())
+    options = argparse.Namespace(key="orders-url", dry_run=True, wait=False)
+    said = operations.rotate(aws_settings(DATABASE), options)
+    assert "orders-url: whether AWS has rotated it is looked at in the run alone\n" in said
+    assert "would rotate orders-url: promote, restart" in said
 
 
 def test_china_has_addresses_of_its_own(aws_settings):

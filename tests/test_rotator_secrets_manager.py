@@ -181,6 +181,17 @@ def test_aws_is_asked_again_when_it_is_busy_and_not_when_it_refuses(world, capsy
     assert "AWS answers 403: <Code>AccessDenied</Code>" in verdict(capsys)
 
 
+def test_a_dry_run_says_what_would_be_done_and_asks_aws_for_nothing(world, capsys):
+    assert world.run("--dry-run") == 0
+    assert f"would rotate {KEY}: promote, restart {WEB}" in capsys.readouterr().out
+    world.aws.clock.seconds = 50 * 86400
+    world.aws.rotate_by_itself()
+    assert world.run("--dry-run") == 0
+    assert f"would finish the rotation 2026-07-30 of {KEY}" in capsys.readouterr().out
+    assert "RotateSecret" not in world.aws.calls
+    assert world.cluster.restarts == {WEB: 0}
+
+
 def test_with_pod_identity_the_agent_gives_the_credentials():
     key = secrets_manager(KEY, readers=[WEB], role=None, credentials=AGENT)
     world = World({KEY: key}, {WEB: ["shared"]}).age()
@@ -192,7 +203,7 @@ def test_with_pod_identity_the_agent_gives_the_credentials():
 def test_an_entry_without_rotation_is_named_with_the_remedy(world, capsys):
     world.aws.is_enabled = False
     assert world.run() == FAILED
-    assert f"{ENTRY} has no rotation in AWS: apply the environment again" in verdict(capsys)
+    assert f"{ENTRY} has no rotation in AWS: declare it" in verdict(capsys)
 
 
 def test_who_asks_after_aws_has_rotated_gets_another_rotation(world):

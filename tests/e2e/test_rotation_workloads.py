@@ -59,8 +59,7 @@ def test_a_rollout_that_is_aborted_has_the_value_before_again(
         after, left = place.held(), place.one_shots
         assert place.is_complete(ROLLOUT)
     assert failed.code == RESTORED, failed.text
-    assert f"{ROLLOUT} is stuck: " in failed.verdict
-    assert "RolloutAborted" in failed.verdict or "Degraded" in failed.verdict
+    assert f"{ROLLOUT} is stuck: Degraded: RolloutAborted" in failed.verdict
     assert after == before
     assert left == []
     watch = Watch(place, (ITS_KEY,))
