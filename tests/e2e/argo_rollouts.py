@@ -13,9 +13,8 @@ from tools.build import build
 _PROGRAM = "rollouts-controller"
 
 
-@contextmanager
-def argo_rollouts(run: Run, cluster: Cluster) -> Iterator[None]:
-    """Inside, the API server serves Rollouts and their controller runs, as an administrator."""
+def install_crds(cluster: Cluster) -> None:
+    """Applies its CRDs and waits until the API server serves them all."""
     names = []
     for path in sorted((build(_PROGRAM).parent / "crds").glob("*-crd.yaml")):
         crd = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
@@ -23,6 +22,12 @@ def argo_rollouts(run: Run, cluster: Cluster) -> Iterator[None]:
         names.append(crd["metadata"]["name"])
     for name in names:
         wait_until(lambda n=name: is_established(cluster, n), f"CRD {name} is established")
+
+
+@contextmanager
+def argo_rollouts(run: Run, cluster: Cluster) -> Iterator[None]:
+    """Inside, the API server serves Rollouts and their controller runs, as an administrator."""
+    install_crds(cluster)
     health, metrics = free_ports(2)
     controller = run.start(
         _PROGRAM,
