@@ -33,6 +33,7 @@ class FakeAws:
         self.answers: list[tuple[int, bytes]] = []
         """What is answered first, in place of what is asked for."""
         self.calls: list[str] = []
+        self.tokens: list[str] = []
         self.rotations = 0
         self.accepted = {"user-0": "", "user-1": ""}
         self._change("first")
@@ -96,7 +97,8 @@ class FakeAws:
         return 200, json.dumps(said).encode()
 
     def _rotate(self, asked: dict[str, str]) -> tuple[int, bytes]:
-        assert 32 <= len(asked["ClientRequestToken"]) <= 64
+        self.tokens.append(asked["ClientRequestToken"])
+        assert 32 <= len(self.tokens[-1]) <= 64
         if self._pending:
             message = "A previous rotation isn't complete. That rotation will be reattempted."
             return _refused("InvalidRequestException", message)

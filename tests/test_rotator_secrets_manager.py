@@ -200,6 +200,20 @@ def test_with_pod_identity_the_agent_gives_the_credentials():
     assert "AssumeRoleWithWebIdentity" not in world.aws.calls
 
 
+def test_an_answer_that_is_lost_has_the_same_rotation_asked_for_again(world):
+    def send(*arguments):
+        asked = len(world.aws.tokens)
+        answer = true_send(*arguments)
+        if asked == 0 and world.aws.tokens:
+            raise ConnectionResetError
+        return answer
+
+    true_send, world.aws.send = world.aws.send, send
+    assert world.run() == 0
+    assert (len(world.aws.tokens), len({*world.aws.tokens})) == (2, 1)
+    assert world.aws.rotations == 1
+
+
 def test_an_entry_without_rotation_is_named_with_the_remedy(world, capsys):
     world.aws.is_enabled = False
     assert world.run() == FAILED
