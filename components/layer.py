@@ -17,7 +17,7 @@ from components.rotation import RotatedKey, Rotation, RotationAdmission, Rotatio
 from components.secret_store import SecretStore
 from components.vault_server import VaultServers
 from manifests import naming
-from manifests.rotation.names import rotated_keys
+from manifests.rotation.names import operator_keys
 from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
 from settings.stores import ProviderHalf
 
@@ -126,7 +126,7 @@ class SecretsLayer(ComponentResource):
             RotationMemory("rotation-memory", settings=settings, after=namespace, opts=opts),
             RotationNetwork("rotation-network", settings=settings, after=namespace, opts=opts),
         ]
-        for key in rotated_keys(settings):
+        for key in operator_keys(settings):
             after = self._rotation_stores
             parts.append(
                 RotatedKey(f"rotation-{key}", settings=settings, key=key, after=after, opts=opts)

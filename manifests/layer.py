@@ -18,7 +18,7 @@ from manifests.rotation.cron_jobs import (
     memory_config_map,
     rotation_manifests,
 )
-from manifests.rotation.names import rotated_keys
+from manifests.rotation.names import operator_keys
 from manifests.secret_store import store_manifests
 from settings import Settings
 
@@ -89,7 +89,7 @@ def charts(settings: Settings) -> dict[str, ChartRelease]:
 def _rotation(settings: Settings, rotator: Mapping[str, str]) -> list[Manifest]:
     """Its bounds first, then what acts."""
     found = [*admission_manifests(settings), memory_config_map(settings)]
-    for key in rotated_keys(settings):
+    for key in operator_keys(settings):
         found += generator_manifests(settings, key)
     return [*found, rotation_policy(settings), *rotation_manifests(settings, rotator)]
 

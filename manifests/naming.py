@@ -188,6 +188,13 @@ def database_keys(settings: Settings) -> dict[str, str]:
     return {key: bundle for key, bundle in keys.items() if key}
 
 
+def secrets_manager_keys(settings: Settings) -> dict[str, str]:
+    """Every key that AWS Secrets Manager rotates, with its bundle."""
+    bundles = settings.catalogue.bundles if settings.environment.stores else ()
+    keys = {settings.rotated_key(bundle): bundle for bundle in bundles}
+    return {key: bundle for key, bundle in keys.items() if key}
+
+
 def database_pointers(settings: Settings) -> list[str]:
     """Every pointer of an environment."""
     return [database_pointer(key) for key in database_keys(settings)]

@@ -113,14 +113,19 @@ def _namespace(name: str) -> Manifest:
 
 
 def rotation_policy(settings: Settings) -> Manifest:
-    """The rotator's pods reach the API server alone: they know its address, so not even DNS."""
+    """The rotator's pods reach the API server alone: they know its address, so not even DNS. Where
+    AWS rotates a database's password, STS and Secrets Manager too."""
+    to_aws: list[Manifest] = []
+    if naming.secrets_manager_keys(settings):
+        cidrs = settings.environment.network.providers.cidrs
+        to_aws = [_dns(), _to(cidrs, [443]), *_pod_identity_agent(settings)]
     return _policy(
         settings,
         settings.namespace,
         "secrets-rotation",
         {"matchLabels": naming.labels(settings, "rotation")},
         [],
-        [_api_server(settings)],
+        [_api_server(settings), *to_aws],
     )
 
 

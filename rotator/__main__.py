@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rotator import age, log
 from rotator.api import Api, InCluster, RefusedError, Transport, UnreachableError
+from rotator.aws import Aws, Send, send
 from rotator.batch import Outcome
 from rotator.clock import Clock
 from rotator.memory import LockLostError, Memory, moment
@@ -23,7 +24,10 @@ in use again; with --detailed-exit-code 3 when nothing was due. `age`: 1 when a 
 
 
 def main(
-    arguments: list[str], transport: Transport | None = None, clock: Clock | None = None
+    arguments: list[str],
+    transport: Transport | None = None,
+    clock: Clock | None = None,
+    to_aws: Send = send,
 ) -> int:
     """Runs a command line, and returns the exit code."""
     asked = _parser().parse_args(arguments)
@@ -34,18 +38,18 @@ def main(
         if asked.command == "age":
             found = age.overdue(plan, api, clock.now())
             return _end(FAILED if found else 0, f"overdue: {', '.join(found) or 'no key'}")
-        return _rotate(asked, plan, api, clock)
+        return _rotate(asked, plan, api, clock, Aws(clock, Path(asked.aws_token_folder), to_aws))
     except (PlanError, OSError) as fault:
         return _end(WRONG_INPUT, f"wrong input: {fault}")
     except (LockLostError, UnreachableError, RefusedError) as fault:
         return _end(FAILED, f"failed: {fault}; the next run goes on from there")
 
 
-def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> int:
+def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: Aws) -> int:
     # In a pod this is its name, by which one who started the Job finds its run.
     holder = f"{os.environ.get('HOSTNAME', 'somewhere')}-{os.urandom(3).hex()}"
     memory = Memory(api, clock, plan.memory, holder, asked.lock_seconds)
-    run = Run(plan, api, clock, memory, asked.key, asked.asked_at)
+    run = Run(plan, api, clock, memory, aws, asked.key, asked.asked_at)
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
     if asked.dry_run:
         is_something = run.describe()
@@ -67,7 +71,7 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock) -> in
 def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, str]:
     parts = [f"failed: {key}: {why}" for key, why in outcome.failed.items()]
     parts += [f"failed and restored: {key}: {why}" for key, why in outcome.restored.items()]
-    parts += [f"rotated: {', '.join(outcome.rotated)}"] if outcome.rotated else []
+    parts += [f"rotated: {', '.join(dict.fromkeys(outcome.rotated))}"] if outcome.rotated else []
     if not parts:
         return nothing_due, f"nothing is due; next is {next_due}"
     return FAILED if outcome.failed else RESTORED if outcome.restored else 0, "; ".join(parts)
@@ -97,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument("--asked-at", type=moment, help="unless it was rotated since then")
     rotate.add_argument("--dry-run", action="store_true", help="say what would be done")
     rotate.add_argument("--detailed-exit-code", action="store_true")
+    rotate.add_argument(
+        "--aws-token-folder",
+        default="/var/run/secrets/aws",
+        help="where the ServiceAccount's tokens for AWS are, by audience",
+    )
     rotate.add_argument("--lock-seconds", type=float, default=30, help="a dead run's lock lasts")
     commands.add_parser("age", parents=[shared], epilog=_CODES)
     return parser

@@ -18,8 +18,9 @@ from rotator.memory import Memory, Remembered
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Plan
 from rotator.rollout import RolloutError, Workloads
+from rotator.secrets_manager import SecretsManagerRotation
 
-Rotation = GeneratedRotation | DatabaseRotation
+Rotation = GeneratedRotation | DatabaseRotation | SecretsManagerRotation
 Faults = (StepError, RolloutError, RefusedError)
 
 
@@ -122,7 +123,13 @@ class Batch:
 
     def _take_back(self, rotations: list[Rotation], why: str) -> None:
         """Puts the values before back into use, records the failure and cleans up; if that fails
-        too, everything is left in place."""
+        too, everything is left in place. What can't be taken back goes on in the next run."""
+        for one in rotations:
+            if not one.can_be_taken_back:
+                self._fail([one], f"{why}; {one.by_hand()}")
+        rotations = self._left(rotations)
+        if not rotations:
+            return
         log.warning(f"taking back: {why}", keys=_names(rotations))
         self._note("take back", rotations)
         try:
@@ -159,7 +166,7 @@ class Batch:
         entries = {}
         for one in rotations:
             first_seen = (self.memory[one.key.name] or Remembered(now)).first_seen
-            entries[one.key.name] = Remembered(first_seen, now, one.id)
+            entries[one.key.name] = Remembered(first_seen, one.rotated_at or now, one.id)
         self.memory.write(entries, "record")
         self.outcome.rotated += entries
         for one in rotations:

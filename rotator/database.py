@@ -13,7 +13,8 @@ class DatabaseRotation:
     its generator which side is the new one."""
 
     has_next = is_taken_back = False
-    can_go_on = True
+    can_go_on = can_be_taken_back = True
+    rotated_at = None
 
     def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator

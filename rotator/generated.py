@@ -12,6 +12,9 @@ class GeneratedRotation:
     value is in use); with `restore` or `withdraw` it is being taken back; without `before` only
     cleaning is left, as `before` is deleted first and `staged` last."""
 
+    can_be_taken_back = True
+    rotated_at = None
+
     def __init__(self, plan: Plan, key: Generated, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = ""

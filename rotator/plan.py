@@ -77,8 +77,26 @@ class Database(Rotated):
     contents: dict[str, str]
 
 
-Key = ByHand | Generated | Database
-_KINDS = {"hand": ByHand, "generate": Generated, "database": Database}
+@dataclass(frozen=True)
+class SecretsManager(Rotated):
+    """A database's URL, made of an entry that AWS Secrets Manager rotates. `credentials` is where
+    the pod's token is traded: at STS for those of `role`, or at EKS Pod Identity's agent."""
+
+    secret_id: str
+    region: str
+    role: str | None
+    credentials: str
+    secrets_manager: str
+
+
+RotatedKey = Generated | Database | SecretsManager
+Key = ByHand | RotatedKey
+_KINDS = {
+    "hand": ByHand,
+    "generate": Generated,
+    "database": Database,
+    "aws": SecretsManager,
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +134,7 @@ class Plan:
     keys: dict[str, Key]
 
     @property
-    def rotated(self) -> list[Generated | Database]:
+    def rotated(self) -> list[RotatedKey]:
         return [key for key in self.keys.values() if not isinstance(key, ByHand)]
 
 

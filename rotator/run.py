@@ -4,14 +4,16 @@ from datetime import datetime
 
 from rotator import due, log
 from rotator.api import Api
+from rotator.aws import Aws
 from rotator.batch import Batch, Outcome, Rotation
 from rotator.clock import Clock, Steps, side_by_side
 from rotator.database import DatabaseRotation
 from rotator.generated import GeneratedRotation
 from rotator.memory import Memory, Remembered
-from rotator.operator_objects import OperatorObjects
-from rotator.plan import Database, Generated, Plan, PlanError
+from rotator.operator_objects import OperatorObjects, StepError
+from rotator.plan import Generated, Plan, PlanError, RotatedKey, SecretsManager
 from rotator.rollout import RolloutError, Workloads
+from rotator.secrets_manager import SecretsManagerRotation
 
 
 class Run:
@@ -24,10 +26,12 @@ class Run:
         api: Api,
         clock: Clock,
         memory: Memory,
+        aws: Aws,
         asked: list[str],
         asked_at: datetime | None = None,
     ) -> None:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
+        self.aws = aws
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
@@ -49,11 +53,12 @@ class Run:
         batch.clean(finished)
         self.outcome.rotated += [key for key in self.asked if self._is_done(key)]
         unfinished = [one for one in in_flight if one not in finished]
-        busy = {one.key.name for one in unfinished} | {*self.outcome.failed}
+        busy = {one.key.name for one in unfinished if not self._is_older(one)}
         if any(one.is_pushed for one in unfinished):
             batch.rotate(unfinished)
             unfinished = []
         # Of those in flight nobody has seen anything yet: they restart their readers with the rest.
+        busy |= {*self.outcome.failed}
         starting = [self._started(key) for key in self._to_start() if key.name not in busy]
         batch.rotate([*unfinished, *self._fit(starting)])
 
@@ -98,12 +103,20 @@ class Run:
         rotated = self._known(key).rotated
         return self.asked_at is not None and rotated is not None and rotated >= self.asked_at
 
-    def _rotation(self, key: Generated | Database) -> Rotation:
+    def _is_older(self, rotation: Rotation) -> bool:
+        """Whether AWS rotated by itself before this run was asked to."""
+        asked_at, rotated_at = self.asked_at, rotation.rotated_at
+        return bool(asked_at and rotated_at and rotated_at < asked_at)
+
+    def _rotation(self, key: RotatedKey) -> Rotation:
         if isinstance(key, Generated):
             return GeneratedRotation(self.plan, key, self.api, self.operator)
+        if isinstance(key, SecretsManager):
+            known, seconds = self._known(key.name), self.plan.sync_seconds
+            return SecretsManagerRotation(key, known, self.aws, self.clock, seconds)
         return DatabaseRotation(self.plan, key, self.api, self.operator)
 
-    def _started(self, key: Generated | Database) -> Rotation:
+    def _started(self, key: RotatedKey) -> Rotation:
         """A new rotation, whose id is the day on which it is due or asked for."""
         remembered, rotation = self._known(key.name), self._rotation(key)
         asked_for = key.name in self.asked
@@ -113,13 +126,21 @@ class Run:
         return rotation
 
     def _in_flight(self) -> list[Rotation]:
-        return [one for key in self.plan.rotated if (one := self._rotation(key)).find()]
+        found = []
+        for rotation in map(self._rotation, self.plan.rotated):
+            try:
+                found += [rotation] if rotation.find() else []
+            except StepError as fault:
+                name = rotation.key.name
+                log.error(str(fault), key=name)
+                self.outcome.failed[name] = str(fault)
+        return found
 
     def _is_unfinished(self, rotation: Rotation) -> bool:
         """Whether more than cleaning is left of a rotation."""
         return rotation.can_go_on and self._known(rotation.key.name).id != rotation.id
 
-    def _to_start(self) -> list[Generated | Database]:
+    def _to_start(self) -> list[RotatedKey]:
         """The keys to rotate now, apart from those in flight."""
         now = self.clock.now()
         held_back = due.held_back(self.plan, now)

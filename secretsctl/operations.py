@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from manifests.external_secret import external_secret_manifests
@@ -12,9 +13,11 @@ from manifests.naming import Manifest
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
 from rotator.api import Api
+from rotator.aws import Aws
 from rotator.clock import Clock
 from rotator.memory import Memory, Remembered, moment, remembered, timestamp
-from rotator.plan import Plan, parse
+from rotator.operator_objects import StepError
+from rotator.plan import Plan, SecretsManager, parse
 from rotator.run import Run
 from secretsctl import waiting
 from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
@@ -123,13 +126,20 @@ class _Reads:
             return (404 if "(NotFound)" in str(error) else 400), {}, str(error).encode()
 
 
+class _NoAws(Aws):
+    """AWS, where the rotator's identity is not at hand."""
+
+    def describe(self, key: SecretsManager) -> dict[str, Any]:
+        raise StepError(f"{key.name}: whether AWS has rotated it is looked at in the run alone")
+
+
 def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
     """What the rotator itself says that it would do."""
     clock = Clock()
     api = Api(_Reads(kubectl), clock, plan.namespace)
     memory = Memory(api, clock, plan.memory, "a dry run", 0)
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        Run(plan, api, clock, memory, [key]).describe()
+        Run(plan, api, clock, memory, _NoAws(clock, Path()), [key]).describe()
     return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
 
 

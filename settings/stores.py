@@ -101,7 +101,8 @@ class AwsStore(ProviderHalf):
     operator_role: RoleName | None = None
     """With `identity: pod-identity` and `backend: declare`: the role of the operator's own pods."""
     eks_cluster: EksClusterName | None = None
-    """With `shared: own` too: the cluster, in the store's region, whose operator gets that role."""
+    """With `shared: own` or `database` too: the cluster, in the store's region, whose operator or
+    rotator gets its role."""
     recovery_window_days: Annotated[int, Field(ge=0, le=30)] = 30
     """With `backend: declare`: how long a deleted entry can be brought back; 0 is not at all, and
     only for an environment with `protect: false`."""
@@ -122,7 +123,7 @@ class AwsStore(ProviderHalf):
         needed = {"oidc-issuer": self.oidc_issuer}
         if self.identity == "pod-identity":
             needed = {"operator-role": self.operator_role}
-            if self.shared == "own":
+            if self.shared == "own" or self.database:
                 needed["eks-cluster"] = self.eks_cluster
         if self.database:
             needed["database.rotation-lambda-arn"] = self.database.rotation_lambda_arn

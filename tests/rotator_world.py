@@ -1,16 +1,22 @@
 """A platform to rotate: its plan, its cluster, and runs of the real program against it."""
 
 import json
+import secrets
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from rotator.__main__ import main
+from tests import rotator_aws
 from tests.rotator_api import NAMESPACE, STORE, Cluster, FakeClock
+from tests.rotator_aws import FakeAws
 
 _FOLDER = tempfile.TemporaryDirectory()
 _PLAN = Path(_FOLDER.name) / "plan.json"
+_TOKEN = secrets.token_hex(8)
+for audience in ("sts.amazonaws.com", "pods.eks.amazonaws.com"):
+    (Path(_FOLDER.name) / audience).write_text(_TOKEN)
 START = datetime(2026, 3, 2, 3, 17, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
 DUE = START + 100 * ONE_DAY
@@ -58,6 +64,24 @@ def database(name: str, *, readers: list[str]) -> dict[str, Any]:
     }
 
 
+def secrets_manager(name: str, *, readers: list[str], **other: Any) -> dict[str, Any]:
+    return {
+        "by": "aws",
+        "bundle": "shared",
+        "owner": None,
+        "every_seconds": 90 * 86400,
+        "grace_seconds": 7 * 86400,
+        "external_secret": "shared",
+        "readers": readers,
+        "secret_id": rotator_aws.ENTRY,
+        "region": "eu-central-1",
+        "role": rotator_aws.ROLE,
+        "secrets_manager": rotator_aws.SECRETS_MANAGER,
+        "credentials": rotator_aws.STS,
+        **other,
+    }
+
+
 class World:
     """One environment with keys, whose ages have begun at `START`."""
 
@@ -76,6 +100,7 @@ class World:
             **plan,
         }
         self.cluster = Cluster()
+        self.aws: FakeAws | None = None
         lines: dict[str, dict[str, str]] = {}
         for name, key in keys.items():
             if key["by"] == "generate":
@@ -93,6 +118,9 @@ class World:
                 lines.setdefault(key["external_secret"], {})[name] = (
                     f"pointer:{key['pointer']}:{name}"
                 )
+            if key["by"] == "aws":
+                self.aws = FakeAws(self.cluster, _TOKEN, START - ONE_DAY)
+                lines.setdefault(key["external_secret"], {})[name] = key["secret_id"]
         for secret, of_secret in lines.items():
             self.cluster.add_consumer(secret, of_secret)
         for workload, reads in workloads.items():
@@ -112,7 +140,11 @@ class World:
         self.clock = FakeClock(at)
         _PLAN.write_text(json.dumps(self.plan))
         line = [command, "--plan", str(_PLAN), *arguments]
-        return main(line, transport or self.cluster, self.clock)
+        if self.aws is None:
+            return main(line, transport or self.cluster, self.clock)
+        line += ["--aws-token-folder", _FOLDER.name] if command == "rotate" else []
+        self.aws.clock = self.clock
+        return main(line, transport or self.cluster, self.clock, self.aws.send)
 
     def calls(self) -> int:
         return len(self.cluster.log)

@@ -107,6 +107,12 @@ PROGRAMS = {
         ),
         Program("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5"),
         Program("external-secrets-0-19", "external-secrets-0-19", ESO, folder_beside="deploy"),
+        Program(
+            "rollouts-controller",
+            "argo-rollouts",
+            "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+            folder_beside="manifests/crds",
+        ),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )
 }

@@ -6,22 +6,25 @@ from functools import partial
 from typing import cast
 
 import pulumi_aws as aws
-from pulumi import ComponentResource, Output, Resource, ResourceOptions
+from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 
 from components.backends.aws_alarm import AwsAlarm
 from components.backends.aws_policies import (
-    AUDIENCE,
+    Document,
     key_arn,
     key_policy,
     operator_trust,
     rights,
+    rotator_rights,
+    rotator_trust,
     store_of,
     trust,
 )
 from manifests import naming
-from manifests.providers.aws import role_arn
+from manifests.providers.aws import AUDIENCE, role_arn, rotator_role
 from settings import Identity, Settings
 from settings.aws import RotatedDatabase
+from settings.rotator import ROTATION
 
 _WRITTEN_BY_THE_OPERATOR = {"managed-by": "external-secrets"}
 _KEY_DELETION_DAYS = 7
@@ -54,6 +57,9 @@ class AwsBackend(ComponentResource):
         self.objects: list[Resource] = [*shared, *keys.values(), *self._declare_entries()]
         for identity in settings.identities(store):
             self.objects += self._declare_identity(identity, shared)
+        for bundle in settings.bundles_in(store):
+            if settings.has_rotation and (key := settings.rotated_key(bundle)):
+                self.objects += self._declare_rotator(key, shared)
         if config.alarm:
             AwsAlarm(
                 f"{name}-alarm",
@@ -86,16 +92,8 @@ class AwsBackend(ComponentResource):
             assume_role_policy=json.dumps(operator_trust(self._settings, self._store_name)),
             opts=opts,
         )
-        association = aws.eks.PodIdentityAssociation(
-            f"{self._name}-operator",
-            cluster_name=str(self._config.eks_cluster),
-            namespace=env.operator_namespace,
-            service_account=env.operator_service_account,
-            # The ARN of a role that is there, so that it is made before.
-            role_arn=role.name.apply(partial(role_arn, self._config)),
-            region=self._config.region,
-            opts=opts,
-        )
+        account = (env.operator_namespace, env.operator_service_account)
+        association = self._declare_association("operator", account, role, opts)
         return [role, association]
 
     def _declare_key(self, region: str) -> aws.kms.Key:
@@ -184,19 +182,57 @@ class AwsBackend(ComponentResource):
 
     def _declare_identity(self, identity: Identity, after: list[Resource]) -> list[Resource]:
         settings, store = self._settings, self._store_name
+        policy = Output.all(**self._key_arns).apply(
+            lambda key_arns: json.dumps(rights(settings, store, identity, key_arns))
+        )
+        name, trusted = settings.identity_name(store, identity), trust(settings, store, identity)
+        return [*self._declare_role(identity, name, trusted, policy, after)]
+
+    def _declare_rotator(self, key: str, after: list[Resource]) -> list[Resource]:
+        """How the rotator reaches the entry that Secrets Manager rotates."""
+        settings, store = self._settings, self._store_name
+        policy = json.dumps(rotator_rights(self._config, naming.rotated_entry(settings, key)))
+        name, trusted = rotator_role(settings, store), rotator_trust(settings, store)
+        role, its_rights = self._declare_role("rotator", name, trusted, policy, after)
+        if self._config.identity != "pod-identity":
+            return [role, its_rights]
+        account, opts = (settings.namespace, ROTATION), ResourceOptions(parent=self)
+        return [role, its_rights, self._declare_association("rotator", account, role, opts)]
+
+    def _declare_association(
+        self, part: str, account: tuple[str, str], role: aws.iam.Role, opts: ResourceOptions
+    ) -> aws.eks.PodIdentityAssociation:
+        """The pods of an account, by namespace and name, act as the role."""
+        return aws.eks.PodIdentityAssociation(
+            f"{self._name}-{part}",
+            cluster_name=str(self._config.eks_cluster),
+            namespace=account[0],
+            service_account=account[1],
+            # The ARN of a role that is there, so that it is made before.
+            role_arn=role.name.apply(partial(role_arn, self._config)),
+            region=self._config.region,
+            opts=opts,
+        )
+
+    def _declare_role(
+        self,
+        part: str,
+        name: str,
+        trusted: Document,
+        policy: Input[str],
+        after: list[Resource],
+    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
-            f"{self._name}-{identity}-role",
-            name=settings.identity_name(store, identity),
-            assume_role_policy=json.dumps(trust(settings, store, identity)),
+            f"{self._name}-{part}-role",
+            name=name,
+            assume_role_policy=json.dumps(trusted),
             opts=ResourceOptions(parent=self, depends_on=after),
         )
-        policy = aws.iam.RolePolicy(
-            f"{self._name}-{identity}-rights",
+        rights_of_it = aws.iam.RolePolicy(
+            f"{self._name}-{part}-rights",
             name="secrets",
             role=role.name,
-            policy=Output.all(**self._key_arns).apply(
-                lambda key_arns: json.dumps(rights(settings, store, identity, key_arns))
-            ),
+            policy=policy,
             opts=ResourceOptions(parent=self),
         )
-        return [role, policy]
+        return role, rights_of_it

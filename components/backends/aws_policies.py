@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from manifests import naming
-from manifests.providers.aws import role_arn
+from manifests.providers.aws import AUDIENCE, role_arn
 from settings import AwsStore, Identity, Settings
+from settings.rotator import ROTATION
 
 Document = dict[str, Any]
 """A policy in IAM's own language."""
 
 _VERSION = "2012-10-17"
-AUDIENCE = "sts.amazonaws.com"
 
 # What the operator's push calls, beside reading: it looks for its tag and for a version, and ends
 # with the removal of a resource policy, also where there is none. No TagResource: the tag is there.
@@ -58,8 +58,12 @@ def trust(settings: Settings, store: str, identity: Identity) -> Document:
                 "Action": ["sts:AssumeRole", "sts:TagSession"],
             }
         )
+    return _account_trust(settings, config, naming.secret_store(store, identity))
+
+
+def _account_trust(settings: Settings, config: AwsStore, account: str) -> Document:
+    """One ServiceAccount of the environment's namespace, by its tokens of the cluster's issuer."""
     issuer = str(config.oidc_issuer).removeprefix("https://")
-    account = naming.secret_store(store, identity)
     provider = f"arn:{config.partition}:iam::{config.account_id}:oidc-provider/{issuer}"
     return _document(
         {
@@ -82,7 +86,21 @@ def operator_trust(settings: Settings, store: str) -> Document:
     The role has no right of its own: the trust of those that it assumes names it, which is enough
     within an account.
     """
-    config, env = store_of(settings, store), settings.environment
+    env = settings.environment
+    config, account = store_of(settings, store), env.operator_service_account
+    return _pod_trust(config, env.operator_namespace, account)
+
+
+def rotator_trust(settings: Settings, store: str) -> Document:
+    """Who may assume the rotator's role: the rotator's own pods."""
+    config = store_of(settings, store)
+    if config.identity == "pod-identity":
+        return _pod_trust(config, settings.namespace, ROTATION)
+    return _account_trust(settings, config, ROTATION)
+
+
+def _pod_trust(config: AwsStore, namespace: str, account: str) -> Document:
+    """EKS Pod Identity, for one ServiceAccount of the one cluster."""
     clusters = f"arn:{config.partition}:eks:{config.region}:{config.account_id}:cluster"
     return _document(
         {
@@ -92,8 +110,8 @@ def operator_trust(settings: Settings, store: str) -> Document:
             "Condition": {
                 "StringEquals": {
                     "aws:RequestTag/eks-cluster-arn": f"{clusters}/{config.eks_cluster}",
-                    "aws:RequestTag/kubernetes-namespace": env.operator_namespace,
-                    "aws:RequestTag/kubernetes-service-account": env.operator_service_account,
+                    "aws:RequestTag/kubernetes-namespace": namespace,
+                    "aws:RequestTag/kubernetes-service-account": account,
                 }
             },
         }
@@ -128,9 +146,32 @@ def rights(
     return _document(*statements)
 
 
+def rotator_rights(config: AwsStore, entry: str) -> Document:
+    """To have Secrets Manager rotate one entry, by the function and as often as is declared, and to
+    see what it did: nothing of the value, and so nothing of its key.
+
+    Secrets Manager looks whether the caller might call the function.
+    """
+    function = str(config.database and config.database.rotation_lambda_arn)
+    secret = f"{_secrets(config, config.region)}{entry}-??????"
+    return _document(
+        {"Effect": "Allow", "Action": "secretsmanager:DescribeSecret", "Resource": secret},
+        {
+            "Effect": "Allow",
+            "Action": "secretsmanager:RotateSecret",
+            "Resource": secret,
+            "Condition": {
+                "ArnEqualsIfExists": {"secretsmanager:RotationLambdaARN": function},
+                "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
+            },
+        },
+        {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function},
+    )
+
+
 def _entry_rights(settings: Settings, store: str, identity: Identity, region: str) -> Document:
     config = store_of(settings, store)
-    secrets = f"arn:{config.partition}:secretsmanager:{region}:{config.account_id}:secret:"
+    secrets = _secrets(config, region)
     return {
         "Effect": "Allow",
         "Action": [f"secretsmanager:{action}" for action in _ACTIONS[identity]],
@@ -139,6 +180,10 @@ def _entry_rights(settings: Settings, store: str, identity: Identity, region: st
             for entry in sorted(naming.identity_entries(settings, store, identity).values())
         ],
     }
+
+
+def _secrets(config: AwsStore, region: str) -> str:
+    return f"arn:{config.partition}:secretsmanager:{region}:{config.account_id}:secret:"
 
 
 def key_policy(config: AwsStore, region: str) -> Document:

@@ -10,17 +10,20 @@ from collections.abc import Mapping
 
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
-from manifests.providers import vault
+from manifests.providers import aws, vault
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
 from manifests.rotation.rights import rotation_rights
-from settings import Settings, VaultStore
+from settings import AwsStore, Settings, VaultStore
 from settings.rotator import AGE_CHECK, ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
 _SHORTEST_VALUE = 64
 _PROGRAM_FOLDER = "/opt/rotation"
 _PLAN_FOLDER = "/etc/rotation"
+# Where rotator/__main__.py looks for them. The kubelet renews a token long before it ends.
+_AWS_TOKENS_FOLDER = "/var/run/secrets/aws"
+_AWS_TOKEN_SECONDS = 3600
 # Nobody in the image.
 _USER_ID = 65532
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
@@ -151,6 +154,7 @@ def _failure_rules(container: str) -> list[Manifest]:
 
 
 def _pod(settings: Settings, program: str, account: str, container: str) -> Manifest:
+    tokens = _aws_tokens(settings, account)
     return {
         "serviceAccountName": account,
         "automountServiceAccountToken": True,
@@ -166,12 +170,34 @@ def _pod(settings: Settings, program: str, account: str, container: str) -> Mani
         "volumes": [
             {"name": "program", "configMap": {"name": program}},
             {"name": "plan", "configMap": {"name": names.PLAN}},
+            *([{"name": "aws-tokens", "projected": {"sources": tokens}}] if tokens else []),
         ],
     }
 
 
+def _aws_tokens(settings: Settings, account: str) -> list[Manifest]:
+    """What AWS knows the rotator by where it rotates a password: said here, so that no webhook has
+    to add it."""
+    if account != ROTATION:
+        return []
+    bundles = naming.secrets_manager_keys(settings).values()
+    stores = [settings.environment.stores[settings.store_name(bundle)] for bundle in bundles]
+    audiences = {aws.token_audience(store) for store in stores if isinstance(store, AwsStore)}
+    return [
+        {
+            "serviceAccountToken": {
+                "audience": audience,
+                "expirationSeconds": _AWS_TOKEN_SECONDS,
+                "path": audience,
+            }
+        }
+        for audience in sorted(audiences)
+    ]
+
+
 def _container(settings: Settings, account: str, name: str) -> Manifest:
     command = "age" if account == AGE_CHECK else "rotate"
+    tokens = {"name": "aws-tokens", "mountPath": _AWS_TOKENS_FOLDER, "readOnly": True}
     return {
         "name": name,
         "image": settings.environment.rotator.image,
@@ -193,5 +219,6 @@ def _container(settings: Settings, account: str, name: str) -> Manifest:
         "volumeMounts": [
             {"name": "program", "mountPath": f"{_PROGRAM_FOLDER}/rotator", "readOnly": True},
             {"name": "plan", "mountPath": _PLAN_FOLDER, "readOnly": True},
+            *([tokens] if _aws_tokens(settings, account) else []),
         ],
     }

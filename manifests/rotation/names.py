@@ -62,9 +62,15 @@ def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
     return found
 
 
+def operator_keys(settings: Settings) -> list[str]:
+    """The keys whose next value the operator has made."""
+    found = {*generated_keys(settings), *naming.database_keys(settings)}
+    return [name for name in settings.catalogue.keys if name in found]
+
+
 def rotated_keys(settings: Settings) -> list[str]:
     """The keys that the rotator changes, rather than only looks at their age."""
-    found = {*generated_keys(settings), *naming.database_keys(settings)}
+    found = {*operator_keys(settings), *naming.secrets_manager_keys(settings)}
     return [name for name in settings.catalogue.keys if name in found]
 
 

@@ -2,10 +2,11 @@
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from manifests import naming
 from manifests.naming import Entry, Manifest
+from manifests.providers import aws
 from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
 from settings import AwsStore, Key, Settings, VaultStore
@@ -56,8 +57,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
             name: _key(settings, bundle, name, key, generated.get(name))
             for bundle, content in settings.catalogue.bundles.items()
             for name, key in content.keys.items()
-            # Secrets Manager knows when it rotates a key itself.
-            if key.rotate and settings.rotated_key(bundle) != name
+            if key.rotate
         },
     }
 
@@ -82,6 +82,8 @@ def _key(
         return {"by": "generate", **whose, **_generated(settings, name, rule, generated)}
     if isinstance(rule, Database) and settings.database_key(bundle) == name:
         return {"by": "database", **whose, **_database(settings, bundle, name, rule)}
+    if isinstance(rule, Database) and settings.rotated_key(bundle) == name:
+        return {"by": "aws", **whose, **_by_aws(settings, bundle, name, rule)}
     by_hand = {"by": "hand", **whose}
     if isinstance(rule, ByHand):
         by_hand |= {"max_age_seconds": _seconds(rule.max_age), "source": rule.source}
@@ -113,12 +115,29 @@ def _database(settings: Settings, bundle: str, name: str, rule: Database) -> dic
     database = store.database if isinstance(store, VaultStore) else None
     contents = {side: naming.pointer_content(database, side) for side in naming.SIDES if database}
     return {
+        **_whole(settings, bundle, rule),
+        "pointer": naming.database_pointer(name),
+        "contents": contents,
+    }
+
+
+def _by_aws(settings: Settings, bundle: str, name: str, rule: Database) -> dict[str, Any]:
+    store = settings.store_name(bundle)
+    config = cast(AwsStore, settings.environment.stores[store])
+    return {
+        **_whole(settings, bundle, rule),
+        "secret_id": naming.rotated_entry(settings, name),
+        **aws.rotated_by_aws(settings, store, config),
+    }
+
+
+def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
+    """What both kinds of a database's key have."""
+    return {
         "every_seconds": _seconds(rule.every),
         "grace_seconds": _seconds(rule.grace),
         "external_secret": settings.catalogue.bundles[bundle].secret,
         "readers": names.readers(settings, bundle),
-        "pointer": naming.database_pointer(name),
-        "contents": contents,
     }
 
 

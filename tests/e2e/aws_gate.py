@@ -80,8 +80,10 @@ class AwsGate:
         """Whether a role may assume another."""
         return False
 
-    def may(self, role: str, method: str, name: str, region: str) -> bool:
-        """Whether a role may do this with a region's entry."""
+    def may(
+        self, role: str, method: str, name: str, region: str, asked: Mapping[str, object] = {}
+    ) -> bool:
+        """Whether a role may do this, as it is `asked`, with a region's entry."""
         return (method, name) in self.grants.get(role, set())
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes, str]:
@@ -95,11 +97,18 @@ class AwsGate:
             caller, refusal = self._assume(form, headers)
         if refusal:
             return refusal.status, refusal.content, headers.get("Content-Type", "text/xml")
-        passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
-        reply = self._moto.post(path, content=body, headers=passed)
-        key = ACCESS_KEY.search(reply.content)
+        status, content, content_type = self.pass_on(method, path, headers, body)
+        key = ACCESS_KEY.search(content)
         if caller and key:
             self.admit(key[1].decode(), caller)
+        return status, content, content_type
+
+    def pass_on(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, bytes, str]:
+        """Moto's answer; `method` is Secrets Manager's, or empty."""
+        passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+        reply = self._moto.post(path, content=body, headers=passed)
         return reply.status_code, reply.content, reply.headers["Content-Type"]
 
     def admit(self, access_key: str, caller: Caller) -> None:
@@ -142,7 +151,7 @@ class AwsGate:
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
             return _entry_error("UnrecognizedClientException", "The security token is invalid.")
-        if self.may(caller.role, method, name, region):
+        if self.may(caller.role, method, name, region, asked):
             return None
         message = f"{caller.role} is not authorized to perform: secretsmanager:{method} on {name}"
         return _entry_error("AccessDeniedException", message)

@@ -18,6 +18,7 @@ from tests.e2e.aws_gate import ASSUME, AUDIENCE, CHAIN, AwsGate
 
 Document = Mapping[str, Any]
 ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+IF_EXISTS = {"ArnEqualsIfExists", "BoolIfExists"}
 # What Secrets Manager asks of KMS in the caller's name.
 CIPHER = {
     "GetSecretValue": ["kms:Decrypt"],
@@ -54,14 +55,24 @@ def _fits(patterns: Any, text: str) -> bool:
 
 
 def _holds(conditions: Document, context: Mapping[str, str]) -> bool:
-    if conditions.keys() - {"StringEquals"}:
+    if conditions.keys() - {"StringEquals", *IF_EXISTS}:
         raise ValueError(f"unknown operators: {conditions.keys()}")
-    wanted = conditions.get("StringEquals", {})
-    return all(context.get(key) in _listed(value) for key, value in wanted.items())
+    return all(
+        context.get(key) in _listed(value) or (operator in IF_EXISTS and key not in context)
+        for operator, wanted in conditions.items()
+        for key, value in wanted.items()
+    )
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def _of_rotation(asked: Mapping[str, object]) -> dict[str, str]:
+    """What conditions see of a call of RotateSecret."""
+    function = asked.get("RotationLambdaARN")
+    found = {"secretsmanager:ModifyRotationRules": str("RotationRules" in asked).lower()}
+    return found | ({"secretsmanager:RotationLambdaARN": str(function)} if function else {})
 
 
 @dataclass
@@ -95,7 +106,14 @@ class DeclaredAwsGate(AwsGate):
         tagged = (f"sts:{CHAIN}", "sts:TagSession")
         return all(allows(trust, action, role, {}, {"AWS": caller}) for action in tagged)
 
-    def may(self, role: str, method: str, name: str, region: str = REGION) -> bool:
+    def may(
+        self,
+        role: str,
+        method: str,
+        name: str,
+        region: str = REGION,
+        asked: Mapping[str, object] = {},
+    ) -> bool:
         if region in self.unavailable:
             return False
         try:
@@ -106,7 +124,12 @@ class DeclaredAwsGate(AwsGate):
         rights = self.rights(role)
         key = self.aws.replica_keys.get((region, secret["Name"]), secret["KmsKeyId"])
         through = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
-        return allows(rights, f"secretsmanager:{method}", secret["ARN"], {}) and all(
+        context = _of_rotation(asked) if method == "RotateSecret" else {}
+        # Who has an entry rotated must have the right to call its function.
+        function = {**secret, **asked}.get("RotationLambdaARN", "")
+        if context and not allows(rights, "lambda:InvokeFunction", function, {}):
+            return False
+        return allows(rights, f"secretsmanager:{method}", secret["ARN"], context) and all(
             self.may_use_key(role, action, key, through) for action in CIPHER.get(method, [])
         )
 

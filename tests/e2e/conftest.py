@@ -27,6 +27,7 @@ PROGRAMS = (
     "external-secrets",
     "external-secrets-0-19",
     "controller-gen",
+    "rollouts-controller",
     "helm",
     "pulumi",
 )

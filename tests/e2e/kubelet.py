@@ -15,6 +15,8 @@ from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
 from tests.e2e.stores import decoded
 
 NODE = "node-1"
+API_VERSIONS = {"Rollout": "argoproj.io/v1alpha1"}
+"""Of workloads that are not Kubernetes' own."""
 
 
 def fingerprint(value: str) -> str:
@@ -166,8 +168,10 @@ class Kubelet:
 def workload_of(pod: Manifest) -> str:
     """`Kind/name` of what a pod belongs to; its template has the name as the label `app`."""
     [owner] = pod["metadata"]["ownerReferences"]
-    kind = "Deployment" if owner["kind"] == "ReplicaSet" else owner["kind"]
-    return f"{kind}/{pod['metadata']['labels']['app']}"
+    labels, kind = pod["metadata"]["labels"], owner["kind"]
+    if kind == "ReplicaSet":
+        kind = "Rollout" if "rollouts-pod-template-hash" in labels else "Deployment"
+    return f"{kind}/{labels['app']}"
 
 
 def fingerprints(secret: Manifest) -> dict[str, str]:
@@ -177,8 +181,8 @@ def fingerprints(secret: Manifest) -> dict[str, str]:
 def workload_manifest(
     namespace: str, workload: str, secrets: dict[str, bool], replicas: int = 2
 ) -> Manifest:
-    """A Deployment, StatefulSet or DaemonSet, `Kind/name`; `secrets` says of each Secret that it
-    reads whether it must be there."""
+    """A workload of any kind, `Kind/name`; `secrets` says of each Secret that it reads whether it
+    must be there."""
     kind, _, name = workload.partition("/")
     sources = [
         {"secretRef": {"name": secret, "optional": not must}} for secret, must in secrets.items()
@@ -195,5 +199,13 @@ def workload_manifest(
         spec["replicas"] = replicas
     if kind == "StatefulSet":
         spec["serviceName"] = name
+    if kind == "Rollout":
+        steps = [{"setWeight": 50}, {"pause": {"duration": "1s"}}]
+        spec["strategy"] = {"canary": {"steps": steps}}
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
+    return {
+        "apiVersion": API_VERSIONS.get(kind, "apps/v1"),
+        "kind": kind,
+        "metadata": metadata,
+        "spec": spec,
+    }

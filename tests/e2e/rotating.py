@@ -21,6 +21,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import PATIENCE_SECONDS
 from tests.e2e.kubelet import (
+    API_VERSIONS,
     Happening,
     Kubelet,
     fingerprint,
@@ -82,6 +83,8 @@ class Rotating:
     values: dict[str, str] = field(default_factory=dict)
     plan_changes: dict[str, Any] = field(default_factory=dict)
     """Deadlines that a test can wait for."""
+    aws_url: str = ""
+    """Where the rotator finds AWS."""
     process: subprocess.Popen[str] | None = None
     runs: int = 0
 
@@ -116,8 +119,10 @@ class Rotating:
                 if naming.has_overlap_secret(self.settings, bundle):
                     secrets[naming.overlap_secret(secret)] = False
             workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
-            if workload["kind"] == "Deployment":
+            if workload["kind"] in ("Deployment", "Rollout"):
                 workload["spec"]["progressDeadlineSeconds"] = progress_seconds
+            if workload["kind"] == "Rollout":
+                workload["spec"]["progressDeadlineAbort"] = True
             self.cluster.api.apply(workload, manager="application")
 
     def wait_for_workloads(self) -> None:
@@ -131,8 +136,12 @@ class Rotating:
     def is_complete(self, workload: str) -> bool:
         """Whether all of a workload's pods are of its current template and ready."""
         kind, _, name = workload.partition("/")
-        found = self.cluster.api.get("apps/v1", kind, name, self.namespace) or {}
+        api_version = API_VERSIONS.get(kind, "apps/v1")
+        found = self.cluster.api.get(api_version, kind, name, self.namespace) or {}
         status = found.get("status", {})
+        if kind == "Rollout":
+            is_seen = status.get("observedGeneration") == str(found["metadata"]["generation"])
+            return is_seen and status.get("phase") == "Healthy"
         if kind == "DaemonSet":
             wanted, updated, ready = (
                 "desiredNumberScheduled",
@@ -198,13 +207,11 @@ class Rotating:
         pod = self._pod()
         [container] = pod["containers"]
         root = self.folder / "root"
-        held = {volume["name"]: volume["configMap"]["name"] for volume in pod["volumes"]}
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
         for mount in container["volumeMounts"]:
             folder = root / mount["mountPath"].lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
-            for name, text in self.config_map(held[mount["name"]]).items():
-                if name == "plan.json":
-                    text = json.dumps({**json.loads(text), **self.plan_changes})
+            for name, text in self._files(pod, volumes[mount["name"]]).items():
                 (folder / name).write_text(text, encoding="utf-8")
         command = [
             f"{root}{part}" if part.startswith("/") else part for part in container["command"]
@@ -220,6 +227,7 @@ class Rotating:
                 *arguments,
                 f"--now={now}",
                 f"--account-folder={account}",
+                f"--aws-token-folder={root}/var/run/secrets/aws",
             ],
             cwd=f"{root}{container['workingDir']}",
             env={
@@ -233,6 +241,24 @@ class Rotating:
             text=True,
         )
         return self.process
+
+    def _files(self, pod: Manifest, volume: Manifest) -> dict[str, str]:
+        """What a volume holds: a ConfigMap's data, or tokens of the pod's ServiceAccount."""
+        if "projected" in volume:
+            tokens = [one["serviceAccountToken"] for one in volume["projected"]["sources"]]
+            account = (self.namespace, pod["serviceAccountName"])
+            return {
+                one["path"]: self.cluster.token(*account, audience=one["audience"])
+                for one in tokens
+            }
+        found = self.config_map(volume["configMap"]["name"])
+        if "plan.json" in found:
+            plan = json.loads(found["plan.json"])
+            for key in plan["keys"].values():
+                if key["by"] == "aws":
+                    key |= {"credentials": self.aws_url, "secrets_manager": self.aws_url}
+            found["plan.json"] = json.dumps({**plan, **self.plan_changes})
+        return found
 
     def _pod(self) -> Manifest:
         """The pod of the CronJob, as it is in the cluster."""

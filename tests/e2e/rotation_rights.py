@@ -13,37 +13,12 @@ from secretsctl.projects import rotator_source
 from settings import Settings
 from settings.rotator import ROTATION
 from tests.e2e.cluster import Cluster
-from tests.e2e.eso import is_established
 from tests.e2e.kubelet import workload_manifest
 from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
 from tests.e2e.process import wait_until
 
 ROTATION_ID = "2026-03-01"
 MERGE = "application/merge-patch+json"
-# Argo Rollouts' kind without its controller and schema.
-ROLLOUTS = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "rollouts.argoproj.io"},
-    "spec": {
-        "group": "argoproj.io",
-        "scope": "Namespaced",
-        "names": {"kind": "Rollout", "plural": "rollouts", "singular": "rollout"},
-        "versions": [
-            {
-                "name": "v1alpha1",
-                "served": True,
-                "storage": True,
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                    }
-                },
-            }
-        ],
-    },
-}
 
 
 class Admitted:
@@ -65,8 +40,6 @@ class Admitted:
                 cluster.api.apply(obj, manager="platform-secrets")
         for workload in names.all_readers(settings):
             made = workload_manifest(self.namespace, workload, {"some-secret": True})
-            if made["kind"] == "Rollout":
-                made["apiVersion"] = "argoproj.io/v1alpha1"
             cluster.api.apply(made, manager="application")
         self.rotator = cluster.api_as(cluster.token(self.namespace, ROTATION))
         self.plan = plans.parse(self.declared("ConfigMap", names.PLAN)["data"]["plan.json"])
@@ -137,10 +110,3 @@ def is_denied(answer: str, world: Admitted, policy: str) -> bool:
     """Whether one of the policies refused, by a condition and not by an error in it."""
     name = f"ValidatingAdmissionPolicy '{world.namespace}-rotation-{policy}'"
     return name in answer and "denied request" in answer and "resulted in error" not in answer
-
-
-def establish_rollouts(cluster: Cluster) -> None:
-    """Has the API server know Argo's Rollouts."""
-    cluster.api.apply(ROLLOUTS)
-    name = ROLLOUTS["metadata"]["name"]
-    wait_until(lambda: is_established(cluster, name), "Rollouts are known")

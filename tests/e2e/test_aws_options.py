@@ -9,15 +9,21 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from manifests.naming import identity_entries
+from manifests.providers.aws import role_arn, rotator_role
+from rotator.aws import Aws as RotatorAws
+from rotator.clock import Clock
+from rotator.operator_objects import StepError
+from rotator.plan import SecretsManager, parse
 from tests.e2e.aws import REGION, REPLICA_REGION, Aws
 from tests.e2e.aws_gate import CHAIN
-from tests.e2e.aws_half import names_in, put, role_of
+from tests.e2e.aws_half import names_in, put, role_of, store_of
 from tests.e2e.aws_policies import DeclaredAwsGate
 from tests.e2e.aws_provider import AwsProvider
 from tests.e2e.cluster import ISSUER, Cluster
@@ -153,6 +159,30 @@ def test_pod_identity_is_for_the_operator_s_account_and_its_role_may_nothing_but
     assert not half.gate.may_chain(reader, rotator)
     assert not half.gate.may_assume(reader, f"system:serviceaccount:{half.namespace}:aws-store")
     assert half.gate.rights(OPERATOR_ROLE)["Statement"] == []
+
+
+def test_the_rotator_s_pods_have_the_one_entry_rotated_and_see_no_value(
+    cluster: Cluster, half: Half, tmp_path: Path
+) -> None:
+    settings = half.made.settings
+    held = cluster.api.get("v1", "ConfigMap", "secrets-rotation-plan", half.namespace)
+    rotated = parse((held or {})["data"]["plan.json"]).keys["database-url"]
+    assert isinstance(rotated, SecretsManager)
+    here = replace(rotated, credentials=half.agent.url, secrets_manager=half.gate.url)
+    token = cluster.token(half.namespace, "secrets-rotation", audience=AUDIENCE)
+    (tmp_path / AUDIENCE).write_text(token, encoding="utf-8")
+    assert RotatorAws(Clock(), tmp_path).describe(here)["Name"] == ENTRY
+    role = role_arn(store_of(settings), rotator_role(settings, "aws"))
+    may = {
+        (method, entry)
+        for entry in identity_entries(settings, "aws", "read").values()
+        for method in ("DescribeSecret", "RotateSecret", "GetSecretValue", "PutSecretValue")
+        if half.gate.may(role, method, entry)
+    }
+    assert may == {("DescribeSecret", ENTRY), ("RotateSecret", ENTRY)}
+    (tmp_path / AUDIENCE).write_text(cluster.token(half.namespace, "secrets-age-check"))
+    with pytest.raises(StepError, match="Pod Identity's agent: AWS answers 404"):
+        RotatorAws(Clock(), tmp_path).describe(here)
 
 
 def test_the_operator_without_an_association_is_refused(cluster: Cluster, half: Half) -> None:

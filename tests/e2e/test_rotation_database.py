@@ -3,23 +3,21 @@ all the time, and the engine is run before, during and after."""
 
 import json
 import secrets
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from threading import Event, Thread
-from urllib.parse import unquote, urlsplit
+from threading import Event
 
 import pytest
 
 from manifests import naming
 from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
 from tests.e2e.cluster import Cluster
+from tests.e2e.database_clients import Clients
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import sync
-from tests.e2e.kubelet import Happening, Kubelet
+from tests.e2e.kubelet import Kubelet
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
 from tests.e2e.process import PROJECT, Run
@@ -31,53 +29,6 @@ from tests.e2e.vault_provider import VaultProvider
 KV, AUTH, MOUNT = "rotation-kv", "rotation-kubernetes", "rotation-database"
 KEY, NAME = "database-url", "rotation-database"
 BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-07-01T03:17:00Z", "2027-07-02T03:17:00Z"
-BETWEEN_LOGINS_SECONDS = 0.1
-
-
-@dataclass
-class Clients:
-    """Logs in as every running pod would, with the URL that it read, again and again."""
-
-    postgres: Postgres
-    kubelet: Kubelet
-    urls: dict[str, str] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
-    users: list[str] = field(default_factory=list)
-    """In the order in which they were first seen."""
-    logins: int = 0
-    _is_over: Event = field(default_factory=Event)
-
-    def pod_starts(self, pod: Happening, values: dict[str, str]) -> None:
-        if KEY in values:
-            self.urls[pod.name] = values[KEY]
-
-    def start(self) -> None:
-        self._thread = Thread(target=self._log_in, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _log_in(self) -> None:
-        while not self._is_over.is_set():
-            began = time.monotonic()
-            for url in {
-                self.urls[pod.name] for pod in self.kubelet.running(NAME) if KEY in pod.values
-            }:
-                self._log_in_with(url)
-            time.sleep(max(0, BETWEEN_LOGINS_SECONDS - (time.monotonic() - began)))
-
-    def _log_in_with(self, text: str) -> None:
-        url = urlsplit(text)
-        user, password = unquote(url.username or ""), unquote(url.password or "")
-        self.logins += 1
-        if user not in self.users:
-            self.users.append(user)
-        try:
-            self.postgres.query("select 1", user=user, password=password)
-        except subprocess.CalledProcessError as error:
-            self.refused.append(error.stderr)
 
 
 @dataclass
@@ -152,7 +103,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         stores.put(made.settings, values)
         made.stack.up()
         kubelet = Kubelet(cluster, [NAME])
-        clients = Clients(postgres, kubelet)
+        clients = Clients(postgres, kubelet, NAME)
         kubelet.pod_starts = clients.pod_starts
         stack.enter_context(kubelet)
         place = Rotating(cluster, stores, made.settings, kubelet, run.folder / "rotation", values)

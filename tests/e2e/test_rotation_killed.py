@@ -28,11 +28,12 @@ class Deaths:
 
     place: Rotating
     died: set[tuple[str, str]] = field(default_factory=set)
+    whens: tuple[str, ...] = ("before", "after")
 
     def __call__(self, call: Call, forward: Forward) -> Reply | None:
         if not call.writes:
             return forward()
-        for when in ("before", "after"):
+        for when in self.whens:
             death = (step(call), when)
             if death not in self.died:
                 self.died.add(death)

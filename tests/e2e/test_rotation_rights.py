@@ -5,16 +5,12 @@ import secrets
 import pytest
 
 from manifests.rotation import names
+from tests.e2e import argo_rollouts
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
 from tests.e2e.process import wait_until
 from tests.e2e.rotating import rotating_settings
-from tests.e2e.rotation_rights import (
-    EXTERNAL_SECRET,
-    Admitted,
-    establish_rollouts,
-    is_denied,
-)
+from tests.e2e.rotation_rights import EXTERNAL_SECRET, Admitted, is_denied
 
 DATABASE = {
     "host": "db.example.com",
@@ -45,7 +41,7 @@ GONE = {
 
 @pytest.fixture(scope="module")
 def world(operator_crds):
-    establish_rollouts(operator_crds)
+    argo_rollouts.install_crds(operator_crds)
     catalogue = {"services": SERVICES}
     settings = rotating_settings("Pulumi.production", "rights", catalogue=catalogue, **CHANGES)
     yield Admitted(operator_crds, settings)
