@@ -10,8 +10,8 @@ from statistics import median
 
 from pulumi import CustomResource
 
-from benchmarks.environments import Parts
 from benchmarks.measure import RunError
+from benchmarks.real_parts import Parts
 from manifests.naming import Manifest
 from tests.e2e.deployment import deployment
 from tests.e2e.engine import Stack, fresh_modules
