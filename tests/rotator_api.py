@@ -143,6 +143,8 @@ class Cluster:
             return self._patch(obj, body)
         if method == "DELETE":
             self._delete(kind, name, obj, (body or {}).get("propagationPolicy"))
+            if (kind, name) not in self.objects:
+                return 200, {"kind": "Status", "status": "Success"}
         return 200, obj
 
     def _delete(self, kind: str, name: str, obj: dict[str, Any], policy: str | None) -> None:
