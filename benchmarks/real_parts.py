@@ -63,7 +63,7 @@ def _parts(audit: Callable[[Run], Sequence[str]]) -> Iterator[Parts]:
     """The parts, of which nothing is left afterwards, but the logs where something failed."""
     run, is_done = Run(), False
     try:
-        cluster = Cluster(run, flags={"kube-apiserver": audit(run)})
+        cluster = Cluster(run, api_server_flags=audit(run))
         eso.install_crds(cluster)
         stores = Stores(run, cluster)
         operator = OperatorRelease(run, cluster, env=stores.operator_env)

@@ -52,9 +52,11 @@ def _report(rotations: list[Rotation]) -> list[str]:
         "server's audit log.",
         "",
         f"Alone, before the run: one push, one forced sync and one restart, each the median of "
-        f"{_ROUNDS}, looked at every {1000 * LOOK_SECONDS:.0f} ms. Their sum: the pushes of a "
-        "bundle one after the other, bundles and syncs side by side as the rotator is told to, the "
-        "restarts of all workloads one after the other.",
+        f"{_ROUNDS} one after the other, of the restarts as many as in the run, looked at every "
+        f"{1000 * LOOK_SECONDS:.0f} ms. Their sum: the pushes of a bundle one after the other, "
+        "bundles and syncs side by side as the rotator is told to (`rotator.bundles-at-once`), the "
+        "restarts of all workloads one after the other. What keeps the value before and generates "
+        "the new one is in no sum: it is overhead.",
         "",
         "| keys | bundles | pushed in sequence | push s | sync s | rollout s | sum s "
         "| to the last rollout s | overhead s per key in sequence | to the end s | calls per key |",

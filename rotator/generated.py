@@ -8,10 +8,9 @@ from rotator.plan import Generated, Plan
 
 
 class GeneratedRotation:
-    """What its objects in the cluster mean: `staged` is made first and deleted last, so it is there
-    as long as any is; with `before` it goes on (before a `promote` the old value is in use); with
-    `restore` or `withdraw` it is being taken back; without `before`, which is deleted first, only
-    cleaning is left."""
+    """What its objects in the cluster mean: with `before` it goes on (before a `promote` the old
+    value is in use); with `restore` or `withdraw` it is being taken back; without `before`, or with
+    one in deletion, only cleaning is left, as `before` is deleted first and `staged` last."""
 
     def __init__(self, plan: Plan, key: Generated, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
@@ -21,12 +20,12 @@ class GeneratedRotation:
 
     def find(self) -> bool:
         """Looks for the objects of a rotation in flight, and says whether there is one."""
-        staged = self._live("staged")
-        if staged is None:
+        before, staged = self._live("before"), self._live("staged")
+        if before is None and staged is None:
             return False
-        self.id = staged["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
-        self.uid = staged["metadata"]["uid"]
-        before = self._live("before")
+        metadata = (before or staged or {})["metadata"]
+        self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
+        self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
         self.has_before = before is not None and "deletionTimestamp" not in before["metadata"]
         self.is_promoted = self._live("promote") is not None
         undone = ("restore", "withdraw") if self.has_next else ("restore",)
@@ -43,9 +42,9 @@ class GeneratedRotation:
         """The value before is kept, and the new one made."""
         wanted = [shapes.staged(self._plan, self.key, self.id)]
         if not self.is_promoted:
-            wanted.append(shapes.before(self._plan, self.key, self.id))
+            wanted.insert(0, shapes.before(self._plan, self.key, self.id))
             self.has_before = True
-        staged, *_ = yield from self._operator.made(*wanted)
+        *_, staged = yield from self._operator.made(*wanted)
         self.uid = staged["metadata"]["uid"]
 
     def publish(self) -> Steps:

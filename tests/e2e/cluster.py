@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -22,15 +22,14 @@ class Cluster:
     """etcd, kube-apiserver, kube-controller-manager. Without scheduler and kubelet no pod runs.
 
     `api` speaks as an administrator. RBAC and the ValidatingAdmissionPolicies are in force.
-    `flags` are a program's further ones.
     """
 
     def __init__(
-        self, run: Run, name: str = "cluster", *, flags: Mapping[str, Sequence[str]] | None = None
+        self, run: Run, name: str = "cluster", *, api_server_flags: Sequence[str] = ()
     ) -> None:
         self._run = run
         self._name = name
-        self._flags = flags or {}
+        self._api_server_flags = api_server_flags
         self.folder = run.folder / name
         self.folder.mkdir()
         self._etcd_port, self._peer_port, self._port, self._manager_port = free_ports(4)
@@ -177,7 +176,7 @@ class Cluster:
                 "--authorization-mode=RBAC",
                 f"--token-auth-file={self.folder / 'tokens.csv'}",
                 "--allow-privileged",
-                *self._flags.get("kube-apiserver", ()),
+                *self._api_server_flags,
             ],
             is_ready=lambda: self.ca_file.exists() and self.api_as(self._admin_token).is_ready(),
         )
@@ -196,7 +195,6 @@ class Cluster:
                 f"--secure-port={self._manager_port}",
                 f"--cert-dir={self.folder / 'controller-manager'}",
                 "--leader-elect=false",
-                *self._flags.get("kube-controller-manager", ()),
             ],
             is_ready=lambda: self.api.get("v1", "ServiceAccount", "default", "default"),
         )
