@@ -30,6 +30,7 @@ class OperatorObjects:
     def __init__(self, api: Api, clock: Clock, sync_seconds: float) -> None:
         self._api, self._clock, self._sync_seconds = api, clock, sync_seconds
         self._silent_stores: set[str] = set()
+        self._is_garbage_left = False
 
     def made(self, *manifests: Manifest) -> Generator[float, None, list[Manifest]]:
         """One-shot objects, made in this order, once they have done their work. One that is there
@@ -80,13 +81,16 @@ class OperatorObjects:
         return self._api.delete(shapes.KINDS[step], shapes.name(step, key)) is not None
 
     def gone(self, step: str, key: str) -> Steps:
-        """A step's one-shot object exists no longer."""
-        for pause in pauses(self._clock, self._sync_seconds):
+        """A step's one-shot object exists no longer. Once one was waited for in vain, the others
+        are only looked at."""
+        seconds = _GARBAGE_PAUSE_SECONDS if self._is_garbage_left else self._sync_seconds
+        for pause in pauses(self._clock, seconds):
             if not self.delete(step, key):
                 return
             yield max(pause, _GARBAGE_PAUSE_SECONDS)
+        self._is_garbage_left = True
         kind, name = shapes.KINDS[step], shapes.name(step, key)
-        raise StepError(f"{kind}/{name} is still there {self._sync_seconds} s after its deletion")
+        raise StepError(f"{kind}/{name} is still there {seconds} s after its deletion")
 
     def synced(self, external_secret: str, token: str) -> Steps:
         """The services' Secret holds what the store holds."""
