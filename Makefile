@@ -32,6 +32,7 @@ bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with pe
 	.venv/bin/python -m benchmarks.rendering
 	.venv/bin/python -m benchmarks.syncing
 	.venv/bin/python -m benchmarks.previewing
+	.venv/bin/python -m benchmarks.rotating
 
 schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv-render/bin/secretsctl schema

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.real_parts import Parts
 from manifests import eso, layer, naming
 from manifests.naming import Manifest
 from secretsctl.projects import rotator_source
@@ -16,29 +16,13 @@ from settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.eso import has_condition
 from tests.e2e.live_objects import empty
-from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import Process, Run, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores
 
 ESO = "external-secrets.io/v1"
 _STORE = {"vault": {"provider": "vault", "server": "https://vault.example.com:8200"}}
 PATIENCE_SECONDS = 240
 _AT_ONCE = 4
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A cluster, the store, and what runs the operator there."""
-
-    run: Run
-    cluster: Cluster
-    stores: Stores
-    operator: OperatorRelease
-
-    @property
-    def operator_process(self) -> Process:
-        assert self.operator.process  # noqa: S101 - for whoever installed it
-        return self.operator.process
 
 
 def environment(name: str, keys: Sequence[int]) -> Settings:

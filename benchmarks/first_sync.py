@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import environments
-from benchmarks.environments import PATIENCE_SECONDS, AuditLog, Parts
+from benchmarks.environments import PATIENCE_SECONDS, AuditLog
+from benchmarks.real_parts import Parts
 from manifests.naming import Manifest
 from settings import Settings
 

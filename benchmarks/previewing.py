@@ -27,6 +27,7 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc, provider_pb2
 
 from benchmarks.measure import Program, RunError, best_of
+from benchmarks.report import judged, say
 from manifests.naming import Manifest
 from tests.e2e.engine import EngineError, Stack
 from tests.e2e.noting_provider import PACKAGES, NotingProvider
@@ -196,14 +197,14 @@ def _table(count: int, objects: int, seconds: Sequence[float]) -> list[str]:
         *rows,
         "",
         *(
-            _target(f"at most 1.1 times {what}", seconds[2] / seconds[place])
+            _judged(f"at most 1.1 times {what}", seconds[2] / seconds[place])
             for place, what in enumerate(("as many empty ConfigMaps", "the same objects"))
         ),
     ]
 
 
-def _target(rule: str, ratio: float) -> str:
-    return f"- {rule}: {'met' if ratio <= 1.1 else 'NOT MET'} ({ratio:.2f})"
+def _judged(rule: str, ratio: float) -> str:
+    return judged(rule, ratio <= 1.1, f"{ratio:.2f}")
 
 
 def main() -> int:
@@ -216,7 +217,7 @@ def main() -> int:
         return 1
     finally:
         run.stop(keep_folder=not is_done)
-    sys.stdout.write("\n".join(lines) + "\n")
+    say(lines)
     return 0
 
 

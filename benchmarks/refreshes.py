@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from benchmarks import environments
-from benchmarks.environments import AuditLog, Parts
+from benchmarks.environments import AuditLog
+from benchmarks.real_parts import Parts
 from manifests import naming
 from manifests.naming import Manifest
 from settings import Settings

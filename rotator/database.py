@@ -37,7 +37,8 @@ class DatabaseRotation:
         """The account that is not in use has a new password."""
         self._side = self._side or self._other(self._active())
         staged = shapes.staged_account(self._plan, self.key, self.id, self._side)
-        self.uid = (yield from self._operator.made(staged))["metadata"]["uid"]
+        [made] = yield from self._operator.made(staged)
+        self.uid = made["metadata"]["uid"]
 
     def publish(self) -> Steps:
         """Both accounts are always published."""
@@ -51,6 +52,11 @@ class DatabaseRotation:
     def take_back(self) -> Steps:
         """The URL is that of the other account again, whose password did not change."""
         yield from self._pointed(self._other(self._side))
+
+    def delete(self) -> Steps:
+        """The object of the rotation is in deletion, or gone."""
+        self._operator.delete("staged", self.key.name)
+        yield from ()
 
     def clean(self) -> Steps:
         """No object of the rotation is left."""

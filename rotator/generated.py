@@ -9,8 +9,8 @@ from rotator.plan import Generated, Plan
 
 class GeneratedRotation:
     """What its objects in the cluster mean: with `before` it goes on (before a `promote` the old
-    value is in use); with `restore` or `withdraw` it is being taken back; without `before` only
-    cleaning is left, as `before` is deleted first and `staged` last."""
+    value is in use); with `restore` or `withdraw` it is being taken back; without `before`, or with
+    one in deletion, only cleaning is left, as `before` is deleted first and `staged` last."""
 
     can_be_taken_back = True
     rotated_at = None
@@ -29,7 +29,7 @@ class GeneratedRotation:
         metadata = (before or staged or {})["metadata"]
         self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
         self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
-        self.has_before = before is not None
+        self.has_before = before is not None and "deletionTimestamp" not in before["metadata"]
         self.is_promoted = self._live("promote") is not None
         undone = ("restore", "withdraw") if self.has_next else ("restore",)
         self.is_taken_back = any(self._live(step) is not None for step in undone)
@@ -43,11 +43,12 @@ class GeneratedRotation:
 
     def stage(self) -> Steps:
         """The value before is kept, and the new one made."""
+        wanted = [shapes.staged(self._plan, self.key, self.id)]
         if not self.is_promoted:
-            yield from self._operator.made(shapes.before(self._plan, self.key, self.id))
+            wanted.insert(0, shapes.before(self._plan, self.key, self.id))
             self.has_before = True
-        staged = shapes.staged(self._plan, self.key, self.id)
-        self.uid = (yield from self._operator.made(staged))["metadata"]["uid"]
+        *_, staged = yield from self._operator.made(*wanted)
+        self.uid = staged["metadata"]["uid"]
 
     def publish(self) -> Steps:
         """The services may read the value to come. The one before is kept for them already here:
@@ -74,10 +75,16 @@ class GeneratedRotation:
         yield from self._operator.gone(pushed, self.key.name)
         yield from self._pushed(pushes_back)
 
-    def clean(self) -> Steps:
-        """No object of the rotation is left."""
+    def delete(self) -> Steps:
+        """The objects of the rotation are in deletion, or gone."""
         pushes = shapes.PUSHES if self.has_next else ("promote", "restore")
         for step in ("before", *pushes, "staged"):
+            self._operator.delete(step, self.key.name)
+        yield from ()
+
+    def clean(self) -> Steps:
+        """No object of the rotation is left."""
+        for step in ("before", "staged"):
             yield from self._operator.gone(step, self.key.name)
 
     def external_secrets(self, phase: str) -> list[str]:

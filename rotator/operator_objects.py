@@ -1,6 +1,5 @@
 """What the operator does for a rotation: one-shot objects, and syncs of the services' Secrets."""
 
-import contextlib
 import re
 from collections.abc import Generator
 
@@ -12,6 +11,8 @@ SYNC = "platform-secrets/sync"
 
 # For the other keys of a store that has not answered: one that is well needs a second.
 _SHORT_PATIENCE_SECONDS = 30
+# The cluster's garbage collector deletes a few objects a second.
+_GARBAGE_PAUSE_SECONDS = 0.5
 _NOT_OURS = re.compile(r"not managed by external.secrets")
 _REMEDY = (
     "the operator may write only entries that it manages: give the entry, once, the custom metadata"
@@ -29,23 +30,36 @@ class OperatorObjects:
     def __init__(self, api: Api, clock: Clock, sync_seconds: float) -> None:
         self._api, self._clock, self._sync_seconds = api, clock, sync_seconds
         self._silent_stores: set[str] = set()
+        self._is_garbage_left = False
 
-    def made(self, manifest: Manifest) -> Generator[float, None, Manifest]:
-        """A one-shot object, once it has done its work. One that is there already counts if it
-        is of this rotation; a push that failed before is made anew, since the operator may be
-        waiting in its back-off, and pushes the same bytes."""
+    def made(self, *manifests: Manifest) -> Generator[float, None, list[Manifest]]:
+        """One-shot objects, made in this order, once they have done their work. One that is there
+        already counts if it is of this rotation; a push that failed before is made anew, since the
+        operator may be waiting in its back-off, and pushes the same bytes."""
+        made = []
+        for manifest, is_new in [(each, self._created(each)) for each in manifests]:
+            made.append((yield from self._done(manifest, is_new)))
+        return made
+
+    def _created(self, manifest: Manifest) -> bool:
+        """Whether there was no object of this name; there is one now."""
+        try:
+            self._api.create(manifest["kind"], manifest)
+        except ConflictError:
+            return False
+        return True
+
+    def _done(self, manifest: Manifest, is_new: bool) -> Generator[float, None, Manifest]:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        fault, is_new, store = "", False, _store(manifest)
-        seconds = self._sync_seconds
+        fault, store, seconds = "", _store(manifest), self._sync_seconds
         if store in self._silent_stores:
             seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
         for pause in pauses(self._clock, seconds):
+            yield pause
             live = self._api.get(kind, name)
             if live is None:
-                # A conflict: an earlier try of this very call made it, and its answer was lost.
-                with contextlib.suppress(ConflictError):
-                    self._api.create(kind, manifest)
-                fault, is_new = "it was not there after it had been created", True
+                is_new = self._created(manifest)
+                fault = "it was not there after it had been created"
             elif "deletionTimestamp" in live["metadata"]:
                 fault = "it is being deleted"
             elif not _is_of_one_rotation(live, manifest):
@@ -59,18 +73,24 @@ class OperatorObjects:
                 fault = found
                 if _NOT_OURS.search(fault):
                     raise StepError(f"{kind}/{name}: {fault}; {_REMEDY}")
-            yield pause
         self._silent_stores.add(store)
         raise StepError(f"{kind}/{name} was not done in {seconds} s: {fault}")
 
+    def delete(self, step: str, key: str) -> bool:
+        """Begins to delete a step's one-shot object; whether it is still there."""
+        return self._api.delete(shapes.KINDS[step], shapes.name(step, key)) is not None
+
     def gone(self, step: str, key: str) -> Steps:
-        """A step's one-shot object exists no longer."""
-        kind, name = shapes.KINDS[step], shapes.name(step, key)
-        for pause in pauses(self._clock, self._sync_seconds):
-            if self._api.delete(kind, name) is None:
+        """A step's one-shot object exists no longer. Once one was waited for in vain, the others
+        are only looked at."""
+        seconds = _GARBAGE_PAUSE_SECONDS if self._is_garbage_left else self._sync_seconds
+        for pause in pauses(self._clock, seconds):
+            if not self.delete(step, key):
                 return
-            yield pause
-        raise StepError(f"{kind}/{name} is still there {self._sync_seconds} s after its deletion")
+            yield max(pause, _GARBAGE_PAUSE_SECONDS)
+        self._is_garbage_left = True
+        kind, name = shapes.KINDS[step], shapes.name(step, key)
+        raise StepError(f"{kind}/{name} is still there {seconds} s after its deletion")
 
     def synced(self, external_secret: str, token: str) -> Steps:
         """The services' Secret holds what the store holds."""

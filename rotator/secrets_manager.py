@@ -77,6 +77,10 @@ class SecretsManagerRotation:
         """Never: `can_be_taken_back` says so."""
         yield from ()
 
+    def delete(self) -> Steps:
+        """There is no object of it."""
+        yield from ()
+
     def clean(self) -> Steps:
         """Nothing is left of it."""
         yield from ()

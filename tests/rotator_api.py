@@ -50,7 +50,7 @@ class Cluster:
         self.restarts: dict[str, int] = {}
         self.broken: dict[str, str] = {}  # workload: "silent", or the reason of its condition
         self.refused_entries: dict[str, str] = {}  # remote key/property: the operator's message
-        self.operator_is_up = True
+        self.operator_is_up = self.collector_is_up = True
         self.operator_looks = 2  # how often it is looked at until it has done something
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
@@ -143,6 +143,8 @@ class Cluster:
             return self._patch(obj, body)
         if method == "DELETE":
             self._delete(kind, name, obj, (body or {}).get("propagationPolicy"))
+            if (kind, name) not in self.objects:
+                return 200, {"kind": "Status", "status": "Success"}
         return 200, obj
 
     def _delete(self, kind: str, name: str, obj: dict[str, Any], policy: str | None) -> None:
@@ -158,6 +160,8 @@ class Cluster:
                 self._garbage.append(name)
 
     def _collect(self) -> None:
+        if not self.collector_is_up:
+            return
         for (kind, name), obj in list(self.objects.items()):
             if obj["metadata"].get("deletionTimestamp", self._looks) < self._looks - 1:
                 del self.objects[kind, name]

@@ -78,36 +78,6 @@ def test_layout_per_key_has_its_derived_keys_even_before_anybody_made_them():
     assert {one["signing-key"] for one in held} == {"old-signing-key", value}
 
 
-def test_many_keys_restart_a_workload_once_and_few_bundles_are_in_work_at_a_time():
-    keys = {
-        f"key-{bundle}-{number}": generated(
-            f"key-{bundle}-{number}", readers=[WEB], bundle=f"bundle-{bundle}"
-        )
-        for bundle in range(8)
-        for number in range(5)
-    }
-    world = World(keys, {WEB: [f"bundle-{bundle}" for bundle in range(8)]}, bundles_at_once=3)
-    world.age()
-    at_once = []
-
-    def observe(cluster):
-        unsynced = [
-            name.rpartition("-")[0]
-            for (kind, name), obj in cluster.objects.items()
-            if kind == "PushSecret" and "syncedResourceVersion" not in obj.get("status", {})
-        ]
-        assert len(unsynced) == len(set(unsynced)), "two pushes to one bundle's entry"
-        at_once.append(len(unsynced))
-
-    world.cluster.observers.append(observe)
-    world.cluster.operator_looks = 20
-    assert world.run() == 0
-    assert world.cluster.restarts == {WEB: 1}
-    assert len(world.cluster.written) == 40
-    assert max(at_once) == 3
-    assert world.cluster.one_shots() == []
-
-
 def test_a_key_that_fails_stays_in_flight_and_the_others_go_on(capsys):
     names = ("api-token", "signing-key")
     keys = {name: generated(name, readers=[WEB], bundle=name) for name in names}
@@ -140,18 +110,6 @@ def test_an_operator_that_is_down_changes_nothing_and_the_next_run_goes_on(capsy
     assert world.run(at=DUE + ONE_DAY) == 0
     assert len(world.cluster.generated) == 1
     assert world.cluster.restarts == {WEB: 2, CHAT: 0}
-
-
-def test_a_store_that_is_away_is_waited_for_once_and_not_for_each_of_its_keys():
-    names = [f"key-{number}" for number in range(10)]
-    world = World({name: generated(name, readers=[]) for name in names}, {}).age()
-    entries = {f"shop/shared/{name}": "the store is sealed" for name in names}
-    world.cluster.refused_entries = entries
-    assert world.run() == FAILED
-    assert world.clock.seconds < 600 + 10 * 35
-    world.cluster.refused_entries = {}
-    assert world.run(at=DUE + ONE_DAY) == 0
-    assert len(world.cluster.generated) == 10
 
 
 def test_one_entry_that_is_broken_does_not_keep_the_other_keys_of_its_store():

@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -24,9 +24,12 @@ class Cluster:
     `api` speaks as an administrator. RBAC and the ValidatingAdmissionPolicies are in force.
     """
 
-    def __init__(self, run: Run, name: str = "cluster") -> None:
+    def __init__(
+        self, run: Run, name: str = "cluster", *, api_server_flags: Sequence[str] = ()
+    ) -> None:
         self._run = run
         self._name = name
+        self._api_server_flags = api_server_flags
         self.folder = run.folder / name
         self.folder.mkdir()
         self._etcd_port, self._peer_port, self._port, self._manager_port = free_ports(4)
@@ -173,6 +176,7 @@ class Cluster:
                 "--authorization-mode=RBAC",
                 f"--token-auth-file={self.folder / 'tokens.csv'}",
                 "--allow-privileged",
+                *self._api_server_flags,
             ],
             is_ready=lambda: self.ca_file.exists() and self.api_as(self._admin_token).is_ready(),
         )

@@ -54,7 +54,7 @@ class Kubelet:
         self._namespaces = set(namespaces)
         self._accepted: dict[tuple[str, str], tuple[str, set[str]]] = {}
         self._pods: dict[str, Happening] = {}
-        self._secrets: dict[tuple[str, str], str] = {}
+        self._secrets: dict[tuple[str, str], tuple[str, str]] = {}
         self._lock = RLock()
         self._is_over = Flag()
 
@@ -156,12 +156,16 @@ class Kubelet:
                 self.happenings.append(Happening("stopped", *where))
 
     def _see_secret(self, what: str, secret: Manifest) -> None:
-        namespace, name = secret["metadata"]["namespace"], secret["metadata"]["name"]
+        metadata = secret["metadata"]
+        namespace, name = metadata["namespace"], metadata["name"]
         values = fingerprints(secret) if what != "DELETED" else {}
-        version = secret["metadata"]["resourceVersion"]
+        life = (metadata["uid"], metadata["resourceVersion"])
         with self._lock:
-            if self._secrets.get((namespace, name)) != version:
-                self._secrets[namespace, name] = version
+            seen = self._secrets.get((namespace, name), life)
+            if seen[0] != life[0]:  # the end of the one before may have come between two watches
+                self.happenings.append(Happening("secret", namespace, name))
+            if self._secrets.get((namespace, name)) != life:
+                self._secrets[namespace, name] = life
                 self.happenings.append(Happening("secret", namespace, name, "", values))
 
 

@@ -15,7 +15,7 @@ from tests.e2e.stores import Stores
 
 pytestmark = [pytest.mark.e2e_long, pytest.mark.timeout(1800, method="thread")]
 BUNDLES, KEYS_EACH = 20, 10
-MOST_CALLS_PER_KEY = 40
+MOST_CALLS_PER_KEY = 25
 
 
 def large_catalogue() -> dict[str, Any]:
