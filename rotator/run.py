@@ -1,7 +1,5 @@
 """One run: what is in flight is finished, then what is due or asked for is rotated."""
 
-from datetime import datetime
-
 from rotator import due, log
 from rotator.api import Api
 from rotator.batch import Batch, Outcome, Rotation
@@ -16,7 +14,7 @@ from rotator.rollout import RolloutError, Workloads
 
 class Run:
     """A run over all keys of the plan, or over `asked` for ones, which wait for no due date, window
-    or freeze. One that was rotated since `asked_at` is done: a Job's later pod may find it so."""
+    or freeze. One whose last rotation is not `last` any more is done: for a Job's later pod."""
 
     def __init__(
         self,
@@ -25,13 +23,13 @@ class Run:
         clock: Clock,
         memory: Memory,
         asked: list[str],
-        asked_at: datetime | None = None,
+        last: str | None = None,
     ) -> None:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
-        self.asked, self.asked_at = asked, asked_at
+        self.asked, self.last = asked, last
         names = [key.name for key in plan.rotated]
         for key in asked:
             if key not in names:
@@ -47,7 +45,11 @@ class Run:
         in_flight = self._in_flight()
         finished = [one for one in in_flight if not self._is_unfinished(one)]
         batch.clean(finished)
-        self.outcome.rotated += [key for key in self.asked if self._is_done(key)]
+        for key in filter(self._is_done, self.asked):
+            if failed := self._known(key).failed:
+                self.outcome.restored[key] = failed
+            else:
+                self.outcome.rotated.append(key)
         unfinished = [one for one in in_flight if one not in finished]
         busy = {one.key.name for one in unfinished} | {*self.outcome.failed}
         if any(one.is_pushed for one in unfinished):
@@ -94,9 +96,8 @@ class Run:
         return self.memory[key] or Remembered(self.clock.now())
 
     def _is_done(self, key: str) -> bool:
-        """Whether a key that was asked for has been rotated since."""
-        rotated = self._known(key).rotated
-        return self.asked_at is not None and rotated is not None and rotated >= self.asked_at
+        """Whether a key that was asked for has had its rotation, by an earlier pod or run."""
+        return self.last is not None and self.last != (self._known(key).id or "none")
 
     def _rotation(self, key: Generated | Database) -> Rotation:
         if isinstance(key, Generated):
