@@ -414,7 +414,8 @@ def test_what_the_rotator_may_delete_goes_and_what_it_may_see_holds_no_value(wor
     obj = world.one_shot("rotation-staged-jwt-secret")
     world.rotator.create(obj)
     found = world.rotator.get(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace)
-    assert found["spec"] == obj["spec"]
+    # An operator that is there already adds an empty reference.
+    assert {one: part for one, part in found["spec"].items() if part} == obj["spec"]
     world.rotator.delete(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace)
     assert world.rotator.get(*EXTERNAL_SECRET, obj["metadata"]["name"], world.namespace) is None
 
