@@ -24,8 +24,8 @@ LAYOUTS = ("bundle", "per-key")
 # The seed is in the name of each test; E2E_SEED makes the same accidents again.
 FIRST_SEED = int(os.environ.get("E2E_SEED") or secrets.randbelow(10**6))
 SEEDS = range(FIRST_SEED, FIRST_SEED + 8)
-# About what a rotation of three keys takes.
-MOST_CALLS = 250
+# What a rotation of three keys takes at least.
+MOST_CALLS = 150
 
 
 @pytest.fixture(scope="module")
