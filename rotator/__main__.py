@@ -16,11 +16,12 @@ from rotator.memory import LockLostError, Memory, moment
 from rotator.plan import Plan, PlanError, parse
 from rotator.run import Run
 
-FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED = 1, 2, 3, 4
+FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED, OVERDUE = 1, 2, 3, 4, 5
 TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
 _CODES = """\
-exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and the value before is
-in use again; with --detailed-exit-code 3 when nothing was due. `age`: 1 when a key is overdue."""
+exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and a value before is in
+use again; with --detailed-exit-code 3 when nothing was due. `age`: 5 when a key is overdue. Another
+try, at once, may help after 1 alone."""
 
 
 def main(
@@ -37,7 +38,7 @@ def main(
         api = Api(transport or InCluster(Path(asked.account_folder)), clock, plan.namespace)
         if asked.command == "age":
             found = age.overdue(plan, api, clock.now())
-            return _end(FAILED if found else 0, f"overdue: {', '.join(found) or 'no key'}")
+            return _end(OVERDUE if found else 0, f"overdue: {', '.join(found) or 'no key'}")
         return _rotate(asked, plan, api, clock, Aws(clock, Path(asked.aws_token_folder), to_aws))
     except (PlanError, OSError) as fault:
         return _end(WRONG_INPUT, f"wrong input: {fault}")
@@ -49,7 +50,7 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
     # In a pod this is its name, by which one who started the Job finds its run.
     holder = f"{os.environ.get('HOSTNAME', 'somewhere')}-{os.urandom(3).hex()}"
     memory = Memory(api, clock, plan.memory, holder, asked.lock_seconds)
-    run = Run(plan, api, clock, memory, aws, asked.key, asked.asked_at)
+    run = Run(plan, api, clock, memory, aws, asked.key, asked.last, asked.asked_at)
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
     if asked.dry_run:
         is_something = run.describe()
@@ -74,7 +75,8 @@ def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, st
     parts += [f"rotated: {', '.join(dict.fromkeys(outcome.rotated))}"] if outcome.rotated else []
     if not parts:
         return nothing_due, f"nothing is due; next is {next_due}"
-    return FAILED if outcome.failed else RESTORED if outcome.restored else 0, "; ".join(parts)
+    # Also beside other failures: whoever tries again at once would restart everything once more.
+    return RESTORED if outcome.restored else FAILED if outcome.failed else 0, "; ".join(parts)
 
 
 def _end(code: int, verdict: str) -> int:
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rotate = commands.add_parser("rotate", parents=[shared], epilog=_CODES)
     rotate.add_argument("--key", action="append", default=[], help="rotate this key now")
+    rotate.add_argument("--last", help="unless its last rotation is not this any more")
     rotate.add_argument("--asked-at", type=moment, help="unless it was rotated since then")
     rotate.add_argument("--dry-run", action="store_true", help="say what would be done")
     rotate.add_argument("--detailed-exit-code", action="store_true")

@@ -24,9 +24,9 @@ _PATHS = {
     "PushSecret": ("apis/external-secrets.io/v1alpha1", "pushsecrets"),
 }
 _REQUEST_SECONDS = 10
-# How long an answer is asked for again. An API server that has just started refuses for a moment
+# How long one answer is asked for again. An API server that has just started refuses for a moment
 # what it allows a little later: its rights and policies are not loaded yet.
-_PATIENCE_SECONDS = {401: 5, 403: 5, 429: 120, 500: 20, 502: 120, 503: 120, 504: 120}
+_PATIENCE_SECONDS = {401: 10, 403: 10, 429: 120, 500: 20, 502: 120, 503: 120, 504: 120}
 _UNREACHABLE_SECONDS = 120
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -146,7 +146,7 @@ class Api:
         group, plural = _PATHS[kind]
         path = f"/{group}/namespaces/{self._namespace}/{plural}/{name}".rstrip("/")
         request = f"{method} {kind}/{name or (body or {})['metadata'].get('name', '')}"
-        began, pause = self._clock.monotonic(), 0.1
+        first, pause = dict[int, float](), 0.1
         while True:
             if method != "GET" and is_guarded:
                 self.before_write()
@@ -160,6 +160,8 @@ class Api:
             wait = min(pause, _LONGEST_PAUSE_SECONDS)
             if headers.get("Retry-After", "").isdecimal():
                 wait = float(headers["Retry-After"])
+            # Of the time for which the server was away, what it says once it is back says nothing.
+            began = first.setdefault(status, self._clock.monotonic())
             if self._clock.monotonic() - began + wait > patience:
                 raise _fault(request, status, content)
             self._clock.sleep(wait)

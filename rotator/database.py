@@ -2,43 +2,57 @@
 pointer moves to it. No service ever holds a password that the database refuses."""
 
 from rotator import shapes
-from rotator.api import Api, Manifest
+from rotator.api import Api
 from rotator.clock import Steps
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Database, Plan
 
+# In the pointer of a rotation in flight: where to, its id, its object's uid. No key's name.
+MARK = "_rotation"
+
 
 class DatabaseRotation:
-    """Its one-shot object exists from the new password until the rotation is recorded, and says by
-    its generator which side is the new one."""
+    """Its one-shot object exists while the idle side gets its password; then a mark in the pointer,
+    `to-b` or, once it is taken back, `back-to-a`, stays until the rotation is recorded.
 
-    has_next = is_taken_back = False
+    The operator may look twice, the second time at an old state of the object, and have the
+    password changed once more. It lets go of an object in deletion only after all of that: so the
+    object is gone before anybody is led to the new side.
+    """
+
+    has_next = False
     can_go_on = can_be_taken_back = True
     rotated_at = None
 
     def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = self._side = ""
-        self.is_promoted = self.is_pushed = False
+        self.is_promoted = self.is_pushed = self.is_taken_back = False
 
     def find(self) -> bool:
-        """Looks for the object of a rotation in flight, and says whether there is one."""
-        staged = self._staged()
-        if staged is None:
-            return False
-        self.id = staged["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
-        self.uid = staged["metadata"]["uid"]
-        source = staged["spec"]["dataFrom"][0]["sourceRef"]["generatorRef"]["name"]
-        self._side = source.removeprefix(f"rotation-{self.key.name}-")
-        self.is_pushed = self._shows(self._side)
-        return True
+        """Looks for the mark or object of a rotation in flight, and says whether there is one."""
+        if mark := self._pointer().get(MARK):
+            where, self.id, self.uid = mark.split()
+            self.is_taken_back = where.startswith("back-")
+            self._side = self._other(where[-1]) if self.is_taken_back else where[-1]
+            self.is_promoted = self._shows(self._side)
+            self.is_pushed = self.is_promoted or self.is_taken_back
+            return True
+        staged = self._api.get("ExternalSecret", shapes.name("staged", self.key.name))
+        if staged is not None:
+            self.id = staged["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
+        return staged is not None
 
     def stage(self) -> Steps:
-        """The account that is not in use has a new password."""
-        self._side = self._side or self._other(self._active())
+        """The account that is not in use has a new password, and gets no other one."""
+        if self._side:
+            return
+        self._side = self._other(self._active())
         staged = shapes.staged_account(self._plan, self.key, self.id, self._side)
         [made] = yield from self._operator.made(staged)
         self.uid = made["metadata"]["uid"]
+        yield from self._operator.gone("staged", self.key.name)
+        self._write({MARK: f"to-{self._side} {self.id} {self.uid}"})
 
     def publish(self) -> Steps:
         """Both accounts are always published."""
@@ -46,12 +60,16 @@ class DatabaseRotation:
 
     def promote(self) -> Steps:
         """The URL is that of the account with the new password."""
-        yield from self._pointed(self._side)
+        self._write({self.key.name: self.key.contents[self._side]})
         self.is_promoted = True
+        yield from ()
 
     def take_back(self) -> Steps:
         """The URL is that of the other account again, whose password did not change."""
-        yield from self._pointed(self._other(self._side))
+        before = self._other(self._side)
+        mark = f"back-to-{before} {self.id} {self.uid}"
+        self._write({self.key.name: self.key.contents[before], MARK: mark})
+        yield from ()
 
     def delete(self) -> Steps:
         """The object of the rotation is in deletion, or gone."""
@@ -59,8 +77,9 @@ class DatabaseRotation:
         yield from ()
 
     def clean(self) -> Steps:
-        """No object of the rotation is left."""
+        """No mark of the rotation is left."""
         yield from self._operator.gone("staged", self.key.name)
+        self._write({MARK: None})
 
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync once the pointer has moved."""
@@ -74,13 +93,12 @@ class DatabaseRotation:
             " and restart the readers, or run the rotation again"
         )
 
-    def _staged(self) -> Manifest | None:
-        return self._api.get("ExternalSecret", shapes.name("staged", self.key.name))
+    def _pointer(self) -> dict[str, str]:
+        return (self._api.get("ConfigMap", self.key.pointer) or {}).get("data") or {}
 
     def _shows(self, side: str) -> bool:
         """Whether the pointer shows a side."""
-        pointer = self._api.get("ConfigMap", self.key.pointer) or {}
-        return (pointer.get("data") or {}).get(self.key.name) == self.key.contents[side]
+        return self._pointer().get(self.key.name) == self.key.contents[side]
 
     def _active(self) -> str:
         """The side that the pointer shows."""
@@ -93,7 +111,5 @@ class DatabaseRotation:
     def _other(self, side: str) -> str:
         return next(one for one in self.key.contents if one != side)
 
-    def _pointed(self, side: str) -> Steps:
-        data = {self.key.name: self.key.contents[side]}
+    def _write(self, data: dict[str, str | None]) -> None:
         self._api.patch("ConfigMap", self.key.pointer, {"data": data})
-        yield 0

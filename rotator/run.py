@@ -18,7 +18,7 @@ from rotator.secrets_manager import SecretsManagerRotation
 
 class Run:
     """A run over all keys of the plan, or over `asked` for ones, which wait for no due date, window
-    or freeze. One that was rotated since `asked_at` is done: a Job's later pod may find it so."""
+    or freeze. One whose last rotation is not `last` any more is done: for a Job's later pod."""
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Run:
         memory: Memory,
         aws: Aws,
         asked: list[str],
+        last: str | None = None,
         asked_at: datetime | None = None,
     ) -> None:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
@@ -35,7 +36,7 @@ class Run:
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
-        self.asked, self.asked_at = asked, asked_at
+        self.asked, self.last, self.asked_at = asked, last, asked_at
         names = [key.name for key in plan.rotated]
         for key in asked:
             if key not in names:
@@ -51,7 +52,11 @@ class Run:
         in_flight = self._in_flight()
         finished = [one for one in in_flight if not self._is_unfinished(one)]
         batch.clean(finished)
-        self.outcome.rotated += [key for key in self.asked if self._is_done(key)]
+        for key in filter(self._is_done, self.asked):
+            if failed := self._known(key).failed:
+                self.outcome.restored[key] = failed
+            else:
+                self.outcome.rotated.append(key)
         unfinished = [one for one in in_flight if one not in finished]
         busy = {one.key.name for one in unfinished if not self._is_older(one)}
         if any(one.is_pushed for one in unfinished):
@@ -99,9 +104,11 @@ class Run:
         return self.memory[key] or Remembered(self.clock.now())
 
     def _is_done(self, key: str) -> bool:
-        """Whether a key that was asked for has been rotated since."""
-        rotated = self._known(key).rotated
-        return self.asked_at is not None and rotated is not None and rotated >= self.asked_at
+        """Whether a key that was asked for has had its rotation, by an earlier pod or run."""
+        known = self._known(key)
+        if self.asked_at is not None:
+            return known.rotated is not None and known.rotated >= self.asked_at
+        return self.last is not None and self.last != (known.id or "none")
 
     def _is_older(self, rotation: Rotation) -> bool:
         """Whether AWS rotated by itself before this run was asked to."""

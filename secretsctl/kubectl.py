@@ -36,6 +36,11 @@ class Kubectl:
     def create(self, manifest: Manifest) -> None:
         self._run("create", "--filename=-", text=json.dumps(manifest))
 
+    def would_create(self, manifest: Manifest) -> Manifest:
+        """What the API server would make of it now."""
+        options = ("--dry-run=server", "--output=json", "--filename=-")
+        return json.loads(self._run("create", *options, text=json.dumps(manifest)))
+
     def patch(self, resource: str, name: str, change: dict[str, Any]) -> Manifest:
         """The object after a merge patch."""
         options = ("--type=merge", "--patch-file=/dev/stdin", "--output=json")

@@ -15,7 +15,7 @@ from manifests.rotation.plan import plan_config_map
 from rotator.api import Api
 from rotator.aws import Aws
 from rotator.clock import Clock
-from rotator.memory import Memory, Remembered, moment, remembered, timestamp
+from rotator.memory import Memory, Remembered, moment, remembered
 from rotator.operator_objects import StepError
 from rotator.plan import Plan, SecretsManager, parse
 from rotator.run import Run
@@ -90,7 +90,13 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
     cron_job = kubectl.get("cronjob", ROTATION)
     if cron_job is None:
         raise ClusterError(f"CronJob/{ROTATION}: does not exist; apply the environment first")
-    job = _job(cron_job, options.key)
+    known = remembered(waiting.memory(kubectl).get("data", {}).get(options.key))
+    job = _job(cron_job, options.key, (known and known.id) or "none")
+    if isinstance(plan.keys[options.key], SecretsManager):
+        # AWS may have rotated it by itself, before: the cluster's clock tells.
+        container = job["spec"]["template"]["spec"]["containers"][0]
+        made = kubectl.would_create(job)["metadata"]["creationTimestamp"]
+        container["args"] = ["--key", options.key, "--asked-at", made]
     kubectl.create(job)
     name = job["metadata"]["name"]
     return waiting.verdict(kubectl, name, cron_job) if options.wait else f"Job/{name}: created\n"
@@ -143,13 +149,12 @@ def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
     return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
 
 
-def _job(cron_job: Manifest, key: str) -> Manifest:
-    """As `kubectl create job --from` makes it, with the key as a further argument."""
+def _job(cron_job: Manifest, key: str, last: str) -> Manifest:
+    """As `kubectl create job --from` makes it, with the key as a further argument, and the id of
+    its last rotation: a pod that follows another one of this Job must not rotate it once more."""
     template = cron_job["spec"]["jobTemplate"]
     spec = json.loads(json.dumps(template["spec"]))
-    # A pod that follows another one of this Job must not rotate the key once more.
-    now = timestamp(datetime.now(UTC))
-    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key, "--asked-at", now]
+    spec["template"]["spec"]["containers"][0]["args"] = ["--key", key, "--last", last]
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

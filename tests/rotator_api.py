@@ -52,11 +52,13 @@ class Cluster:
         self.refused_entries: dict[str, str] = {}  # remote key/property: the operator's message
         self.operator_is_up = self.collector_is_up = True
         self.operator_looks = 2  # how often it is looked at until it has done something
+        self.second_looks = 0  # after how many more it does once more what an engine does for it
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
         self._version = self._looks = 0
         self._garbage: list[str] = []
+        self._late: list[tuple[int, str]] = []
         self._add("ConfigMap", MEMORY, {})
 
     def copy(self) -> "Cluster":
@@ -207,8 +209,18 @@ class Cluster:
                 self._operate(obj)
             elif f"{kind}/{name}" in self.pods:
                 self._roll(f"{kind}/{name}", obj)
+        self._look_again()
         for observe in self.observers:
             observe(self)
+
+    def _look_again(self) -> None:
+        """The operator acts on an old state of an object that is still there."""
+        for at, name in list(self._late):
+            if at <= self._looks:
+                self._late.remove((at, name))
+                if found := self.objects.get(("ExternalSecret", name)):
+                    generator = found["spec"]["dataFrom"][0]["sourceRef"]["generatorRef"]["name"]
+                    self.passwords[generator[-1]] = secrets.token_hex(8)
 
     def _operate(self, obj: dict[str, Any]) -> None:
         if "deletionTimestamp" in obj["metadata"]:
@@ -265,6 +277,8 @@ class Cluster:
             self.secrets[name] = {"password": value}
             return "secret synced"
         self.passwords[generator["name"][-1]] = value
+        if self.second_looks:
+            self._late.append((self._looks + self.second_looks, name))
         return "secret retained due to DeletionPolicy=Retain"
 
     def _push(self, spec: dict[str, Any]) -> str | None:

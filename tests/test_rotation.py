@@ -259,7 +259,7 @@ def test_the_cron_job_is_this(settings_with):
                     "onExitCodes": {
                         "containerName": "rotation",
                         "operator": "In",
-                        "values": [2, 4],
+                        "values": [2, 4, 5],
                     },
                 },
                 {

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rotator import __main__
-from rotator.__main__ import FAILED
+from rotator.__main__ import OVERDUE
 from tests.rotator_api import MEMORY
 from tests.rotator_world import ONE_DAY, START, World, generated
 
@@ -37,7 +37,7 @@ def test_a_key_is_overdue_beyond_its_limit_and_its_grace(world, days, state, cap
     code = world.run(command="age", at=START + days * ONE_DAY)
     said = next(line for line in lines(capsys) if line.get("key") == "signing-key")
     assert said["message"] == f"signing-key is {state}"
-    assert code == (FAILED if state == "overdue" else 0)
+    assert code == (OVERDUE if state == "overdue" else 0)
 
 
 def test_every_key_is_listed_with_age_limit_and_owner(world, capsys):
@@ -53,14 +53,14 @@ def test_the_verdict_names_the_keys_that_are_overdue(world, capsys, tmp_path, mo
     log = tmp_path / "termination-log"
     log.touch()
     monkeypatch.setattr(__main__, "TERMINATION_LOG", log)
-    assert world.run(command="age", at=START + 400 * ONE_DAY) == FAILED
+    assert world.run(command="age", at=START + 400 * ONE_DAY) == OVERDUE
     assert log.read_text() == "overdue: signing-key, stripe-key"
 
 
 def test_keys_that_no_run_has_seen_are_as_old_as_the_memory(world):
     world.cluster.objects["ConfigMap", MEMORY]["data"] = {}
     assert world.run(command="age", at=START + 30 * ONE_DAY) == 0
-    assert world.run(command="age", at=START + 60 * ONE_DAY) == FAILED
+    assert world.run(command="age", at=START + 60 * ONE_DAY) == OVERDUE
 
 
 def test_the_age_check_only_reads_the_memory(world):

@@ -137,6 +137,11 @@ def test_a_throttled_request_waits_for_as_long_as_the_server_says(api, server, c
     assert clock.seconds == 10
 
 
+def test_a_server_that_comes_back_refuses_for_a_moment_however_long_it_was_away(api, server):
+    server.faults += [("lost", {})] * 8 + [(403, {})] * 2
+    assert api.get("ConfigMap", MEMORY)["metadata"]["name"] == MEMORY
+
+
 @pytest.mark.parametrize("status", [403, 500, 502, 503, 504])
 def test_an_answer_that_may_be_another_a_moment_later_is_asked_for_again(api, server, status):
     server.faults += [(status, {})] * 3

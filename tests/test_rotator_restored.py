@@ -58,6 +58,26 @@ def test_a_value_that_a_workload_does_not_come_up_with_is_taken_back(reason):
     assert events(world) == [("RotationRestored", "Warning")]
 
 
+def test_a_job_s_second_pod_does_not_try_again_what_its_first_one_took_back():
+    world = world_with()
+    break_at_restart(world, CHAT, 1)
+    assert world.run("--key=signing-key", "--last=none") == RESTORED
+    assert world.run("--key=signing-key", "--last=none", at=DUE + ONE_DAY / 24) == RESTORED
+    assert world.cluster.restarts == {WEB: 2, CHAT: 2}
+
+
+def test_a_key_that_was_taken_back_is_told_even_where_another_one_failed():
+    """Else its Job would start another pod, which would restart everything once more."""
+    keys = {
+        "signing-key": generated("signing-key", readers=[CHAT]),
+        "api-token": generated("api-token", readers=[WEB], bundle="web"),
+    }
+    world = World(keys, {WEB: ["web"], CHAT: ["shared"]}).age()
+    world.cluster.refused_entries["shop/web/api-token"] = "the store is sealed"
+    break_at_restart(world, CHAT, 1)
+    assert world.run() == RESTORED
+
+
 def test_the_next_run_rotates_once_the_cause_is_gone():
     world = world_with()
     break_at_restart(world, CHAT, 1)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rotator.__main__ import FAILED
+from rotator.__main__ import FAILED, RESTORED
 from rotator.aws import Credentials, signed
 from rotator.plan import SecretsManager
 from tests.rotator_api import MEMORY, Killed, Mortal
@@ -151,7 +151,7 @@ def test_a_workload_that_does_not_come_up_takes_back_its_generated_keys_alone(ca
             cluster.broken.clear()
 
     world.cluster.observers.append(mend)
-    assert world.run() == FAILED
+    assert world.run() == RESTORED
     said = verdict(capsys)
     assert f"failed: {KEY}: {WEB} is stuck" in said
     assert "failed and restored: api-token" in said

@@ -17,6 +17,7 @@ _API = "admissionregistration.k8s.io/v1"
 _OF_EVERY_WRITE = ["generation", "managedFields", "resourceVersion"]
 _TOKEN_FORM = "^[0-9a-z.-]{1,100}$"  # noqa: S105 - of an annotation that is changed
 _MEMORY_TEXT_LENGTH = 16384
+_MARK_FORM = "^(back-)?to-[ab] [0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)? [0-9a-f-]{36}$"
 _TEMPLATES = "deprecated.daemonset.template.generation"
 _RESOURCES = {
     "externalsecrets": "external-secrets.io",
@@ -148,6 +149,7 @@ def _config_maps(settings: Settings) -> Policy:
         "pointers": table(_pointers(settings)),
         "pointer": "variables.pointers[?object.metadata.name]",
     }
+    mark = cel(names.POINTER_MARK)
     is_memory = f"object.metadata.name == {cel(names.MEMORY)}"
     return variables, {
         "more than the data is changed": (
@@ -161,7 +163,10 @@ def _config_maps(settings: Settings) -> Policy:
         ),
         "this is neither the memory nor a pointer to one of its two accounts": (
             f"{is_memory} || variables.pointer.hasValue() && "
-            "variables.pointer.value().exists(content, content == variables.data)"
+            "variables.pointer.value().exists(content, content.all(field, field in variables.data) "
+            f"&& variables.data.all(field, field == {mark} ? "
+            f'variables.data[field].matches("{_MARK_FORM}") : '
+            "field in content && variables.data[field] == content[field]))"
         ),
     }
 

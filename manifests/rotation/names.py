@@ -20,6 +20,9 @@ SYNC_TOKEN = f"{PROJECT}/sync"
 RESTART_TOKEN = f"{PROJECT}/restarted"
 """On a workload's pod template: a change of it restarts the pods."""
 
+POINTER_MARK = "_rotation"
+"""In a database's pointer while a rotation is in flight: where to, the rotation's id, a uid."""
+
 Push = Literal["next", "previous", "promote", "restore", "withdraw"]
 PUSHES: tuple[Push, ...] = ("next", "previous", "promote", "restore", "withdraw")
 """What a rotation pushes: the new value as `next` and as the current one; the value before as

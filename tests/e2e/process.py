@@ -6,7 +6,6 @@ run ends what is left. A process id counts only together with the process's star
 are used again.
 """
 
-import ctypes
 import os
 import shutil
 import signal
@@ -24,8 +23,6 @@ import httpx
 PROJECT = Path(__file__).resolve().parents[2]
 RUNS = PROJECT / ".cache" / "e2e"
 RECORD_SUFFIX = ".processes"
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 T = TypeVar("T")
 
 
@@ -135,14 +132,13 @@ class Run:
         path = self.folder / f"{name}.log"
         with path.open("ab") as log:
             popen = subprocess.Popen(  # noqa: S603 - the tests' own programs
-                [str(part) for part in argv],
+                [*_ending_with_this_thread(), *(str(part) for part in argv)],
                 cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent if _is_main_thread() else None,
             )
         process = Process(name, popen, path)
         self.processes.append(process)
@@ -211,11 +207,12 @@ def _is_same_process(pid: str, start: str) -> bool:
     return started_at(int(pid)) == start
 
 
-def _is_main_thread() -> bool:
-    """The kernel's parent-death signal is sent when the starting *thread* ends, so a thread of a
-    pool must not ask for it."""
-    return threading.current_thread() is threading.main_thread()
-
-
-def _end_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _ending_with_this_thread() -> list[str]:
+    """What has the kernel end a program when the starting *thread* ends: util-linux's `setpriv`,
+    which then becomes the program. So a thread of a pool must not ask for it; and where there is
+    none, the other two nets hold. Python's own way, a function in the child between fork and exec,
+    can hang or crash a process with threads such as the engine's.
+    """
+    setpriv = shutil.which("setpriv")
+    is_main = threading.current_thread() is threading.main_thread()
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv and is_main else []

@@ -144,7 +144,7 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
     process = desk.start("rotate", OVERLAP, "--wait")
     pod = wait_until(lambda: pods_of_jobs(place), "the Job's pod is there", timeout_seconds=60)
     [container] = pod["spec"]["containers"]
-    assert container["args"][:2] == ["--key", OVERLAP]
+    assert container["args"] == ["--key", OVERLAP, "--last", "none"]
     # Nobody runs a pod here.
     done = ended(
         place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=pod["metadata"]["name"])

@@ -32,6 +32,16 @@ def test_a_stopped_run_leaves_neither_process_nor_folder(root: Path) -> None:
     assert list(root.iterdir()) == []
 
 
+def test_a_program_starts_without_this_process_being_forked_for_python(root: Path) -> None:
+    """Threads of libraries (the engine's gRPC) hang or crash in what runs between fork and exec."""
+    forks: list[str] = []
+    os.register_at_fork(before=lambda: forks.append("fork"))
+    run = Run(root)
+    run.start("sleep", SLEEP, is_ready=lambda: True)
+    run.stop(keep_folder=False)
+    assert forks == []
+
+
 def test_a_program_that_ends_at_once_is_reported_with_its_log(root: Path) -> None:
     run = Run(root)
     with pytest.raises(NotReadyError, match="no such option"):

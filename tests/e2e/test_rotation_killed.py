@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.api_proxy import Call, Forward, Reply
 from tests.e2e.cluster import Cluster
 from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.outages import PARTS, Outages
 from tests.e2e.process import Run
 from tests.e2e.rotating import FAILED, ROTATED, Rotating, rotating_settings
 from tests.e2e.rotation_journey import ONE_KEY, OVERLAP, Journey, Watch, journeys
@@ -118,32 +119,16 @@ def test_a_server_that_is_busy_and_breaks_off_delays_a_rotation_alone(journey: J
     watch.one_new_value_everywhere()
 
 
-def test_the_operator_and_the_store_go_away_and_come_back_in_a_rotation(
-    journey: Journey, operator: OperatorRelease, stores: Stores
+@pytest.mark.parametrize("part", PARTS)
+def test_what_goes_away_before_in_and_after_promotion_delays_a_rotation_alone(
+    journey: Journey, operator: OperatorRelease, stores: Stores, part: str
 ) -> None:
     journey.next_rotation()
     watch = Watch(journey.place, (OVERLAP,))
-
-    def kill_operator() -> None:
-        assert operator.process
-        operator.process.kill()
-
-    away = {
-        f"rotation-staged-{OVERLAP}": (kill_operator, operator.start),
-        f"rotation-next-{OVERLAP}": (stores.bao.seal, stores.bao.unseal),
-        f"rotation-promote-{OVERLAP}": (kill_operator, operator.start),
-    }
-
-    def trouble(call: Call, forward: Forward) -> Reply | None:
-        name = json.loads(call.body)["metadata"]["name"] if call.method == "POST" else ""
-        if name in away:
-            go, come = away.pop(name)
-            go()
-            Timer(2, come).start()
-        return forward()
-
-    done = journey.rotate(meddle=trouble)
-    assert (done.code, away) == (ROTATED, {}), done.text
+    outages = Outages(part, journey.place.cluster, operator, stores.bao)
+    done = journey.rotate(meddle=outages)
+    outages.end()
+    assert (done.code, outages.left) == (ROTATED, []), done.text
     watch.one_new_value_everywhere()
 
 
