@@ -61,8 +61,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     if settings.default_store is None and not set(bundles) <= set(env.bundles):
         yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
         return
+    taken = (ROTATION, AGE_CHECK) if settings.has_rotation else ()
     for name, service in settings.catalogue.services.items():
-        if settings.has_rotation and service.account in (ROTATION, AGE_CHECK):
+        if service.account in taken:
             yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)

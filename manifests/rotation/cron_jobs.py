@@ -36,12 +36,12 @@ _NOT_TO_BE_RETRIED = [2, 4, 5]
 
 def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
-    if key in names.generated_keys(settings):
+    bundle = naming.database_keys(settings).get(key)
+    if bundle is None:
         shortest = settings.catalogue.keys[key].min_length
         # Without symbols, which URLs and shells read differently.
         spec = {"length": max(_SHORTEST_VALUE, shortest), "symbols": 0, "allowRepeat": True}
         return [_generator(settings, "Password", names.generator(key), spec)]
-    bundle = naming.database_keys(settings)[key]
     return [_account_generator(settings, bundle, key, side) for side in SIDES]
 
 

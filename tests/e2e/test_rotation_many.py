@@ -13,7 +13,7 @@ from tests.e2e.rotating import ROTATED, rotating_settings
 from tests.e2e.rotation_journey import Journey, Watch, journeys
 from tests.e2e.stores import Stores
 
-pytestmark = [pytest.mark.e2e_long, pytest.mark.timeout(1800, method="thread")]
+pytestmark = pytest.mark.timeout(1800, method="thread")
 BUNDLES, KEYS_EACH = 20, 10
 MOST_CALLS_PER_KEY = 25
 
