@@ -203,7 +203,8 @@ class Batch:
             keys = [
                 f"{one.key.name} ({one.id})" for one in rotations if one.key.external_secret == name
             ]
-            log.event(self.api, self.clock, name, reason, f"{what}: {', '.join(keys)}")
+            # Its end is what a long message loses, and that may be a part's own long words.
+            log.event(self.api, self.clock, name, reason, f"{', '.join(keys)}: {what}")
 
     def _run(self, tasks: Iterable[Steps], at_once: int = 1) -> None:
         side_by_side(self.clock, tasks, at_once, self.memory.hold)

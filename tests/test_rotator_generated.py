@@ -100,6 +100,16 @@ def test_a_key_that_fails_stays_in_flight_and_the_others_go_on(capsys):
     assert world.cluster.one_shots() == []
 
 
+def test_an_event_names_its_key_also_where_the_reason_is_longer_than_an_event():
+    world = World({"api-token": generated("api-token", readers=[WEB])}, {WEB: ["shared"]}).age()
+    long_words = f"not managed by external-secrets{' and more' * 200}"
+    world.cluster.refused_entries["shop/shared/api-token"] = long_words
+    assert world.run() == FAILED
+    [event] = world.cluster.events
+    assert event["message"].startswith("api-token (")
+    assert len(event["message"]) == 1024
+
+
 def test_an_operator_that_is_down_changes_nothing_and_the_next_run_goes_on(capsys):
     world = one_key(overlap=True)
     world.cluster.operator_is_up = False
