@@ -50,15 +50,21 @@ def generated(
     }
 
 
-def database(name: str, *, readers: list[str]) -> dict[str, Any]:
+def _of_a_database(by: str, readers: list[str]) -> dict[str, Any]:
     return {
-        "by": "database",
+        "by": by,
         "bundle": "shared",
         "owner": None,
         "every_seconds": 90 * 86400,
         "grace_seconds": 7 * 86400,
         "external_secret": "shared",
         "readers": readers,
+    }
+
+
+def database(name: str, *, readers: list[str]) -> dict[str, Any]:
+    return {
+        **_of_a_database("database", readers),
         "pointer": f"{name}-active",
         "contents": {"a": "a", "b": "b"},
     }
@@ -66,13 +72,7 @@ def database(name: str, *, readers: list[str]) -> dict[str, Any]:
 
 def secrets_manager(name: str, *, readers: list[str], **other: Any) -> dict[str, Any]:
     return {
-        "by": "aws",
-        "bundle": "shared",
-        "owner": None,
-        "every_seconds": 90 * 86400,
-        "grace_seconds": 7 * 86400,
-        "external_secret": "shared",
-        "readers": readers,
+        **_of_a_database("aws", readers),
         "secret_id": rotator_aws.ENTRY,
         "region": "eu-central-1",
         "role": rotator_aws.ROLE,
