@@ -7,6 +7,6 @@ in the cluster, so that a run that was killed anywhere is finished by the next.
 
 Read in this order: `plan` (what there is), `due` (what is due), `run`, `batch` (the transaction),
 `generated`, `database` and `secrets_manager` (its steps), `operator_objects`, `rollout`, `memory`,
-`api`, `aws`.
+`api`, `aws`, `trust`.
 Standard library only: it runs in a stock Python image, from a ConfigMap.
 """

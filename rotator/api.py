@@ -3,12 +3,12 @@
 import http.client
 import json
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from rotator.clock import Clock
+from rotator.trust import trust
 
 Manifest = dict[str, Any]
 Answer = tuple[int, Mapping[str, str], bytes]  # status, headers, body
@@ -77,9 +77,9 @@ class InCluster:
         elif body is not None:
             headers["Content-Type"] = "application/json"
         if self._connection is None:
-            trust = ssl.create_default_context(cafile=str(self._account / "ca.crt"))
+            trusted = trust(str(self._account / "ca.crt"))
             self._connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=_REQUEST_SECONDS, context=trust
+                self._host, self._port, timeout=_REQUEST_SECONDS, context=trusted
             )
         try:
             text = None if body is None else json.dumps(body).encode()

@@ -17,6 +17,7 @@ from typing import Any
 from rotator.clock import Clock
 from rotator.operator_objects import StepError
 from rotator.plan import SecretsManager
+from rotator.trust import trust
 
 Send = Callable[[str, dict[str, str], bytes | None], tuple[int, bytes]]
 """Posts a body to a URL, or gets what is there; raises OSError or HTTPException without answer."""
@@ -34,7 +35,9 @@ def send(url: str, headers: dict[str, str], body: bytes | None) -> tuple[int, by
     """By the proxy of the environment if there is one."""
     request = urllib.request.Request(url, body, headers)  # noqa: S310 - the plan's own address
     try:
-        with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=_REQUEST_SECONDS, context=trust()
+        ) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()

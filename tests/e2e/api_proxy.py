@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from tests.e2e.certificates import certificates_for
+from tests.e2e.certificates import Certificates, certificates_for
 from tests.e2e.cluster import Cluster
 
 HOST = "localhost"
@@ -60,10 +60,10 @@ class ApiProxy:
             timeout=60,
             trust_env=False,
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificates.certificate, certificates.key)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.show(certificates)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.socket = context.wrap_socket(
+        self._server.socket = self._tls.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
         self.port = self._server.server_port
@@ -74,6 +74,10 @@ class ApiProxy:
         self._server.shutdown()
         self._server.server_close()
         self._client.close()
+
+    def show(self, certificates: Certificates) -> None:
+        """Gives new connections another certificate."""
+        self._tls.load_cert_chain(certificates.certificate, certificates.key)
 
     def reply(self, call: Call, headers: Mapping[str, str]) -> Reply | None:
         """The API server's answer, or what `meddle` makes of it."""

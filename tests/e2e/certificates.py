@@ -15,26 +15,39 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 class Certificates:
     """PEM files: the servers' certificate and key, and what a client must trust.
 
-    `trust` holds the system's roots and the run's own authority: it is meant for `SSL_CERT_FILE`.
+    `authority` is the run's own; `trust` holds the system's roots too: it is meant for
+    `SSL_CERT_FILE`.
     """
 
     certificate: Path
     key: Path
+    authority: Path
     trust: Path
 
 
-def certificates_for(host_names: list[str], folder: Path) -> Certificates:
-    """Makes an authority, whose key is kept nowhere, and one certificate for all host names."""
+def certificates_for(
+    host_names: list[str],
+    folder: Path,
+    *,
+    has_key_identifiers: bool = True,
+    is_intermediate: bool = False,
+) -> Certificates:
+    """Makes an authority, whose key is kept nowhere, and one certificate for all host names. An
+    intermediate authority is signed by another one, which is nowhere."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("local clouds, one run")
+    issuer_name, issuer_key = authority_name, authority_key
+    if is_intermediate:
+        issuer_name, issuer_key = _name("a root elsewhere"), ec.generate_private_key(ec.SECP256R1())
+    certificate = _with_key_identifiers if has_key_identifiers else _certificate
     authority = (
-        _certificate(authority_name, authority_key.public_key(), authority_name, authority_key)
+        certificate(authority_name, authority_key.public_key(), issuer_name, issuer_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(authority_key, hashes.SHA256())
+        .sign(issuer_key, hashes.SHA256())
     )
     server_key = ec.generate_private_key(ec.SECP256R1())
     server = (
-        _certificate(_name("local cloud"), server_key.public_key(), authority_name, authority_key)
+        certificate(_name("local cloud"), server_key.public_key(), authority_name, authority_key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(host) for host in host_names]),
@@ -43,7 +56,8 @@ def certificates_for(host_names: list[str], folder: Path) -> Certificates:
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    made = Certificates(folder / "server.crt", folder / "server.key", folder / "trust.pem")
+    files = ("server.crt", "server.key", "authority.crt", "trust.pem")
+    made = Certificates(*(folder / file for file in files))
     made.certificate.write_bytes(server.public_bytes(serialization.Encoding.PEM))
     made.key.touch(mode=0o600)
     made.key.write_bytes(
@@ -53,10 +67,10 @@ def certificates_for(host_names: list[str], folder: Path) -> Certificates:
             serialization.NoEncryption(),
         )
     )
+    made.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
     roots = ssl.create_default_context().get_ca_certs(binary_form=True)
     made.trust.write_text(
-        "".join(ssl.DER_cert_to_PEM_cert(root) for root in roots)
-        + authority.public_bytes(serialization.Encoding.PEM).decode()
+        "".join(ssl.DER_cert_to_PEM_cert(root) for root in roots) + made.authority.read_text()
     )
     return made
 
@@ -80,6 +94,17 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _with_key_identifiers(
+    subject: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+) -> x509.CertificateBuilder:
+    return (
+        _certificate(subject, public_key, issuer, issuer_key)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),

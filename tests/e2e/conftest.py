@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import eso
+from tests.e2e import eso, image_python
 from tests.e2e.aws import Aws
 from tests.e2e.cluster import Cluster
 from tests.e2e.openbao import OpenBao
@@ -31,6 +31,11 @@ PROGRAMS = (
     "helm",
     "pulumi",
 )
+
+
+def pytest_report_header() -> str:
+    """Says which Python stands for the rotator's image."""
+    return image_python.report()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

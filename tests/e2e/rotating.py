@@ -3,7 +3,6 @@ as a process with the rights of its ServiceAccount."""
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import PATIENCE_SECONDS
+from tests.e2e.image_python import image_python
 from tests.e2e.kubelet import (
     API_VERSIONS,
     Happening,
@@ -202,8 +202,8 @@ class Rotating:
     def start(
         self, now: str, *arguments: str, proxy: ApiProxy | None = None, host: str = "a-pod"
     ) -> subprocess.Popen[str]:
-        """What the rotator's CronJob would run, as a process: its command, with the ConfigMaps that
-        it mounts and a token of its ServiceAccount."""
+        """What the rotator's CronJob would run, as a process: its command, by its image's Python,
+        with the ConfigMaps that it mounts and a token of its ServiceAccount."""
         pod = self._pod()
         [container] = pod["containers"]
         root = self.folder / "root"
@@ -222,7 +222,7 @@ class Rotating:
         )
         self.process = subprocess.Popen(  # noqa: S603 - the project's own program
             [
-                sys.executable,
+                str(image_python()[0]),
                 *command[1:],
                 *arguments,
                 f"--now={now}",
