@@ -114,11 +114,13 @@ def _namespace(name: str) -> Manifest:
 
 def rotation_policy(settings: Settings) -> Manifest:
     """The rotator's pods reach the API server alone: they know its address, so not even DNS. Where
-    AWS rotates a database's password, STS and Secrets Manager too."""
+    AWS rotates a database's password, STS and Secrets Manager too, or the proxy before them."""
     to_aws: list[Manifest] = []
     if naming.secrets_manager_keys(settings):
         cidrs = settings.environment.network.providers.cidrs
-        to_aws = [_dns(), _to(cidrs, [443]), *_pod_identity_agent(settings)]
+        proxy = urlsplit(settings.environment.rotator.pod.https_proxy or "").port
+        ports = sorted({443, proxy or 443})
+        to_aws = [_dns(), _to(cidrs, ports), *_pod_identity_agent(settings)]
     return _policy(
         settings,
         settings.namespace,

@@ -3,12 +3,13 @@
 import http.client
 import json
 import os
+import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from rotator.clock import Clock
-from rotator.trust import trust
+from rotator.trust import authorities, trust
 
 Manifest = dict[str, Any]
 Answer = tuple[int, Mapping[str, str], bytes]  # status, headers, body
@@ -77,10 +78,7 @@ class InCluster:
         elif body is not None:
             headers["Content-Type"] = "application/json"
         if self._connection is None:
-            trusted = trust(str(self._account / "ca.crt"))
-            self._connection = http.client.HTTPSConnection(
-                self._host, self._port, timeout=_REQUEST_SECONDS, context=trusted
-            )
+            self._connection = self._connected()
         try:
             text = None if body is None else json.dumps(body).encode()
             self._connection.request(method, path, text, headers)
@@ -90,6 +88,23 @@ class InCluster:
             self._connection.close()
             self._connection = None
             raise
+
+    def _connected(self) -> http.client.HTTPSConnection:
+        fault = OSError(f"{self._account / 'ca.crt'} holds no certificate")
+        for authority in authorities((self._account / "ca.crt").read_text()):
+            connection = http.client.HTTPSConnection(
+                self._host, self._port, timeout=_REQUEST_SECONDS, context=trust(authority)
+            )
+            try:
+                connection.connect()
+            except OSError as error:
+                connection.close()
+                if not isinstance(error, ssl.SSLCertVerificationError):
+                    raise
+                fault = error
+            else:
+                return connection
+        raise fault
 
 
 class Api:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from settings.model import Duration, Model, Text, text_of
+from settings.pod import Pod, Resources
 
 ROTATION = "secrets-rotation"
 """The CronJob that rotates, and its ServiceAccount."""
@@ -110,6 +111,10 @@ class Rotator(Model):
     """How long the operator may take for one object."""
     rollout_deadline: Duration = timedelta(minutes=10)
     """How long one workload's rollout may take before the value before is restored."""
+    resources: Resources = Resources()
+    """Of its pods. The defaults pass quotas of limits, and the usual bounds of a LimitRange."""
+    pod: Pod = Pod()
+    """What else this cluster wants of its pods."""
 
     @model_validator(mode="after")
     def _deadlines_can_be_kept(self) -> "Rotator":

@@ -10,22 +10,16 @@ from collections.abc import Mapping
 
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
-from manifests.providers import aws, vault
+from manifests.providers import vault
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
+from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
-from settings import AwsStore, Settings, VaultStore
-from settings.rotator import AGE_CHECK, ROTATION
+from settings import Settings, VaultStore
+from settings.rotator import ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
 _SHORTEST_VALUE = 64
-_PROGRAM_FOLDER = "/opt/rotation"
-_PLAN_FOLDER = "/etc/rotation"
-# Where rotator/__main__.py looks for them. The kubelet renews a token long before it ends.
-_AWS_TOKENS_FOLDER = "/var/run/secrets/aws"
-_AWS_TOKEN_SECONDS = 3600
-# Nobody in the image.
-_USER_ID = 65532
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
 _ROTATION_SECONDS = 6 * 3600
 _AGE_CHECK_SECONDS = 600
@@ -120,10 +114,7 @@ def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
         "activeDeadlineSeconds": seconds,
         "backoffLimit": 3,
         "podFailurePolicy": {"rules": _failure_rules(container)},
-        "template": {
-            "metadata": {"labels": labels},
-            "spec": _pod(settings, program, account, container),
-        },
+        "template": pod_template(settings, program, account, container),
     }
     return {
         "apiVersion": "batch/v1",
@@ -151,74 +142,3 @@ def _failure_rules(container: str) -> list[Manifest]:
             "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
         },
     ]
-
-
-def _pod(settings: Settings, program: str, account: str, container: str) -> Manifest:
-    tokens = _aws_tokens(settings, account)
-    return {
-        "serviceAccountName": account,
-        "automountServiceAccountToken": True,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER_ID,
-            "runAsGroup": _USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [_container(settings, account, container)],
-        "volumes": [
-            {"name": "program", "configMap": {"name": program}},
-            {"name": "plan", "configMap": {"name": names.PLAN}},
-            *([{"name": "aws-tokens", "projected": {"sources": tokens}}] if tokens else []),
-        ],
-    }
-
-
-def _aws_tokens(settings: Settings, account: str) -> list[Manifest]:
-    """What AWS knows the rotator by where it rotates a password: said here, so that no webhook has
-    to add it."""
-    if account != ROTATION:
-        return []
-    bundles = naming.secrets_manager_keys(settings).values()
-    stores = [settings.environment.stores[settings.store_name(bundle)] for bundle in bundles]
-    audiences = {aws.token_audience(store) for store in stores if isinstance(store, AwsStore)}
-    return [
-        {
-            "serviceAccountToken": {
-                "audience": audience,
-                "expirationSeconds": _AWS_TOKEN_SECONDS,
-                "path": audience,
-            }
-        }
-        for audience in sorted(audiences)
-    ]
-
-
-def _container(settings: Settings, account: str, name: str) -> Manifest:
-    command = "age" if account == AGE_CHECK else "rotate"
-    tokens = {"name": "aws-tokens", "mountPath": _AWS_TOKENS_FOLDER, "readOnly": True}
-    return {
-        "name": name,
-        "image": settings.environment.rotator.image,
-        "command": ["python", "-m", "rotator", command, "--plan", f"{_PLAN_FOLDER}/plan.json"],
-        "workingDir": _PROGRAM_FOLDER,
-        "env": [
-            {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},
-            {"name": "PYTHONUNBUFFERED", "value": "1"},
-        ],
-        "resources": {
-            "requests": {"cpu": "10m", "memory": "48Mi"},
-            "limits": {"memory": "128Mi"},
-        },
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "program", "mountPath": f"{_PROGRAM_FOLDER}/rotator", "readOnly": True},
-            {"name": "plan", "mountPath": _PLAN_FOLDER, "readOnly": True},
-            *([tokens] if _aws_tokens(settings, account) else []),
-        ],
-    }
