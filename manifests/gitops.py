@@ -51,8 +51,14 @@ def _chart_application(
     name = f"{_name(settings, wave)}-chart"
     application = _application(settings, gitops, name, release.namespace, sync_wave, source)
     if release.is_kept:
-        application["metadata"]["annotations"] |= naming.NEVER_PRUNED
+        _never_prune(application["metadata"]["annotations"])
     return application
+
+
+def _never_prune(annotations: dict[str, str]) -> None:
+    """Adds the marks, and keeps what an Application says of comparing already."""
+    for name, mark in naming.NEVER_PRUNED.items():
+        annotations[name] = ",".join(filter(None, (annotations.get(name), mark)))
 
 
 def _leave_to_rotation(spec: Manifest, pointers: list[str]) -> None:

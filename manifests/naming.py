@@ -13,8 +13,10 @@ PROJECT = "platform-secrets"
 OPERATOR_RELEASE = "external-secrets"
 VAULT_RELEASE = "vault"
 
-# Argo CD and Flux leave such an object where it is, whatever happens to the tree around it.
+# Argo CD and Flux leave such an object where it is, whatever happens to the tree around it. To Argo
+# CD it is then no difference: one that it may not take away would have it sync without end.
 NEVER_PRUNED = {
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
 }

@@ -8,8 +8,10 @@ from settings import AwsStore, Settings, VaultServer, VaultStore
 
 _COMPONENT = "network"
 
-# Ports of the operator's chart: values.yaml of 2.9.0, metrics.listen.port, webhook.port.
+# Ports of the operator's chart: values.yaml of 2.9.0, metrics.listen.port, webhook.port, and those
+# of the probes, which not every CNI lets through to the kubelet by itself.
 _METRICS_PORT = 8080
+_HEALTH_PORTS = (8081, 8082)
 _WEBHOOK_PORT = 10250
 
 _VAULT_PORT = 8200
@@ -25,7 +27,7 @@ def operator_policies(settings: Settings) -> list[Manifest]:
         namespace,
         "external-secrets",
         {},
-        [{"ports": [_tcp(_METRICS_PORT), _tcp(_WEBHOOK_PORT)]}],
+        [{"ports": [_tcp(port) for port in (_METRICS_PORT, *_HEALTH_PORTS, _WEBHOOK_PORT)]}],
         to_cluster,
     )
     server = settings.environment.vault_server

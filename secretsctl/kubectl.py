@@ -9,6 +9,8 @@ from typing import Any
 from manifests.naming import Manifest
 from settings import Settings
 
+# Whoever is called kubectl has what he wrote taken back by Flux.
+_FIELD_MANAGER = "--field-manager=secretsctl"
 # kubectl's libraries log each of their tries before it says what is wrong.
 _LOG_LINE = re.compile(r"[EWIF][0-9]{4} ")
 
@@ -34,7 +36,7 @@ class Kubectl:
         return self._run("get", "--raw", path)
 
     def create(self, manifest: Manifest) -> None:
-        self._run("create", "--filename=-", text=json.dumps(manifest))
+        self._run("create", _FIELD_MANAGER, "--filename=-", text=json.dumps(manifest))
 
     def would_create(self, manifest: Manifest) -> Manifest:
         """What the API server would make of it now."""
@@ -43,7 +45,7 @@ class Kubectl:
 
     def patch(self, resource: str, name: str, change: dict[str, Any]) -> Manifest:
         """The object after a merge patch."""
-        options = ("--type=merge", "--patch-file=/dev/stdin", "--output=json")
+        options = (_FIELD_MANAGER, "--type=merge", "--patch-file=/dev/stdin", "--output=json")
         return json.loads(self._run("patch", resource, name, *options, text=json.dumps(change)))
 
     def _run(self, *arguments: str, text: str | None = None) -> str:

@@ -37,5 +37,7 @@ def _kustomization(resources: list[str]) -> str:
             "apiVersion": "kustomize.config.k8s.io/v1beta1",
             "kind": "Kustomization",
             "resources": resources,
+            # Else kubectl sorts by kind: what acts would come before what bounds it.
+            "sortOptions": {"order": "fifo"},
         }
     )

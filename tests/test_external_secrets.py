@@ -166,6 +166,7 @@ def test_a_secret_outlives_its_entry_and_takes_nothing_of_its_external_secret_s_
 @pytest.mark.parametrize(("protect", "pruned"), [(True, False), (False, True)])
 def test_gitops_tools_never_prune_what_is_protected(protect, pruned, made):
     never = {
+        "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
         "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
         "kustomize.toolkit.fluxcd.io/prune": "disabled",
     }

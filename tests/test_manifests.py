@@ -13,6 +13,7 @@ from secretsctl.projects import rotator_source
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 LEVELS = ("enforce", "audit", "warn")
 NEVER_PRUNED = {
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     "kustomize.toolkit.fluxcd.io/prune": "disabled",
 }
@@ -94,7 +95,8 @@ def test_the_operator_s_pods_reach_dns_and_the_api_server_and_the_controller_the
         "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
     }
     api_server = {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]}
-    incoming = {"ports": [{"protocol": "TCP", "port": 8080}, {"protocol": "TCP", "port": 10250}]}
+    ports = (8080, 8081, 8082, 10250)
+    incoming = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
     assert operator_policies(settings_with()) == [
         {
             **policy,

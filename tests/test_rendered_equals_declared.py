@@ -53,6 +53,16 @@ def test_every_rendered_object_is_in_the_kustomization_of_its_wave(stack):
     assert listed == files | folders
 
 
+def test_kubectl_applies_every_folder_in_the_order_of_the_program(stack):
+    """By default it sorts by kind, and a CronJob would come before the policies that bound it."""
+    for wave in waves(stack.settings, rotator_source()):
+        kustomization = stack.tree[f"{wave.name}/kustomization.yaml"]
+        assert kustomization["sortOptions"] == {"order": "fifo"}
+        found = [stack.tree[f"{wave.name}/{name}"] for name in kustomization["resources"]]
+        assert found == wave.objects
+    assert stack.tree["kustomization.yaml"]["sortOptions"] == {"order": "fifo"}
+
+
 def test_the_environment_is_built_from_its_waves_in_their_order(stack):
     assert stack.tree["kustomization.yaml"]["resources"] == [
         wave.name for wave in waves(stack.settings, rotator_source())

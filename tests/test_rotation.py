@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from manifests import naming
 from manifests.layer import ROTATION, waves
 from manifests.network import rotation_policy
 from manifests.rotation.cron_jobs import (
@@ -171,7 +172,7 @@ def test_a_new_value_is_letters_and_digits_and_as_long_as_the_key_wants(
             "namespace": "shop-test",
             "labels": LABELS,
         },
-        "spec": {"length": length, "symbols": 0, "allowRepeat": True},
+        "spec": {"length": length, "symbols": 0, "allowRepeat": True, "noUpper": False},
     }
 
 
@@ -200,11 +201,10 @@ def test_the_memory_is_declared_without_data_and_is_never_pruned_where_secrets_a
 ):
     memory = memory_config_map(settings_with())
     assert memory.keys() == {"apiVersion", "kind", "metadata"}
-    assert memory["metadata"]["annotations"] == {
-        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
-        "kustomize.toolkit.fluxcd.io/prune": "disabled",
-    }
-    assert "annotations" not in memory_config_map(settings_with(protect=False))["metadata"]
+    merged = {"kustomize.toolkit.fluxcd.io/ssa": "Merge"}
+    assert memory["metadata"]["annotations"] == merged | naming.NEVER_PRUNED
+    unprotected = memory_config_map(settings_with(protect=False))
+    assert unprotected["metadata"]["annotations"] == merged
 
 
 def test_the_program_is_immutable_and_another_text_has_another_name(settings_with):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from manifests.layer import ROTATION, waves
 from manifests.rotation.admission import admission_manifests
 from manifests.rotation.cel import Cel, cel, same, table
 from manifests.rotation.rights import rotation_rights
@@ -59,6 +60,14 @@ def test_each_policy_is_bound_denies_and_fails_closed(settings_with):
         {"policyName": name, "validationActions": ["Deny"]} for name in names
     ]
     assert {one["spec"]["failurePolicy"] for one in policies} == {"Fail"}
+
+
+def test_argo_cd_applies_the_policies_before_what_they_bound(settings_with):
+    [wave] = [one for one in waves(settings_with(), {}) if one.name == ROTATION]
+    policies = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    for one in wave.objects:
+        place = one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", "0")
+        assert (int(place) < 0) == (one["kind"] in policies)
 
 
 def test_each_policy_is_about_this_environment_s_rotator_alone(settings_with):

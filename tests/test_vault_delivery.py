@@ -111,6 +111,8 @@ def test_argo_cd_installs_the_servers_before_the_stores_and_never_prunes_them(en
     chart = found["Application", "shop-test-vault-chart"]
     annotations = chart["metadata"]["annotations"]
     assert annotations["argocd.argoproj.io/sync-options"] == "Prune=false,Delete=false"
+    compared = annotations["argocd.argoproj.io/compare-options"]
+    assert compared == "ServerSideDiff=true,IgnoreExtraneous"
     assert chart["spec"]["destination"]["namespace"] == "vault-system"
     assert chart["spec"]["source"] == {
         "repoURL": "https://openbao.github.io/openbao-helm",

@@ -19,6 +19,8 @@ _TOKEN_FORM = "^[0-9a-z.-]{1,100}$"  # noqa: S105 - of an annotation that is cha
 _MEMORY_TEXT_LENGTH = 16384
 _MARK_FORM = "^(back-)?to-[ab] [0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)? [0-9a-f-]{36}$"
 _TEMPLATES = "deprecated.daemonset.template.generation"
+# Argo CD applies a CronJob before kinds that it does not know by name.
+_FIRST = {"argocd.argoproj.io/sync-wave": "-1"}
 _RESOURCES = {
     "externalsecrets": "external-secrets.io",
     "pushsecrets": "external-secrets.io",
@@ -60,6 +62,7 @@ def _policy(
     metadata = {
         "name": f"{settings.namespace}-rotation-{name}",
         "labels": naming.labels(settings, COMPONENT),
+        "annotations": _FIRST,
     }
     rules = [
         {

@@ -34,7 +34,12 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     if bundle is None:
         shortest = settings.catalogue.keys[key].min_length
         # Without symbols, which URLs and shells read differently.
-        spec = {"length": max(_SHORTEST_VALUE, shortest), "symbols": 0, "allowRepeat": True}
+        spec = {
+            "length": max(_SHORTEST_VALUE, shortest),
+            "symbols": 0,
+            "allowRepeat": True,
+            "noUpper": False,
+        }
         return [_generator(settings, "Password", names.generator(key), spec)]
     return [_account_generator(settings, bundle, key, side) for side in SIDES]
 
@@ -65,8 +70,11 @@ def _generator(settings: Settings, kind: str, name: str, spec: Manifest) -> Mani
 
 
 def memory_config_map(settings: Settings) -> Manifest:
-    """What the rotator writes down: dates and names. Declared without data, which is its own."""
-    annotations = naming.NEVER_PRUNED if settings.environment.protect else None
+    """What the rotator writes down: dates and names. Declared without data, which is its own; Flux
+    also leaves what people write into it by kubectl."""
+    annotations = {"kustomize.toolkit.fluxcd.io/ssa": "Merge"}
+    if settings.environment.protect:
+        annotations |= naming.NEVER_PRUNED
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

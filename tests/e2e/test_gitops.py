@@ -125,6 +125,17 @@ def test_what_the_operator_wrote_is_no_difference(delivered: Delivered) -> None:
         assert delivered.cluster.kubectl("diff", "--server-side", "-k", str(folder)) == ""
 
 
+def test_kubectl_takes_the_objects_in_the_order_in_which_they_are_listed(
+    delivered: Delivered,
+) -> None:
+    for folder in delivered.folders:
+        listed = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))
+        files = [folder / name for name in listed.get("resources", ())]
+        built = yaml.safe_load_all(delivered.cluster.kubectl("kustomize", str(folder)))
+        if files:
+            assert [*built] == [yaml.safe_load(one.read_text(encoding="utf-8")) for one in files]
+
+
 def test_applying_everything_again_changes_nothing(delivered: Delivered) -> None:
     before = settled(delivered.cluster, delivered.namespaces)
     for folder in [delivered.tree, *delivered.folders]:
