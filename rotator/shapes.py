@@ -96,6 +96,13 @@ def _external_secret(
         # The operator may look twice, the second time at an old state of the object, and would
         # put a second value in the place of the first.
         "immutable": True,
+        # With a template none of the object's own labels and annotations, which others may have
+        # added, is copied onto the Secret.
+        "template": {
+            "engineVersion": "v2",
+            "mergePolicy": "Replace",
+            "metadata": {"labels": dict(plan.labels)},
+        },
     }
     spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}
     return _one_shot(plan, key, rotation, step, spec)

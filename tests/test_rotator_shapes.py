@@ -11,6 +11,11 @@ from rotator.rollout import progress
 from tests.rotator_world import LABELS, World, database, generated
 
 REMOTE = {"key": "shop/shared", "property": "signing-key"}
+TEMPLATE = {
+    "engineVersion": "v2",
+    "mergePolicy": "Replace",
+    "metadata": {"labels": LABELS},
+}
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def test_before_reads_the_current_value_once(plan):
                 "creationPolicy": "Owner",
                 "deletionPolicy": "Retain",
                 "immutable": True,
+                "template": TEMPLATE,
             },
             "data": [
                 {
@@ -78,6 +84,7 @@ def test_staged_runs_a_generator_once(plan, key):
             "creationPolicy": creation,
             "deletionPolicy": "Retain",
             "immutable": True,
+            "template": TEMPLATE,
         },
         "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
     }

@@ -10,6 +10,7 @@ from manifests.naming import Manifest
 from manifests.rotation import names, one_shots
 from manifests.rotation.cel import Cel, both, cel, same, table
 from manifests.rotation.names import COMPONENT
+from manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
 from settings import Settings, VaultStore
 from settings.rotator import ROTATION
 
@@ -102,42 +103,62 @@ def _binding(metadata: Manifest) -> Manifest:
 
 
 def _syncs() -> Policy:
-    annotations = both("Annotations", "metadata.annotations")
-    variables = both("Metadata", "metadata") | both("Spec", "spec") | annotations
+    token = names.SYNC_TOKEN
+    variables = {**both("Spec", "spec"), **_both_metadata()}
     return variables, {
         "the spec is changed": same("Spec", []),
-        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
-        **_only_annotation(names.SYNC_TOKEN),
+        **_metadata([token]),
+        **_is_token("Annotations", token),
     }
 
 
 def _restarts() -> Policy:
+    token = names.RESTART_TOKEN
     variables = {
-        **both("Metadata", "metadata"),
-        **both("OwnAnnotations", "metadata.annotations"),
+        **_both_metadata(),
         **both("Spec", "spec"),
         **both("Template", "spec.template"),
         **both("PodMetadata", "spec.template.metadata"),
-        **both("Annotations", "spec.template.metadata.annotations"),
+        **both("PodAnnotations", "spec.template.metadata.annotations"),
         # The API server counts a DaemonSet's templates in an annotation, and takes no other count.
         "counted": f'request.resource.resource == "daemonsets" ? {cel([_TEMPLATES])} : []',
     }
+    added = f"!(name in variables.oldLabels) && {PRIVATE_STAMP}"
     return variables, {
-        "metadata is changed": same("Metadata", ["annotations", *_OF_EVERY_WRITE]),
-        "an annotation is changed": same("OwnAnnotations", Cel("variables.counted")),
+        **_metadata(Cel("variables.counted"), on_labels=added, on_annotations=PRIVATE_STAMP),
         "the spec is changed": same("Spec", ["template"]),
         "the pod's spec is changed": same("Template", ["metadata"]),
         "the pod's metadata is changed": same("PodMetadata", ["annotations"]),
-        **_only_annotation(names.RESTART_TOKEN),
+        f"an annotation of the pod beside {token} is changed": same("PodAnnotations", [token]),
+        **_is_token("PodAnnotations", token),
     }
 
 
-def _only_annotation(annotation: str) -> dict[str, str]:
-    token = f"variables.newAnnotations[?{cel(annotation)}].orValue({cel('')})"
+def _both_metadata() -> dict[str, str]:
     return {
-        f"an annotation beside {annotation} is changed": same("Annotations", [annotation]),
-        f"{annotation} is no token": f"{token}.matches({cel(_TOKEN_FORM)})",
+        **both("Metadata", "metadata"),
+        **both("Labels", "metadata.labels"),
+        **both("Annotations", "metadata.annotations"),
     }
+
+
+def _metadata(
+    own: list[str] | Cel, *, on_labels: str = STAMP, on_annotations: str = STAMP
+) -> dict[str, str]:
+    """An object's metadata stays, apart from `own` annotations and from stamps."""
+    labels, annotations = (
+        (f"variables.new{each}", f"variables.old{each}") for each in ("Labels", "Annotations")
+    )
+    return {
+        "metadata is changed": same("Metadata", ["labels", "annotations", *_OF_EVERY_WRITE]),
+        "a label is changed": only_stamps(*labels, [], on_labels),
+        "an annotation is changed": only_stamps(*annotations, own, on_annotations),
+    }
+
+
+def _is_token(annotations: str, name: str) -> dict[str, str]:
+    token = f"variables.new{annotations}[?{cel(name)}].orValue({cel('')})"
+    return {f"{name} is no token": f"{token}.matches({cel(_TOKEN_FORM)})"}
 
 
 def _config_maps(settings: Settings) -> Policy:
@@ -145,7 +166,7 @@ def _config_maps(settings: Settings) -> Policy:
     variables = {
         "newWhole": "dyn(object)",
         "oldWhole": "dyn(oldObject)",
-        **both("Metadata", "metadata"),
+        **_both_metadata(),
         "data": "dyn(object).?data.orValue({})",
         "oldData": "dyn(oldObject).?data.orValue({})",
         "entries": cel(["lock", "run", *memory]),
@@ -155,9 +176,8 @@ def _config_maps(settings: Settings) -> Policy:
     mark = cel(names.POINTER_MARK)
     is_memory = f"object.metadata.name == {cel(names.MEMORY)}"
     return variables, {
-        "more than the data is changed": (
-            f"{same('Whole', ['data', 'metadata'])} && {same('Metadata', _OF_EVERY_WRITE)}"
-        ),
+        "more than the data is changed": same("Whole", ["data", "metadata"]),
+        **_metadata([]),
         "the memory holds other entries than its own, or too long ones": (
             # A key that has left the catalogue leaves its entry, which stays as it is.
             f"!({is_memory}) || variables.data.all(entry, entry in variables.entries && "
@@ -187,7 +207,8 @@ def _pointers(settings: Settings) -> dict[str, list[dict[str, str]]]:
 
 
 def _events(settings: Settings) -> Policy:
-    metadata = ["name", "namespace", "creationTimestamp", "managedFields", "uid"]
+    stamped = ["labels", "annotations"]
+    metadata = ["name", "namespace", "creationTimestamp", "managedFields", "uid", *stamped]
     about = ["apiVersion", "kind", "name", "namespace", "uid"]
     fields = ["apiVersion", "kind", "metadata", "involvedObject", "reason", "message", "type"]
     fields += ["source", "count", "firstTimestamp", "lastTimestamp", "reportingComponent"]
@@ -202,8 +223,12 @@ def _events(settings: Settings) -> Policy:
         "reasons": cel(["Rotated", "RotationFailed", "RotationRestored"]),
     }
     return variables, {
-        "the metadata holds more than a name": (
-            f"variables.newMetadata.all(field, field in {cel(metadata)})"
+        "the metadata holds more than a name": " && ".join(
+            [f"variables.newMetadata.all(field, field in {cel(metadata)})"]
+            + [
+                only_stamps(f"variables.newMetadata[?{cel(one)}].orValue({{}})", "{}", [])
+                for one in stamped
+            ]
         ),
         "this is about no ExternalSecret that is rotated": (
             f"variables.newAbout.all(field, field in {cel(about)}) && "

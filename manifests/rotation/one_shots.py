@@ -10,6 +10,7 @@ from manifests.rotation import names
 from manifests.rotation.cel import Cel, cel, table
 from manifests.rotation.names import COMPONENT, PUSHES, Push
 from manifests.rotation.plan import AWS_TEXT, push_metadata
+from manifests.rotation.stamps import only_stamps
 from settings import Settings
 
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
@@ -34,9 +35,9 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
                 "metadataPolicy": "None",
             }
         ),
-        "before": cel(_before()),
-        "staged": cel(_staged("Password", Cel('"rotation-" + variables.key'))),
-        "accounts": cel([_account(f"-{side}") for side in SIDES]),
+        "before": cel(_before(settings)),
+        "staged": cel(_staged(settings, "Password", Cel('"rotation-" + variables.key'))),
+        "accounts": cel([_account(settings, f"-{side}") for side in SIDES]),
         "expected": 'variables.step != "" && variables.key in variables.entries ? '
         '[variables.step == "before" ? variables.before : variables.staged] : '
         'variables.step == "staged" && variables.key in variables.databases ? '
@@ -44,27 +45,30 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def _before() -> Manifest:
+def _before(settings: Settings) -> Manifest:
     store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
     data = [{"secretKey": "value", "remoteRef": Cel("variables.remoteRef")}]
-    return _external_secret("Owner") | {"secretStoreRef": store, "data": data}
+    return _external_secret(settings, "Owner") | {"secretStoreRef": store, "data": data}
 
 
-def _staged(kind: str, generator: Cel, policy: str = "Owner") -> Manifest:
+def _staged(settings: Settings, kind: str, generator: Cel, policy: str = "Owner") -> Manifest:
     api_version = "generators.external-secrets.io/v1alpha1"
     reference = {"apiVersion": api_version, "kind": kind, "name": generator}
     data_from = [{"sourceRef": {"generatorRef": reference}}]
-    return _external_secret(policy) | {"dataFrom": data_from}
+    return _external_secret(settings, policy) | {"dataFrom": data_from}
 
 
-def _account(suffix: str) -> Manifest:
+def _account(settings: Settings, suffix: str) -> Manifest:
     """Orphan: the engine's answer is empty, so no Secret is made."""
     generator = Cel(f'"rotation-" + variables.key + "{suffix}"')
-    return _staged("VaultDynamicSecret", generator, "Orphan")
+    return _staged(settings, "VaultDynamicSecret", generator, "Orphan")
 
 
-def _external_secret(policy: str) -> Manifest:
+def _external_secret(settings: Settings, policy: str) -> Manifest:
+    """The template keeps what others write beside the object's metadata away from its Secret, where
+    it could have a value copied into another namespace."""
     name = Cel("object.metadata.name")
+    labels = naming.labels(settings, COMPONENT)
     return {
         "refreshPolicy": "CreatedOnce",
         "refreshInterval": "0s",
@@ -73,6 +77,11 @@ def _external_secret(policy: str) -> Manifest:
             "creationPolicy": policy,
             "deletionPolicy": "Retain",
             "immutable": True,
+            "template": {
+                "engineVersion": "v2",
+                "mergePolicy": "Replace",
+                "metadata": {"labels": labels},
+            },
         },
     }
 
@@ -153,9 +162,12 @@ def _name_parts(steps: str) -> dict[str, str]:
 
 
 def one_shot_rules(settings: Settings) -> dict[str, str]:
-    """Nothing but the expected spec, our labels and one annotation: no owner, no finalizer."""
+    """Nothing but the expected spec, our labels, one annotation, and stamps: no owner, no
+    finalizer."""
     allowed = ["name", "namespace", "labels", "annotations", *_SERVER_FIELDS]
-    annotations = 'variables.metadata[?"annotations"].orValue({})'
+    labels, annotations = (
+        f"variables.metadata[?{cel(each)}].orValue({{}})" for each in ("labels", "annotations")
+    )
     rotation_id = cel(names.ROTATION_ID)
     return {
         "no such object is made": "variables.expected.size() > 0",
@@ -165,16 +177,17 @@ def one_shot_rules(settings: Settings) -> dict[str, str]:
         "there is more than metadata and spec": (
             f"dyn(object).all(field, field in {cel(['apiVersion', 'kind', 'metadata', 'spec'])})"
         ),
-        "the metadata holds more than name, labels and one annotation": (
+        "the metadata holds more than name, labels and annotations": (
             f"variables.metadata.all(field, field in {cel(allowed)})"
         ),
         "the labels are not the rotation's": (
-            'variables.metadata[?"labels"].orValue({}) == '
-            f"{cel(naming.labels(settings, COMPONENT))}"
+            only_stamps(labels, cel(naming.labels(settings, COMPONENT)), [])
         ),
-        "the one annotation is the rotation's day": (
-            f"{annotations}.size() == 1 && {annotations}.all(name, name == {rotation_id} && "
-            f'{annotations}[name].matches("{_ID}"))'
+        "the annotations are not the rotation's": (
+            only_stamps(annotations, "{}", [names.ROTATION_ID])
+        ),
+        "no annotation says the rotation's day": (
+            f'{annotations}[?{rotation_id}].orValue("").matches("{_ID}")'
         ),
     }
 

@@ -22,7 +22,6 @@ _OTHERS = {
     "updatePolicy": "IfNotExists",
 }
 _OTHER_KINDS = {"SecretStore": "ClusterSecretStore", "PushSecretMetadata": "Other"}
-_NAMED_BY_USERS = ("metadata",)
 
 
 def deviations(obj: Manifest, schema: Manifest) -> Iterator[Deviation]:
@@ -36,7 +35,7 @@ def deviations(obj: Manifest, schema: Manifest) -> Iterator[Deviation]:
         if isinstance(value, list):
             yield f"two {_text(path)}", _with(obj, path, [*value, *value])
             yield f"empty {_text(path)}", _with(obj, path, [])
-        if isinstance(value, dict) and not {*path} & {*_NAMED_BY_USERS}:
+        if isinstance(value, dict):
             for name, field in _at(schema, path).get("properties", {}).items():
                 if name not in value:
                     added = (*path, name)
@@ -83,8 +82,11 @@ def _without(obj: Manifest, path: Path) -> Manifest:
 
 
 def _at(schema: Manifest, path: Path) -> Manifest:
+    """What is known of a field; nothing below one that takes anything."""
     for part in path:
-        schema = schema["items"] if isinstance(part, int) else schema["properties"][part]
+        schema = (
+            schema["items"] if isinstance(part, int) else schema.get("properties", {}).get(part, {})
+        )
     return schema
 
 

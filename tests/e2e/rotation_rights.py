@@ -19,6 +19,27 @@ from tests.e2e.process import wait_until
 
 ROTATION_ID = "2026-03-01"
 MERGE = "application/merge-patch+json"
+# What a cluster's own policies add, and names by which some program acts on an object.
+STAMPS = {"team": "payments", "example.com/cost-center": "4711", "policies.kyverno.io/seen": "x"}
+ACTED_ON = (
+    "platform-secrets/rotated",
+    "platform-secrets/restarted",
+    "external-secrets.io/force-sync",
+    "reconcile.external-secrets.io/managed",
+    "app.kubernetes.io/instance",
+    "app_kubernetes_io_name",
+    "applyset.kubernetes.io/part-of",
+    "argocd.argoproj.io/tracking-id",
+    "kustomize.toolkit.fluxcd.io/reconcile",
+    "meta.helm.sh/release-name",
+    "pulumi.com/patchForce",
+    "cleanup.kyverno.io/ttl",
+    "janitor/ttl",
+    "objectset.rio.cattle.io/hash",
+    "kapp.k14s.io/app",
+    "name",
+    "namespace",
+)
 
 
 class Admitted:
@@ -92,7 +113,7 @@ class Admitted:
 
     def _wait_for_policies(self) -> None:
         """A policy takes effect a moment after it was made."""
-        token = {"metadata": {"labels": {"a": "b"}}}
+        change = {"metadata": {"labels": {ACTED_ON[0]: "x"}}}
         for kind in ("ExternalSecret", "PushSecret"):
             obj = next(obj for obj in self.one_shots() if obj["kind"] == kind)
             other = {**obj, "metadata": {**obj["metadata"], "labels": {}}}
@@ -100,7 +121,7 @@ class Admitted:
         secret = names.rotated_secrets(self.settings)[0]
         memory = names.MEMORY
         for kind, name in ((EXTERNAL_SECRET, secret), (("v1", "ConfigMap"), memory)):
-            wait_until(lambda k=kind, n=name: self.patching(k, n, token), f"{kind} is guarded")
+            wait_until(lambda k=kind, n=name: self.patching(k, n, change), f"{kind} is guarded")
 
 
 EXTERNAL_SECRET = ("external-secrets.io/v1", "ExternalSecret")

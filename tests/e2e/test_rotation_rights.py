@@ -5,13 +5,14 @@ import uuid
 
 import pytest
 
+from manifests.chart import laid_over
 from manifests.rotation import names
 from tests.e2e import argo_rollouts
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
 from tests.e2e.process import wait_until
 from tests.e2e.rotating import rotating_settings
-from tests.e2e.rotation_rights import EXTERNAL_SECRET, Admitted, is_denied
+from tests.e2e.rotation_rights import ACTED_ON, EXTERNAL_SECRET, STAMPS, Admitted, is_denied
 
 DATABASE = {
     "host": "db.example.com",
@@ -59,6 +60,16 @@ def restarting(token, **more):
 
 def syncing(token, **more):
     return {"metadata": {"annotations": {"platform-secrets/sync": token, **more}}}
+
+
+STAMPED = {"metadata": {"labels": STAMPS, "annotations": STAMPS}}
+
+
+def acted_on(change):
+    """A change with, each time, a label or annotation more, that some program acts on."""
+    for name in ACTED_ON:
+        for part in ("labels", "annotations"):
+            yield laid_over(change, {"metadata": {part: {name: "other"}}})
 
 
 def test_exactly_these_verbs_on_these_names_are_its_rights(world):
@@ -237,8 +248,7 @@ def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other
     token = secrets.token_hex(8)
     own = world.cluster.api.get(*EXTERNAL_SECRET, "veza-secrets", world.namespace)
     others = [
-        syncing(token, other="annotation"),
-        syncing(token, **{"platform-secrets/restarted": token}),
+        *acted_on(syncing(token)),
         syncing("Not a token"),
         syncing(None),
         syncing(token) | {"spec": {"refreshInterval": "10h"}},
@@ -248,8 +258,8 @@ def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other
         {"spec": {"target": {"template": {"data": {"jwt-secret": "chosen"}}}}},
         {"spec": {"target": {"template": {"metadata": {"annotations": {"a": "b"}}}}}},
         {"spec": {"data": None}},
-        {"metadata": {"labels": {"other": "label"}}},
         {"metadata": {"labels": None}},
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "other"}}},
         {"metadata": {"finalizers": ["example.com/kept"]}},
         {"metadata": {"generateName": "other-"}},
         {"metadata": {"annotations": dict.fromkeys(own["metadata"]["annotations"])}},
@@ -259,8 +269,13 @@ def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other
         answer = world.patching(EXTERNAL_SECRET, "veza-secrets", change)
         assert is_denied(answer, world, "syncs"), (change, answer)
     assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
-    world.rotator.patch(*EXTERNAL_SECRET, "veza-secrets", world.namespace, syncing("first"))
+    first = laid_over(syncing("first"), STAMPED)
+    world.rotator.patch(*EXTERNAL_SECRET, "veza-secrets", world.namespace, first)
     assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
+    changed = {"metadata": {"labels": {"team": "other"}, "annotations": {"team": "other"}}}
+    assert world.patching(EXTERNAL_SECRET, "veza-secrets", changed) == ""
+    removed = {"metadata": {"labels": {"team": None}}}
+    assert is_denied(world.patching(EXTERNAL_SECRET, "veza-secrets", removed), world, "syncs")
 
 
 @pytest.mark.parametrize(
@@ -274,19 +289,26 @@ def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other
 )
 def test_a_workload_is_restarted_and_changed_in_no_other_way(kind, name, world):
     token = secrets.token_hex(8)
+    world.cluster.api.patch(
+        *kind, name, world.namespace, {"metadata": {"labels": {"tier": "first"}}}
+    )
     container = {"name": "service", "image": "example.com/other:1"}
     pod = {"spec": {"template": {"spec": {"containers": [container]}}}}
     others = [
         restarting(token, other="annotation"),
         restarting("Not a token"),
         pod,
-        restarting(token) | {"metadata": {"annotations": {"a": "b"}}},
+        *(
+            laid_over(restarting(token), {"metadata": {part: {name: "other"}}})
+            for part in ("labels", "annotations")
+            for name in ("a.example.com/b", "keel.sh/policy", "argocd.argoproj.io/tracking-id")
+        ),
+        {"metadata": {"labels": {"tier": "other"}}},
         {"spec": {"template": {"spec": {"serviceAccountName": "vault-rotation-store"}}}},
         {"spec": {"template": {"spec": {"hostNetwork": True}}}},
         {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}},
         {"spec": {"template": {"metadata": {"labels": {"other": "label"}}}}},
         {"spec": {"minReadySeconds": 7}},
-        {"metadata": {"labels": {"other": "label"}}},
         {"metadata": {"annotations": {"platform-secrets/sync": token}}},
         {"metadata": {"finalizers": ["example.com/kept"]}},
         {"metadata": {"generateName": "other-"}},
@@ -297,6 +319,9 @@ def test_a_workload_is_restarted_and_changed_in_no_other_way(kind, name, world):
         answer = world.patching(kind, name, change)
         assert is_denied(answer, world, "restarts"), (change, answer)
     assert world.patching(kind, name, restarting(token)) == ""
+    stamp = {"team": "payments", "last-changed-by": "somebody"}
+    stamped = laid_over(restarting(token), {"metadata": {"labels": stamp, "annotations": stamp}})
+    assert world.patching(kind, name, stamped) == ""
     world.rotator.patch(*kind, name, world.namespace, restarting("first"))
     assert world.patching(kind, name, restarting(token)) == ""
 
@@ -309,14 +334,14 @@ def test_the_memory_takes_the_rotator_s_entries_and_nothing_else(world):
         {"data": {"lock": "x" * 16385}},
         {"data": own, "binaryData": {"lock2": "AAAA"}},
         {"immutable": True},
-        {"metadata": {"labels": {"other": "label"}}},
-        {"metadata": {"annotations": {"other": "annotation"}}},
+        *acted_on({}),
         {"metadata": {"finalizers": ["example.com/kept"]}},
     ]
     for change in others:
         answer = world.patching(CONFIG_MAP, names.MEMORY, change)
         assert is_denied(answer, world, "config-maps"), (change, answer)
     assert world.patching(CONFIG_MAP, names.MEMORY, {"data": own}) == ""
+    assert world.patching(CONFIG_MAP, names.MEMORY, {"data": own, **STAMPED}) == ""
     world.rotator.patch(*CONFIG_MAP, names.MEMORY, world.namespace, {"data": own})
     assert world.patching(CONFIG_MAP, names.MEMORY, {"data": {"lock": None, "run": None}}) == ""
     assert world.patching(CONFIG_MAP, names.MEMORY, {"data": None}) == ""
@@ -345,8 +370,7 @@ def test_a_pointer_shows_one_of_its_two_accounts_and_nothing_else(world):
         {"data": {"database-url": contents["b"], "_rotation": "other"}},
         {"data": {"database-url": contents["b"], "_rotation": f"{mark} {{{{ .a_password }}}}"}},
         {"data": {"database-url": contents["b"]}, "immutable": True},
-        {"metadata": {"annotations": {"other": "annotation"}}},
-        {"metadata": {"labels": {"other": "label"}}},
+        *acted_on({}),
     ]
     for change in others:
         answer = world.patching(CONFIG_MAP, pointer, change)
@@ -356,7 +380,7 @@ def test_a_pointer_shows_one_of_its_two_accounts_and_nothing_else(world):
         {"database-url": contents["b"], "_rotation": mark},
         {"_rotation": None},
     ):
-        assert world.patching(CONFIG_MAP, pointer, {"data": data}) == ""
+        assert world.patching(CONFIG_MAP, pointer, {"data": data, **STAMPED}) == ""
 
 
 def event_in(namespace):
@@ -395,15 +419,15 @@ def test_an_event_is_about_a_rotation_and_nothing_else(world):
         {"related": about},
         {"action": "Deleted"},
         {"metadata": {**event["metadata"], "ownerReferences": [GONE]}},
-        {"metadata": {**event["metadata"], "labels": {"other": "label"}}},
+        *acted_on({"metadata": event["metadata"]}),
         {"metadata": {**event["metadata"], "finalizers": ["example.com/kept"]}},
-        {"metadata": {**event["metadata"], "annotations": {"other": "annotation"}}},
     ]
     for change in others:
         answer = world.creating({**event, **change})
         assert is_denied(answer, world, "events"), (change, answer)
     for reason in ("Rotated", "RotationFailed", "RotationRestored"):
-        assert world.creating({**event, "reason": reason}) == ""
+        stamped = laid_over({**event, "reason": reason}, STAMPED)
+        assert world.creating(stamped) == ""
 
 
 def test_what_the_rotator_may_delete_goes_and_what_it_may_see_holds_no_value(world):

@@ -8,7 +8,7 @@ from tests.e2e.deviations import deviations
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
 from tests.e2e.rotating import rotating_settings
-from tests.e2e.rotation_rights import ROTATION_ID, Admitted, is_denied
+from tests.e2e.rotation_rights import ACTED_ON, ROTATION_ID, STAMPS, Admitted, is_denied
 
 DATABASE = {
     "host": "db.example.com",
@@ -83,7 +83,25 @@ def test_no_field_of_the_spec_may_differ_and_none_may_be_added(name, world, sche
     assert refused > 20
 
 
-def test_no_metadata_but_name_labels_and_the_one_annotation_is_taken(world):
+def test_a_stamp_of_the_cluster_s_own_policies_is_taken(world):
+    for obj in world.one_shots():
+        own = obj["metadata"]
+        stamped = {part: {**own[part], **STAMPS} for part in ("labels", "annotations")}
+        assert world.creating({**obj, "metadata": {**own, **stamped}}) == "", own["name"]
+
+
+def test_no_label_or_annotation_is_taken_that_some_program_acts_on(world):
+    for name in ("rotation-staged-jwt-secret", "rotation-next-jwt-secret"):
+        obj = world.one_shot(name)
+        own = obj["metadata"]
+        for part in ("labels", "annotations"):
+            for acted_on in ACTED_ON:
+                metadata = {**own, part: {**own[part], acted_on: "x"}}
+                answer = world.creating({**obj, "metadata": metadata})
+                assert is_denied(answer, world, policy_of(obj)), (part, acted_on, answer)
+
+
+def test_no_metadata_but_name_labels_and_annotations_is_taken(world):
     owner = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -105,11 +123,13 @@ def test_no_metadata_but_name_labels_and_the_one_annotation_is_taken(world):
             {**own, "name": token},
             {**own, "name": "rotation-staged-redis-url"},
             {**own, "labels": {}},
-            {**own, "labels": {**own["labels"], "other": "label"}},
+            {**own, "labels": {**own["labels"], "app.kubernetes.io/managed-by": "other"}},
+            {**own, "labels": {**own["labels"], **{f"other-{n}": "x" for n in range(29)}}},
             {**own, "labels": {**own["labels"], "platform-secrets/environment": "other"}},
             {key: value for key, value in own.items() if key != "labels"},
             {**own, "annotations": {}},
-            {**own, "annotations": {**own["annotations"], "other": "annotation"}},
+            {**own, "annotations": {**own["annotations"], "other": "x" * 2049}},
+            {**own, "annotations": {**own["annotations"], **{f"a-{n}": "x" for n in range(32)}}},
             {**own, "annotations": {"platform-secrets/rotation": "not a day"}},
             {**own, "annotations": {"other": ROTATION_ID}},
             {key: value for key, value in own.items() if key != "annotations"},
