@@ -20,8 +20,8 @@ FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED, OVERDUE = 1, 2, 3, 4, 5
 TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
 _CODES = """\
 exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and a value before is in
-use again; with --detailed-exit-code 3 when nothing was due. `age`: 5 when a key is overdue. Another
-try, at once, may help after 1 alone."""
+use again; with --detailed-exit-code 3 when nothing was due. `age`: 5 when a key is overdue, or
+no rotation has run. Another try, at once, may help after 1 alone."""
 
 
 def main(
@@ -37,8 +37,8 @@ def main(
         plan = parse(Path(asked.plan).read_text())
         api = Api(transport or InCluster(Path(asked.account_folder)), clock, plan.namespace)
         if asked.command == "age":
-            found = age.overdue(plan, api, clock.now())
-            return _end(OVERDUE if found else 0, f"overdue: {', '.join(found) or 'no key'}")
+            found = age.faults(plan, api, clock.now())
+            return _end(OVERDUE if found else 0, "; ".join(found) or "overdue: no key")
         return _rotate(asked, plan, api, clock, Aws(clock, Path(asked.aws_token_folder), to_aws))
     except (PlanError, OSError) as fault:
         return _end(WRONG_INPUT, f"wrong input: {fault}")

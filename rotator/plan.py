@@ -126,6 +126,7 @@ class Plan:
     namespace: str
     labels: dict[str, str]
     memory: str
+    longest_pause_seconds: int
     bundles_at_once: int
     sync_seconds: int
     rollout_seconds: int

@@ -31,6 +31,10 @@ class Kubectl:
         text = self._run("get", resource, name, "--ignore-not-found", "--output=json")
         return json.loads(text) if text else None
 
+    def find(self, resource: str, selector: str) -> list[Manifest]:
+        """The objects that `--selector=…` or `--field-selector=…` is true of."""
+        return json.loads(self._run("get", resource, selector, "--output=json"))["items"]
+
     def get_raw(self, path: str) -> str:
         """The API server's own answer to a GET of a path."""
         return self._run("get", "--raw", path)

@@ -25,6 +25,9 @@ from settings import Settings, SettingsError
 from settings.problems import Problem
 from settings.rotator import ROTATION
 
+_KEPT_SECONDS = 7 * 86400
+"""How long a Job is there after its end, to be looked at."""
+
 
 def sync(settings: Settings, options: argparse.Namespace) -> str:
     """Has the operator read the store now, for one ExternalSecret or all; --wait for the proof."""
@@ -91,7 +94,7 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
     if cron_job is None:
         raise ClusterError(f"CronJob/{ROTATION}: does not exist; apply the environment first")
     known = remembered(waiting.memory(kubectl).get("data", {}).get(options.key))
-    job = _job(cron_job, options.key, (known and known.id) or "none")
+    job = rotation_job(cron_job, options.key, (known and known.id) or "none")
     if isinstance(plan.keys[options.key], SecretsManager):
         # AWS may have rotated it by itself, before: the cluster's clock tells.
         container = job["spec"]["template"]["spec"]["containers"][0]
@@ -149,7 +152,7 @@ def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
     return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
 
 
-def _job(cron_job: Manifest, key: str, last: str) -> Manifest:
+def rotation_job(cron_job: Manifest, key: str, last: str) -> Manifest:
     """As `kubectl create job --from` makes it, with the key as a further argument, and the id of
     its last rotation: a pod that follows another one of this Job must not rotate it once more."""
     template = cron_job["spec"]["jobTemplate"]
@@ -168,10 +171,12 @@ def _job(cron_job: Manifest, key: str, last: str) -> Manifest:
                     "kind": "CronJob",
                     "name": ROTATION,
                     "uid": cron_job["metadata"]["uid"],
+                    # Of several, the CronJob's controller takes away the oldest, as of its own.
+                    "controller": True,
                 }
             ],
         },
-        "spec": spec,
+        "spec": {**spec, "ttlSecondsAfterFinished": _KEPT_SECONDS},
     }
 
 

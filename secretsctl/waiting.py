@@ -19,6 +19,7 @@ from secretsctl.kubectl import ClusterError, Kubectl
 SYNC_SECONDS = 120
 """The operator acts on a changed annotation at once; what takes longer has a cause to be read."""
 _PAUSE_SECONDS = 0.5
+_ENOUGH_REFUSALS = 3
 _RESOURCES = {"Rollout": "rollouts.argoproj.io"}
 
 
@@ -48,14 +49,52 @@ def verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
                 return f"{said}\n"
             if said:
                 raise ClusterError(f"Job/{job}: {said}")
-            if step != seen:
-                seen = step
-                _say(step)
+        else:
+            step = _hindrance(kubectl, job)
+        if step and step != seen:
+            seen = step
+            _say(step)
         conditions = (kubectl.get("job", job) or {}).get("status", {}).get("conditions", [])
         failed = next((one for one in conditions if one["type"] == "Failed"), None)
         if failed and failed["status"] == "True":
             raise ClusterError(f"Job/{job}: {failed.get('message')}; kubectl logs job/{job}")
     raise ClusterError(f"Job/{job}: no verdict in {seconds} s; kubectl logs job/{job}")
+
+
+def _hindrance(kubectl: Kubectl, job: str) -> str | None:
+    """What keeps a Job's pod from running. ClusterError where it gets none: the Job's controller
+    goes on trying for hours, and its status does not say so."""
+    try:
+        pods = kubectl.find("pods", f"--selector=batch.kubernetes.io/job-name={job}")
+        about = f"involvedObject.kind=Job,involvedObject.name={job},reason=FailedCreate"
+        refusals = kubectl.find("events", f"--field-selector={about}")
+    except ClusterError:
+        return None  # who may not look at them still gets the verdict
+    if pods:
+        return next(filter(None, map(_not_running, pods)), None)
+    if not refusals:
+        return None
+    why = f"Job/{job}: no pod is made: {refusals[-1]['message']}"
+    if sum(one.get("count") or 1 for one in refusals) < _ENOUGH_REFUSALS:
+        return why
+    raise ClusterError(f"{why}; it goes on trying until `kubectl delete job {job}`")
+
+
+def _not_running(pod: Manifest) -> str | None:
+    """Why a pod does not run, as far as its status says."""
+    status = pod.get("status", {})
+    waiting = [
+        one["state"]["waiting"]
+        for one in status.get("containerStatuses", [])
+        if "waiting" in one.get("state", {})
+    ]
+    unscheduled = [
+        one
+        for one in status.get("conditions", [])
+        if one["type"] == "PodScheduled" and one["status"] == "False"
+    ]
+    found = next((one for one in (*waiting, *unscheduled) if one.get("message")), None)
+    return found and f"Pod/{pod['metadata']['name']}: {found['reason']}: {found['message']}"
 
 
 def synced(kubectl: Kubectl, name: str) -> str:

@@ -116,6 +116,17 @@ class Rotator(Model):
     pod: Pod = Pod()
     """What else this cluster wants of its pods."""
 
+    @property
+    def longest_pause(self) -> timedelta:
+        """No two runs in sequence are further apart by the schedule."""
+        *_, days, months, weekdays = self.schedule.split(" ")
+        if months != "*":
+            return timedelta(days=366)
+        # From the 31st of a month to that of the one after the next. Where both are given, one of
+        # the two is enough for cron.
+        apart = {"days": 1} if days == "*" else {"days": 62}
+        return timedelta(days=7) if weekdays != "*" else timedelta(**apart)
+
     @model_validator(mode="after")
     def _deadlines_can_be_kept(self) -> "Rotator":
         if self.sync_deadline <= _LONGEST_BACK_OFF:

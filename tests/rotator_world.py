@@ -91,6 +91,7 @@ class World:
             "namespace": NAMESPACE,
             "labels": LABELS,
             "memory": "secrets-rotation-memory",
+            "longest_pause_seconds": 1000 * 86400,
             "bundles_at_once": 4,
             "sync_seconds": 600,
             "rollout_seconds": 600,

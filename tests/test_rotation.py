@@ -100,6 +100,7 @@ def test_a_generated_key_with_overlap_is_planned_so(settings_with):
         "namespace": "shop-test",
         "labels": LABELS,
         "memory": "secrets-rotation-memory",
+        "longest_pause_seconds": 86400 + 6 * 3600,
         "bundles_at_once": 4,
         "sync_seconds": 600,
         "rollout_seconds": 600,

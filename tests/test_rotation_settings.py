@@ -1,11 +1,13 @@
 """What the settings and the catalogue may say about rotation, and what is said of the rest."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from secretsctl.projects import loaded
 from settings import SettingsError
+from settings.rotator import Rotator
 from tests.settings_files import CATALOGUE, STACK, changed, lines, text_of
 
 TOKEN = "bundles.shared.keys.token"  # noqa: S105 - the place of a key
@@ -122,3 +124,18 @@ def test_two_stacks_that_lead_one_environment_are_an_error(tmp_path, monkeypatch
     assert found == [
         "Pulumi.b.yaml: rotation: Pulumi.a.yaml leads this environment too; one is a `follower`"
     ]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "days"),
+    [
+        ("17 3 * * *", 1),
+        ("*/5 * * * *", 1),
+        ("17 3 * * 1,4", 7),
+        ("17 3 1 * *", 62),
+        ("17 3 1 * 1", 7),
+        ("17 3 * 1-6 *", 366),
+    ],
+)
+def test_runs_are_so_far_apart_at_most(schedule, days):
+    assert Rotator.model_validate({"schedule": schedule}).longest_pause == timedelta(days=days)

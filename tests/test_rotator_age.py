@@ -1,14 +1,17 @@
 """The age check fails, and so alerts, when a key is beyond its limit and grace."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from rotator import __main__
 from rotator.__main__ import OVERDUE
+from rotator.memory import moment, timestamp
 from tests.rotator_api import MEMORY
 from tests.rotator_world import ONE_DAY, START, World, generated
 
+ONE_HOUR = timedelta(hours=1)
 HAND = {
     "by": "hand",
     "bundle": "web",
@@ -61,6 +64,26 @@ def test_keys_that_no_run_has_seen_are_as_old_as_the_memory(world):
     world.cluster.objects["ConfigMap", MEMORY]["data"] = {}
     assert world.run(command="age", at=START + 30 * ONE_DAY) == 0
     assert world.run(command="age", at=START + 60 * ONE_DAY) == OVERDUE
+
+
+def test_it_says_since_when_no_rotation_has_run(world, capsys):
+    world.plan["longest_pause_seconds"] = 30 * 3600
+    assert world.run(command="age", at=START + 30 * ONE_HOUR) == 0
+    assert world.run(command="age", at=START + 31 * ONE_HOUR) == OVERDUE
+    since = timestamp(START)
+    assert lines(capsys)[-1]["message"] == f"no rotation has run since {since}"
+    assert world.run(at=START + 31 * ONE_HOUR) == 0
+    assert world.run(command="age", at=START + 31 * ONE_HOUR) == 0
+
+
+@pytest.mark.parametrize("run", [None, "", "{}", '{"started": "some day"}'])
+def test_a_run_that_is_not_in_the_memory_was_never(world, run, capsys):
+    world.plan["longest_pause_seconds"] = 30 * 3600
+    memory = world.cluster.objects["ConfigMap", MEMORY]
+    memory["data"] = {"run": run} if run is not None else None
+    made = moment(memory["metadata"]["creationTimestamp"])
+    assert world.run(command="age", at=made + 30 * ONE_HOUR) == 0
+    assert world.run(command="age", at=made + 31 * ONE_HOUR) == OVERDUE
 
 
 def test_the_age_check_only_reads_the_memory(world):

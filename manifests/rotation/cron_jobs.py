@@ -12,7 +12,7 @@ from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
 from manifests.providers import vault
 from manifests.rotation import names
-from manifests.rotation.plan import plan_config_map
+from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_map
 from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
 from settings import Settings, VaultStore
@@ -23,7 +23,6 @@ _SHORTEST_VALUE = 64
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
 _ROTATION_SECONDS = 6 * 3600
 _AGE_CHECK_SECONDS = 600
-_LATEST_START_SECONDS = 6 * 3600
 # rotator/__main__.py: a wrong input, a value before that was restored, a key that is overdue.
 _NOT_TO_BE_RETRIED = [2, 4, 5]
 
@@ -132,7 +131,7 @@ def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
             "schedule": rotator.schedule if is_rotation else rotator.age_check_schedule,
             "timeZone": rotator.time_zone,
             "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": _LATEST_START_SECONDS,
+            "startingDeadlineSeconds": LATEST_START_SECONDS,
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 3,
             "jobTemplate": {"metadata": {"labels": labels}, "spec": job},

@@ -20,6 +20,9 @@ AWS_TEXT = {
     "spec": {"secretPushFormat": "string"},
 }
 
+LATEST_START_SECONDS = 6 * 3600
+"""A run may start so much later than its schedule says."""
+
 
 def plan_config_map(settings: Settings) -> Manifest:
     """The plan, as it is mounted into the rotator's pods."""
@@ -45,6 +48,7 @@ def _plan(settings: Settings) -> dict[str, Any]:
         "namespace": settings.namespace,
         "labels": naming.labels(settings, names.COMPONENT),
         "memory": names.MEMORY,
+        "longest_pause_seconds": _seconds(rotator.longest_pause) + LATEST_START_SECONDS,
         "bundles_at_once": rotator.bundles_at_once,
         "sync_seconds": _seconds(rotator.sync_deadline),
         "rollout_seconds": _seconds(rotator.rollout_deadline),

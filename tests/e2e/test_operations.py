@@ -145,6 +145,9 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
     pod = wait_until(lambda: pods_of_jobs(place), "the Job's pod is there", timeout_seconds=60)
     [container] = pod["spec"]["containers"]
     assert container["args"] == ["--key", OVERLAP, "--last", "none"]
+    has_no_image(place, pod)
+    assert process.stderr
+    assert process.stderr.readline().endswith(": ErrImagePull: not found\n")
     # Nobody runs a pod here.
     done = ended(
         place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=pod["metadata"]["name"])
@@ -154,6 +157,40 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
     assert place.held()[OVERLAP] != before[OVERLAP]
     # It looks twice a second: which steps it sees is chance.
     assert [line for line in errors.splitlines() if line.endswith(f": {OVERLAP}")]
+
+
+def has_no_image(place: Rotating, pod: dict[str, Any]) -> None:
+    """What a kubelet says of a pod whose image it does not find."""
+    [container] = pod["spec"]["containers"]
+    waiting = {
+        "name": container["name"],
+        **{"image": container["image"], "imageID": "", "ready": False, "restartCount": 0},
+        "state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
+    }
+    where = ("v1", "Pod", pod["metadata"]["name"], place.namespace)
+    status = {"phase": "Pending", "containerStatuses": [waiting]}
+    place.cluster.api.patch(*where, {"status": status}, subresource="status")
+
+
+def test_rotate_says_why_its_job_gets_no_pod(desk: Desk) -> None:
+    place, api = desk.place, desk.place.cluster.api
+    where = ("v1", "ResourceQuota", "full", place.namespace)
+    metadata = {"name": "full", "namespace": place.namespace}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata}
+    api.apply({**quota, "spec": {"hard": {"limits.cpu": "100m"}}})
+    wait_until(lambda: (api.get(*where) or {}).get("status"), "the quota is in force")
+    before = {job["metadata"]["name"] for job in api.list("batch/v1", "Job", place.namespace)}
+    try:
+        code, output, errors = desk.run("rotate", OVERLAP, "--wait")
+    finally:
+        api.delete(*where)
+        jobs = {job["metadata"]["name"] for job in api.list("batch/v1", "Job", place.namespace)}
+        [name] = jobs - before
+        api.delete("batch/v1", "Job", name, place.namespace)
+    assert (code, output) == (FAILED, "")
+    assert f"Job/{name}: no pod is made: Error creating: pods " in errors
+    assert "exceeded quota: full, requested: limits.cpu=200m" in errors
+    assert errors.endswith(f"it goes on trying until `kubectl delete job {name}`\n")
 
 
 def pods_of_jobs(place: Rotating) -> Any:

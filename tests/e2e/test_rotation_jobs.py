@@ -1,21 +1,25 @@
-"""The Job controller tries again what another try may mend, and nothing else."""
+"""What the controllers of Jobs and CronJobs make of the rotator's, in a namespace with quotas: each
+has a pod, what another try may mend is tried again, and finished Jobs do not stay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from manifests.rotation.cron_jobs import rotation_manifests
+from secretsctl.operations import rotation_job
 from secretsctl.projects import rotator_source
 from settings.rotator import AGE_CHECK, ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.process import wait_until
 from tests.e2e.rotating import rotating_settings
+from tests.rotator_pods import ENV, SPEC, WANTED
 
 BATCH = "batch/v1"
-FAILED, WRONG_INPUT, RESTORED, OVERDUE = 1, 2, 4, 5
+ROTATED, FAILED, WRONG_INPUT, RESTORED, OVERDUE = 0, 1, 2, 4, 5
 TERMINATED = 143
 
 
@@ -41,6 +45,22 @@ TRIED_AGAIN = {
 }
 
 
+# What a platform team gives a namespace: no pod without limits, none too small, none that may take
+# far more than it asks for.
+QUOTA = {
+    "requests.cpu": "10",
+    "requests.memory": "10Gi",
+    "limits.cpu": "10",
+    "limits.memory": "10Gi",
+}
+LIMIT_RANGE = {
+    "type": "Container",
+    "min": {"cpu": "50m", "memory": "64Mi"},
+    "maxLimitRequestRatio": {"cpu": "2", "memory": "2"},
+}
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
 @dataclass(frozen=True)
 class Jobs:
     cluster: Cluster
@@ -54,6 +74,24 @@ class Jobs:
         label = "batch.kubernetes.io/job-name"
         return [pod for pod in pods if pod["metadata"]["labels"].get(label) == name]
 
+    def quota_in_force(self) -> Manifest:
+        quota = self.cluster.api.get("v1", "ResourceQuota", "platform", self.namespace) or {}
+        return quota.get("status", {}).get("hard", {})
+
+    @property
+    def names(self) -> set[str]:
+        jobs = self.cluster.api.list(BATCH, "Job", self.namespace)
+        return {job["metadata"]["name"] for job in jobs}
+
+    def cron_job(self, name: str = ROTATION) -> Manifest:
+        return self.cluster.api.get(BATCH, "CronJob", name, self.namespace) or {}
+
+    def rotate(self, name: str, cron_job: Manifest | None = None) -> None:
+        """What `secretsctl rotate` makes, under a name of the test's."""
+        job = rotation_job(cron_job or self.cron_job(), "jwt-secret", "none")
+        metadata = {**job["metadata"], "name": name, "namespace": self.namespace}
+        self.cluster.api.create({**job, "metadata": metadata})
+
     def end_pod(self, name: str, case: Case) -> None:
         """What a kubelet says of a pod whose container has ended."""
         [pod] = wait_until(lambda: self.pods(name), f"{name} has a pod", timeout_seconds=60)
@@ -66,7 +104,8 @@ class Jobs:
         drained = [
             {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
         ]
-        status: dict[str, Any] = {"phase": "Failed", "containerStatuses": [ended]}
+        phase = "Failed" if case.code else "Succeeded"
+        status: dict[str, Any] = {"phase": phase, "containerStatuses": [ended]}
         status |= {"conditions": drained} if case.is_drained else {}
         where = ("v1", "Pod", pod["metadata"]["name"], self.namespace)
         self.cluster.api.patch(*where, {"status": status}, subresource="status")
@@ -77,7 +116,14 @@ def jobs(cluster: Cluster) -> Iterator[Jobs]:
     """A Job of each case, side by side, each after its first pod has ended."""
     settings = rotating_settings("Pulumi.production", "jobs")
     found = Jobs(cluster, settings.namespace)
-    cluster.create_namespace(found.namespace)
+    cluster.create_namespace(found.namespace, **RESTRICTED)
+    for kind, spec in (
+        ("ResourceQuota", {"hard": QUOTA}),
+        ("LimitRange", {"limits": [LIMIT_RANGE]}),
+    ):
+        metadata = {"name": "platform", "namespace": found.namespace}
+        cluster.api.apply({"apiVersion": "v1", "kind": kind, "metadata": metadata, "spec": spec})
+    wait_until(lambda: found.quota_in_force() == QUOTA, "the quota is in force")
     for manifest in rotation_manifests(settings, rotator_source()):
         if manifest["kind"] in ("ServiceAccount", "CronJob"):
             cluster.api.apply(manifest)
@@ -108,3 +154,55 @@ def test_what_another_try_may_mend_is_tried_again_and_a_drained_node_is_no_failu
     wait_until(lambda: len(jobs.pods(name)) == 2, f"{name} has a second pod", timeout_seconds=60)
     failures = jobs.job(name)["status"].get("failed", 0)
     assert failures == (0 if TRIED_AGAIN[name].is_drained else 1)
+
+
+def test_a_pod_has_all_that_its_cluster_wants(jobs: Jobs) -> None:
+    settings = rotating_settings("Pulumi.production", "jobs", rotator={"pod": WANTED})
+    [wanted] = [
+        one
+        for one in rotation_manifests(settings, rotator_source())
+        if one["kind"] == "CronJob" and one["metadata"]["name"] == ROTATION
+    ]
+    name = WANTED["priority-class-name"]
+    scheduling = {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass"}
+    jobs.cluster.api.apply({**scheduling, "metadata": {"name": name}, "value": 1000})
+    live = jobs.cron_job()
+    jobs.rotate("wanted", {**wanted, "metadata": live["metadata"]})
+    [pod] = wait_until(lambda: jobs.pods("wanted"), "wanted has a pod", timeout_seconds=60)
+    spec = pod["spec"]
+    assert spec.pop("tolerations")[0] == SPEC["tolerations"][0]
+    assert {field: spec.get(field) for field in SPEC if field != "tolerations"} == {
+        field: value for field, value in SPEC.items() if field != "tolerations"
+    }
+    assert WANTED["labels"].items() <= pod["metadata"]["labels"].items()
+    assert WANTED["annotations"].items() <= pod["metadata"]["annotations"].items()
+    assert spec["securityContext"]["runAsUser"] == WANTED["run-as-user"]
+    assert "runAsGroup" not in spec["securityContext"]
+    assert spec["containers"][0]["env"][-len(ENV) :] == ENV
+
+
+def test_a_run_of_the_schedule_does_not_wait_for_one_that_people_asked_for(jobs: Jobs) -> None:
+    jobs.rotate("asked-for")
+    wait_until(lambda: jobs.pods("asked-for"), "asked-for has a pod", timeout_seconds=60)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    where = (BATCH, "CronJob", ROTATION, jobs.namespace)
+    status = {"status": {"lastScheduleTime": f"{an_hour_ago:%Y-%m-%dT%H:%M:%SZ}"}}
+    jobs.cluster.api.patch(*where, {"spec": {"schedule": "* * * * *"}})
+    jobs.cluster.api.patch(*where, status, subresource="status")
+    wait_until(
+        lambda: jobs.cron_job()["status"].get("active"), "it is scheduled", timeout_seconds=60
+    )
+    [active] = jobs.cron_job()["status"]["active"]
+    jobs.cluster.api.patch(*where, {"spec": {"suspend": True}})
+    assert active["name"] != "asked-for"
+    assert "asked-for" in jobs.names
+
+
+def test_of_the_finished_jobs_that_people_asked_for_the_last_three_stay(jobs: Jobs) -> None:
+    asked_for = [f"asked-for-{number}" for number in range(1, 6)]
+    for name in asked_for:
+        jobs.rotate(name)
+        jobs.end_pod(name, Case(ROTATION, ROTATED))
+    wait_until(lambda: len(jobs.names & {*asked_for}) == 3, "two are gone", timeout_seconds=60)
+    left = [jobs.job(name) for name in sorted(jobs.names & {*asked_for})]
+    assert {job["spec"]["ttlSecondsAfterFinished"] for job in left} == {7 * 86400}
