@@ -30,7 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code, text = command(options)
     except (SettingsError, tree.TreeError) as error:
-        count = len(str(error).splitlines())
+        is_wrong_input = isinstance(error, SettingsError)
+        count = len(error.problems if is_wrong_input else str(error).splitlines())
         print(error, file=sys.stderr)
         print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing written", file=sys.stderr)
         return WRONG_INPUT
@@ -58,6 +59,9 @@ def _printed(code: int, text: str) -> int:
 
 def render(options: argparse.Namespace) -> tuple[int, str]:
     """Renders each environment's tree, or one stream, or says what would change."""
+    if options.check and options.out == "-":
+        message = "compares a folder, and `--out -` writes none; leave one of them out"
+        raise SettingsError([Problem("--check", None, (), message)])
     found = _settings(options)
     if options.out == "-":
         source = rotator_source()
@@ -160,37 +164,47 @@ def _parser() -> argparse.ArgumentParser:
     _add_which(one, which)
     which.add_argument("--all", action="store_true", help="every stack file here (the default)")
     out_help = "default: %(default)s; - for one stream"
-    one.add_argument("--out", default="rendered", metavar="DIR", help=out_help)
+    one.add_argument("--out", type=_given, default="rendered", metavar="DIR", help=out_help)
     check_help = "write nothing; exit 1 and show what is stale"
     one.add_argument("--check", action="store_true", help=check_help)
 
     one = _command(commands, "basic-secrets", basic_secrets)
     _add_which(one, one.add_mutually_exclusive_group(required=True))
-    one.add_argument("--secrets-file", type=Path, default=Path("secrets.env"), metavar="FILE")
-    one.add_argument("--out", default="rendered", metavar="DIR", help="where the trees are")
+    one.add_argument("--secrets-file", type=_path, default=Path("secrets.env"), metavar="FILE")
+    out_help = "where the trees are"
+    one.add_argument("--out", type=_given, default="rendered", metavar="DIR", help=out_help)
 
     key_help = "a key of the catalogue"
     one = _operation_command(commands, "rotate", "Rotates a key now, by a Job from the CronJob.")
-    one.add_argument("key", metavar="KEY", help=key_help)
-    one.add_argument("--dry-run", action="store_true", help="say what would be done")
-    one.add_argument("--wait", action="store_true", help="follow the steps to the verdict")
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="say what would be done")
+    how.add_argument("--wait", action="store_true", help="follow the steps to the verdict")
 
     one = _operation_command(commands, "rotated", "Remembers that a key was rotated elsewhere.")
-    one.add_argument("key", metavar="KEY", help=key_help)
-    one.add_argument("--on", metavar="DATE", help="the day, as 2026-01-31; today by default")
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+    on_help = "the day, as 2026-01-31; today by default"
+    one.add_argument("--on", type=_given, metavar="DATE", help=on_help)
 
     one = _operation_command(commands, "sync", "Has the operator read the store now.")
-    one.add_argument("name", metavar="NAME", nargs="?", help="an ExternalSecret; all by default")
+    name_help = "an ExternalSecret; all by default"
+    one.add_argument("name", type=_given, metavar="NAME", nargs="?", help=name_help)
     one.add_argument("--wait", action="store_true", help="until the Secret holds what was read")
 
     one = _operation_command(commands, "restart", "Restarts the workloads that read a key.")
-    one.add_argument("key", metavar="KEY", help=key_help)
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+
+    text = "Prints the commands that put values into the stores, as a script that asks for them."
+    one = _operation_command(commands, "put-commands", text)
+    one.add_argument("keys", type=_given, metavar="KEY", nargs="*", help="all by default")
+    not_ready_help = "only of ExternalSecrets that are not Ready: asks the cluster"
+    one.add_argument("--not-ready", action="store_true", help=not_ready_help)
 
     one = _command(commands, "example", example)
     _add_catalogue(one)
 
     one = _command(commands, "schema", schema)
-    one.add_argument("--out", type=Path, default=Path("schemas"), metavar="DIR")
+    one.add_argument("--out", type=_path, default=Path("schemas"), metavar="DIR")
     return parser
 
 
@@ -207,16 +221,29 @@ def _operation_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(command=_operation(name))
+    parser.set_defaults(command=_operation(name.replace("-", "_")))
     _add_which(parser, parser.add_mutually_exclusive_group(required=True))
     return parser
 
 
 def _add_which(parser: argparse.ArgumentParser, which: argparse._MutuallyExclusiveGroup) -> None:
-    which.add_argument("--env", metavar="ENVIRONMENT", help="the stack file of this environment")
-    which.add_argument("--stack", type=Path, metavar="FILE", help="this stack file")
+    env_help = "the stack file of this environment"
+    which.add_argument("--env", type=_given, metavar="ENVIRONMENT", help=env_help)
+    which.add_argument("--stack", type=_path, metavar="FILE", help="this stack file")
     _add_catalogue(parser)
 
 
 def _add_catalogue(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--catalogue", type=Path, default=Path("catalogue.yaml"), metavar="FILE")
+    parser.add_argument("--catalogue", type=_path, default=Path("catalogue.yaml"), metavar="FILE")
+
+
+def _given(text: str) -> str:
+    """An argument's text: an empty one, as of an unset variable, would be the folder that this
+    runs in, every ExternalSecret, or today."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))

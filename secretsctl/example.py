@@ -19,6 +19,11 @@ def example_text(catalogue: Catalogue) -> str:
 
 
 def _block(name: str, key: Key) -> str:
+    return f"{about(key)}{name}=\n"
+
+
+def about(key: Key) -> str:
+    """What a key is, its rules and its example, as comments."""
     rules = []
     if key.format != "text":
         rules.append(f"format: {key.format}")
@@ -26,8 +31,7 @@ def _block(name: str, key: Key) -> str:
         rules.append(f"pattern: {key.pattern}")
     if key.min_length > 1:
         rules.append(f"at least {key.min_length} characters")
-    about = key.description + (f" ({'; '.join(rules)})" if rules else "")
+    text = key.description + (f" ({'; '.join(rules)})" if rules else "")
     if key.example:
-        about += f"\nexample: {key.example}"
-    comment = "".join(f"# {line}".rstrip() + "\n" for line in about.splitlines())
-    return f"{comment}{name}=\n"
+        text += f"\nexample: {key.example}"
+    return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())

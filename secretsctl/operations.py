@@ -4,7 +4,9 @@ import argparse
 import contextlib
 import io
 import json
+from collections.abc import Collection
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from rotator.plan import Plan, SecretsManager, parse
 from rotator.run import Run
 from secretsctl import waiting
 from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
+from secretsctl.put_commands import put_commands as commands_for
+from secretsctl.put_commands import stack_options, steps_afterwards
 from settings import Settings, SettingsError
 from settings.problems import Problem
 from settings.rotator import ROTATION
@@ -31,13 +35,14 @@ _KEPT_SECONDS = 7 * 86400
 
 def sync(settings: Settings, options: argparse.Namespace) -> str:
     """Has the operator read the store now, for one ExternalSecret or all; --wait for the proof."""
+    _with_stores(settings)
     bundles = settings.catalogue.bundles
     found = [one for bundle in bundles for one in external_secret_manifests(settings, bundle)]
-    known = [one["metadata"]["name"] for one in found]
-    if options.name and options.name not in known:
-        raise _wrong("NAME", f"must be one of {', '.join(known)}")
+    names = [one["metadata"]["name"] for one in found]
+    if options.name is not None:
+        _known("NAME", options.name, names)
     kubectl = right_cluster(settings)
-    asked = [options.name] if options.name else known
+    asked = names if options.name is None else [options.name]
     for name in asked:
         kubectl.patch("externalsecret", name, waiting.annotated("force-sync"))
     if not options.wait:
@@ -47,10 +52,9 @@ def sync(settings: Settings, options: argparse.Namespace) -> str:
 
 def restart(settings: Settings, options: argparse.Namespace) -> str:
     """Restarts the workloads that read a key, one after the other, each to a complete rollout."""
+    _known("KEY", options.key, settings.catalogue.keys)
     bundles = settings.catalogue.bundles
-    bundle = next((name for name in bundles if options.key in bundles[name].keys), None)
-    if bundle is None:
-        raise _wrong("KEY", f"must be one of {', '.join(settings.catalogue.keys)}")
+    bundle = next(name for name in bundles if options.key in bundles[name].keys)
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
     readers = names.readers(settings, bundle)
@@ -60,8 +64,7 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
 def rotated(settings: Settings, options: argparse.Namespace) -> str:
     """Remembers that a key was rotated elsewhere, today or on a day: its age begins there."""
     plan = _plan(settings)
-    if options.key not in plan.keys:
-        raise _wrong("KEY", f"must be one of {', '.join(plan.keys)}")
+    _known("KEY", options.key, plan.keys)
     at = _day(options.on) if options.on else datetime.now(UTC)
     kubectl = right_cluster(settings)
     memory = waiting.memory(kubectl)
@@ -84,9 +87,9 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
     --wait follows its steps, and ends with the rotator's verdict. --dry-run changes nothing.
     """
     plan = _plan(settings)
-    rotated_here = [key.name for key in plan.rotated]
-    if options.key not in rotated_here:
-        raise _wrong("KEY", f"must be one of {', '.join(rotated_here) or 'none'}")
+    _known("KEY", options.key, settings.catalogue.keys)
+    if options.key not in [key.name for key in plan.rotated]:
+        raise _by_hand(settings, options)
     kubectl = right_cluster(settings)
     if options.dry_run:
         return _described(kubectl, plan, options.key)
@@ -115,11 +118,45 @@ def _day(text: str) -> datetime:
     return day
 
 
+def put_commands(settings: Settings, options: argparse.Namespace) -> str:
+    """Prints the commands that put values into the stores."""
+    _with_stores(settings)
+    for key in options.keys:
+        _known("KEY", key, settings.catalogue.keys)
+    return commands_for(settings, options)
+
+
 def _plan(settings: Settings) -> Plan:
-    if not settings.has_rotation:
-        message = "nothing is rotated from this stack"
+    _with_stores(settings)
+    if settings.environment.rotation == "follower":
+        message = "is `follower`: use the stack that leads this environment's rotation"
         raise SettingsError([Problem(settings.stack_file, None, ("rotation",), message)])
+    if not settings.has_rotation:
+        raise _wrong("KEY", "no key in the catalogue has `rotate`")
     return parse(plan_config_map(settings)["data"]["plan.json"])
+
+
+def _with_stores(settings: Settings) -> None:
+    if settings.environment.secrets == "basic":
+        message = "is `basic`: there is no store; change secrets.env and apply it again"
+        raise SettingsError([Problem(settings.stack_file, None, ("secrets",), message)])
+
+
+def _known(argument: str, name: str, names: Collection[str]) -> None:
+    if name not in names:
+        close = get_close_matches(name, names, 1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise _wrong(argument, f"there is none of this name{hint}; there are: {', '.join(names)}")
+
+
+def _by_hand(settings: Settings, options: argparse.Namespace) -> SettingsError:
+    """The way of a key that people rotate, as commands."""
+    which = stack_options(options)
+    put = f"bash <(secretsctl put-commands {options.key} {which})"
+    steps = [put, *steps_afterwards(settings, options.key, which)]
+    lines = "".join(f"\n  {step}" for step in steps)
+    start = f"people rotate {options.key}; once they have its new value where it is issued:"
+    return _wrong("KEY", f"{start}{lines}")
 
 
 class _Reads:

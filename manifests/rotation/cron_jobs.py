@@ -15,7 +15,7 @@ from manifests.rotation import names
 from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_map
 from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
-from settings import Settings, VaultStore
+from settings import Key, Settings, VaultStore
 from settings.rotator import ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
@@ -31,16 +31,16 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
     bundle = naming.database_keys(settings).get(key)
     if bundle is None:
-        shortest = settings.catalogue.keys[key].min_length
+        length = generated_length(settings.catalogue.keys[key])
         # Without symbols, which URLs and shells read differently.
-        spec = {
-            "length": max(_SHORTEST_VALUE, shortest),
-            "symbols": 0,
-            "allowRepeat": True,
-            "noUpper": False,
-        }
+        spec = {"length": length, "symbols": 0, "allowRepeat": True, "noUpper": False}
         return [_generator(settings, "Password", names.generator(key), spec)]
     return [_account_generator(settings, bundle, key, side) for side in SIDES]
+
+
+def generated_length(key: Key) -> int:
+    """How many letters and digits a generated value has."""
+    return max(_SHORTEST_VALUE, key.min_length)
 
 
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:

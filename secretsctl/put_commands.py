@@ -1,0 +1,151 @@
+"""The commands with which people put values into an environment's stores; no value is in them."""
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifests import naming
+from manifests.naming import Entry
+from manifests.rotation.cron_jobs import generated_length
+from secretsctl.example import about
+from secretsctl.kubectl import right_cluster
+from secretsctl.store_commands import MARK, is_marked_by_hand, store_commands
+from settings import Settings
+
+_OPENING = """\
+# Puts values into the stores of {environment}. Read it, then run it:
+#   bash <({command})
+# It asks for each value. Enter leaves a key as it is; @FILE takes what a file holds. No value is
+# shown, and none is in a command line. It ends at the first command that fails.
+(
+set -eu
+value=
+ask() {{ # KEY OTHER: sets $value; fails where the key is left as it is
+  local before=$value offer=
+  case $2 in same) offer=' (s: the same)' ;; ?*) offer=" (r: $2 random letters and digits)" ;; esac
+  printf '%s%s: ' "$1" "$offer" >&2
+  IFS= read -rs value || [ -n "$value" ] || {{ echo 'no more values' >&2; exit 1; }}
+  echo >&2
+  case $2,$value in
+    same,s) value=$before ;;
+    [0-9]*,r) value=$(random "$2") ;;
+  esac
+  case $value in
+    @*) value=$(cat "${{value#@}}" 2>/dev/null) || {{ echo "$1: no such file" >&2; exit 1; }} ;;
+  esac
+  [ -n "$value" ]
+}}
+random() {{ head -c "$((8 * $1))" /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | head -c "$1"; }}
+give() {{ printf %s "$value"; }}
+put() {{ # KEY OTHER ENTRY PROPERTY MARK
+  ask "$1" "$2" || return 0
+  local key=$1 said
+  shift 2
+  said=$(change "$@" 2>&1) || create "$@" >/dev/null || {{ echo "$said" >&2; return 1; }}
+  [ -z "$3" ] || mark "$1" "$3" >/dev/null
+  echo "$key: put in"
+}}
+"""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a key is kept. `entry` is None where an engine makes the value."""
+
+    key: str
+    bundle: str
+    external_secret: str
+    entry: Entry | None
+    derived_from: str | None = None
+
+
+def put_commands(settings: Settings, options: argparse.Namespace) -> str:
+    """A script that asks for values and puts them into the stores: of all keys, or of some."""
+    places = [
+        place
+        for place in _places(settings)
+        if not options.keys or (place.derived_from or place.key) in options.keys
+    ]
+    if options.not_ready:
+        waiting = _not_ready(settings)
+        places = [place for place in places if place.external_secret in waiting]
+    if not places:
+        return "# Every ExternalSecret is Ready: nothing is missing.\n"
+    command = shlex.join(
+        ["secretsctl", "put-commands", *options.keys, *(["--not-ready"] if options.not_ready else [])]
+    )
+    which = stack_options(options)
+    text = _OPENING.format(
+        environment=settings.environment.environment, command=f"{command} {which}"
+    )
+    for store in settings.environment.stores:
+        of_store = [one for one in places if settings.store_name(one.bundle) == store]
+        text += "".join(_of_store(settings, store, of_store)) if of_store else ""
+    return text + ")\n\n" + _afterwards(settings, options, which)
+
+
+def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
+    """What makes a new value of a key the one in use, once it is in its store."""
+    synced = [one.external_secret for one in _places(settings) if key in (one.key, one.derived_from)]
+    steps = [f"secretsctl sync {name} --wait {which}" for name in dict.fromkeys(synced)]
+    steps.append(f"secretsctl restart {key} {which}")
+    if settings.has_rotation and settings.catalogue.keys[key].rotate:
+        steps.append(f"secretsctl rotated {key} {which}")
+    return steps
+
+
+def stack_options(options: argparse.Namespace) -> str:
+    """The options that name the stack, as they were given."""
+    found = ["--stack", str(options.stack)] if options.stack else ["--env", options.env]
+    if options.catalogue != Path("catalogue.yaml"):
+        found += ["--catalogue", str(options.catalogue)]
+    return shlex.join(found)
+
+
+def _places(settings: Settings) -> Iterator[_Place]:
+    for bundle, content in settings.catalogue.bundles.items():
+        entries = naming.entries(settings, bundle)
+        is_apart = naming.has_overlap_secret(settings, bundle)
+        for key, rules in content.keys.items():
+            yield _Place(key, bundle, content.secret, entries.get(key))
+            for derived in naming.derived_keys(key) if rules.overlap and is_apart else ():
+                secret = naming.overlap_secret(content.secret)
+                yield _Place(derived, bundle, secret, entries[derived], key)
+
+
+def _not_ready(settings: Settings) -> set[str]:
+    kubectl = right_cluster(settings)
+    found = set()
+    for name in dict.fromkeys(place.external_secret for place in _places(settings)):
+        status = (kubectl.get("externalsecret", name) or {}).get("status", {})
+        conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
+        if conditions.get("Ready") != "True":
+            found.add(name)
+    return found
+
+
+def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[str]:
+    store = settings.environment.stores[name]
+    written = {*naming.written_entries(settings, name).values()} if is_marked_by_hand(store) else ()
+    yield f"\n# --- Store {name}\n{store_commands(store)}"
+    for place in places:
+        rules = settings.catalogue.keys[place.derived_from or place.key]
+        if place.entry is None:
+            yield f"\n# {place.key}: left out, since the database's engine makes it.\n"
+            continue
+        other = str(generated_length(rules)) if rules.is_generated else ""
+        mark = MARK if place.entry.key in written else ""
+        words = [place.key, "same" if place.derived_from else other]
+        words += [place.entry.key, place.entry.property or "", mark]
+        if place.derived_from is None:
+            yield f"\n{about(rules)}"
+        yield f"put {shlex.join(words)}\n"
+
+
+def _afterwards(settings: Settings, options: argparse.Namespace, which: str) -> str:
+    steps = [f"secretsctl sync --wait {which}"]
+    if options.keys:
+        steps = [one for key in options.keys for one in steps_afterwards(settings, key, which)]
+    return "# Then:\n" + "".join(f"#   {step}\n" for step in steps)
