@@ -14,12 +14,13 @@ from manifests.external_secret import external_secret_manifests
 from manifests.naming import Manifest
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
-from rotator.api import Api
+from rotator.api import Api, RefusedError, UnreachableError
 from rotator.aws import Aws
 from rotator.clock import Clock
-from rotator.memory import Memory, Remembered, moment, remembered
+from rotator.memory import LockLostError, Memory, Remembered, moment, remembered
 from rotator.operator_objects import StepError
 from rotator.plan import Plan, SecretsManager, parse
+from rotator.rollout import RolloutError
 from rotator.run import Run
 from secretsctl import waiting
 from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
@@ -185,7 +186,10 @@ def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
     api = Api(_Reads(kubectl), clock, plan.namespace)
     memory = Memory(api, clock, plan.memory, "a dry run", 0)
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        Run(plan, api, clock, memory, _NoAws(clock, Path()), [key]).describe()
+        try:
+            Run(plan, api, clock, memory, _NoAws(clock, Path()), [key]).describe()
+        except (LockLostError, UnreachableError, RefusedError, StepError, RolloutError) as error:
+            raise ClusterError(str(error)) from None
     return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
 
 

@@ -104,7 +104,7 @@ def _shared_folders(found: list[Settings]) -> list[Problem]:
     for settings in found:
         name = settings.environment.environment
         if name in first:
-            message = f"{first[name]} has the same environment; render one of them by --stack"
+            message = f"{first[name]} has the same environment; use --stack, with an --out for each"
             problems.append(Problem(settings.stack_file, None, ("environment",), message))
         first.setdefault(name, settings.stack_file)
     return problems

@@ -74,7 +74,12 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
     if not places:
         return "# Every ExternalSecret is Ready: nothing is missing.\n"
     command = shlex.join(
-        ["secretsctl", "put-commands", *options.keys, *(["--not-ready"] if options.not_ready else [])]
+        [
+            "secretsctl",
+            "put-commands",
+            *options.keys,
+            *(["--not-ready"] if options.not_ready else []),
+        ]
     )
     which = stack_options(options)
     text = _OPENING.format(
@@ -88,7 +93,9 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
 
 def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
     """What makes a new value of a key the one in use, once it is in its store."""
-    synced = [one.external_secret for one in _places(settings) if key in (one.key, one.derived_from)]
+    synced = [
+        one.external_secret for one in _places(settings) if key in (one.key, one.derived_from)
+    ]
     steps = [f"secretsctl sync {name} --wait {which}" for name in dict.fromkeys(synced)]
     steps.append(f"secretsctl restart {key} {which}")
     if settings.has_rotation and settings.catalogue.keys[key].rotate:

@@ -5,7 +5,7 @@ from pathlib import Path
 from manifests.layer import BASIC_SECRETS, kustomizations, waves
 from manifests.naming import Manifest
 from secretsctl.projects import rotator_source
-from secretsctl.tree import HEADER
+from secretsctl.tree import HEADER, OWNER
 from secretsctl.yaml_text import yaml_text
 from settings import Settings
 
@@ -13,6 +13,9 @@ from settings import Settings
 def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
     """Every file below the environment's folder. The same settings give the same bytes."""
     header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
+    owner = OWNER.format(
+        environment=settings.environment.environment, platform=settings.catalogue.platform
+    )
     files: dict[str, str] = {}
     declared = waves(settings, rotator_source())
     names = [wave.name for wave in declared]
@@ -23,7 +26,7 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         texts = {_file_name(manifest): header + yaml_text(manifest) for manifest in wave.objects}
         texts["kustomization.yaml"] = header + _kustomization([*texts])
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
-    files["kustomization.yaml"] = header + _kustomization(names)
+    files["kustomization.yaml"] = header + owner + _kustomization(names)
     return files
 
 

@@ -47,7 +47,7 @@ def _vault(store: VaultStore) -> str:
     authority = "; VAULT_CACERT (BAO_CACERT) names its authority" if store.ca_certificate else ""
     return f"""\
 # Log in first, with `vault login` or `bao login`{authority}.
-# `kv patch` keeps an entry's other keys, which `kv put` would drop; with -cas=0 that makes new ones only.
+# `kv patch` keeps an entry's other keys, which `kv put` would drop; -cas=0: only where is none.
 vault=$(command -v vault || command -v bao)
 change() {{ give | "$vault" kv patch {flags} "$1" "$2=-"; }}
 create() {{ give | "$vault" kv put {flags} -cas=0 "$1" "$2=-"; }}
@@ -62,7 +62,9 @@ def _aws(store: AwsStore) -> str:
     make = f'{aws} create-secret --name "$1" {given}'
     identity = f"aws --region {store.region} --output text sts get-caller-identity --query Account"
     head = f"""\
-[ "$({identity})" = {store.account_id} ] || {{ echo "log in to account {store.account_id}" >&2; exit 1; }}
+# Log in first, with `aws sso login` or as you do.
+account=$({identity})
+[ "$account" = {store.account_id} ] || {{ echo "not in account {store.account_id}" >&2; exit 1; }}
 mark() {{ {aws} tag-resource --secret-id "$1" --tags "Key=${{2%%=*}},Value=${{2#*=}}"; }}
 """
     if store.layout == "per-key":
@@ -122,7 +124,9 @@ def _replication(store: GcpStore) -> str:
         return {"customerManagedEncryption": {"kmsKeyName": name}}
 
     replicas = [{"location": one, **encryption(one)} for one in store.locations]
-    policy = {"userManaged": {"replicas": replicas}} if replicas else {"automatic": encryption("global")}
+    policy = (
+        {"userManaged": {"replicas": replicas}} if replicas else {"automatic": encryption("global")}
+    )
     return f"--replication-policy-file=<(echo {shlex.quote(json.dumps(policy))})"
 
 

@@ -7,10 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
 HEADER = "# Rendered by secretsctl from {source}. Change those, not this.\n"
 _MARK = "# Rendered by secretsctl "
+OWNER = "# The tree of environment {environment} of platform {platform}.\n"
+"""The second line of a tree's own kustomization, and of no other file."""
+_TOP = "kustomization.yaml"
 
 
 class TreeError(Exception):
@@ -40,7 +44,48 @@ def in_the_way(root: Path, files: Mapping[str, str]) -> list[str]:
     holding = {parent.as_posix() for name in foreign for parent in PurePosixPath(name).parents}
     found = sorted((foreign & {*files, *needed}) | (holding & {*files}))
     message = "was not rendered by secretsctl and is in the way; move it elsewhere"
-    return [f"{root}/{name}: {message}" for name in found]
+    return other_trees(root, files) + [f"{root}/{name}: {message}" for name in found]
+
+
+def other_trees(root: Path, files: Mapping[str, str]) -> list[str]:
+    """A line for each tree of another stack in this folder, around it or in it: one would take the
+    other's files away."""
+    own, there = _owner(files.get(_TOP, "")), _owner(_text(root / _TOP))
+    lines = []
+    if own and there and not own.startswith(there):
+        lines.append(
+            f"{root}: holds what was rendered {_source(there)}; give each stack an --out of its "
+            "own, or delete this folder if its stack file has another name now"
+        )
+    around = [parent for parent in root.absolute().parents if _is_tree(parent)]
+    inside = [] if around else [path.parent for path in root.glob(f"*/**/{_TOP}")]
+    message = "is another tree; give each stack an --out beside the others'"
+    return lines + [f"{path}: {message}" for path in (*around, *filter(_is_tree, inside))]
+
+
+def _owner(text: str) -> str:
+    """The comment at the top of a tree's own kustomization: which stack it was rendered from."""
+    if not text.startswith(_MARK):
+        return ""
+    return "".join(takewhile(lambda line: line.startswith("#"), text.splitlines(keepends=True)))
+
+
+def _source(owner: str) -> str:
+    """An owner in words."""
+    first, *more = owner.splitlines()
+    source = first.removeprefix(_MARK).partition(". ")[0]
+    return f"{source}{''.join(f' ({line[2:-1]})' for line in more)}"
+
+
+def _is_tree(folder: Path) -> bool:
+    return "\n" in _owner(_text(folder / _TOP)).rstrip("\n")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError):
+        return ""
 
 
 def write(root: Path, files: Mapping[str, str]) -> int:
@@ -148,10 +193,7 @@ def _rendered(root: Path) -> dict[str, str]:
         path = root / name
         if path.is_symlink() or not path.is_file() or path.suffix != ".yaml":
             continue
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (UnicodeDecodeError, OSError):
-            continue
+        text = _text(path)
         if text.startswith(_MARK):
             found[name] = text
     return found

@@ -40,11 +40,20 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _a_day_or_more(duration: timedelta) -> timedelta:
+    if duration < timedelta(days=1):
+        raise ValueError("must be 1d or more: a rotation is known by the day on which it is due")
+    return duration
+
+
+Age = Annotated[Duration, AfterValidator(_a_day_or_more)]
+
+
 class Generated(Model):
     """The rotator has the operator make a new value."""
 
     by: Literal["generate"]
-    every: Duration
+    every: Age
     grace: Duration = timedelta(days=7)
     """How much later than `every` the age check reports the key."""
     overlap: Duration | None = None
@@ -65,7 +74,7 @@ class Database(Model):
     """The engine that owns the account makes the new value; by hand where there is no engine."""
 
     by: Literal["database"]
-    every: Duration
+    every: Age
     grace: Duration = timedelta(days=14)
 
     @property
@@ -77,7 +86,7 @@ class ByHand(Model):
     """People change the value where it is issued; only its age is watched."""
 
     by: Literal["hand"]
-    max_age: Duration
+    max_age: Age
     grace: Duration = timedelta(days=14)
     source: Text
     """Where the limit comes from: a standard, a contract, a provider's advice."""

@@ -231,8 +231,10 @@ class _Reader:
         if len(text) < 16 and _NUMBER.fullmatch(text):
             return float(text) if "." in text else int(text)
         if _AMBIGUOUS.fullmatch(text):
-            message = "quote it, or write true or false: YAML readers disagree on what this is"
-            return self._refuse(node, path, message)
+            is_word = text.isalpha()
+            message = "quote it, or write true or false" if is_word else "quote it"
+            kind = "a truth or text" if is_word else "a number, a date or text"
+            return self._refuse(node, path, f"{message}: to some YAML readers this is {kind}")
         return text
 
     def _refuse(self, node: yaml.Node, path: Path, message: str) -> None:

@@ -1,5 +1,6 @@
 """pydantic's errors as paths in the file and sentences made from the rule alone."""
 
+import re
 import types
 from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -15,9 +16,7 @@ _SENTENCES = {
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping of keys to values",
-    "list_type": "must be a list",
-    "model_type": "must be a mapping of keys to values",
-    "model_attributes_type": "must be a mapping of keys to values",
+    "list_type": "must be a list, such as [one, another]",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
 }
@@ -27,30 +26,79 @@ _BOUNDS = {
     "less_than_equal": ("le", "must be at most {}"),
     "literal_error": ("expected", "must be one of: {}"),
 }
+# What other tools call a setting.
+_OTHER_WORDS = {
+    "address": ["server"],
+    "ca": ["ca-certificate"],
+    "ca-bundle": ["ca-certificate"],
+    "deployment": ["workload"],
+    "end": ["until"],
+    "env": ["environment"],
+    "interval": ["every", "refresh-interval"],
+    "length": ["min-length"],
+    "path": ["mount"],
+    "period": ["every"],
+    "regex": ["pattern"],
+    "repo": ["repository"],
+    "start": ["from"],
+    "to": ["until"],
+    "ttl": ["every", "max-age"],
+    "type": ["provider", "format"],
+    "url": ["server", "repository"],
+}
+# Of settings for which people take another one, or look for another word.
+_NOTES = {
+    "namespace": "; its name is `namespace-name`",
+    "delivery": "; Argo CD and Flux are `gitops`",
+    "provider": "; OpenBao is `vault`",
+}
 
 
 def explained(model: type[BaseModel], error: ErrorDetails) -> tuple[Path, str]:
     """Where an error is in the file, and its sentence; never any part of the input but keys."""
-    path, allowed = _located(model, error["loc"])
+    path, allowed, place = _located(model, error["loc"])
     kind, context = error["type"], error.get("ctx", {})
+    note = _NOTES.get(str(path[-1]), "") if path else ""
     if kind == "extra_forbidden":
-        close = get_close_matches(str(path[-1]), allowed, 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        close = _close(str(path[-1]), allowed)
+        hint = f" (did you mean {close}?)" if close else ""
         return path, f"unknown key{hint}; allowed: {', '.join(sorted(allowed))}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = str(context["discriminator"]).strip("'")
         tags = str(context.get("expected_tags", "")).replace("'", "") or ", ".join(allowed)
-        return (*path, tag), f"must be one of: {tags}"
+        return (*path, tag), f"must be one of: {tags}{_NOTES.get(tag, '')}"
+    if kind in ("model_type", "model_attributes_type"):
+        return path, _mapping(place)
     if kind == "value_error":
         return path, str(context["error"])
     if kind in _BOUNDS:
         bound, sentence = _BOUNDS[kind]
-        return path, sentence.format(str(context[bound]).replace("'", ""))
+        return path, sentence.format(str(context[bound]).replace("'", "")) + note
     return path, _SENTENCES.get(kind, "is not valid here")
 
 
-def _located(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[Path, list[str]]:
-    """The path in the file, without pydantic's own markers, and the keys allowed in its parent."""
+def _close(word: str, allowed: list[str]) -> str | None:
+    """The allowed key that is meant by another tool's word, by another way to write it, or by a
+    slip."""
+    written = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", word).lower()
+    meant = [one for one in _OTHER_WORDS.get(written, ()) if one in allowed]
+    return next(iter(meant or get_close_matches(written, allowed, 1)), None)
+
+
+def _mapping(place: Any) -> str:
+    """What has to be where something else than a mapping is."""
+    if isinstance(place, list):
+        tags = ", ".join(_tag(member) for member in place)
+        return f"must be a mapping whose `{_tag_field(place[0])}` is one of: {tags}"
+    if isinstance(place, type) and issubclass(place, BaseModel):
+        fields = [field.alias or name for name, field in place.model_fields.items()]
+        return f"must be a mapping, with keys of these: {', '.join(fields)}"
+    return "must be a mapping of keys to values"
+
+
+def _located(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[Path, list[str], Any]:
+    """The path in the file, without pydantic's own markers, the keys allowed in its parent, and
+    what has its place there: a class, or a list of those that a tag tells apart."""
     path: list[str | int] = []
     here: Any = model
     allowed: list[str] = []
@@ -72,7 +120,7 @@ def _located(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[Path, 
             here = _bare(args[-1]) if origin in (dict, list) else Any
     if isinstance(here, list):
         allowed = [_tag(member) for member in here]
-    return tuple(path), allowed
+    return tuple(path), allowed, here
 
 
 def _bare(annotation: Any) -> Any:
@@ -93,5 +141,8 @@ def _chosen(here: Any, part: str | int) -> Any:
 
 
 def _tag(member: Any) -> str:
-    field = member.model_fields.get("provider") or member.model_fields["by"]
-    return str(get_args(field.annotation)[0])
+    return str(get_args(member.model_fields[_tag_field(member)].annotation)[0])
+
+
+def _tag_field(member: Any) -> str:
+    return "provider" if "provider" in member.model_fields else "by"

@@ -59,7 +59,10 @@ def _cidr(text: str) -> str:
             raise ValueError
         ip_network(text)
     except ValueError:
-        message = "must be a network such as 10.0.0.0/8, without bits set beyond its length"
+        message = (
+            "must be a network such as 10.0.0.0/8, without bits set beyond its length; an address"
+        )
+        message += " is one too, with /32 or /128"
         raise ValueError(message) from None
     return text
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 Path = tuple[str | int, ...]
 
-_SHOWABLE = re.compile(r"[A-Za-z][A-Za-z0-9._:-]{0,62}")
+_SHOWABLE = re.compile(r"[A-Za-z._][A-Za-z0-9._:-]{0,62}")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,9 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
         for place, read in enumerate(reads):
             path = ("services", name, "reads", place)
             if bundles and read not in bundles:
-                yield path, f"no such bundle; there are: {listed(bundles)}"
+                holding = [one for one in bundles if read in _mapping(bundles[one], "keys")]
+                hint = f"; it is a key of bundle {holding[0]}" if holding else ""
+                yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
             elif read in reads[:place]:
                 yield path, "is there twice"
         if _is_double(accounts, _account(service)):

@@ -9,6 +9,8 @@ from settings.problems import Problem, SettingsError
 from settings.resolved import Settings
 
 _KEY = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+# What begins a line of its own, right or not; other lines belong to the value before.
+_NAME = re.compile(r"(export +)?[A-Za-z_][A-Za-z0-9_.-]{0,62} *")
 _FORMS = {
     "postgres-url": (
         re.compile(r"postgres(ql)?://[^\s/]+(:[^\s/]*)?@[^\s/@]+/[^\s/]+"),
@@ -93,11 +95,21 @@ def _lines(path: File) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
         return {}, [Problem(name, None, (), f"can't be read: {error.strerror}")]
     except UnicodeDecodeError:
         return {}, [Problem(name, None, (), "is not a text file in UTF-8")]
+    continued = False
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
+        is_own = equals and (_KEY if continued else _NAME).fullmatch(key)
+        if lines and not is_own:
+            if not continued:
+                last = next(reversed(lines))
+                message = "goes on in the next line; a value in this file is one line, as it stands"
+                problems.append(Problem(name, lines[last][0], (last,), message))
+            continued = True
+            continue
+        continued = False
         if not equals or not _KEY.fullmatch(key):
             message = "must be key=value, the key as in the catalogue, the value in one line"
             problems.append(Problem(name, number, (), message))

@@ -31,12 +31,13 @@ generated = hypothesis_settings(
 name_parts = st.text("abcxyz", min_size=1, max_size=6)
 names = st.lists(name_parts, min_size=1, max_size=2).map("-".join)
 durations = st.builds("{}{}".format, st.integers(1, 999), st.sampled_from("smhd"))
+ages = st.builds("{}d".format, st.integers(1, 999))
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 rotations = st.one_of(
-    st.fixed_dictionaries({"by": st.just("generate"), "every": durations}),
+    st.fixed_dictionaries({"by": st.just("generate"), "every": ages}),
     st.just({"by": "generate", "every": "90d", "overlap": "1d"}),
-    st.fixed_dictionaries({"by": st.just("database"), "every": durations}),
-    st.fixed_dictionaries({"by": st.just("hand"), "max-age": durations, "source": texts}),
+    st.fixed_dictionaries({"by": st.just("database"), "every": ages}),
+    st.fixed_dictionaries({"by": st.just("hand"), "max-age": ages, "source": texts}),
 )
 freezes = st.fixed_dictionaries(
     {"from": st.just("2026-12-20"), "until": st.just("2027-01-02"), "reason": texts}

@@ -135,16 +135,15 @@ def test_an_account_for_people_has_the_granted_roles_until_it_is_revoked(backend
     }
 
 
-@pytest.mark.parametrize(("every", "days"), [("90d", 180), ("1h", 1)])
-def test_the_engine_s_own_period_is_twice_the_policy_s_and_a_day_at_least(backend, every, days):
-    found = backend(every=every)
+def test_the_engine_s_own_period_is_twice_the_policy_s(backend):
+    found = backend(every="90d")
     for side in ("a", "b"):
         assert found[side].inputs == {
             "backend": "database",
             "name": f"shop-test-{side}",
             "dbName": "shop-test-database",
             "username": f"shop_{side}",
-            "rotationPeriod": days * 24 * 3600,
+            "rotationPeriod": 180 * 24 * 3600,
         }
 
 

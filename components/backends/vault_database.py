@@ -5,7 +5,6 @@ before anything else is made, and works no more.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, cast
 
 import pulumi_vault as vault
@@ -16,7 +15,6 @@ from manifests.naming import SIDES
 from settings import PostgresDatabase, Settings, VaultStore
 
 _PLUGIN = "postgresql-database-plugin"
-_SHORTEST_PERIOD = timedelta(hours=24)
 
 
 def connection(settings: Settings, store: str) -> dict[str, Any]:
@@ -78,7 +76,7 @@ def static_role(settings: Settings, store: str, place: int) -> dict[str, Any]:
         "name": settings.name_at_provider(store, SIDES[place]),
         "db_name": settings.name_at_provider(store, "database"),
         "username": config.users[place],
-        "rotation_period": int(max(2 * every, _SHORTEST_PERIOD).total_seconds()),
+        "rotation_period": int(2 * every.total_seconds()),
     }
 
 

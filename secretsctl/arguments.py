@@ -1,0 +1,101 @@
+"""The arguments of each command."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+Command = Callable[[argparse.Namespace], tuple[int, str]]
+"""Does its work, and returns the exit code and what to print."""
+
+
+def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """Sets `command` to the function of the command that is asked for, found by its name."""
+    parser = argparse.ArgumentParser(
+        prog="secretsctl", description="Renders an environment, and works on a running one."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=functions[name])
+        return added
+
+    one = add(
+        "render", "Renders each environment's tree, or one stream, or says what would change."
+    )
+    which = one.add_mutually_exclusive_group()
+    _add_which(one, which)
+    which.add_argument("--all", action="store_true", help="every stack file here (the default)")
+    out_help = "default: %(default)s; - for one stream"
+    one.add_argument("--out", type=_given, default="rendered", metavar="DIR", help=out_help)
+    check_help = "write nothing; exit 1 and show what is stale"
+    one.add_argument("--check", action="store_true", help=check_help)
+
+    one = add("basic-secrets", "Splits secrets.env into the files of the rendered basic Secrets.")
+    _add_which(one)
+    one.add_argument("--secrets-file", type=_path, default=Path("secrets.env"), metavar="FILE")
+    out_help = "where the trees are"
+    one.add_argument("--out", type=_given, default="rendered", metavar="DIR", help=out_help)
+
+    text = "Prints the commands that put values into the stores, as a script that asks for them."
+    one = add("put-commands", text)
+    _add_which(one)
+    one.add_argument("keys", type=_given, metavar="KEY", nargs="*", help="all by default")
+    not_ready_help = "only of ExternalSecrets that are not Ready: asks the cluster"
+    one.add_argument("--not-ready", action="store_true", help=not_ready_help)
+
+    key_help = "a key of the catalogue"
+    one = add("rotate", "Rotates a key now, by a Job from the CronJob.")
+    _add_which(one)
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="say what would be done")
+    how.add_argument("--wait", action="store_true", help="follow the steps to the verdict")
+
+    one = add("rotated", "Remembers that a key was rotated elsewhere.")
+    _add_which(one)
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+    on_help = "the day, as 2026-01-31; today by default"
+    one.add_argument("--on", type=_given, metavar="DATE", help=on_help)
+
+    one = add("sync", "Has the operator read the store now.")
+    _add_which(one)
+    name_help = "an ExternalSecret; all by default"
+    one.add_argument("name", type=_given, metavar="NAME", nargs="?", help=name_help)
+    one.add_argument("--wait", action="store_true", help="until the Secret holds what was read")
+
+    one = add("restart", "Restarts the workloads that read a key.")
+    _add_which(one)
+    one.add_argument("key", type=_given, metavar="KEY", help=key_help)
+
+    _add_catalogue(add("example", "Prints secrets.env.example, made from the catalogue."))
+
+    one = add("schema", "Writes the JSON Schemas of the catalogue and of stack files.")
+    one.add_argument("--out", type=_path, default=Path("schemas"), metavar="DIR")
+    return parser
+
+
+def _add_which(
+    parser: argparse.ArgumentParser, which: argparse._MutuallyExclusiveGroup | None = None
+) -> None:
+    which = which or parser.add_mutually_exclusive_group(required=True)
+    env_help = "the stack file of this environment"
+    which.add_argument("--env", type=_given, metavar="ENVIRONMENT", help=env_help)
+    which.add_argument("--stack", type=_path, metavar="FILE", help="this stack file")
+    _add_catalogue(parser)
+
+
+def _add_catalogue(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--catalogue", type=_path, default=Path("catalogue.yaml"), metavar="FILE")
+
+
+def _given(text: str) -> str:
+    """An argument's text: an empty one, as of an unset variable, would be the folder that this
+    runs in, every ExternalSecret, or today."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_given(text))
