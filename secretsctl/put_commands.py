@@ -18,8 +18,8 @@ _OPENING = """\
 # Puts values into the stores of {environment}. Read it, then run it:
 #   bash <({command})
 # It asks for each value. Enter leaves a key as it is; @FILE takes what a file holds. No value is
-# shown, and none is in a command line. It ends at the first command that fails.
-(
+# shown, and none is in a command line. It ends at the first command that fails. Then:
+{afterwards}(
 set -eu
 value=
 ask() {{ # KEY OTHER: sets $value; fails where the key is left as it is
@@ -83,12 +83,15 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
     )
     which = stack_options(options)
     text = _OPENING.format(
-        environment=settings.environment.environment, command=f"{command} {which}"
+        environment=settings.environment.environment,
+        command=f"{command} {which}",
+        afterwards=_afterwards(settings, options, which),
     )
     for store in settings.environment.stores:
         of_store = [one for one in places if settings.store_name(one.bundle) == store]
         text += "".join(_of_store(settings, store, of_store)) if of_store else ""
-    return text + ")\n\n" + _afterwards(settings, options, which)
+    # Nothing follows: where the script is typed or piped in, that would be taken for values.
+    return f"{text})\n"
 
 
 def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
@@ -155,4 +158,4 @@ def _afterwards(settings: Settings, options: argparse.Namespace, which: str) -> 
     steps = [f"secretsctl sync --wait {which}"]
     if options.keys:
         steps = [one for key in options.keys for one in steps_afterwards(settings, key, which)]
-    return "# Then:\n" + "".join(f"#   {step}\n" for step in steps)
+    return "".join(f"#   {step}\n" for step in steps)

@@ -28,6 +28,7 @@ _AMBIGUOUS = re.compile(
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?",
     re.IGNORECASE,
 )
+_TRUTHS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
 _NO_TAGS = "YAML tags are not supported"
 # Far more than a person writes, far less than libyaml's own stack holds.
 _DEEPEST = 100
@@ -231,10 +232,10 @@ class _Reader:
         if len(text) < 16 and _NUMBER.fullmatch(text):
             return float(text) if "." in text else int(text)
         if _AMBIGUOUS.fullmatch(text):
-            is_word = text.isalpha()
-            message = "quote it, or write true or false" if is_word else "quote it"
-            kind = "a truth or text" if is_word else "a number, a date or text"
-            return self._refuse(node, path, f"{message}: to some YAML readers this is {kind}")
+            message = "quote it: some YAML readers take this for a number, a date or nothing"
+            if text.lower() in _TRUTHS:
+                message = "quote it, or write true or false: YAML readers disagree on what this is"
+            return self._refuse(node, path, message)
         return text
 
     def _refuse(self, node: yaml.Node, path: Path, message: str) -> None:

@@ -9,7 +9,7 @@ from settings.problems import Problem, SettingsError
 from settings.resolved import Settings
 
 _KEY = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-# What begins a line of its own, right or not; other lines belong to the value before.
+# What begins a line of its own, right or not; others may belong to the value before.
 _NAME = re.compile(r"(export +)?[A-Za-z_][A-Za-z0-9_.-]{0,62} *")
 _FORMS = {
     "postgres-url": (
@@ -101,19 +101,17 @@ def _lines(path: File) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
         if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
-        is_own = equals and (_KEY if continued else _NAME).fullmatch(key)
-        if lines and not is_own:
-            if not continued:
-                last = next(reversed(lines))
-                message = "goes on in the next line; a value in this file is one line, as it stands"
-                problems.append(Problem(name, lines[last][0], (last,), message))
-            continued = True
+        is_own = bool(equals and (_KEY if continued else _NAME).fullmatch(key))
+        if not equals or not _KEY.fullmatch(key):
+            message = "must be key=value, the key as in the catalogue"
+            if lines and not is_own:
+                message += f"; if this is more of {next(reversed(lines))}: a value is one line"
+            if is_own or not continued:
+                problems.append(Problem(name, number, (), message))
+            continued = not is_own
             continue
         continued = False
-        if not equals or not _KEY.fullmatch(key):
-            message = "must be key=value, the key as in the catalogue, the value in one line"
-            problems.append(Problem(name, number, (), message))
-        elif key in lines:
+        if key in lines:
             message = f"is there twice, first in line {lines[key][0]}"
             problems.append(Problem(name, number, (key,), message))
         else:

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from settings import catalogue_document, stack_document
-from tests.settings_files import CATALOGUE, STACK, lines, problems, text_of, write_files
+from tests.settings_files import CATALOGUE, STACK, changed, lines, problems, text_of, write_files
 
 CATALOGUE_TEXT = text_of(CATALOGUE)
 STACK_TEXT = """\
@@ -26,9 +26,11 @@ config:
       groups: [people]
 """
 DISAGREE = "quote it, or write true or false: YAML readers disagree on what this is"
+TRUTHS = ["y", "Y", "n", "yes", "Yes", "no", "NO", "on", "Off", "TRUE", "True", "False"]
+NUMBERS = "quote it: some YAML readers take this for a number, a date or nothing"
 AMBIGUOUS = [
-    "y", "Y", "n", "yes", "Yes", "no", "NO", "on", "Off", "TRUE", "True", "False", "NULL", ".inf",
-    "-.INF", ".nan", "012", "0o17", "0x1f", "0b11", "1e3", "1.5e+3", "1_000", ".5", "5.", "+1",
+    *TRUTHS, "NULL", ".inf", "-.INF", "012345678901",
+    ".nan", "012", "0o17", "0x1f", "0b11", "1e3", "1.5e+3", "1_000", ".5", "5.", "+1",
     "12:30", "12:30:45", "190:20:30", "2026-01-31", "2026-1-31", "2026-01-31T00:00:00Z",
     "12345678901234567890", "+.inf",
 ]  # fmt: skip
@@ -45,7 +47,10 @@ def test_the_text_itself_is_valid(tmp_path):
 
 def test_words_that_readers_take_differently_must_be_quoted(tmp_path):
     found = lines(tmp_path, CATALOGUE_TEXT, _stack("[people]", f"[{', '.join(AMBIGUOUS)}]"))
-    told = [f"stack.yaml:11: readers.groups.{n}: {DISAGREE}" for n in range(len(AMBIGUOUS))]
+    told = [
+        f"stack.yaml:11: readers.groups.{n}: {DISAGREE if word in TRUTHS else NUMBERS}"
+        for n, word in enumerate(AMBIGUOUS)
+    ]
     assert sorted(found) == sorted(told)
 
 
@@ -70,6 +75,13 @@ def test_a_key_that_is_no_text_must_be_quoted(tmp_path, word):
     shown = word if word[0].isalpha() else "(a key)"
     refused = f"catalogue.yaml:34: {shown}: this key must be text: quote it"
     assert refused in lines(tmp_path, catalogue, STACK_TEXT)
+
+
+@pytest.mark.parametrize("key", [".dockerconfigjson", "tls.crt", "_token", "DB_PASSWORD"])
+def test_a_key_that_looks_like_a_name_is_shown(tmp_path, key):
+    catalogue = changed(CATALOGUE, "bundles.shared.keys", {key: {"description": "x"}})
+    [found] = [one for one in lines(tmp_path, catalogue) if "must be a name" in one]
+    assert f": bundles.shared.keys.{key}: " in found
 
 
 TWICE = {

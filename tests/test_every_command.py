@@ -67,7 +67,7 @@ COMMANDS = [
 KUBECTL = """#!/bin/sh
 case "$*" in
   *kube-system*) echo '{"metadata": {"uid": "%s"}}' ;;
-  *" patch "* | *" create "* | *--raw*) echo 'Error from server (NotFound): not found' >&2; exit 1 ;;
+  *" patch "* | *" create "* | *--raw*) echo 'Error from server (NotFound): none' >&2; exit 1 ;;
 esac
 """
 BY_ENGINE = {"by": "database", "every": "180d"}

@@ -125,9 +125,10 @@ def test_an_unknown_key_a_missing_one_and_one_twice_are_all_named(env_file, valu
 
 def test_a_value_of_several_lines_is_refused_without_showing_its_second_line(env_file, values):
     canary = secrets.token_hex(16)
-    values["token"] += f"\n{canary}"
+    values["token"] += f"\n{canary}\nM{canary}==\n-----END OF {canary}-----"
     (found,) = _faults(env_file, _text(values))
     assert found.startswith("secrets.env:3: must be key=value")
+    assert found.endswith("; if this is more of token: a value is one line")
     assert canary not in found
 
 

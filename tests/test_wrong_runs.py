@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secretsctl.commands import main
+from tests.conftest import made_up_values
 
 PROJECT = Path(__file__).parents[1]
 INPUTS = [PROJECT / "catalogue.yaml", *PROJECT.glob("Pulumi.*.yaml")]
@@ -47,6 +48,7 @@ def _folder_for_catalogue() -> None:
 
 PRODUCTION = "Pulumi.production.yaml"
 NOTHING = None
+_IN_ANOTHER_NAMESPACE = "environment: production\n    namespace-name: other"
 WRONG = {
     "no stack file": (_without_stacks, "render", "Pulumi.<stack>.yaml: no stack file here; run"),
     "a stack that is not there": (NOTHING, "render --stack no.yaml", "no.yaml: no such file"),
@@ -80,6 +82,48 @@ WRONG = {
         lambda: _write("Pulumi.b.yaml", f"{Path(PRODUCTION).read_text()}    rotation: follower\n"),
         "render",
         f"{PRODUCTION}: environment: Pulumi.b.yaml has the same environment",
+    ),
+    "a check of one stream": (
+        NOTHING,
+        "render --out - --check",
+        "--check: compares a folder, and `--out -` writes none",
+    ),
+    "another stack's tree in the same folder": (
+        lambda: (
+            main(["render", "--env", "production"]),
+            _write("Pulumi.b.yaml", Path(PRODUCTION).read_text()),
+            _replace("Pulumi.b.yaml", "environment: production", _IN_ANOTHER_NAMESPACE),
+        ),
+        "render --stack Pulumi.b.yaml",
+        "rendered/production: holds what was rendered from catalogue.yaml and "
+        "Pulumi.production.yaml (The tree of environment production of platform veza); give each",
+    ),
+    "another platform's tree in the same folder": (
+        lambda: (
+            main(["render", "--env", "production"]),
+            _replace("catalogue.yaml", "platform: veza", "platform: shop"),
+        ),
+        "render --env production",
+        "rendered/production: holds what was rendered from catalogue.yaml and ",
+    ),
+    "a tree within another": (
+        lambda: main(["render", "--env", "production"]),
+        "render --env staging --out rendered/production",
+        "{here}/rendered/production: is another tree; give each stack an --out beside the others'",
+    ),
+    "a tree around another": (
+        lambda: main(["render", "--env", "staging", "--out", "rendered/production"]),
+        "render --env production",
+        "rendered/production/staging: is another tree; give each stack an --out beside the others'",
+    ),
+    "values beside another platform's tree": (
+        lambda: (
+            main(["render", "--env", "development"]),
+            _replace("catalogue.yaml", "platform: veza", "platform: shop"),
+            _write("secrets.env", "".join(f"{k}={v}\n" for k, v in made_up_values().items())),
+        ),
+        "basic-secrets --env development",
+        "rendered/development: holds what was rendered from catalogue.yaml and ",
     ),
     "a port that is none": (
         lambda: _replace(PRODUCTION, ":8200", ":82000"),
@@ -128,7 +172,8 @@ def test_a_wrong_run_says_why_in_a_line_and_writes_nothing(project, capsys, what
     prepare, command, expected = WRONG[what]
     if prepare:
         prepare()
-    before = _tree()
+    capsys.readouterr()
+    before, expected = _tree(), expected.replace("{here}", str(project))
     assert main(command.split()) == 2
     out, err = capsys.readouterr()
     *lines, last = err.splitlines()
@@ -155,6 +200,7 @@ def test_another_environments_broken_file_does_not_stop_one(project, capsys):
         "",
         "rendr",
         "render --env x --all",
+        "rotate jwt-secret --env x --dry-run --wait",
         "render --env",
         "basic-secrets",
         "render --stack x --all",
@@ -242,3 +288,19 @@ def test_a_file_nested_beyond_every_stack_does_not_crash_the_interpreter(project
     run = _secretsctl("example")
     assert run.returncode == 2
     assert run.stderr.startswith(b"catalogue.yaml")
+
+
+def test_an_empty_argument_is_not_taken_for_none(project, capsys):
+    before = _tree()
+    for command in (
+        *(["render", "--out", ""], ["render", "--stack", ""], ["render", "--catalogue", ""]),
+        *(["schema", "--out", ""], ["example", "--catalogue", ""]),
+        *(["sync", "", "--env", "production"], ["put-commands", "", "--env", "production"]),
+        ["rotated", "jwt-secret", "--on", "", "--env", "production"],
+        ["basic-secrets", "--env", "development", "--secrets-file", ""],
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2
+        assert capsys.readouterr().err.endswith(": must not be empty\n")
+    assert _tree() == before
