@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -200,10 +202,27 @@ def pods_of_jobs(place: Rotating) -> Any:
     )
 
 
-def test_a_key_by_hand_is_not_rotated(desk: Desk) -> None:
-    code, _, errors = desk.run("rotate", "smtp-password")
+def test_the_way_of_a_key_by_hand_is_told_and_leads_to_the_end(
+    desk: Desk, restarts: Callable[[], Counter[str]]
+) -> None:
+    key, place = "smtp-password", desk.place
+    code, _, errors = desk.run("rotate", key)
     assert code == WRONG_INPUT
-    assert errors.startswith(f"KEY: must be one of {OVERLAP}\n")
+    first, *steps, _ = errors.splitlines()
+    assert first.startswith(f"KEY: people rotate {key}; ")
+    assert steps.pop(0).strip() == (f"bash <(secretsctl put-commands {key} --env {ENVIRONMENT})"), (
+        "which test_put_commands.py runs"
+    )
+    place.values[key] = token_hex(16)
+    place.stores.put(place.settings, place.values)
+    for step in steps:
+        arguments = shlex.split(step.removesuffix(f" --env {ENVIRONMENT}"))[1:]
+        code, _, errors = desk.run(*arguments)
+        assert code == OK, errors
+    assert place.secret(key) == place.held()[key]
+    assert {pod.values[key] for pod in place.readers(key)} == {place.held()[key]}
+    assert restarts() == {"Deployment/veza-backend-api": 1}
+    assert json.loads(place.memory[key])["rotated"][:10] == f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def test_another_cluster_is_refused_before_anything_changes(
