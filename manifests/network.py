@@ -8,12 +8,7 @@ from settings import AwsStore, Settings, VaultServer, VaultStore
 
 _COMPONENT = "network"
 
-# Ports of the operator's chart: values.yaml of 2.9.0, metrics.listen.port, webhook.port, and those
-# of the probes, which not every CNI lets through to the kubelet by itself.
-_METRICS_PORT = 8080
-_HEALTH_PORTS = (8081, 8082)
-_WEBHOOK_PORT = 10250
-
+_BOTH = ("UDP", "TCP")
 _VAULT_PORT = 8200
 _VAULT_CLUSTER_PORT = 8201
 
@@ -21,21 +16,16 @@ _VAULT_CLUSTER_PORT = 8201
 def operator_policies(settings: Settings) -> list[Manifest]:
     """All of the operator's pods reach DNS and the API server; only the controller the stores."""
     namespace = settings.environment.operator_namespace
-    to_cluster = [_dns(), _api_server(settings)]
-    everything = _policy(
-        settings,
-        namespace,
-        "external-secrets",
-        {},
-        [{"ports": [_tcp(port) for port in (_METRICS_PORT, *_HEALTH_PORTS, _WEBHOOK_PORT)]}],
-        to_cluster,
-    )
+    chart = settings.environment.chart
+    incoming = [{"ports": [_tcp(port) for port in chart.listening_ports]}]
+    to_cluster = [_dns(settings), _api_server(settings)]
+    everything = _policy(settings, namespace, "external-secrets", {}, incoming, to_cluster)
     server = settings.environment.vault_server
     controller = _policy(
         settings,
         namespace,
         "external-secrets-stores",
-        {"matchLabels": {"app.kubernetes.io/name": naming.OPERATOR_RELEASE}},
+        {"matchLabels": {"app.kubernetes.io/name": chart.name_override or naming.OPERATOR_RELEASE}},
         None,
         [
             _providers(settings),
@@ -64,7 +54,7 @@ def vault_policies(settings: Settings, server: VaultServer) -> list[Manifest]:
             [operator, {"from": [servers], "ports": between}],
             [
                 {"to": [servers], "ports": between},
-                _dns(),
+                _dns(settings),
                 _api_server(settings),
                 *_used_by_vault(settings, server),
             ],
@@ -83,7 +73,8 @@ def _used_by_vault(settings: Settings, server: VaultServer) -> list[Manifest]:
     }
     if server.seal:
         ports.add(443)
-    found = [_to([], sorted(ports))] if ports else []
+    more = settings.environment.network.providers.ports
+    found = [_to([], sorted(ports.union(more)))] if ports else []
     if server.seal and server.seal.provider == "gcp":
         found.append(_gke_metadata())
     return found
@@ -119,10 +110,10 @@ def rotation_policy(settings: Settings) -> Manifest:
     AWS rotates a database's password, STS and Secrets Manager too, or the proxy before them."""
     to_aws: list[Manifest] = []
     if naming.secrets_manager_keys(settings):
-        cidrs = settings.environment.network.providers.cidrs
+        providers = settings.environment.network.providers
         proxy = urlsplit(settings.environment.rotator.pod.https_proxy or "").port
-        ports = sorted({443, proxy or 443})
-        to_aws = [_dns(), _to(cidrs, ports), *_pod_identity_agent(settings)]
+        to_stores = _to(providers.cidrs, sorted({443, proxy or 443, *providers.ports}))
+        to_aws = [_dns(settings), to_stores, *_pod_identity_agent(settings)]
     return _policy(
         settings,
         settings.namespace,
@@ -158,11 +149,14 @@ def _tcp(port: int) -> Manifest:
     return {"protocol": "TCP", "port": port}
 
 
-def _dns() -> Manifest:
-    """The cluster's DNS, or its cache on each node (NodeLocal DNSCache's usual address)."""
+def _dns(settings: Settings) -> Manifest:
+    dns = settings.environment.network.dns
     return {
-        "to": [_namespace("kube-system"), {"ipBlock": {"cidr": "169.254.20.10/32"}}],
-        "ports": [{"protocol": "UDP", "port": 53}, _tcp(53)],
+        "to": [
+            *(_namespace(name) for name in dns.namespaces),
+            *({"ipBlock": {"cidr": cidr}} for cidr in dns.cidrs),
+        ],
+        "ports": [{"protocol": protocol, "port": port} for port in dns.ports for protocol in _BOTH],
     }
 
 

@@ -1,11 +1,11 @@
 """One stack's settings: where the catalogue's keys live in one environment, and who acts there."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from settings.charts import ChartRepository, ChartVersion
+from settings.charts import OperatorChart
 from settings.model import (
     HOST_AND_PORT,
     Cidr,
@@ -45,17 +45,6 @@ class PodSecurity(Model):
     warn: PodSecurityLevel = "restricted"
 
 
-class Chart(Model):
-    """Where the operator's chart comes from, and what to change of its values."""
-
-    version: ChartVersion = "2.9.0"
-    repository: ChartRepository = "https://charts.external-secrets.io"
-    path: Text | None = None
-    """A chart's folder or archive on disk instead; under Pulumi only."""
-    values: dict[str, Any] = {}
-    """Laid over the values that this program sets."""
-
-
 class ApiServer(Model):
     """Where pods reach the API server: its endpoints, not its Service. Any address if empty."""
 
@@ -64,11 +53,29 @@ class ApiServer(Model):
 
 
 class Providers(Model):
-    """Where the operator reaches the stores. Any address if empty."""
+    """Where the operator and the rotator reach the stores. Any address if empty."""
 
     cidrs: list[Cidr] = []
     ports: list[Port] = []
-    """Besides those of this stack's own stores: of other environments on the cluster."""
+    """Besides those of this stack's own stores: of other environments on the cluster, of an HTTP
+    proxy, of the pods behind a Service whose own port is another."""
+
+
+class Dns(Model):
+    """Where pods resolve names. Any cluster's usual servers unless it is set (docs/network.md)."""
+
+    namespaces: list[DnsLabel] = ["kube-system", "openshift-dns"]
+    """Of the cluster's DNS servers."""
+    cidrs: list[Cidr] = ["169.254.0.0/16"]
+    """Link-local addresses, unless it is set: caches on the pod's own node, clouds' own servers."""
+    ports: Annotated[list[Port], Field(min_length=1)] = [53, 5353]
+    """Of the servers themselves, not of their Service; UDP and TCP."""
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "Dns":
+        if not self.namespaces and not self.cidrs:
+            raise ValueError("needs namespaces or cidrs: without names no store is found")
+        return self
 
 
 class Network(Model):
@@ -76,6 +83,7 @@ class Network(Model):
 
     api_server: ApiServer = ApiServer()
     providers: Providers = Providers()
+    dns: Dns = Dns()
 
 
 class BundlePlace(Model):
@@ -167,7 +175,7 @@ class Environment(Model):
     """Whether this stack owns the External Secrets Operator, of which a cluster has one."""
     operator_namespace: DnsLabel = "external-secrets-system"
     operator_service_account: DnsSubdomain = "external-secrets"
-    chart: Chart = Chart()
+    chart: OperatorChart = OperatorChart()
     expected_external_secrets: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """How many ExternalSecrets the operator serves besides this environment's own."""
     vault_server: VaultServer | None = None

@@ -90,13 +90,27 @@ def test_the_operator_s_pods_reach_dns_and_the_api_server_and_the_controller_the
     dns = {
         "to": [
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
-            {"ipBlock": {"cidr": "169.254.20.10/32"}},
+            {
+                "namespaceSelector": {
+                    "matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}
+                }
+            },
+            {"ipBlock": {"cidr": "169.254.0.0/16"}},
         ],
-        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
+        "ports": [
+            {"protocol": protocol, "port": port}
+            for port in (53, 5353)
+            for protocol in ("UDP", "TCP")
+        ],
     }
     api_server = {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]}
+<<<<<<< HEAD
     ports = (8080, 8081, 8082, 10250)
     incoming = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
+=======
+    listening = (8080, 8081, 8082, 10250)
+    incoming = {"ports": [{"protocol": "TCP", "port": port} for port in listening]}
+>>>>>>> 36a2f58 (Let every usual cluster's DNS, proxies and moved ports through the NetworkPolicies)
     assert operator_policies(settings_with()) == [
         {
             **policy,
