@@ -79,6 +79,9 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
         yield (*path, "auth"), "`own` needs `backend: declare`"
     if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
         yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
+    if isinstance(store, VaultStore) and store.cluster_ca_certificate and not store.owns_auth:
+        message = "is for the stack that owns the auth method; here it is another's to set"
+        yield (*path, "cluster-ca-certificate"), message
     if isinstance(store, VaultStore | AwsStore) and store.database:
         yield from _database_faults(settings, name)
     if isinstance(store, AzureStore):

@@ -25,9 +25,17 @@ def _entry_pattern(text: str) -> str:
 
 
 def _pem_certificates(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise ValueError("holds a private key: take it out, and make a new one where it was used")
+    import ssl  # slow to import, and rarely needed
+
     block = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
-    if not re.fullmatch(rf"({block})+", text):
-        raise ValueError("must be one or more certificates in PEM, and nothing else")
+    try:
+        if not re.fullmatch(rf"({block})+", text):
+            raise ValueError
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ValueError, ssl.SSLError):
+        raise ValueError("must be one or more certificates in PEM, and nothing else") from None
     return text
 
 

@@ -73,6 +73,10 @@ class VaultStore(ProviderHalf):
     """Where Vault asks for a review of tokens; its own cluster unless it is set."""
     cluster_issuer: HttpsUrl | None = None
     """With `auth-method: jwt`: the cluster's issuer of ServiceAccount tokens."""
+    cluster_ca_certificate: PemCertificates | None = None
+    """With the auth method of this stack's own: the authority of the certificates of
+    `cluster-issuer` or `cluster-api-server`, where it is no public one and not that of Vault's own
+    cluster: PEM, no secret."""
     database: PostgresDatabase | None = None
     """Has the engine own the catalogue's key with `by: database`; a plain entry otherwise."""
 

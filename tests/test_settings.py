@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.declaring import PROJECT
 from tests.settings_files import (
     CATALOGUE,
     REMOVED,
@@ -63,6 +64,7 @@ IN_CATALOGUE = [
     ("services.web.service-account", "maybe", "must be one of: create or existing"),
     ("services.web.service-account-name", "Web", "must be a Kubernetes name"),
 ]
+CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
 IN_STACK = [
     ("refresh-intervall", "1h", "unknown key (did you mean refresh-interval?); allowed: bundles"),
@@ -100,7 +102,11 @@ IN_STACK = [
     ("stores.vault.server", "https://vault.example.com:70000", "must be an https:// address"),
     ("stores.vault.mount", "/secret/", "must be a path without slashes at its ends"),
     ("stores.vault.layout", "flat", "must be one of: bundle or per-key"),
-    ("stores.vault.ca-certificate", PRIVATE_KEY, "must be one or more certificates in PEM, and"),
+    ("stores.vault.ca-certificate", PRIVATE_KEY, "holds a private key: take it out"),
+    ("stores.vault.cluster-ca-certificate", CERTIFICATE + PRIVATE_KEY, "holds a private key"),
+    ("stores.vault.ca-certificate", "canary", "must be one or more certificates in PEM, and"),
+    ("stores.vault.ca-certificate", CERTIFICATE[:-60], "must be one or more certificates in PEM"),
+    ("stores.vault.ca-certificate", CERTIFICATE.replace("MII", "MIA"), "must be one or more"),
     ("stores.aws.account-id", 123456789012, "must be text: quote it"),
     ("stores.aws.region", "Frankfurt", "must be a region such as eu-central-1"),
     (

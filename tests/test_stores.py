@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from manifests.secret_store import store_manifests
+from tests.declaring import PROJECT
 
-# The form of a certificate; nothing here reads what is in it.
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 LABELS = {
     "app.kubernetes.io/component": "store",
     "app.kubernetes.io/managed-by": "platform-secrets",

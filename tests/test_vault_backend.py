@@ -7,11 +7,12 @@ import pytest
 
 from components.backends.vault import VaultBackend, policy
 from settings import SettingsError
-from tests.declaring import declare
+from tests.declaring import PROJECT, declare
 
 DECLARED = {"backend": "declare"}
 OWNED = {**DECLARED, "shared": "own"}
 ISSUER = "https://issuer.example.com"
+CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 
 
 @pytest.fixture
@@ -184,6 +185,15 @@ def test_a_stack_with_a_cluster_of_its_own_owns_its_auth_method_and_nothing_that
         }
 
 
+def test_vault_trusts_the_cluster_s_own_authority_where_that_is_set(backend):
+    authority = {"cluster-ca-certificate": CERTIFICATE}
+    asked = backend(OWNED | authority)["vault-auth-config"].inputs
+    assert asked["kubernetesCaCert"] == CERTIFICATE
+    own_cluster = {"auth": "own", "auth-method": "jwt", "cluster-issuer": ISSUER}
+    fetched = backend(DECLARED | own_cluster | authority)["vault-auth"].inputs
+    assert fetched["oidcDiscoveryCaPem"] == CERTIFICATE
+
+
 def test_an_owner_of_what_is_shared_can_leave_the_auth_method_to_others(backend):
     left = backend(OWNED).keys() - backend(OWNED | {"auth": "existing"}).keys()
     assert left == {"vault-auth", "vault-auth-config"}
@@ -202,6 +212,10 @@ def test_no_value_is_given_to_pulumi(backend):
         (OWNED | {"auth-method": "jwt"}, "stores.vault.cluster-issuer"),
         (DECLARED | {"auth": "own", "auth-method": "jwt"}, "stores.vault.cluster-issuer"),
         ({"auth": "own"}, "stores.vault.auth"),
+        (
+            DECLARED | {"cluster-ca-certificate": CERTIFICATE},
+            "stores.vault.cluster-ca-certificate: is for the stack that owns the auth method",
+        ),
     ],
 )
 def test_what_is_missing_is_told_with_the_setting_s_name(settings_with, vault, store, place):

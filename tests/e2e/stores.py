@@ -10,9 +10,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-
-import jwt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from urllib.parse import urlsplit
 
 from manifests import naming
 from manifests.providers import aws, gcp
@@ -50,10 +48,11 @@ class Stores:
         azure_hosts = azure_server.host_names(AZURE_VAULT)
         hosts = [VAULT_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
         self._certificates = certificates_for(hosts, folder)
-        self.bao = OpenBao(run, f"vault-{name}", self._certificates)
+        self.proxy = Proxy(_issuer_addresses(cluster))
+        env = {"HTTPS_PROXY": self.proxy.url}
+        self.bao = OpenBao(run, f"vault-{name}", self._certificates, env)
         self.aws = Aws(run, f"moto-{name}")
         issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
-        self._issuer = issuer
         self._role_trusts: dict[str, str] = {}
         self._role_grants: dict[str, set[tuple[str, str]]] = {}
         self.aws_gate = AwsGate(self.aws.url, issuer, self._role_trusts, self._role_grants)
@@ -81,7 +80,7 @@ class Stores:
         self._parts.enter_context(self.gcp)
         self._parts.enter_context(self.azure)
         vault = {f"{VAULT_HOST}:8200": self.bao.tls_port}
-        self.proxy = Proxy(vault | self.gcp.ports | self.azure.ports)
+        self.proxy.ports.update(vault | self.gcp.ports | self.azure.ports)
         self._parts.enter_context(self.proxy)
         self._trust_cluster()
 
@@ -112,13 +111,6 @@ class Stores:
         """The certificate of the authority that signed the servers' own, as PEM."""
         text = self.trust.read_text(encoding="utf-8")
         return text[text.rindex("-----BEGIN CERTIFICATE-----") :]
-
-    @property
-    def issuer_keys(self) -> list[str]:
-        """The public keys of the cluster's issuer of tokens, as PEM."""
-        keys = jwt.PyJWKSet.from_dict(self._issuer.jwks).keys
-        spki = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return [key.key.public_bytes(*spki).decode() for key in keys]
 
     def prepare(self, settings: Settings) -> None:
         """Makes the identities of every store."""
@@ -184,7 +176,8 @@ class Stores:
                 self.azure.set(entry.key, value)
 
     def _trust_cluster(self) -> None:
-        """A ServiceAccount of the Vault's own, which may review tokens."""
+        """A ServiceAccount of the Vault's own, which may review tokens; and the keys of the
+        cluster's issuer for whoever asks, as a cluster's owner publishes them."""
         account = {"kind": "ServiceAccount", "name": "vault", "namespace": "vault-system"}
         self._cluster.create_namespace("vault-system")
         self._cluster.api.apply(
@@ -194,19 +187,24 @@ class Stores:
                 "metadata": {"name": "vault", "namespace": "vault-system"},
             }
         )
-        self._cluster.api.apply(
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "ClusterRoleBinding",
-                "metadata": {"name": "vault-token-review"},
-                "roleRef": {
-                    "apiGroup": "rbac.authorization.k8s.io",
-                    "kind": "ClusterRole",
-                    "name": "system:auth-delegator",
-                },
-                "subjects": [account],
-            }
-        )
+        everybody = {"kind": "Group", "name": "system:unauthenticated"}
+        for name, role, subject in (
+            ("vault-token-review", "system:auth-delegator", account),
+            ("issuer-discovery", "system:service-account-issuer-discovery", everybody),
+        ):
+            self._cluster.api.apply(
+                {
+                    "apiVersion": "rbac.authorization.k8s.io/v1",
+                    "kind": "ClusterRoleBinding",
+                    "metadata": {"name": name},
+                    "roleRef": {
+                        "apiGroup": "rbac.authorization.k8s.io",
+                        "kind": "ClusterRole",
+                        "name": role,
+                    },
+                    "subjects": [subject],
+                }
+            )
         self._mount_kv()
 
     def _mount_kv(self) -> None:
@@ -218,7 +216,9 @@ class Stores:
             return
         self.bao.write(f"sys/auth/{mount}", type=store.auth_method)
         if store.auth_method == "jwt":
-            config = {"jwt_validation_pubkeys": self.issuer_keys, "bound_issuer": self._issuer.url}
+            authority = self._cluster.ca_file.read_text(encoding="utf-8")
+            config = {"oidc_discovery_url": ISSUER, "bound_issuer": ISSUER}
+            config["oidc_discovery_ca_pem"] = authority
         else:
             config = {
                 "kubernetes_host": self._cluster.url,
@@ -291,6 +291,13 @@ class Stores:
             if identity != "rotation"
             or content.keys[key.removesuffix("-next").removesuffix("-previous")].is_generated
         }
+
+
+def _issuer_addresses(cluster: Cluster) -> dict[str, int]:
+    """Where the cluster's issuer and its keys are, for a proxy: both are the API server."""
+    found = cluster.api.request("GET", "/.well-known/openid-configuration")
+    port = urlsplit(cluster.url).port or 443
+    return {urlsplit(found[key]).netloc: port for key in ("issuer", "jwks_uri")}
 
 
 def _subject(settings: Settings, store: str, identity: Identity) -> str:

@@ -30,6 +30,7 @@ OWN_CLUSTER = {
     "auth-mount": OTHER_AUTH,
     "cluster-issuer": ISSUER,
 }
+AUTHORITY = "cluster-ca-certificate"
 MAY = {"read": {READ}, "rotation": {READ, WRITE}, "seed": {READ, WRITE}}
 
 
@@ -55,6 +56,7 @@ def vault_of(cluster: Cluster, run: Run, **more: Any) -> dict[str, Any]:
         "auth-mount": AUTH,
         "backend": "declare",
         "cluster-api-server": cluster.url,
+        AUTHORITY: cluster.ca_file.read_text(encoding="utf-8"),
         "audit-file": str(run.folder / "half-audit.log"),
     }
     return {"vault": own | more}
@@ -64,12 +66,9 @@ def vault_of(cluster: Cluster, run: Run, **more: Any) -> dict[str, Any]:
 def halves(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Halves]:
-    pod = {
-        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-    }
+    reviewer = {"token_reviewer_jwt": cluster.token("vault-system", "vault")}
     with ExitStack() as stack:
-        provider = VaultProvider(stores.bao, pod, stores.issuer_keys)
+        provider = VaultProvider(stores.bao, reviewer)
         ports = {"vault": stack.enter_context(provider.serve())}
         made = [
             stack.enter_context(
@@ -138,6 +137,27 @@ def test_a_token_of_another_account_or_audience_is_refused(
             for mount in (AUTH, OTHER_AUTH):
                 with pytest.raises(OpenBaoError):
                     stores.bao.request("POST", f"auth/{mount}/login", login)
+
+
+def test_openbao_fetches_the_issuer_s_keys_and_only_with_the_authority_that_is_set(
+    stores: Stores, halves: Halves
+) -> None:
+    config = stores.bao.read(f"auth/{OTHER_AUTH}/config")
+    assert (config["oidc_discovery_url"], config["jwt_validation_pubkeys"]) == (ISSUER, [])
+    issuer = {"oidc_discovery_url": ISSUER, "bound_issuer": ISSUER}
+    stores.bao.write("sys/auth/half-bare-jwt", type="jwt")
+    with pytest.raises(OpenBaoError, match="x509"):
+        stores.bao.write("auth/half-bare-jwt/config", **issuer)
+
+
+def test_outside_of_a_cluster_openbao_asks_about_tokens_only_with_that_cluster_s_authority(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    config = stores.bao.read(f"auth/{AUTH}/config")
+    assert config["kubernetes_ca_cert"] == cluster.ca_file.read_text(encoding="utf-8")
+    stores.bao.write("sys/auth/half-bare-kubernetes", type="kubernetes")
+    with pytest.raises(OpenBaoError, match=r"ca\.crt: no such file"):
+        stores.bao.write("auth/half-bare-kubernetes/config", kubernetes_host=cluster.url)
 
 
 def test_the_audit_device_shows_each_access_and_no_value(run: Run, halves: Halves) -> None:

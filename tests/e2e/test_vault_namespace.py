@@ -84,6 +84,7 @@ def world(
         "auth-method": "jwt",
         "auth-mount": AUTH,
         "cluster-issuer": ISSUER,
+        "cluster-ca-certificate": cluster.ca_file.read_text(encoding="utf-8"),
         "backend": "declare",
         "shared": "own",
         "audit": "existing",
@@ -99,9 +100,7 @@ def world(
         },
     }
     with ExitStack() as stack:
-        ports = {
-            "vault": stack.enter_context(VaultProvider(stores.bao, {}, stores.issuer_keys).serve())
-        }
+        ports = {"vault": stack.enter_context(VaultProvider(stores.bao, {}).serve())}
         made = stack.enter_context(
             deployment(
                 *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),

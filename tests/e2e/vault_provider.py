@@ -6,7 +6,7 @@ It knows the resources that this project declares, and what the real provider se
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,9 +77,6 @@ KINDS = {
     "vault:index/authBackend:AuthBackend": Kind(
         lambda i: f"sys/auth/{i['path']}", _but("path"), ("path", "type")
     ),
-    "vault:jwt/authBackend:AuthBackend": Kind(
-        lambda i: f"sys/auth/{i['path']}", lambda i: {"type": i["type"]}, ("path", "type")
-    ),
     "vault:index/policy:Policy": Kind(
         lambda i: f"sys/policies/acl/{i['name']}", _but("name"), ("name",)
     ),
@@ -93,7 +90,7 @@ KINDS = {
     ),
     JWT: Kind(
         lambda i: f"sys/auth/{i['path']}",
-        _but("path", "oidcDiscoveryUrl", "boundIssuer"),
+        lambda i: {"type": i["type"]},
         ("path",),
     ),
     "vault:jwt/authBackendRole:AuthBackendRole": Kind(
@@ -112,7 +109,6 @@ KINDS = {
 
 KV_CONFIG = "vault:kv/secretBackendV2:SecretBackendV2"
 CONFIG = "vault:kubernetes/authBackendConfig:AuthBackendConfig"
-JWT = "vault:jwt/authBackend:AuthBackend"
 
 
 def path_of(token: str, inputs: Inputs) -> str:
@@ -125,17 +121,13 @@ class VaultProvider(CloudStandIn):
     """Speaks to one OpenBao as its administrator.
 
     `of_the_pod` is what OpenBao would find in its own pod, and needs from us since it has none:
-    the cluster's CA and a token that may review others. `issuer_keys`, as PEM, are what it would
-    fetch from the cluster's issuer.
+    the cluster's CA and a token that may review others.
     """
 
     VERSION = "7.999.0"
 
-    def __init__(
-        self, bao: OpenBao, of_the_pod: Mapping[str, str], issuer_keys: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, str]) -> None:
         self._bao = bao
-        self._issuer_keys = list(issuer_keys)
         self._of_the_pod = of_the_pod
 
     def knows(self, token: str, inputs: Mapping[str, Any]) -> bool:
@@ -200,15 +192,14 @@ class VaultProvider(CloudStandIn):
     def _write(self, token: str, inputs: Inputs, context: Any) -> None:
         kind = KINDS[token]
         more = self._of_the_pod if token == CONFIG else {}
-        path, body = path_of(token, inputs), {**kind.body(inputs), **more}
+        path, body = path_of(token, inputs), {**more, **kind.body(inputs)}
 
         def written() -> bool:
             try:
                 self._bao.request("POST", path, body)
                 if token == JWT:
-                    keys = {"jwt_validation_pubkeys": self._issuer_keys}
-                    config = {"bound_issuer": inputs["boundIssuer"], **keys}
-                    self._bao.request("POST", f"{path.replace('sys/auth', 'auth')}/config", config)
+                    config = f"{path.replace('sys/auth', 'auth')}/config"
+                    self._bao.request("POST", config, _but("path", "type")(inputs))
             except OpenBaoError as error:
                 # As the real one: a new engine is not ready at once.
                 if token == KV_CONFIG and "Upgrading from non-versioned" in str(error):
