@@ -104,13 +104,8 @@ def test_the_operator_s_pods_reach_dns_and_the_api_server_and_the_controller_the
         ],
     }
     api_server = {"ports": [{"protocol": "TCP", "port": 443}, {"protocol": "TCP", "port": 6443}]}
-<<<<<<< HEAD
-    ports = (8080, 8081, 8082, 10250)
-    incoming = {"ports": [{"protocol": "TCP", "port": port} for port in ports]}
-=======
     listening = (8080, 8081, 8082, 10250)
     incoming = {"ports": [{"protocol": "TCP", "port": port} for port in listening]}
->>>>>>> 36a2f58 (Let every usual cluster's DNS, proxies and moved ports through the NetworkPolicies)
     assert operator_policies(settings_with()) == [
         {
             **policy,
