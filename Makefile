@@ -1,5 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Each has its own cluster and stores. They mostly wait for those, so more than the cores at hand.
+E2E_SESSIONS ?= 3
 
 help: ## What can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,7 +17,7 @@ test: .venv/installed ## Everything that runs with packages from PyPI alone
 
 e2e: .venv/e2e-installed ## On a real engine, API server, operator and stores; needs Go
 	.venv/bin/python tools/build.py
-	.venv/bin/pytest -m "not e2e_long" tests/e2e
+	.venv/bin/pytest -n $(E2E_SESSIONS) --dist loadfile -m "not e2e_long" tests/e2e
 
 e2e-long: .venv/e2e-installed ## The full product of faults
 	.venv/bin/python tools/build.py

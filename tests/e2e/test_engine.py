@@ -13,7 +13,7 @@ from pulumi import CustomResource, ResourceOptions
 from tests.e2e.cluster import Cluster
 from tests.e2e.engine import EngineError, Stack, project_stack
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import Run
+from tests.e2e.process import Run, wait_until
 from tests.e2e.pulumi_provider import KubernetesProvider
 
 
@@ -183,19 +183,28 @@ def test_a_secret_value_reaches_the_cluster_and_stays_out_of_the_state(
 def test_an_up_waits_for_the_condition_that_an_object_asks_for(
     cluster: Cluster, stack: Callable[..., Stack], namespace: str
 ) -> None:
-    made = stack(lambda: declare("claim", waiting_namespace(namespace, "Ready")) and None)
-    late = threading.Timer(1, set_condition, (cluster, f"{namespace}-waiting", "Ready"))
+    made = stack(lambda: declare("claim", waiting_namespace(namespace, "Ready", 60)) and None)
+    condition_set_at = []
+
+    def be_ready_late() -> None:
+        name = f"{namespace}-waiting"
+        wait_until(lambda: cluster.api.get("v1", "Namespace", name), name, timeout_seconds=60)
+        time.sleep(1)
+        condition_set_at.append(time.monotonic())
+        set_condition(cluster, name, "Ready")
+
+    late = threading.Thread(target=be_ready_late)
     late.start()
-    started = time.monotonic()
     made.up()
-    assert time.monotonic() - started > 1
+    updated_at = time.monotonic()
     late.join()
+    assert [updated_at > at for at in condition_set_at] == [True]
 
 
 def test_an_object_that_never_gets_ready_fails_the_up_and_is_in_the_state(
     cluster: Cluster, stack: Callable[..., Stack], namespace: str
 ) -> None:
-    made = stack(lambda: declare("claim", waiting_namespace(namespace, "Never")) and None)
+    made = stack(lambda: declare("claim", waiting_namespace(namespace, "Never", 3)) and None)
     with pytest.raises(EngineError, match="condition=Never"):
         made.up()
     made.destroy()
@@ -244,9 +253,12 @@ def test_a_project_is_run_with_the_configuration_of_its_stack_file(
         made.destroy()
 
 
-def waiting_namespace(namespace: str, condition: str) -> Manifest:
+def waiting_namespace(namespace: str, condition: str, seconds: int) -> Manifest:
     """A Namespace, since it has conditions that no controller here sets."""
-    annotations = {"pulumi.com/waitFor": f"condition={condition}", "pulumi.com/timeoutSeconds": "3"}
+    annotations = {
+        "pulumi.com/waitFor": f"condition={condition}",
+        "pulumi.com/timeoutSeconds": str(seconds),
+    }
     metadata = {"name": f"{namespace}-waiting", "annotations": annotations}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
