@@ -79,10 +79,14 @@ def configuration(server: VaultServer) -> dict[str, Any]:
     }
     if server.seal:
         found["seal"] = _seal(server.seal)
+    # A standby asks the leader. What it holds itself is a moment old: of two changes of one entry,
+    # each of which the operator reads and writes as a whole, the first would be lost.
     if server.product == "vault":
+        found["disable_performance_standby"] = True
         # Integrated storage is mapped into memory, all of which would be locked.
         found["disable_mlock"] = True
     else:
+        found["disable_standby_reads"] = True
         # OpenBao takes no audit device over its API.
         device = {"type": "file", "path": naming.PROJECT}
         found["audit"] = [{**device, "options": {"file_path": f"{_AUDIT}/audit.log"}}]

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from rotator import log
 from rotator.api import Api, RefusedError
+from rotator.checks import Checks, NotShownError
 from rotator.clock import Clock, Steps, side_by_side
 from rotator.database import DatabaseRotation
 from rotator.generated import GeneratedRotation
 from rotator.memory import Memory, Remembered
-from rotator.operator_objects import OperatorObjects, StepError
+from rotator.operator_objects import StepError
 from rotator.plan import Plan
 from rotator.rollout import RolloutError, Workloads
 from rotator.secrets_manager import SecretsManagerRotation
@@ -45,7 +46,7 @@ class Batch:
     api: Api
     clock: Clock
     memory: Memory
-    operator: OperatorObjects
+    checks: Checks
     workloads: Workloads
     outcome: Outcome
 
@@ -85,11 +86,23 @@ class Batch:
 
     def _push(self, rotations: list[Rotation], step: str, task: Task) -> list[Rotation]:
         """The same for a step that writes to a store. The keys of a bundle go one after the other:
-        the operator reads an entry, changes a property and writes it."""
+        the operator reads an entry, changes a property and writes it. So of one entry's properties
+        the next is pushed only once the one before is seen in the services' Secret."""
 
         def in_sequence(of_bundle: list[Rotation]) -> Steps:
-            for one in of_bundle:
-                yield from self._tried(one, step, task)
+            for place, one in enumerate(of_bundle, 1):
+                rest = of_bundle[place:] if one.shares_entry else []
+                try:
+                    yield from task(one)
+                    if rest:
+                        yield from self._shown(one.external_secrets(step)[0], [one], step)
+                except NotShownError as fault:
+                    self._fail([one], f"{step}: {fault}")
+                    if rest:
+                        what = f"{one.key.name}, of the same entry, was not seen"
+                        return self._fail(rest, f"{step}: not pushed: {what}")
+                except Faults as fault:
+                    self._fail([one], f"{step}: {fault}")
 
         bundles: dict[str, list[Rotation]] = {}
         for one in rotations:
@@ -98,6 +111,11 @@ class Batch:
             self._note(step, rotations)
             self._run(map(in_sequence, bundles.values()), self.plan.bundles_at_once)
         return self._left(rotations)
+
+    def _shown(self, external_secret: str, rotations: list[Rotation], phase: str) -> Steps:
+        """The services' Secret holds what a phase has pushed, or NotShownError."""
+        checks = [check for one in rotations for check in one.checks(phase, external_secret)]
+        yield from self.checks.shown(external_secret, _token(phase, rotations), checks)
 
     def _tried(self, rotation: Rotation, step: str, task: Task) -> Steps:
         try:
@@ -133,7 +151,10 @@ class Batch:
 
     def _synced(self, external_secret: str, rotations: list[Rotation], phase: str) -> Steps:
         try:
-            yield from self.operator.synced(external_secret, _token(phase, rotations))
+            yield from self._shown(external_secret, rotations, phase)
+        except NotShownError as fault:
+            lacking = [one for one in rotations if one.key.name in fault.keys]
+            self._fail(lacking, f"{phase}: {fault}")
         except Faults as fault:
             self._fail(rotations, f"{phase}: {fault}")
 
@@ -151,9 +172,11 @@ class Batch:
         try:
             for one in rotations:
                 self._run([one.take_back()])
-            token = _token("restore", rotations)
+                if one.shares_entry and one is not rotations[-1]:
+                    self._run([self._shown(one.key.external_secret, [one], "restore")])
             for name in _distinct(one.external_secrets("restore") for one in rotations):
-                self._run([self.operator.synced(name, token)])
+                self._run([self._shown(name, rotations, "restore")])
+            token = _token("restore", rotations)
             for workload in _distinct(one.key.readers for one in rotations):
                 self._run([self.workloads.restarted(workload, token)])
         except Faults as fault:

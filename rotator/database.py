@@ -3,6 +3,7 @@ pointer moves to it. No service ever holds a password that the database refuses.
 
 from rotator import shapes
 from rotator.api import Api
+from rotator.checks import Check
 from rotator.clock import Steps
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Database, Plan
@@ -23,6 +24,7 @@ class DatabaseRotation:
     has_next = False
     can_go_on = can_be_taken_back = True
     rotated_at = None
+    shares_entry = False
 
     def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
@@ -84,6 +86,9 @@ class DatabaseRotation:
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync once the pointer has moved."""
         return [self.key.external_secret]
+
+    def checks(self, phase: str, external_secret: str) -> list[Check]:
+        return []
 
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""

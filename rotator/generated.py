@@ -2,9 +2,20 @@
 
 from rotator import shapes
 from rotator.api import Api, Manifest
+from rotator.checks import Check, Checks
 from rotator.clock import Steps
+from rotator.memory import Remembered
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Generated, Plan
+
+_PUSHED = {  # by check, in the order in which they were made
+    "reserved": ["reserve"],
+    "kept": ["previous"],
+    "published": ["previous", "next"],
+    "promoted": ["promote"],
+    "restored": ["restore"],
+    "withdrawn": ["withdraw"],
+}
 
 
 class GeneratedRotation:
@@ -15,17 +26,30 @@ class GeneratedRotation:
     can_be_taken_back = True
     rotated_at = None
 
-    def __init__(self, plan: Plan, key: Generated, api: Api, operator: OperatorObjects) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        key: Generated,
+        known: Remembered,
+        api: Api,
+        operator: OperatorObjects,
+        checks: Checks,
+    ) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
+        self._checks, self._known = checks, known
         self.id = self.uid = ""
         self.is_promoted = self.is_pushed = self.is_taken_back = self.has_before = False
+        self._is_withdrawn = self._is_found = False
+        self._made = {"before", "staged"}
         self.has_next = bool(key.overlap_seconds)
+        self.shares_entry = (key.store, key.entry.key) in plan.shared_entries
 
     def find(self) -> bool:
         """Looks for the objects of a rotation in flight, and says whether there is one."""
         before, staged = self._live("before"), self._live("staged")
         if before is None and staged is None:
             return False
+        self._is_found = True
         metadata = (before or staged or {})["metadata"]
         self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
         self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
@@ -53,7 +77,17 @@ class GeneratedRotation:
     def publish(self) -> Steps:
         """The services may read the value to come. The one before is kept for them already here:
         as long as it is the current one it does no harm, and promotion is then one write."""
+        if not self.shares_entry:
+            yield from self._pushed("previous")
+            yield from self._pushed("next")
+            return
+        if self._known.rotated is None and self._live("previous") is None:
+            # In the Secret a missing `previous` looks like the value before, which it will be: so
+            # it first has a value that can be seen.
+            yield from self._pushed("reserve")
+            yield from self._seen("reserved")
         yield from self._pushed("previous")
+        yield from self._seen("kept")
         yield from self._pushed("next")
 
     def promote(self) -> Steps:
@@ -71,6 +105,7 @@ class GeneratedRotation:
             pushed, pushes_back = "promote", "restore"
         else:
             pushed, pushes_back = "next", "withdraw"
+        self._is_withdrawn = pushes_back == "withdraw"
         # In this order: two pushes to one entry could overtake each other.
         yield from self._operator.gone(pushed, self.key.name)
         yield from self._pushed(pushes_back)
@@ -78,8 +113,10 @@ class GeneratedRotation:
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
         pushes = shapes.PUSHES if self.has_next else ("promote", "restore")
-        for step in ("before", *pushes, "staged"):
-            self._operator.delete(step, self.key.name)
+        checks = shapes.CHECKS if self.has_next else ("promoted", "restored")
+        for step in ("before", *pushes, *checks, "staged"):
+            if self._is_found or step in self._made:
+                self._operator.delete(step, self.key.name)
         yield from ()
 
     def clean(self) -> Steps:
@@ -94,6 +131,20 @@ class GeneratedRotation:
             return [main]
         return [of_next] if phase == "next" else [of_next, main]
 
+    def checks(self, phase: str, external_secret: str) -> list[Check]:
+        """What has to be in one of the services' Secrets after a phase."""
+        if phase == "next":
+            steps = ["published"]
+        elif phase == "promote":
+            steps = ["promoted"]
+        else:
+            steps = ["withdrawn" if self._is_withdrawn else "restored"]
+        # Whoever pushes to the entry last may have undone what was there before.
+        if self.shares_entry and self.has_next and not self._is_withdrawn and self.has_before:
+            steps = list(dict.fromkeys(["published", *steps]))
+        found = [self._check(step) for step in steps]
+        return [one for one in found if _secret(one) == external_secret]
+
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""
         return (
@@ -103,7 +154,22 @@ class GeneratedRotation:
         )
 
     def _pushed(self, step: str) -> Steps:
+        self._made.add(step)
         return self._operator.made(shapes.push(self._plan, self.key, self.id, step))
+
+    def _seen(self, step: str) -> Steps:
+        secret, token = self.key.external_secret, f"{step}-{self.uid}"
+        return self._checks.shown(secret, token, [self._check(step)])
+
+    def _check(self, step: str) -> Check:
+        self._made.add(step)
+        manifest = shapes.check(self._plan, self.key, self.id, step)
+        pushes = [shapes.push(self._plan, self.key, self.id, push) for push in _PUSHED[step]]
+        return Check(self.key.name, manifest, pushes, self.shares_entry)
 
     def _live(self, step: str) -> Manifest | None:
         return self._api.get(shapes.KINDS[step], shapes.name(step, self.key.name))
+
+
+def _secret(check: Check) -> str:
+    return check.manifest["spec"]["selector"]["secret"]["name"]

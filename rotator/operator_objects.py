@@ -37,11 +37,11 @@ class OperatorObjects:
         already counts if it is of this rotation; a push that failed before is made anew, since the
         operator may be waiting in its back-off, and pushes the same bytes."""
         made = []
-        for manifest, is_new in [(each, self._created(each)) for each in manifests]:
+        for manifest, is_new in [(each, self.created(each)) for each in manifests]:
             made.append((yield from self._done(manifest, is_new)))
         return made
 
-    def _created(self, manifest: Manifest) -> bool:
+    def created(self, manifest: Manifest) -> bool:
         """Whether there was no object of this name; there is one now."""
         try:
             self._api.create(manifest["kind"], manifest)
@@ -58,7 +58,7 @@ class OperatorObjects:
             yield pause
             live = self._api.get(kind, name)
             if live is None:
-                is_new = self._created(manifest)
+                is_new = self.created(manifest)
                 fault = "it was not there after it had been created"
             elif "deletionTimestamp" in live["metadata"]:
                 fault = "it is being deleted"

@@ -1,9 +1,11 @@
 """The plan: what is rotated and how, rendered from the catalogue and the stack's settings."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, time, timedelta
+from functools import cached_property
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -137,6 +139,18 @@ class Plan:
     @property
     def rotated(self) -> list[RotatedKey]:
         return [key for key in self.keys.values() if not isinstance(key, ByHand)]
+
+    @cached_property
+    def shared_entries(self) -> set[tuple[str, str]]:
+        """Store and key of each entry that holds several generated values, as its properties."""
+        generated = [key for key in self.keys.values() if isinstance(key, Generated)]
+        places = Counter(
+            (key.store, entry.key)
+            for key in generated
+            for entry in (key.entry, key.next, key.previous)
+            if entry
+        )
+        return {place for place, values in places.items() if values > 1}
 
 
 def parse(text: str) -> Plan:

@@ -6,6 +6,7 @@ from rotator import due, log
 from rotator.api import Api
 from rotator.aws import Aws
 from rotator.batch import Batch, Outcome, Rotation
+from rotator.checks import Checks
 from rotator.clock import Clock, Steps, side_by_side
 from rotator.database import DatabaseRotation
 from rotator.generated import GeneratedRotation
@@ -34,6 +35,7 @@ class Run:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
         self.aws = aws
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
+        self.checks = Checks(api, clock, self.operator, plan.sync_seconds)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
         self.asked, self.last, self.asked_at = asked, last, asked_at
@@ -47,7 +49,7 @@ class Run:
         self._see_all_keys()
         batch = Batch(
             *(self.plan, self.api, self.clock, self.memory),
-            *(self.operator, self.workloads, self.outcome),
+            *(self.checks, self.workloads, self.outcome),
         )
         in_flight = self._in_flight()
         finished = [one for one in in_flight if not self._is_unfinished(one)]
@@ -117,7 +119,8 @@ class Run:
 
     def _rotation(self, key: RotatedKey) -> Rotation:
         if isinstance(key, Generated):
-            return GeneratedRotation(self.plan, key, self.api, self.operator)
+            known = self._known(key.name)
+            return GeneratedRotation(self.plan, key, known, self.api, self.operator, self.checks)
         if isinstance(key, SecretsManager):
             known, seconds = self._known(key.name), self.plan.sync_seconds
             return SecretsManagerRotation(key, known, self.aws, self.clock, seconds)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rotator.aws import Aws
+from rotator.checks import Check
 from rotator.clock import Clock, Steps, pauses
 from rotator.due import rotation_id
 from rotator.memory import Remembered
@@ -18,7 +19,7 @@ class SecretsManagerRotation:
     """In flight is a rotation that Secrets Manager has finished and the memory does not know. There
     is no object of it in the cluster: the entry's versions say all."""
 
-    has_next = is_taken_back = False
+    has_next = is_taken_back = shares_entry = False
     can_go_on, can_be_taken_back = True, False
 
     def __init__(
@@ -88,6 +89,9 @@ class SecretsManagerRotation:
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync once there is a new password."""
         return [self.key.external_secret]
+
+    def checks(self, phase: str, external_secret: str) -> list[Check]:
+        return []
 
     def by_hand(self) -> str:
         """What to do when a workload does not come up."""

@@ -7,11 +7,21 @@ from rotator.plan import Database, Entry, Generated, Plan, PlanError
 Manifest = dict[str, Any]
 
 ROTATION = "platform-secrets/rotation"
-PUSHES = ("next", "previous", "promote", "restore", "withdraw")
+PUSHES = ("reserve", "next", "previous", "promote", "restore", "withdraw")
+# What the services' Secret has to hold after a push: fields of one key, each with the one-shot
+# Secret that has the value which it is compared with.
+CHECKS = {
+    "reserved": {"previous": "staged"},
+    "kept": {"previous": "before"},
+    "published": {"previous": "before", "next": "staged"},
+    "promoted": {"current": "staged"},
+    "restored": {"current": "before"},
+    "withdrawn": {"next": "before"},
+}
 KINDS = {
     "before": "ExternalSecret",
     "staged": "ExternalSecret",
-    **dict.fromkeys(PUSHES, "PushSecret"),
+    **dict.fromkeys((*PUSHES, *CHECKS), "PushSecret"),
 }
 _API_VERSIONS = {
     "ExternalSecret": "external-secrets.io/v1",
@@ -36,13 +46,15 @@ def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
         "secretStoreRef": {"kind": "SecretStore", "name": key.store},
         "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **strategies}}],
     }
-    return _external_secret(plan, key.name, rotation, "before", "Owner", source)
+    data = _with_comparisons("value", key.name)
+    return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
 
 
 def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Makes the new value, once, under `password`."""
     source = _from_generator("Password", f"rotation-{key.name}")
-    return _external_secret(plan, key.name, rotation, "staged", "Owner", source)
+    data = _with_comparisons("password", key.name)
+    return _external_secret(plan, key.name, rotation, "staged", "Owner", source, data)
 
 
 def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
@@ -52,12 +64,38 @@ def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manif
     return _external_secret(plan, key.name, rotation, "staged", "Orphan", source)
 
 
+def check(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
+    """Is synced only if the services' Secret holds what it has to; it pushes nothing.
+
+    Its template is a text of a one-shot Secret, which the operator runs over the services' Secret:
+    so it compares the two, and nobody reads a value.
+    """
+    fields = CHECKS[step]
+    secret = key.external_secret
+    if "current" not in fields and key.overlap_external_secret:
+        secret = key.overlap_external_secret
+    texts = [
+        {
+            "target": "Data",
+            "secret": {
+                "name": name(source, key.name),
+                "items": [{"key": f"is-{field}", "templateAs": "Values"}],
+            },
+        }
+        for field, source in fields.items()
+    ]
+    template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
+    spec = {**_pushing(key.store, secret), "template": template}
+    return _one_shot(plan, key.name, rotation, step, spec)
+
+
 def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     """Writes the staged value or the one before to one of the key's entries."""
     entry = key.entry
-    if step in ("next", "withdraw", "previous"):
-        entry = key.previous if step == "previous" else key.next
-    source, field = ("staged", "password") if step in ("next", "promote") else ("before", "value")
+    if step not in ("promote", "restore"):
+        entry = key.previous if step in ("reserve", "previous") else key.next
+    is_new = step in ("reserve", "next", "promote")
+    source, field = ("staged", "password") if is_new else ("before", "value")
     if entry is None:
         raise PlanError(f"keys.{key.name} has no entry for {step}")
     data = {
@@ -66,15 +104,30 @@ def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     }
     if key.push_metadata is not None:
         data["metadata"] = key.push_metadata
-    spec = {
+    spec = {**_pushing(key.store, name(source, key.name)), "data": [data]}
+    return _one_shot(plan, key.name, rotation, step, spec)
+
+
+def _pushing(store: str, secret: str) -> Manifest:
+    return {
         "refreshInterval": "0s",
         "updatePolicy": "Replace",
         "deletionPolicy": "None",
-        "secretStoreRefs": [{"kind": "SecretStore", "name": key.store}],
-        "selector": {"secret": {"name": name(source, key.name)}},
-        "data": [data],
+        "secretStoreRefs": [{"kind": "SecretStore", "name": store}],
+        "selector": {"secret": {"name": secret}},
     }
-    return _one_shot(plan, key.name, rotation, step, spec)
+
+
+def _with_comparisons(value: str, key: str) -> dict[str, str]:
+    """The value, and for each field of the services' Secret a text that fails unless the field has
+    this value. The texts hold its hash, so that no error can show it."""
+    fields = {"current": key, "next": f"{key}-next", "previous": f"{key}-previous"}
+    data = {value: f"{{{{ .{value} }}}}"}
+    for field, name in fields.items():
+        begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
+        end = f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
+        data[f"is-{field}"] = f"{{{{ `{begin}` }}}}{{{{ .{value} | sha256sum }}}}{{{{ `{end}` }}}}"
+    return data
 
 
 def _place(entry: Entry, field: str) -> dict[str, str]:
@@ -87,9 +140,15 @@ def _from_generator(kind: str, generator: str) -> Manifest:
 
 
 def _external_secret(
-    plan: Plan, key: str, rotation: str, step: str, creation: str, source: Manifest
+    plan: Plan,
+    key: str,
+    rotation: str,
+    step: str,
+    creation: str,
+    source: Manifest,
+    data: dict[str, str] | None = None,
 ) -> Manifest:
-    target = {
+    target: Manifest = {
         "name": name(step, key),
         "creationPolicy": creation,
         "deletionPolicy": "Retain",
@@ -102,6 +161,7 @@ def _external_secret(
             "engineVersion": "v2",
             "mergePolicy": "Replace",
             "metadata": {"labels": dict(plan.labels)},
+            **({"data": data} if data else {}),
         },
     }
     spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}

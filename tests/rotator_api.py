@@ -3,7 +3,9 @@ workload controllers behind it: what they do is moved on by each GET and DELETE,
 the same every time. `Killed` ends a run at one of its calls, as SIGKILL would."""
 
 import copy
+import hashlib
 import json
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -15,6 +17,10 @@ NAMESPACE = "shop-production"
 MEMORY = "secrets-rotation-memory"
 STORE = "vault-rotation-store"
 READY_REASONS = {"ExternalSecret": "SecretSynced", "PushSecret": "Synced"}
+
+
+FAILING_TEMPLATE = "the template fails"
+COMPARISON = re.compile(r'index [.] "([^"]+)" [|] sha256sum[)] "([0-9a-f]{64})"')
 
 
 class Killed(BaseException):
@@ -56,6 +62,9 @@ class Cluster:
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
+        self.clock: Clock = FakeClock(datetime(2026, 1, 1))
+        self.lag_seconds = 0.0
+        self._held_before: list[tuple[float, dict[str, str]]] = []
         self._version = self._looks = 0
         self._garbage: list[str] = []
         self._late: list[tuple[int, str]] = []
@@ -240,6 +249,9 @@ class Cluster:
         fault, message = None, "secret synced"
         if obj["kind"] == "PushSecret":
             fault = self._push(spec)
+            if fault == FAILING_TEMPLATE:  # without a condition, in its back-off
+                status["looks"] = (wanted, -200)
+                return
         elif "lines" in spec:
             self._sync(obj["metadata"]["name"], spec["lines"])
         else:
@@ -259,22 +271,20 @@ class Cluster:
                 _, pointer, key = entry.split(":")
                 data[field] = self.objects["ConfigMap", pointer]["data"][key]
             else:
-                data[field] = self.entries.get(
-                    entry, self.entries.get(entry.rpartition("-")[0], "")
-                )
+                answers = self._answers()
+                data[field] = answers.get(entry, answers.get(entry.rpartition("-")[0], ""))
         self.secrets[name] = data
 
     def _make(self, name: str, spec: dict[str, Any]) -> str:
         if "data" in spec:
-            self.secrets[name] = {
-                "value": self.entries[entry_of(spec["data"][0]["remoteRef"], "key")]
-            }
+            entry = entry_of(spec["data"][0]["remoteRef"], "key")
+            self.secrets[name] = compared(spec, "value", self._answers()[entry])
             return "secret synced"
         generator = spec["dataFrom"][0]["sourceRef"]["generatorRef"]
         value = secrets.token_hex(8)
         self.generated.append(value)
         if generator["kind"] == "Password":
-            self.secrets[name] = {"password": value}
+            self.secrets[name] = compared(spec, "password", value)
             return "secret synced"
         self.passwords[generator["name"][-1]] = value
         if self.second_looks:
@@ -282,6 +292,8 @@ class Cluster:
         return "secret retained due to DeletionPolicy=Retain"
 
     def _push(self, spec: dict[str, Any]) -> str | None:
+        if "template" in spec:
+            return self._check(spec)
         match = spec["data"][0]["match"]
         entry = entry_of(match["remoteRef"], "remoteKey")
         if entry in self.refused_entries:
@@ -290,10 +302,42 @@ class Cluster:
         if source is None:
             return "could not get source secret"
         value = source[match["secretKey"]]
-        if self.entries.get(entry) != value:
-            self.entries[entry] = value
+        answers = self._answers()
+        if answers.get(entry) != value:
+            # The whole of an entry is written, as it was read.
+            whole = f"{match['remoteRef']['remoteKey']}/"
+            read = {one: answers[one] for one in answers if one.startswith(whole)}
+            kept = {one: held for one, held in self.entries.items() if not one.startswith(whole)}
+            self.entries = {**kept, **read, entry: value}
             self.written.append((entry, value))
+            self._answers()
         return None
+
+    def _check(self, spec: dict[str, Any]) -> str | None:
+        """Runs each text over the services' Secret, as far as the rotator's texts go."""
+        held = self.secrets.get(spec["selector"]["secret"]["name"])
+        if held is None:
+            return "could not get source secret"
+        for one in spec["template"]["templateFrom"]:
+            source = self.secrets.get(one["secret"]["name"])
+            if source is None:
+                return FAILING_TEMPLATE
+            text = source[one["secret"]["items"][0]["key"]]
+            field, digest = COMPARISON.findall(text)[0]
+            if digest_of(held.get(field, "")) != digest:
+                return FAILING_TEMPLATE
+        return None
+
+    def _answers(self) -> dict[str, str]:
+        """What the store answers: what it held `lag_seconds` ago, but nothing older than before."""
+        now = self.clock.monotonic()
+        if self._held_before and self._held_before[-1][0] > now:  # a new run's clock
+            self._held_before = [(now, dict(self.entries))]
+        if not self._held_before or self._held_before[-1][1] != self.entries:
+            self._held_before.append((now, dict(self.entries)))
+        while len(self._held_before) > 1 and self._held_before[1][0] <= now - self.lag_seconds:
+            self._held_before.pop(0)
+        return self._held_before[0][1]
 
     def _held(self, reads: list[str]) -> dict[str, str]:
         """What a pod that starts now holds; of a database's URL the password behind it."""
@@ -359,6 +403,20 @@ class Recorder:
         answer = self._cluster.send(method, path, body)
         self.left.append(self._cluster.copy())
         return answer
+
+
+def digest_of(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def compared(spec: dict[str, Any], field: str, value: str) -> dict[str, str]:
+    """What the operator makes of the template of a value and its comparisons."""
+    made = {}
+    for name, text in spec["target"]["template"]["data"].items():
+        text = text.replace(f"{{{{ .{field} }}}}", value)
+        text = text.replace(f"{{{{ .{field} | sha256sum }}}}", digest_of(value))
+        made[name] = re.sub("{{ `(.*?)` }}", r"\1", text)
+    return made
 
 
 def entry_of(reference: dict[str, str], field: str) -> str:

@@ -139,6 +139,8 @@ class World:
     ) -> int:
         """The exit code of a run that starts at a moment."""
         self.clock = FakeClock(at)
+        if self.cluster:
+            self.cluster.clock = self.clock
         _PLAN.write_text(json.dumps(self.plan))
         line = [command, "--plan", str(_PLAN), *arguments]
         if self.aws is None:

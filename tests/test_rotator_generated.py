@@ -42,6 +42,7 @@ def test_a_key_with_overlap_is_published_first_and_its_readers_restart_twice():
     (value,) = world.cluster.generated
     place = "shop/shared/signing-key"
     assert world.cluster.written == [
+        (f"{place}-previous", value),  # the first time: else it could not be seen
         (f"{place}-previous", "old-signing-key"),
         (f"{place}-next", value),
         (place, value),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -27,6 +28,19 @@ def plan():
     return parse(json.dumps(World(keys, {}).plan))
 
 
+def comparing(value):
+    """The template of a value, and of a text for each field that it may be compared with."""
+    data = {value: f"{{{{ .{value} }}}}"}
+    fields = {"current": "", "next": "-next", "previous": "-previous"}
+    for field, name in ((field, f"signing-key{end}") for field, end in fields.items()):
+        data[f"is-{field}"] = (
+            f'{{{{ `{{{{ if ne (index . "{name}" | sha256sum) "` }}}}'
+            f"{{{{ .{value} | sha256sum }}}}"
+            f'{{{{ `" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}` }}}}'
+        )
+    return {**TEMPLATE, "data": data}
+
+
 def test_before_reads_the_current_value_once(plan):
     assert shapes.before(plan, plan.keys["signing-key"], "2026-06-01.2") == {
         "apiVersion": "external-secrets.io/v1",
@@ -46,7 +60,7 @@ def test_before_reads_the_current_value_once(plan):
                 "creationPolicy": "Owner",
                 "deletionPolicy": "Retain",
                 "immutable": True,
-                "template": TEMPLATE,
+                "template": comparing("value"),
             },
             "data": [
                 {
@@ -68,9 +82,11 @@ def test_staged_runs_a_generator_once(plan, key):
     if key == "signing-key":
         made = shapes.staged(plan, plan.keys[key], "2026-06-01")
         kind, generator, creation = "Password", "rotation-signing-key", "Owner"
+        template = comparing("password")
     else:
         made = shapes.staged_account(plan, plan.keys[key], "2026-06-01", "b")
         kind, generator, creation = "VaultDynamicSecret", "rotation-database-url-b", "Orphan"
+        template = TEMPLATE
     reference = {
         "apiVersion": "generators.external-secrets.io/v1alpha1",
         "kind": kind,
@@ -84,7 +100,7 @@ def test_staged_runs_a_generator_once(plan, key):
             "creationPolicy": creation,
             "deletionPolicy": "Retain",
             "immutable": True,
-            "template": TEMPLATE,
+            "template": template,
         },
         "dataFrom": [{"sourceRef": {"generatorRef": reference}}],
     }
@@ -93,6 +109,7 @@ def test_staged_runs_a_generator_once(plan, key):
 @pytest.mark.parametrize(
     ("step", "source", "field", "written"),
     [
+        ("reserve", "staged", "password", "signing-key-previous"),
         ("next", "staged", "password", "signing-key-next"),
         ("previous", "before", "value", "signing-key-previous"),
         ("promote", "staged", "password", "signing-key"),
@@ -115,6 +132,44 @@ def test_each_push_has_one_source_and_one_entry(plan, step, source, field, writt
                 "match": {"secretKey": field, "remoteRef": remote},
             }
         ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "texts"),
+    [
+        ("reserved", [("staged", "is-previous")]),
+        ("kept", [("before", "is-previous")]),
+        ("published", [("before", "is-previous"), ("staged", "is-next")]),
+        ("promoted", [("staged", "is-current")]),
+        ("restored", [("before", "is-current")]),
+        ("withdrawn", [("before", "is-next")]),
+    ],
+)
+@pytest.mark.parametrize("of_derived", [None, "shared-overlap"])
+def test_each_check_runs_texts_over_one_secret_and_pushes_nothing(plan, step, texts, of_derived):
+    key = replace(plan.keys["signing-key"], overlap_external_secret=of_derived)
+    is_of_derived = step in ("reserved", "kept", "published", "withdrawn")
+    assert shapes.check(plan, key, "2026-06-01", step)["spec"] == {
+        "refreshInterval": "0s",
+        "updatePolicy": "Replace",
+        "deletionPolicy": "None",
+        "secretStoreRefs": [{"kind": "SecretStore", "name": "vault-rotation-store"}],
+        "selector": {"secret": {"name": of_derived if is_of_derived and of_derived else "shared"}},
+        "template": {
+            "engineVersion": "v2",
+            "mergePolicy": "Replace",
+            "templateFrom": [
+                {
+                    "target": "Data",
+                    "secret": {
+                        "name": f"rotation-{source}-signing-key",
+                        "items": [{"key": text, "templateAs": "Values"}],
+                    },
+                }
+                for source, text in texts
+            ],
+        },
     }
 
 

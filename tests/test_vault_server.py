@@ -59,7 +59,8 @@ SHARED = {
 
 
 def test_vault_s_configuration_is_this():
-    assert configuration(server()) == {**SHARED, "disable_mlock": True}
+    own = {"disable_mlock": True, "disable_performance_standby": True}
+    assert configuration(server()) == {**SHARED, **own}
 
 
 def test_openbao_has_its_audit_device_in_the_configuration():
@@ -67,6 +68,7 @@ def test_openbao_has_its_audit_device_in_the_configuration():
     options = {"file_path": "/vault/audit/audit.log"}
     assert configuration(server(product="openbao")) == {
         **SHARED,
+        "disable_standby_reads": True,
         "audit": [{**device, "options": options}],
     }
 

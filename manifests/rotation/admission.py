@@ -47,7 +47,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
     policies = [
         _policy(settings, "one-shots", "CREATE", ("externalsecrets",), external_secrets),
         _policy(settings, "pushes", "CREATE", ("pushsecrets",), pushes),
-        _policy(settings, "syncs", "UPDATE", ("externalsecrets",), _syncs()),
+        _policy(settings, "syncs", "UPDATE", ("externalsecrets", "pushsecrets"), _syncs()),
         _policy(settings, "restarts", "UPDATE", workloads, _restarts()),
         _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
         _policy(settings, "events", "CREATE", ("events",), _events(settings)),

@@ -23,31 +23,53 @@ RESTART_TOKEN = f"{PROJECT}/restarted"
 POINTER_MARK = "_rotation"
 """In a database's pointer while a rotation is in flight: where to, the rotation's id, a uid."""
 
-Push = Literal["next", "previous", "promote", "restore", "withdraw"]
-PUSHES: tuple[Push, ...] = ("next", "previous", "promote", "restore", "withdraw")
+Push = Literal["reserve", "next", "previous", "promote", "restore", "withdraw"]
+PUSHES: tuple[Push, ...] = ("reserve", "next", "previous", "promote", "restore", "withdraw")
 """What a rotation pushes: the new value as `next` and as the current one; the value before as
-`previous`, and back over the current or the next one."""
+`previous`, and back over the current or the next one. `reserve` makes the place of `previous`."""
+
+Check = Literal["reserved", "kept", "published", "promoted", "restored", "withdrawn"]
+Field = Literal["current", "next", "previous"]
+CHECKS: dict[Check, dict[Field, Literal["before", "staged"]]] = {
+    "reserved": {"previous": "staged"},
+    "kept": {"previous": "before"},
+    "published": {"previous": "before", "next": "staged"},
+    "promoted": {"current": "staged"},
+    "restored": {"current": "before"},
+    "withdrawn": {"next": "before"},
+}
+"""What the services' Secret has to hold after a push: fields of one key, each with the one-shot
+Secret that has the value which it is compared with."""
 
 
 @dataclass(frozen=True)
 class GeneratedKey:
-    """Where a generated key is kept, and the SecretStore through which it is rotated."""
+    """Where a generated key is kept, the SecretStore through which it is rotated, and the Secrets
+    in which the services read it and its derived keys."""
 
     bundle: str
     store: str
     current: Entry
     next: Entry | None
     previous: Entry | None
+    secret: str
+    overlap_secret: str
 
     def target(self, push: Push) -> Entry | None:
         """The entry that a push writes; None if this key has no such push."""
         match push:
             case "next" | "withdraw":
                 return self.next
-            case "previous":
+            case "reserve" | "previous":
                 return self.previous
             case "promote" | "restore":
                 return self.current
+
+    def checked(self, check: Check) -> str | None:
+        """The Secret that a check looks at; None if this key has no such check."""
+        if "current" in CHECKS[check]:
+            return self.secret
+        return self.overlap_secret if self.next else None
 
 
 def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
@@ -55,12 +77,21 @@ def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
     found: dict[str, GeneratedKey] = {}
     for bundle, content in settings.catalogue.bundles.items():
         store = naming.secret_store(settings.store_name(bundle), "rotation")
+        secret = of_derived = content.secret
+        if naming.has_overlap_secret(settings, bundle):
+            of_derived = naming.overlap_secret(secret)
         for name, key in content.keys.items():
             if key.is_generated:
                 derived = naming.derived_keys(name) if key.overlap else ()
                 around = [naming.entry(settings, bundle, each) for each in derived] or [None, None]
                 found[name] = GeneratedKey(
-                    bundle, store, naming.entry(settings, bundle, name), *around
+                    bundle,
+                    store,
+                    current=naming.entry(settings, bundle, name),
+                    next=around[0],
+                    previous=around[1],
+                    secret=secret,
+                    overlap_secret=of_derived,
                 )
     return found
 
@@ -112,8 +143,9 @@ def generator(key: str, side: Side | None = None) -> str:
     return f"rotation-{key}" + (f"-{side}" if side else "")
 
 
-def one_shot(word: Literal["before", "staged"] | Push, key: str) -> str:
-    """The object that keeps the value before, makes the next one, or pushes one of them."""
+def one_shot(word: Literal["before", "staged"] | Push | Check, key: str) -> str:
+    """The object that keeps the value before, makes the next one, pushes one of them, or checks
+    what the services' Secret holds."""
     return f"rotation-{word}-{key}"
 
 

@@ -8,7 +8,7 @@ from manifests import naming
 from manifests.naming import SIDES, Entry, Manifest
 from manifests.rotation import names
 from manifests.rotation.cel import Cel, cel, table
-from manifests.rotation.names import COMPONENT, PUSHES, Push
+from manifests.rotation.names import CHECKS, COMPONENT, PUSHES, Check, Push
 from manifests.rotation.plan import AWS_TEXT, push_metadata
 from manifests.rotation.stamps import only_stamps
 from settings import Settings
@@ -36,7 +36,7 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
             }
         ),
         "before": cel(_before(settings)),
-        "staged": cel(_staged(settings, "Password", Cel('"rotation-" + variables.key'))),
+        "staged": cel(_staged(settings)),
         "accounts": cel([_account(settings, f"-{side}") for side in SIDES]),
         "expected": 'variables.step != "" && variables.key in variables.entries ? '
         '[variables.step == "before" ? variables.before : variables.staged] : '
@@ -48,46 +48,70 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
 def _before(settings: Settings) -> Manifest:
     store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
     data = [{"secretKey": "value", "remoteRef": Cel("variables.remoteRef")}]
-    return _external_secret(settings, "Owner") | {"secretStoreRef": store, "data": data}
+    data_of_secret = _with_comparisons("value")
+    return _external_secret(settings, "Owner", data_of_secret) | {
+        "secretStoreRef": store,
+        "data": data,
+    }
 
 
-def _staged(settings: Settings, kind: str, generator: Cel, policy: str = "Owner") -> Manifest:
-    api_version = "generators.external-secrets.io/v1alpha1"
-    reference = {"apiVersion": api_version, "kind": kind, "name": generator}
-    data_from = [{"sourceRef": {"generatorRef": reference}}]
-    return _external_secret(settings, policy) | {"dataFrom": data_from}
+def _staged(settings: Settings) -> Manifest:
+    generator = Cel('"rotation-" + variables.key')
+    data_of_secret = _with_comparisons("password")
+    return _external_secret(settings, "Owner", data_of_secret) | _from_generator(
+        "Password", generator
+    )
 
 
 def _account(settings: Settings, suffix: str) -> Manifest:
     """Orphan: the engine's answer is empty, so no Secret is made."""
     generator = Cel(f'"rotation-" + variables.key + "{suffix}"')
-    return _staged(settings, "VaultDynamicSecret", generator, "Orphan")
+    return _external_secret(settings, "Orphan", {}) | _from_generator(
+        "VaultDynamicSecret", generator
+    )
 
 
-def _external_secret(settings: Settings, policy: str) -> Manifest:
+def _from_generator(kind: str, generator: Cel) -> Manifest:
+    api_version = "generators.external-secrets.io/v1alpha1"
+    reference = {"apiVersion": api_version, "kind": kind, "name": generator}
+    return {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
+
+
+def _external_secret(settings: Settings, policy: str, data: Manifest) -> Manifest:
     """The template keeps what others write beside the object's metadata away from its Secret, where
     it could have a value copied into another namespace."""
-    name = Cel("object.metadata.name")
-    labels = naming.labels(settings, COMPONENT)
-    return {
-        "refreshPolicy": "CreatedOnce",
-        "refreshInterval": "0s",
-        "target": {
-            "name": name,
-            "creationPolicy": policy,
-            "deletionPolicy": "Retain",
-            "immutable": True,
-            "template": {
-                "engineVersion": "v2",
-                "mergePolicy": "Replace",
-                "metadata": {"labels": labels},
-            },
-        },
+    template = {
+        "engineVersion": "v2",
+        "mergePolicy": "Replace",
+        "metadata": {"labels": naming.labels(settings, COMPONENT)},
+        **({"data": data} if data else {}),
     }
+    target = {
+        "name": Cel("object.metadata.name"),
+        "creationPolicy": policy,
+        "deletionPolicy": "Retain",
+        "immutable": True,
+        "template": template,
+    }
+    return {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target}
+
+
+def _with_comparisons(value: str) -> Manifest:
+    """The value, and texts that fail unless a field of the services' Secret has this value."""
+    data: Manifest = {value: f"{{{{ .{value} }}}}"}
+    for field, suffix in {"current": "", "next": "-next", "previous": "-previous"}.items():
+        parts = [
+            '{{ `{{ if ne (index . "',
+            f'{suffix}" | sha256sum) "` }}}}{{{{ .{value} | sha256sum }}}}{{{{ `" }}}}{{{{ fail "',
+            f'{suffix} has another value" }}}}{{{{ end }}}}` }}}}',
+        ]
+        data[f"is-{field}"] = Cel(" + variables.key + ".join(map(cel, parts)))
+    return data
 
 
 def push_secret_variables(settings: Settings) -> dict[str, str]:
-    """`expected`: the one spec that the new PushSecret must have, in a list."""
+    """`expected`: the one spec that the new PushSecret must have, in a list; it pushes a value, or
+    checks what the services' Secret holds."""
     generated = names.generated_keys(settings)
     targets = {
         push: table({key: _pair(at) for key, one in generated.items() if (at := one.target(push))})
@@ -95,7 +119,7 @@ def push_secret_variables(settings: Settings) -> dict[str, str]:
     }
     as_text = [key for key, one in generated.items() if push_metadata(settings, one.bundle)]
     return {
-        **_name_parts("|".join(PUSHES)),
+        **_name_parts("|".join((*PUSHES, *CHECKS))),
         "stores": table({key: one.store for key, one in generated.items()}),
         "current": targets["promote"],
         "next": targets["next"],
@@ -109,14 +133,48 @@ def push_secret_variables(settings: Settings) -> dict[str, str]:
         "data": cel(_data()),
         "dataAsText": cel({**_data(), "metadata": AWS_TEXT}),
         "push": cel(_push()),
-        "expected": 'variables.step != "" && variables.key in variables.targets[variables.step] ? '
-        "[variables.push] : []",
+        "secrets": table({key: one.secret for key, one in generated.items()}),
+        "overlapSecrets": table(
+            {key: one.overlap_secret for key, one in generated.items() if one.next}
+        ),
+        "checkedSecrets": cel({check: _checked(check) for check in CHECKS}),
+        "comparisons": cel({check: _comparisons(check) for check in CHECKS}),
+        "check": cel(_check()),
+        "expected": "variables.step in variables.targets && "
+        "variables.key in variables.targets[variables.step] ? [variables.push] : "
+        "variables.step in variables.checkedSecrets && "
+        "variables.key in variables.checkedSecrets[variables.step] ? [variables.check] : []",
     }
+
+
+def _checked(check: Check) -> Cel:
+    """The variable with the Secrets that a check looks at."""
+    return Cel("variables.secrets" if "current" in CHECKS[check] else "variables.overlapSecrets")
+
+
+def _comparisons(check: Check) -> list[Manifest]:
+    return [
+        {
+            "target": "Data",
+            "secret": {
+                "name": Cel(f'"rotation-{source}-" + variables.key'),
+                "items": [{"key": f"is-{field}", "templateAs": "Values"}],
+            },
+        }
+        for field, source in CHECKS[check].items()
+    ]
+
+
+def _check() -> Manifest:
+    secret = Cel("variables.checkedSecrets[variables.step][variables.key]")
+    texts = Cel("variables.comparisons[variables.step]")
+    template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
+    return _pushing(secret) | {"template": template}
 
 
 def _source(push: Push) -> list[str]:
     """The Secret that is pushed, without its key, and the field in it."""
-    is_new = push in ("next", "promote")
+    is_new = push in ("reserve", "next", "promote")
     return ["rotation-staged-", "password"] if is_new else ["rotation-before-", "value"]
 
 
@@ -124,7 +182,7 @@ def _target(push: Push) -> str:
     """The variable with the entries that are written."""
     if push in ("promote", "restore"):
         return "current"
-    return "previous" if push == "previous" else "next"
+    return "previous" if push in ("reserve", "previous") else "next"
 
 
 def _data() -> Manifest:
@@ -137,15 +195,18 @@ def _data() -> Manifest:
 
 def _push() -> Manifest:
     source = Cel("variables.source[0] + variables.key")
-    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
     data = Cel("variables.key in variables.writtenAsText ? variables.dataAsText : variables.data")
+    return _pushing(source) | {"data": [data]}
+
+
+def _pushing(secret: Cel) -> Manifest:
+    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
     return {
         "refreshInterval": "0s",
         "updatePolicy": "Replace",
         "deletionPolicy": "None",
         "secretStoreRefs": [store],
-        "selector": {"secret": {"name": source}},
-        "data": [data],
+        "selector": {"secret": {"name": secret}},
     }
 
 

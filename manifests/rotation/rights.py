@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names
-from manifests.rotation.names import COMPONENT, PUSHES
+from manifests.rotation.names import CHECKS, COMPONENT, PUSHES
 from settings import Settings
 from settings.rotator import AGE_CHECK, ROTATION
 
@@ -45,12 +45,17 @@ def _rotator_rules(settings: Settings) -> list[Manifest]:
         for name, key in generated.items()
         for push in PUSHES
         if key.target(push)
+    ] + [
+        names.one_shot(check, name)
+        for name, key in generated.items()
+        for check in CHECKS
+        if key.checked(check)
     ]
     config_maps = [names.MEMORY, *naming.database_pointers(settings)]
     found = [
-        *_one_shots("externalsecrets", external_secrets),
+        *_one_shots("externalsecrets", external_secrets, ["get", "delete"]),
         *_rules(_ESO, "externalsecrets", ["get", "patch"], names.rotated_secrets(settings)),
-        *_one_shots("pushsecrets", pushes),
+        *_one_shots("pushsecrets", pushes, ["get", "patch", "delete"]),
     ]
     for kind, (group, resource) in _WORKLOADS.items():
         workloads = [each.partition("/") for each in names.all_readers(settings)]
@@ -61,11 +66,11 @@ def _rotator_rules(settings: Settings) -> list[Manifest]:
     return [*found, *_rules("", "configmaps", ["get", "patch"], config_maps), events]
 
 
-def _one_shots(resource: str, objects: list[str]) -> list[Manifest]:
+def _one_shots(resource: str, objects: list[str], verbs: list[str]) -> list[Manifest]:
     if not objects:
         return []
     create = {"apiGroups": [_ESO], "resources": [resource], "verbs": ["create"]}
-    return [create, *_rules(_ESO, resource, ["get", "delete"], objects)]
+    return [create, *_rules(_ESO, resource, verbs, objects)]
 
 
 def _rules(group: str, resource: str, verbs: list[str], objects: Iterable[str]) -> list[Manifest]:

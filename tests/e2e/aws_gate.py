@@ -6,6 +6,7 @@ signatures are not checked.
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,9 +18,10 @@ import httpx
 import jwt
 
 from tests.e2e.cluster_issuer import ClusterIssuer
+from tests.e2e.lag import Lag
 
 AUDIENCE = "sts.amazonaws.com"
-READ = "GetSecretValue"
+READ, WRITE = "GetSecretValue", "PutSecretValue"
 PUSH = ("DescribeSecret", "PutSecretValue", "TagResource", "UntagResource", "DeleteResourcePolicy")
 ASSUME = "AssumeRoleWithWebIdentity"
 CHAIN = "AssumeRole"
@@ -58,6 +60,10 @@ class AwsGate:
     trusts: Mapping[str, str]
     grants: Mapping[str, set[tuple[str, str]]]
     calls: list[Call] = field(default_factory=list, init=False)
+    lag: Lag = field(default_factory=Lag, init=False)
+    _replaced: dict[str, list[tuple[float, bytes]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
 
     def __enter__(self) -> "AwsGate":
@@ -108,6 +114,17 @@ class AwsGate:
     ) -> tuple[int, bytes, str]:
         """Moto's answer; `method` is Secrets Manager's, or empty."""
         passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+        asked = json.loads(body) if method in (READ, WRITE) else {}
+        if method == WRITE:
+            read = {**passed, "X-Amz-Target": f"secretsmanager.{READ}"}
+            name = json.dumps({"SecretId": asked["SecretId"]}).encode()
+            before = self._moto.post(path, content=name, headers=read)
+            replaced = self._replaced.setdefault(asked["SecretId"], [])
+            replaced.append((time.monotonic(), before.content))
+        elif method == READ and "VersionId" not in asked:
+            for at, before in self._replaced.get(asked["SecretId"], []):
+                if at > self.lag.moment:
+                    return 200, before, passed["Content-Type"]
         reply = self._moto.post(path, content=body, headers=passed)
         return reply.status_code, reply.content, reply.headers["Content-Type"]
 

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import jwt
 from tests.e2e.certificates import Certificates
 from tests.e2e.cluster_issuer import ClusterIssuer
 from tests.e2e.https_server import HttpsServer, Reply, Request
+from tests.e2e.lag import Lag
 
 LOGIN_HOST = "login.microsoftonline.com"
 AUDIENCE = "api://AzureADTokenExchange"
@@ -51,6 +53,7 @@ class Version(NamedTuple):
     id: str
     value: str
     tags: dict[str, str]
+    made_at: float
 
 
 @dataclass
@@ -70,12 +73,13 @@ class AzureServer:
     grants: dict[str, set[tuple[str, str]]]
     declared_credentials: Callable[[], set[tuple[str, str]]] = field(default=set, init=False)
     calls: list[Call] = field(default_factory=list, init=False)
+    lag: Lag = field(default_factory=Lag, init=False)
     _versions: dict[str, list[Version]] = field(default_factory=dict, init=False, repr=False)
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
 
     def set(self, name: str, value: str, tags: Mapping[str, str] | None = None) -> str:
         """Adds a version and returns its ID; it has only these tags, as in a real vault."""
-        version = Version(secrets.token_hex(16), value, dict(tags or {}))
+        version = Version(secrets.token_hex(16), value, dict(tags or {}), time.monotonic())
         self._versions.setdefault(name, []).append(version)
         return version.id
 
@@ -165,6 +169,8 @@ class AzureServer:
         versions = self._versions.get(name, [])
         if version_id:
             versions = [version for version in versions if version.id == version_id]
+        else:
+            versions = [one for one in versions if one.made_at <= self.lag.moment]
         if not versions:
             message = f"A secret with (name/id) {name} was not found in this key vault."
             return _vault_error(404, "SecretNotFound", message)

@@ -4,6 +4,7 @@ It knows the calls of the operator's read and push.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from grpc import StatusCode as Code
 from tests.e2e.certificates import Certificates
 from tests.e2e.gcp_identity import GcpIdentity, deny
 from tests.e2e.https_server import HttpsServer
+from tests.e2e.lag import Lag
 
 IDENTITY_HOST = "securetoken.googleapis.com"
 IAM_HOST = "iamcredentials.googleapis.com"
@@ -40,16 +42,27 @@ class Entry:
     annotations: dict[str, str] = field(default_factory=dict)
     topics: list[str] = field(default_factory=list)
     versions: list[bytes] = field(default_factory=list)
+    added_at: list[float] = field(default_factory=list)
+
+    def add(self, value: bytes) -> None:
+        self.versions.append(value)
+        self.added_at.append(time.monotonic())
+
+    def latest(self, moment: float) -> int:
+        """The number of the version that was the newest at a moment; 0 for none."""
+        return sum(at <= moment for at in self.added_at)
 
 
 @dataclass
 class GcpServer:
-    """One project. `grants`: member (see `gcp_identity`) -> (permission, secret's name)."""
+    """One project. `grants`: member (see `gcp_identity`) -> (permission, secret's name). As Google
+    documents, `latest` may be an older version for a while: see `lag`."""
 
     certificates: Certificates
     identity: GcpIdentity
     project: str
     grants: Mapping[str, set[tuple[str, str]]]
+    lag: Lag = field(default_factory=Lag, init=False)
     _entries: dict[str, Entry] = field(default_factory=dict, init=False, repr=False)
 
     def create(self, name: str, labels: Mapping[str, str]) -> None:
@@ -62,7 +75,7 @@ class GcpServer:
 
     def set(self, name: str, value: str) -> None:
         """Adds a version; a missing secret is made without labels (the operator won't push)."""
-        self._entries.setdefault(name, Entry({})).versions.append(value.encode())
+        self._entries.setdefault(name, Entry({})).add(value.encode())
 
     def get(self, name: str) -> str:
         return self._entries[name].versions[-1].decode()
@@ -131,7 +144,7 @@ class GcpServer:
     def _access_secret_version(self, request, context):
         entry = self._entry("AccessSecretVersion", ACCESS, request.name, context)
         wanted = request.name.rpartition("/")[2]
-        number = int(wanted) if wanted.isdecimal() else len(entry.versions)
+        number = int(wanted) if wanted.isdecimal() else entry.latest(self.lag.moment)
         if not 1 <= number <= len(entry.versions):
             context.abort(Code.NOT_FOUND, f"Secret Version [{request.name}] not found.")
         return sm.AccessSecretVersionResponse(
@@ -141,7 +154,7 @@ class GcpServer:
 
     def _add_secret_version(self, request, context):
         entry = self._entry("AddSecretVersion", ADD, request.parent, context)
-        entry.versions.append(request.payload.data)
+        entry.add(request.payload.data)
         return sm.SecretVersion(name=f"{request.parent}/versions/{len(entry.versions)}")
 
     def _get_secret(self, request, context):

@@ -84,6 +84,8 @@ class Admitted:
             found.append(shapes.staged(self.plan, key, ROTATION_ID))
             pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
             found += [shapes.push(self.plan, key, ROTATION_ID, push) for push in pushes]
+            checks = shapes.CHECKS if key.overlap_seconds else ("promoted", "restored")
+            found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
         return found
 
     def one_shot(self, name: str) -> Manifest:

@@ -101,7 +101,13 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
     external = {f"rotation-{word}-{key}" for word in ("before", "staged") for key in secret}
     external.add("rotation-staged-database-url")
     pushes = {f"rotation-{push}-{key}" for push in ("promote", "restore") for key in secret}
-    pushes |= {f"rotation-{push}-jwt-secret" for push in ("next", "previous", "withdraw")}
+    pushes |= {
+        f"rotation-{push}-jwt-secret" for push in ("reserve", "next", "previous", "withdraw")
+    }
+    pushes |= {f"rotation-{check}-{key}" for check in ("promoted", "restored") for key in secret}
+    pushes |= {
+        f"rotation-{check}-jwt-secret" for check in ("reserved", "kept", "published", "withdrawn")
+    }
     bundles = (
         "veza-secrets",
         "veza-secrets-overlap",
@@ -120,7 +126,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
         (eso, "pushsecrets", "create", "*"),
         ("", "events", "create", "*"),
         *((eso, "externalsecrets", verb, n) for n in external for verb in ("get", "delete")),
-        *((eso, "pushsecrets", verb, n) for n in pushes for verb in ("get", "delete")),
+        *((eso, "pushsecrets", verb, n) for n in pushes for verb in ("get", "patch", "delete")),
         *((eso, "externalsecrets", verb, n) for n in bundles for verb in ("get", "patch")),
         *(("", "configmaps", verb, n) for n in config_maps for verb in ("get", "patch")),
         *(
@@ -182,7 +188,7 @@ ADMISSION = "apis/admissionregistration.k8s.io/v1"
         ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/rotation-staged-jwt-secret"),
         ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-secrets/status"),
         ("PATCH", f"apis/{ESO}/namespaces/{{}}/secretstores/vault-rotation-store"),
-        ("PATCH", f"apis/{ESO_ALPHA}/namespaces/{{}}/pushsecrets/rotation-next-jwt-secret"),
+        ("PATCH", f"apis/{ESO_ALPHA}/namespaces/{{}}/pushsecrets/rotation-next-chat-server-secret"),
         ("PATCH", f"apis/{GENERATORS}/namespaces/{{}}/passwords/rotation-jwt-secret"),
         ("PATCH", "apis/batch/v1/namespaces/{}/cronjobs/secrets-rotation"),
         ("POST", "apis/batch/v1/namespaces/{}/jobs"),
@@ -229,6 +235,42 @@ def test_attack_one_s_own_value_is_pushed(world):
         {**obj["spec"], "selector": {"secret": {"name": "veza-backend-api-secrets"}}},
     ):
         assert is_denied(world.creating({**obj, "spec": spec}), world, "pushes")
+
+
+def test_attack_a_check_tells_whether_a_guess_is_right(world):
+    """Of what the services' Secret holds, a check tells only whether it is what was pushed."""
+    obj = world.one_shot("rotation-promoted-jwt-secret")
+    template = obj["spec"]["template"]
+    guess = '{{ if ne (index . "jwt-secret") "guess" }}{{ fail "no" }}{{ end }}'
+    another = {"name": "veza-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
+    for change in (
+        {"template": {**template, "data": {"guess": guess}}},
+        {"template": {**template, "templateFrom": [{"literal": guess}]}},
+        {"template": {**template, "templateFrom": [{"secret": another}]}},
+        {"template": {**template, "templateFrom": []}},
+        {"selector": {"secret": {"name": "veza-backend-api-secrets"}}},
+    ):
+        answer = world.creating({**obj, "spec": {**obj["spec"], **change}})
+        assert is_denied(answer, world, "pushes"), change
+
+
+def test_a_push_is_made_anew_and_changed_in_no_other_way(world):
+    obj = world.one_shot("rotation-promote-jwt-secret")
+    world.cluster.api.apply(obj, manager="rotation")
+    kind, name, token = (obj["apiVersion"], "PushSecret"), obj["metadata"]["name"], "run-1"
+    assert world.patching(kind, name, syncing(token)) == ""
+    for change in (
+        syncing(token, other="annotation"),
+        syncing("Not a token"),
+        syncing(token) | {"spec": {"refreshInterval": "1h"}},
+        {"spec": {"selector": {"secret": {"name": "veza-backend-api-secrets"}}}},
+        {"spec": {"template": {"data": {"password": "chosen"}}}},
+        {"metadata": {"labels": {"other": "label"}}},
+        {"metadata": {"ownerReferences": [GONE]}},
+        {"metadata": {"finalizers": ["example.com/kept"]}},
+        {"metadata": {"annotations": {"platform-secrets/rotation": "2026-03-02"}}},
+    ):
+        assert is_denied(world.patching(kind, name, change), world, "syncs"), change
 
 
 def test_attack_a_deployment_is_given_an_owner_that_does_not_exist(world):

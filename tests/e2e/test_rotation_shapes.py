@@ -4,6 +4,7 @@ import secrets
 
 import pytest
 
+from rotator import shapes
 from tests.e2e.deviations import deviations
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
@@ -25,8 +26,12 @@ CHANGES = {
 KEYS = 200
 NAMES = [
     *(f"rotation-{step}-jwt-secret" for step in ("before", "staged", "next", "previous")),
+    *(f"rotation-{step}-jwt-secret" for step in ("reserve", "reserved")),
     *(f"rotation-{step}-jwt-secret" for step in ("promote", "restore", "withdraw")),
+    *(f"rotation-{step}-jwt-secret" for step in ("kept", "published", "promoted")),
+    *(f"rotation-{step}-jwt-secret" for step in ("restored", "withdrawn")),
     *(f"rotation-{step}-chat-server-secret" for step in ("before", "staged", "promote")),
+    "rotation-promoted-chat-server-secret",
     "rotation-staged-database-url",
 ]
 
@@ -196,7 +201,7 @@ def test_two_hundred_keys_are_within_what_admission_may_cost(operator_crds):
     world = Admitted(operator_crds, settings, absent={"Password"})
     try:
         for key in ("key-000", f"key-{KEYS - 1:03}"):
-            for step in ("before", "staged", "next", "previous", "promote", "restore", "withdraw"):
+            for step in ("before", "staged", *shapes.PUSHES, *shapes.CHECKS):
                 obj = world.one_shot(f"rotation-{step}-{key}")
                 assert world.creating(obj) == ""
                 other = {**obj, "spec": {**obj["spec"], "refreshInterval": "1h"}}

@@ -1,0 +1,164 @@
+"""A store that answers with old values for a while, or loses a push: a rotation waits until the
+services' Secret holds what was pushed."""
+
+import json
+
+import pytest
+
+from rotator.__main__ import FAILED, RESTORED
+from tests.rotator_world import DUE, ONE_DAY, World, generated
+from tests.test_rotator_killed import every_token_is_accepted
+
+WEB = "Deployment/web"
+LAYOUTS = ["bundle", "per-key"]
+
+
+def key(name, *, layout="bundle", **other):
+    if layout == "bundle":
+        return generated(name, readers=[WEB], **other)
+    own = {
+        field: {"key": f"shop/{name}{suffix}", "property": None}
+        for field, suffix in (("entry", ""), ("next", "-next"), ("previous", "-previous"))
+        if field == "entry" or other.get("overlap")
+    }
+    of_derived = "shared-overlap" if other.get("overlap") else None
+    found = generated(name, readers=[WEB], overlap_external_secret=of_derived, **other)
+    return {**found, **own}
+
+
+def world_of(names, *, layout="bundle", overlap=True, **plan):
+    keys = {name: key(name, layout=layout, overlap=overlap) for name in names}
+    secrets = ["shared"] + ["shared-overlap"] * (layout == "per-key" and overlap)
+    return World(keys, {WEB: secrets}, **plan).age()
+
+
+def held(world):
+    return {
+        name: value for secret in world.cluster.secrets.values() for name, value in secret.items()
+    }
+
+
+def assert_rotated(world, *, restarts):
+    for name, known in world.plan["keys"].items():
+        place = "/".join(filter(None, known["entry"].values()))
+        new, found = world.cluster.entries[place], held(world)
+        assert new in world.cluster.generated
+        assert found[name] == new
+        if known["overlap_seconds"]:
+            assert found[f"{name}-next"] == new
+            assert found[f"{name}-previous"] == f"old-{name}"
+        assert {pod[name] for pod in world.cluster.pods[WEB]} == {new}
+        assert world.cluster.memory(name)["rotated"] is not None
+    assert len(world.cluster.generated) == len(world.plan["keys"])
+    assert world.cluster.restarts == {WEB: restarts}
+    assert world.cluster.one_shots() == []
+
+
+def a_new_pod_accepts_every_token(cluster):
+    """Whatever moment it starts at."""
+    found = {name: value for held in cluster.secrets.values() for name, value in held.items()}
+    accepted = {found["signing-key"], found["signing-key-next"], found["signing-key-previous"]}
+    assert {pod["signing-key"] for pod in cluster.pods[WEB]} <= accepted
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("overlap", [False, True])
+def test_readers_restart_only_once_the_secret_holds_what_the_store_will_answer(layout, overlap):
+    world = world_of(["signing-key"], layout=layout, overlap=overlap)
+    world.cluster.lag_seconds = 10
+    if overlap:
+        world.cluster.observers += [every_token_is_accepted, a_new_pod_accepts_every_token]
+    assert world.run() == 0
+    assert_rotated(world, restarts=2 if overlap else 1)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_store_that_answers_late_fails_the_run_and_the_next_one_goes_on(layout, capsys):
+    world = world_of(["signing-key"], layout=layout, overlap=False, sync_seconds=60)
+    world.cluster.lag_seconds = 3000
+    assert world.run() == FAILED
+    verdict = json.loads(capsys.readouterr().out.splitlines()[-1])["message"]
+    assert verdict.startswith("failed: signing-key: promote: Secret/shared does not hold what was")
+    assert "the store answers with an old value" in verdict
+    assert world.cluster.memory("signing-key")["rotated"] is None
+    assert world.cluster.restarts == {WEB: 0}
+    assert world.clock.seconds < 240
+    world.cluster.lag_seconds = 0
+    assert world.run(at=DUE + ONE_DAY) == 0
+    assert_rotated(world, restarts=1)
+
+
+def test_no_property_of_an_entry_is_lost_though_each_push_reads_what_was_there_before_the_last():
+    world = world_of([f"key-{number:02}" for number in range(15)])
+    world.cluster.lag_seconds = 0.5
+    assert world.run() == 0
+    assert_rotated(world, restarts=2)
+
+
+@pytest.mark.parametrize("lost", ["key-1", "key-1-next", "key-1-previous"])
+def test_a_push_that_is_lost_after_it_was_seen_is_made_anew(lost):
+    world = world_of(["key-1", "key-2"])
+    place = f"shop/shared/{lost}"
+    before, undone = world.cluster.entries.get(place, ""), []
+
+    def lose_it_once(cluster):
+        another = "shop/shared/key-2"
+        is_pushed = cluster.entries.get(another, "") in cluster.generated
+        if is_pushed and not undone:
+            cluster.entries[place] = before
+            undone.append(place)
+
+    world.cluster.observers.append(lose_it_once)
+    assert world.run() == 0
+    assert undone
+    assert_rotated(world, restarts=2)
+
+
+def test_the_other_keys_of_an_entry_are_not_pushed_over_a_push_that_is_not_seen(capsys):
+    world = world_of(["key-1", "key-2"], overlap=False, sync_seconds=60)
+    world.cluster.lag_seconds = 3000
+    assert world.run() == FAILED
+    assert {entry for entry, _ in world.cluster.written} == {"shop/shared/key-1"}
+    assert "not pushed: key-1, of the same entry, was not seen" in capsys.readouterr().out
+
+
+def test_a_store_that_answers_late_is_waited_for_once_and_not_for_each_of_its_bundles():
+    names = [f"key-{number}" for number in range(8)]
+    keys = {name: generated(name, readers=[], bundle=name) for name in names}
+    world = World(keys, {}, bundles_at_once=1).age()
+    world.cluster.lag_seconds = 30000
+    assert world.run() == FAILED
+    assert world.clock.seconds < 700 + 8 * 60
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("restart", [1, 2])
+def test_a_value_that_is_taken_back_is_seen_in_the_secret_before_readers_restart(layout, restart):
+    world = world_of(["signing-key"], layout=layout)
+
+    def break_it(cluster):
+        is_wanted = cluster.restarts[WEB] == restart
+        cluster.broken = {WEB: "ProgressDeadlineExceeded"} if is_wanted else {}
+        cluster.lag_seconds = 10 if cluster.restarts[WEB] >= restart else 0
+
+    world.cluster.observers.append(break_it)
+    assert world.run() == RESTORED
+    assert held(world)["signing-key"] == "old-signing-key"
+    assert {pod["signing-key"] for pod in world.cluster.pods[WEB]} == {"old-signing-key"}
+
+
+def test_a_value_before_that_does_not_come_back_is_not_said_to_be_restored(capsys):
+    world = world_of(["signing-key"], overlap=False, sync_seconds=60)
+
+    def break_it(cluster):
+        cluster.broken = {WEB: "ProgressDeadlineExceeded"} if cluster.restarts[WEB] == 1 else {}
+        cluster.lag_seconds = 3000 if cluster.restarts[WEB] else 0
+
+    world.cluster.observers.append(break_it)
+    assert world.run() == FAILED
+    assert "it could not be taken back either" in capsys.readouterr().out
+    world.cluster.observers.clear()
+    world.cluster.lag_seconds, world.cluster.broken = 0, {}
+    assert world.run(at=DUE + ONE_DAY) == RESTORED
+    assert held(world)["signing-key"] == "old-signing-key"
+    assert world.cluster.one_shots() == []
