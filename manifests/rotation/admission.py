@@ -10,6 +10,7 @@ from manifests.naming import Manifest
 from manifests.rotation import names, one_shots
 from manifests.rotation.cel import Cel, both, cel, same, table
 from manifests.rotation.names import COMPONENT
+from manifests.rotation.pushes import push_secret_variables
 from manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
 from settings import Settings, VaultStore
 from settings.rotator import ROTATION
@@ -42,7 +43,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
     names; the rotator is met wherever it writes."""
     rules = one_shots.one_shot_rules(settings)
     external_secrets = one_shots.external_secret_variables(settings), rules
-    pushes = one_shots.push_secret_variables(settings), rules
+    pushes = push_secret_variables(settings), rules
     workloads = ("deployments", "statefulsets", "daemonsets", "rollouts")
     policies = [
         _policy(settings, "one-shots", "CREATE", ("externalsecrets",), external_secrets),
