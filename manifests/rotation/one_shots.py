@@ -1,4 +1,4 @@
-"""The one-shot ExternalSecrets as admission sees them, and what one-shot objects have in common: from
+"""The one-shot ExternalSecrets as admission sees them, and what all one-shots have in common: from
 an object's name follows its whole spec.
 
 The rotator builds the same specs on its own (rotator/shapes.py), from the plan. Every field is
