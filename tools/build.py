@@ -5,8 +5,8 @@
     tools/build.py etcd kubectl     the named ones
 
 A binary goes to `.cache/tools/<module>-<version>-<hash>/<program>`; the hash is that of the
-module's go.mod, go.sum and linker flags, so a changed pin is built anew and an unchanged one is
-found at once.
+module's go.mod, go.sum, linker flags and own source, so a changed pin is built anew and an
+unchanged one is found at once.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ class Program:
 
     `version_symbols` are the Go variables that the linker sets to the pinned version: without
     them the program reports a development version, which other programs refuse or cannot parse.
+    `library` is the pinned module that a program of the tests' own is there to run.
     `folder_beside` is a folder of the program's module that is copied beside the binary.
     """
 
@@ -41,6 +42,7 @@ class Program:
     module: str
     package: str
     version_symbols: tuple[str, ...] = ()
+    library: str | None = None
     folder_beside: str | None = None
 
     @property
@@ -50,9 +52,11 @@ class Program:
 
     @property
     def pin(self) -> tuple[str, str]:
-        """The Go module that holds the package, and the version of it that go.mod pins."""
+        """The Go module that holds the package or is its library, and the version of it that
+        go.mod pins."""
         requirements = re.findall(r"^\s*(?:require )?(\S+) (v\S+)", self._text("go.mod"), re.M)
-        return max(pin for pin in requirements if f"{self.package}/".startswith(f"{pin[0]}/"))
+        sought = self.library or self.package
+        return max(pin for pin in requirements if f"{sought}/".startswith(f"{pin[0]}/"))
 
     @property
     def version(self) -> str:
@@ -71,7 +75,8 @@ class Program:
     @property
     def path(self) -> Path:
         """Where the built program is, or will be."""
-        pins = self._text("go.mod") + self._text("go.sum") + self.linker_flags
+        own = "".join(file.read_text(encoding="utf-8") for file in self.folder.glob("*.go"))
+        pins = self._text("go.mod") + self._text("go.sum") + self.linker_flags + own
         digest = hashlib.sha256(pins.encode()).hexdigest()[:12]
         return CACHE / f"{self.module}-{self.version}-{digest}" / self.name
 
@@ -113,6 +118,7 @@ PROGRAMS = {
             "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
             folder_beside="manifests/crds",
         ),
+        Program("flux", "flux", "tools/flux", library="github.com/fluxcd/pkg/ssa"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )
 }

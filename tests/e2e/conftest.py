@@ -28,6 +28,7 @@ PROGRAMS = (
     "external-secrets-0-19",
     "controller-gen",
     "rollouts-controller",
+    "flux",
     "helm",
     "pulumi",
 )

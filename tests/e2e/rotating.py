@@ -111,6 +111,12 @@ class Rotating:
 
     def start_workloads(self, replicas: int = 2, progress_seconds: int = 600) -> None:
         """Makes every service's workload, without waiting for it."""
+        for workload in self.workloads(replicas, progress_seconds):
+            self.cluster.api.apply(workload, manager="application")
+
+    def workloads(self, replicas: int = 2, progress_seconds: int = 600) -> list[Manifest]:
+        """Every service's workload."""
+        found = []
         for service in self.settings.catalogue.services.values():
             secrets: dict[str, bool] = {}
             for bundle in service.reads:
@@ -123,7 +129,8 @@ class Rotating:
                 workload["spec"]["progressDeadlineSeconds"] = progress_seconds
             if workload["kind"] == "Rollout":
                 workload["spec"]["progressDeadlineAbort"] = True
-            self.cluster.api.apply(workload, manager="application")
+            found.append(workload)
+        return found
 
     def wait_for_workloads(self) -> None:
         for service in self.settings.catalogue.services.values():
