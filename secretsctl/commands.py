@@ -10,7 +10,7 @@ from manifests.layer import BASIC_SECRETS, waves
 from secretsctl import tree
 from secretsctl.arguments import Command, parser
 from secretsctl.projects import loaded, rotator_source, stack_files
-from secretsctl.rendering import rendered_files
+from secretsctl.rendering import rendered_files, staying
 from secretsctl.yaml_text import yaml_stream
 from settings import Settings, SettingsError, basic_values
 from settings.problems import Problem
@@ -76,11 +76,12 @@ def render(options: argparse.Namespace) -> tuple[int, str]:
     obstacles = [line for root, files in trees for line in tree.in_the_way(root, files)]
     if obstacles:
         raise tree.TreeError("\n".join(obstacles))
-    lines = [
-        f"{root}: {len(files)} files, {tree.write(root, files) or 'none'} changed\n"
-        for root, files in trees
-    ]
-    return OK, "".join(lines)
+    lines = []
+    for root, files in trees:
+        left = staying(tree.leaving(root, files))
+        changed = tree.write(root, files) or "none"
+        lines += [f"{root}: {len(files)} files, {changed} changed", *left]
+    return OK, "".join(f"{line}\n" for line in lines)
 
 
 def _checked(trees: list[tuple[Path, dict[str, str]]]) -> tuple[int, str]:

@@ -1,9 +1,12 @@
 """A rendered tree as file names and texts: a kustomization per wave, a file per object."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 from manifests.layer import BASIC_SECRETS, kustomizations, waves
-from manifests.naming import Manifest
+from manifests.naming import NEVER_PRUNED, Manifest
 from secretsctl.projects import rotator_source
 from secretsctl.tree import HEADER, OWNER
 from secretsctl.yaml_text import yaml_text
@@ -28,6 +31,19 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     files["kustomization.yaml"] = header + owner + _kustomization(names)
     return files
+
+
+def staying(texts: Iterable[str]) -> list[str]:
+    """A line for each object of these files that GitOps tools leave in the cluster."""
+    found = []
+    for text in texts:
+        manifest = yaml.safe_load(text)
+        kind, metadata = manifest["kind"], manifest.get("metadata", {})
+        if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
+            place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
+            command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"
+            found.append(f"{kind}/{metadata['name']}: stays in the cluster until: {command}")
+    return found
 
 
 def _file_name(manifest: Manifest) -> str:

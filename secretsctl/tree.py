@@ -35,6 +35,14 @@ def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
             )
 
 
+def leaving(root: Path, files: Mapping[str, str]) -> list[str]:
+    """The texts of rendered files below `root` of which writing `files` would leave none of that
+    name, in no folder."""
+    staying = {PurePosixPath(name).name for name in files}
+    present = sorted(_rendered(root).items())
+    return [text for name, text in present if PurePosixPath(name).name not in staying]
+
+
 def in_the_way(root: Path, files: Mapping[str, str]) -> list[str]:
     """A line for each thing of others that stands where `files` are to be written."""
     if root.exists() and not root.is_dir():

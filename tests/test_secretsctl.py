@@ -140,6 +140,30 @@ def test_a_service_taken_out_of_the_catalogue_takes_its_files_along(project, run
     assert not [name for name in _tree(project / "rendered") if "frontend" in name]
 
 
+def test_render_names_what_is_gone_from_the_tree_and_stays_in_the_cluster(project, run):
+    run("render", "--env", "production")
+    catalogue = yaml.safe_load((project / "catalogue.yaml").read_text())
+    del catalogue["bundles"]["chat-server"]
+    catalogue["services"]["chat-server"]["reads"].remove("chat-server")
+    (project / "catalogue.yaml").write_text(yaml.safe_dump(catalogue))
+    code, out, _ = run("render", "--env", "production")
+    name = "veza-chat-server-secrets"
+    assert code == 0
+    assert out.splitlines()[1:] == [
+        f"ExternalSecret/{name}: stays in the cluster until: "
+        f"kubectl delete externalsecret {name} --namespace=veza-production"
+    ]
+    assert run("render", "--env", "production")[1].count("\n") == 1
+
+
+def test_what_moves_to_another_folder_of_the_tree_is_not_gone(project, run):
+    run("render", "--env", "production")
+    wave = project / "rendered/production/4-external-secrets"
+    wave.rename(wave.with_name("3-external-secrets"))
+    code, out, _ = run("render", "--env", "production")
+    assert (code, out.count("\n")) == (0, 1)
+
+
 def _write_values(project: Path, values: dict[str, str]) -> None:
     text = "".join(f"{key}={value}\n" for key, value in values.items())
     (project / "secrets.env").write_text(text)
