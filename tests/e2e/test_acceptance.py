@@ -165,6 +165,24 @@ def test_the_network_policies_select_the_chart_s_pods(
     assert selected == {"external-secrets": 3, "external-secrets-stores": 1}
 
 
+def test_the_network_policy_lets_metrics_and_probes_in(
+    installing: Stack, chart: list[Manifest]
+) -> None:
+    [policy] = [
+        obj
+        for obj in installing.rendered_objects
+        if (obj["kind"], obj["metadata"]["name"]) == ("NetworkPolicy", "external-secrets")
+    ]
+    [incoming] = policy["spec"]["ingress"]
+    listening = set()
+    for pod in (pod_of(obj) for obj in chart if obj["kind"] == "Deployment"):
+        for container in pod["spec"]["containers"]:
+            listening |= {one["containerPort"] for one in container["ports"]}
+            probes = [one for name, one in container.items() if name.endswith("Probe")]
+            listening |= {one["httpGet"]["port"] for one in probes}
+    assert {one["port"] for one in incoming["ports"]} >= listening
+
+
 @contextmanager
 def cluster_with(run: Run, program: str) -> Iterator[Cluster]:
     """A cluster of its own with one version of the operator's CRDs, and with all namespaces."""
