@@ -13,8 +13,8 @@ Document = dict[str, Any]
 
 _VERSION = "2012-10-17"
 
-# What the operator's push calls, beside reading: it looks for its tag and for a version, and removes
-# a resource policy, also where there is none. No TagResource: the tag is there.
+# What the operator's push calls, beside reading: it looks for its tag and for a version, and takes
+# a resource policy away, also where there is none. No TagResource: the tag is there.
 _ACTIONS: dict[Identity, list[str]] = {
     "read": ["GetSecretValue"],
     "rotation": ["DeleteResourcePolicy", "DescribeSecret", "GetSecretValue", "PutSecretValue"],
