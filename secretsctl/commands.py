@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing written", file=sys.stderr)
         return WRONG_INPUT
+    except OSError as error:
+        print(f"secretsctl: {error.filename}: {error.strerror}", file=sys.stderr)
+        return WRONG_INPUT
     except KeyboardInterrupt:
         return 130
     return _printed(code, text)
@@ -42,7 +45,7 @@ def _printed(code: int, text: str) -> int:
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return code
     try:
-        sys.stdout.reconfigure(encoding="utf-8")
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:

@@ -49,6 +49,11 @@ put() {{ # KEY OTHER ENTRY PROPERTY MARK
 }}
 """
 
+_MAKERS = {
+    "vault": "the database's engine makes it",
+    "aws": "Secrets Manager rotates it; its first account: docs/providers/aws.md, `database`",
+}
+
 
 @dataclass(frozen=True)
 class _Place:
@@ -72,7 +77,7 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
         waiting = _not_ready(settings)
         places = [place for place in places if place.external_secret in waiting]
     if not places:
-        return "# Every ExternalSecret is Ready: nothing is missing.\n"
+        return "# Their ExternalSecrets are Ready: nothing is missing.\n"
     command = shlex.join(
         [
             "secretsctl",
@@ -143,7 +148,7 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
     for place in places:
         rules = settings.catalogue.keys[place.derived_from or place.key]
         if place.entry is None:
-            yield f"\n# {place.key}: left out, since the database's engine makes it.\n"
+            yield f"\n# {place.key}: left out, since {_MAKERS[store.provider]}.\n"
             continue
         other = str(generated_length(rules)) if rules.is_generated else ""
         mark = MARK if place.entry.key in written else ""

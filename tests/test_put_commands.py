@@ -195,6 +195,16 @@ def test_a_key_that_an_engine_makes_is_left_out_with_a_word(desk, capsys):
     assert "put database-url" not in script
 
 
+def test_an_entry_that_secrets_manager_rotates_is_left_out_with_a_word(desk, capsys):
+    rotate = {"by": "database", "every": "180d"}
+    catalogue = changed(CATALOGUE, "bundles.shared.keys.database-url.rotate", rotate)
+    Path("catalogue.yaml").write_text(text_of(catalogue))
+    _write_stack("Pulumi.test.yaml", changed(stack("aws"), "stores.aws.database", {}))
+    script = _printed(capsys, "--env", "test")
+    assert "\n# database-url: left out, since Secrets Manager rotates it; " in script
+    assert "put database-url" not in script
+
+
 def test_the_refusal_of_a_key_that_people_rotate_says_how_in_commands_to_paste(desk, capsys):
     _write_stack("a stack's file.yaml", STACK)
     assert main(["rotate", "smtp-password", "--stack", "a stack's file.yaml"]) == 2

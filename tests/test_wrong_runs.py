@@ -290,6 +290,17 @@ def test_a_file_nested_beyond_every_stack_does_not_crash_the_interpreter(project
     assert run.stderr.startswith(b"catalogue.yaml")
 
 
+def test_a_folder_s_name_in_no_encoding_is_shown_and_one_too_long_refused(project):
+    odd = os.fsdecode(b"x\xff")
+    run = _secretsctl("render", "--env", "staging", "--out", odd)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert run.stdout.startswith(b"x\\udcff/staging: ")
+    run = _secretsctl("render", "--out", "x" * 300)
+    assert run.returncode == 2
+    assert run.stderr.endswith(b": File name too long\n")
+    assert run.stderr.count(b"\n") == 1
+
+
 def test_an_empty_argument_is_not_taken_for_none(project, capsys):
     before = _tree()
     for command in (
