@@ -145,6 +145,17 @@ def test_the_operator_reads_from_the_servers(world: World, cluster: Cluster) -> 
     assert world.is_synced_anew(cluster)
 
 
+def test_of_changes_of_one_entry_through_a_standby_none_is_lost(world: World) -> None:
+    """Each reads the entry, adds a key and writes it, as the operator pushes a key of a bundle."""
+    vault, path, keys = world.vault, "secret/data/changed", [f"key-{n}" for n in range(20)]
+    standby = next(each for each in vault.servers if each is not vault.active)
+    vault.request("POST", path, {"data": {}}, server=standby)
+    for key in keys:
+        held = vault.request("GET", path, server=standby)["data"]["data"]
+        vault.request("POST", path, {"data": {**held, key: "there"}}, server=standby)
+    assert [*vault.request("GET", path, server=vault.active)["data"]["data"]] == keys
+
+
 def test_the_audit_log_is_there_from_the_first_request_and_holds_no_value(world: World) -> None:
     logs = (world.vault.folder / "audit/audit.log").read_text(encoding="utf-8")
     for name in world.deployment.settings.catalogue.bundles:
