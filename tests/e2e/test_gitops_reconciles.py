@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
+from manifests.database import database_manifests
 from secretsctl import operations
 from tests.e2e import flux
 from tests.e2e.api_proxy import Call, Forward, Reply
@@ -148,6 +149,20 @@ def test_flux_takes_back_what_kubectl_writes_but_in_the_memory(
     assert "by-hand" in place.memory
     for one in live(place, "ExternalSecret"):
         assert "by-hand" not in one["metadata"]["annotations"]
+
+
+def test_flux_leaves_a_database_s_pointer_where_the_rotation_moved_it(
+    journey: Journey, cluster: Cluster
+) -> None:
+    namespace = journey.place.namespace
+    settings = rotating_settings("examples/vault-database", "reconciled")
+    [pointer] = [one for one in database_manifests(settings, "shared") if "data" in one]
+    name = pointer["metadata"]["name"]
+    assert flux.reconcile(cluster, [pointer]) == [f"created ConfigMap/{namespace}/{name}"]
+    moved = dict.fromkeys(pointer["data"], "of the other account")
+    cluster.api.patch("v1", "ConfigMap", name, namespace, {"data": moved})
+    assert flux.reconcile(cluster, [pointer]) == [f"skipped ConfigMap/{namespace}/{name}"]
+    assert journey.place.config_map(name) == moved
 
 
 @pytest.mark.parametrize("applied", [server_side, client_side])
