@@ -70,6 +70,14 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     _add_catalogue(add("example", "Prints secrets.env.example, made from the catalogue."))
 
+    one = add(
+        "pin-image", "Pins the rotator's image in the stack file to the digest that it has now."
+    )
+    which = one.add_mutually_exclusive_group(required=True)
+    _add_which(one, which)
+    which.add_argument("--all", action="store_true", help="every stack file here that rotates")
+    one.add_argument("--print", action="store_true", help="show the image, and write nothing")
+
     one = add("schema", "Writes the JSON Schemas of the catalogue and of stack files.")
     one.add_argument("--out", type=_path, default=Path("schemas"), metavar="DIR")
     return parser

@@ -137,6 +137,30 @@ def schema(options: argparse.Namespace) -> tuple[int, str]:
     return OK, "".join(f"{options.out / name}\n" for name in texts)
 
 
+def pin_image(options: argparse.Namespace) -> tuple[int, str]:
+    """Has the registry say the digest of the rotator's image, and writes it into the stack file."""
+    from secretsctl.pinning import with_image
+    from secretsctl.registry import RegistryError, pinned
+
+    rotating = [one for one in _settings(options) if one.has_rotation]
+    if not rotating:
+        message = "no such stack rotates anything, so none has an image"
+        raise SettingsError([Problem("pin-image", None, (), message)])
+    try:
+        images = {Path(one.stack_file): pinned(one.environment.rotator.image) for one in rotating}
+    except RegistryError as error:
+        print(f"secretsctl: {error}", file=sys.stderr)
+        return FAILED, ""
+    if not options.print:
+        changed = {path: with_image(path, image) for path, image in images.items()}
+        for path, content in changed.items():
+            try:
+                path.write_bytes(content)
+            except OSError as error:
+                raise tree.TreeError(f"{path}: can't be written: {error.strerror}") from None
+    return OK, "".join(f"{path}: {image}\n" for path, image in images.items())
+
+
 def _operation(name: str) -> Command:
     """The function of `operations`, which is imported only where it is used."""
 
@@ -164,5 +188,6 @@ _FUNCTIONS: dict[str, Command] = {
     "basic-secrets": basic_secrets,
     "example": example,
     "schema": schema,
+    "pin-image": pin_image,
     **{name: _operation(name) for name in ("put-commands", "rotate", "rotated", "sync", "restart")},
 }

@@ -97,7 +97,7 @@ class Rotator(Model):
     """The rotator's two CronJobs, in the environment that leads rotation."""
 
     image: Image = "docker.io/library/python:3.13-alpine"
-    """Any image with Python 3.11 or newer; a digest is recommended."""
+    """Any image with Python 3.11 or newer; `secretsctl pin-image` adds its tag's digest."""
     schedule: Schedule = "17 3 * * *"
     """When it looks for keys that are due."""
     age_check_schedule: Schedule = "47 6 * * *"

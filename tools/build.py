@@ -119,6 +119,7 @@ PROGRAMS = {
             folder_beside="manifests/crds",
         ),
         Program("flux", "flux", "tools/flux", library="github.com/fluxcd/pkg/ssa"),
+        Program("registry", "registry", "github.com/google/go-containerregistry/cmd/registry"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )
 }

@@ -31,6 +31,7 @@ PROGRAMS = (
     "flux",
     "helm",
     "pulumi",
+    "registry",
 )
 
 
