@@ -14,6 +14,7 @@ from tests.settings_files import BASIC, CATALOGUE, REMOVED, STACK, changed, stac
 
 UID = "11111111-2222-4333-8444-555555555555"
 CLUSTER = {"cluster": {"uid": UID}}
+NO_REGISTRY = {"rotator": {"image": "localhost:1/shop/python:3.13-alpine"}}
 GITOPS = {"gitops": STACK["gitops"]}
 DATABASE = {
     "host": "db.example.com",
@@ -61,6 +62,7 @@ COMMANDS = [
     "sync",
     "sync shop-mail --wait",
     "restart token",
+    "pin-image",
     "example",
 ]
 # The right cluster, with nothing applied to it yet.
@@ -81,6 +83,8 @@ def _expected(kind: str, command: str) -> int:
     is_basic, asks_nobody = "basic" in kind, "--not-ready" not in words
     if name == "basic-secrets":
         return 0 if is_basic else 2
+    if name == "pin-image":
+        return 2 if is_basic or kind in ("follower", "without rotation") else 1
     if name != "restart" and is_basic:
         return 2
     if name == "put-commands" and asks_nobody:
@@ -117,7 +121,7 @@ def test_every_command_ends_with_a_sentence_and_its_exit_code(
         for bundle in catalogue["bundles"].values():
             for key in bundle["keys"].values():
                 key.pop("rotate", None)
-    content = {**KINDS[kind], **CLUSTER}
+    content = {**KINDS[kind], **CLUSTER, **NO_REGISTRY}
     if kind == "without a cluster":
         del content["cluster"]
     if kind == "another cluster":
