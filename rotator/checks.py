@@ -7,7 +7,7 @@ and writes it, and what it reads may be from before another push.
 
 import os
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 
 from rotator import log, proof
@@ -41,8 +41,8 @@ class Check:
 
     key: str
     manifest: Manifest
-    pushes: list[Manifest]
-    is_shared: bool
+    pushes: list[Manifest] = field(default_factory=list)
+    is_shared: bool = False
 
 
 class Checks:

@@ -13,45 +13,54 @@ MARK = "_rotation"
 
 
 class DatabaseRotation:
-    """Its one-shot object exists while the idle side gets its password; then a mark in the pointer,
-    `to-b` or, once it is taken back, `back-to-a`, stays until the rotation is recorded.
+    """Its one-shot object `staged` exists while the idle side gets its password; then a mark in the
+    pointer, `to-b` or, once it is taken back, `back-to-a`, stays until the rotation is recorded.
+    `before` has the password that the idle side had, made before any other.
 
     The operator may look twice, the second time at an old state of the object, and have the
     password changed once more. It lets go of an object in deletion only after all of that: so the
     object is gone before anybody is led to the new side.
     """
 
-    has_next = False
+    has_next = shares_entry = False
     can_go_on = can_be_taken_back = True
     rotated_at = None
-    shares_entry = False
 
     def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
         self.key, self._plan, self._api, self._operator = key, plan, api, operator
         self.id = self.uid = self._side = ""
-        self.is_promoted = self.is_pushed = self.is_taken_back = False
+        self.is_promoted = self.is_pushed = self.is_taken_back = self._has_before = False
 
     def find(self) -> bool:
-        """Looks for the mark or object of a rotation in flight, and says whether there is one."""
+        """Looks for the mark or objects of a rotation in flight, and says whether there is one."""
+        before, staged = (
+            self._api.get("ExternalSecret", shapes.name(step, self.key.name))
+            for step in ("before", "staged")
+        )
+        self._has_before = before is not None
         if mark := self._pointer().get(MARK):
             where, self.id, self.uid = mark.split()
-            self.is_taken_back = where.startswith("back-")
-            self._side = self._other(where[-1]) if self.is_taken_back else where[-1]
+            # Without the password before, nobody could show that the new one has arrived.
+            self.is_taken_back = where.startswith("back-") or not self._has_before
+            self._side = self._other(where[-1]) if where.startswith("back-") else where[-1]
             self.is_promoted = self._shows(self._side)
             self.is_pushed = self.is_promoted or self.is_taken_back
             return True
-        staged = self._api.get("ExternalSecret", shapes.name("staged", self.key.name))
-        if staged is not None:
-            self.id = staged["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
-        return staged is not None
+        if found := before or staged:
+            self.id = found["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
+        return found is not None
 
     def stage(self) -> Steps:
         """The account that is not in use has a new password, and gets no other one."""
         if self._side:
             return
+        if not self._has_before:  # its password may have changed already
+            yield from self._operator.gone("staged", self.key.name)
         self._side = self._other(self._active())
-        staged = shapes.staged_account(self._plan, self.key, self.id, self._side)
-        [made] = yield from self._operator.made(staged)
+        arguments = (self._plan, self.key, self.id, self._side)
+        yield from self._operator.made(shapes.before_account(*arguments))
+        self._has_before = True
+        [made] = yield from self._operator.made(shapes.staged_account(*arguments))
         self.uid = made["metadata"]["uid"]
         yield from self._operator.gone("staged", self.key.name)
         self._write({MARK: f"to-{self._side} {self.id} {self.uid}"})
@@ -74,13 +83,15 @@ class DatabaseRotation:
         yield from ()
 
     def delete(self) -> Steps:
-        """The object of the rotation is in deletion, or gone."""
-        self._operator.delete("staged", self.key.name)
+        """The objects of the rotation are in deletion, or gone."""
+        for step in ("before", *shapes.DATABASE_CHECKS, "staged"):
+            self._operator.delete(step, self.key.name)
         yield from ()
 
     def clean(self) -> Steps:
-        """No mark of the rotation is left."""
-        yield from self._operator.gone("staged", self.key.name)
+        """No object or mark of the rotation is left."""
+        for step in ("before", "staged"):
+            yield from self._operator.gone(step, self.key.name)
         self._write({MARK: None})
 
     def external_secrets(self, phase: str) -> list[str]:
@@ -88,7 +99,11 @@ class DatabaseRotation:
         return [self.key.external_secret]
 
     def checks(self, phase: str, external_secret: str) -> list[Check]:
-        return []
+        """The URL is of the side with the new password, or of the other one again."""
+        if not self._has_before:
+            return []
+        step = "restored" if phase == "restore" else "promoted"
+        return [Check(self.key.name, shapes.check(self._plan, self.key, self.id, step))]
 
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""

@@ -115,5 +115,11 @@ def _store(manifest: Manifest) -> str:
 
 
 def _is_of_one_rotation(live: Manifest, manifest: Manifest) -> bool:
-    annotations = (one["metadata"].get("annotations", {}) for one in (live, manifest))
-    return len({one.get(shapes.ROTATION) for one in annotations}) == 1
+    return _rotation(live) == _rotation(manifest)
+
+
+def _rotation(one_shot: Manifest) -> tuple[str | None, list[str | None]]:
+    """Its id, and the versions of entries that it reads: within a day AWS may rotate twice."""
+    data = one_shot["spec"].get("data", [])
+    versions = [one.get("remoteRef", {}).get("version") for one in data]
+    return one_shot["metadata"].get("annotations", {}).get(shapes.ROTATION), versions

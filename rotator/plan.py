@@ -42,7 +42,8 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key that this program rotates. `readers` are workloads, as Kind/name."""
+    """A key that this program rotates. `readers` are workloads, as Kind/name; `store` is the
+    SecretStore through which it is pushed, or read where nothing is."""
 
     name: str
     bundle: str
@@ -50,6 +51,7 @@ class Rotated:
     every_seconds: int
     grace_seconds: int
     external_secret: str
+    store: str
     readers: list[str]
 
     @property
@@ -62,7 +64,6 @@ class Generated(Rotated):
     """A key whose values the operator generates; one with an overlap has `next` and `previous`."""
 
     overlap_seconds: int | None
-    store: str
     entry: Entry
     next: Entry | None
     previous: Entry | None

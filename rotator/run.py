@@ -123,7 +123,9 @@ class Run:
             return GeneratedRotation(self.plan, key, known, self.api, self.operator, self.checks)
         if isinstance(key, SecretsManager):
             known, seconds = self._known(key.name), self.plan.sync_seconds
-            return SecretsManagerRotation(key, known, self.aws, self.clock, seconds)
+            return SecretsManagerRotation(
+                *(self.plan, key, known, self.api, self.operator, self.aws, self.clock, seconds)
+            )
         return DatabaseRotation(self.plan, key, self.api, self.operator)
 
     def _started(self, key: RotatedKey) -> Rotation:

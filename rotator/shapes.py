@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from rotator.plan import Database, Entry, Generated, Plan, PlanError
+from rotator.plan import (
+    Database,
+    Entry,
+    Generated,
+    Plan,
+    PlanError,
+    Rotated,
+    RotatedKey,
+    SecretsManager,
+)
 
 Manifest = dict[str, Any]
 
@@ -18,6 +27,10 @@ CHECKS = {
     "restored": {"current": "before"},
     "withdrawn": {"next": "before"},
 }
+# The same of a database's URL, by its account: that of Vault's engine must not be with the password
+# before; that of AWS must be of the version which Secrets Manager names.
+DATABASE_CHECKS = {"promoted": {"current": "before"}, "restored": {"other": "before"}}
+AWS_CHECKS = {"published": {"current": "before"}, "promoted": {"current": "staged"}}
 KINDS = {
     "before": "ExternalSecret",
     "staged": "ExternalSecret",
@@ -28,6 +41,14 @@ _API_VERSIONS = {
     "PushSecret": "external-secrets.io/v1alpha1",
 }
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
+_STRATEGIES = {
+    "conversionStrategy": "Default",
+    "decodingStrategy": "None",
+    "metadataPolicy": "None",
+}
+# A URL's account, in the services' Secret and as it is encoded there.
+_ACCOUNT = 'index . "{0}" | splitList "@" | first'
+_ENCODED = '({0} | urlquery | replace "+" "%20")'
 
 
 def name(step: str, key: str) -> str:
@@ -37,14 +58,9 @@ def name(step: str, key: str) -> str:
 
 def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Keeps the current value in the cluster, to publish as `previous` or to put back."""
-    strategies = {
-        "conversionStrategy": "Default",
-        "decodingStrategy": "None",
-        "metadataPolicy": "None",
-    }
     source = {
         "secretStoreRef": {"kind": "SecretStore", "name": key.store},
-        "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **strategies}}],
+        "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **_STRATEGIES}}],
     }
     data = _with_comparisons("value", key.name)
     return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
@@ -64,16 +80,40 @@ def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manif
     return _external_secret(plan, key.name, rotation, "staged", "Orphan", source)
 
 
-def check(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
+def before_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
+    """Keeps the account that gets a new password, and a hash of it with the password before."""
+    source = _from_generator("VaultDynamicSecret", f"{key.name}-{side}")
+    data = _of_account(key.name)
+    return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
+
+
+def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_id: str) -> Manifest:
+    """Keeps a hash of the account in one version of an entry, whatever is the current one."""
+    reference = {"key": key.secret_id, "version": f"uuid/{version_id}", **_STRATEGIES}
+    source = {
+        "secretStoreRef": {"kind": "SecretStore", "name": key.store},
+        "data": [{"secretKey": "value", "remoteRef": reference}],
+    }
+    data = _of_version(key.name)
+    return _external_secret(plan, key.name, rotation, step, "Owner", source, data)
+
+
+def checks(key: Rotated) -> dict[str, dict[str, str]]:
+    """The checks of a key, as in `CHECKS`."""
+    if isinstance(key, Database):
+        return DATABASE_CHECKS
+    return AWS_CHECKS if isinstance(key, SecretsManager) else CHECKS
+
+
+def check(plan: Plan, key: RotatedKey, rotation: str, step: str) -> Manifest:
     """Is synced only if the services' Secret holds what it has to; it pushes nothing.
 
     Its template is a text of a one-shot Secret, which the operator runs over the services' Secret:
     so it compares the two, and nobody reads a value.
     """
-    fields = CHECKS[step]
-    secret = key.external_secret
-    if "current" not in fields and key.overlap_external_secret:
-        secret = key.overlap_external_secret
+    fields, secret = checks(key)[step], key.external_secret
+    if isinstance(key, Generated) and "current" not in fields:
+        secret = key.overlap_external_secret or secret
     texts = [
         {
             "target": "Data",
@@ -128,6 +168,33 @@ def _with_comparisons(value: str, key: str) -> dict[str, str]:
         end = f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
         data[f"is-{field}"] = f"{{{{ `{begin}` }}}}{{{{ .{value} | sha256sum }}}}{{{{ `{end}` }}}}"
     return data
+
+
+def _of_account(key: str) -> dict[str, str]:
+    """Texts that fail unless the services' URL is of this account, but with another password, or
+    of another account."""
+    account, user = _ACCOUNT.format(key), f"{{{{ {_ENCODED.format('.username')} }}}}"
+    begin = f"{{{{ $a := {account} }}}}{{{{ if or "
+    fault = f'{{{{ fail "{key} is not what it should be" }}}}{{{{ end }}}}'
+    return {
+        "is-current": f'{{{{ `{begin}(not (hasPrefix "postgresql://` }}}}{user}'
+        f'{{{{ `:" $a)) (eq (sha256sum $a) "` }}}}{_hash("")}{{{{ `") }}}}{fault}` }}}}',
+        "is-other": f'{{{{ `{begin}(not $a) (hasPrefix "postgresql://` }}}}{user}'
+        f'{{{{ `:" $a) }}}}{fault}` }}}}',
+    }
+
+
+def _of_version(key: str) -> dict[str, str]:
+    """A text that fails unless the services' URL is of this version's account."""
+    account = _ACCOUNT.format(key)
+    end = f'" }}}}{{{{ fail "{key} is of another version" }}}}{{{{ end }}}}'
+    text = f'{{{{ `{{{{ if ne ({account} | sha256sum) "` }}}}{_hash("$v")}{{{{ `{end}` }}}}'
+    return {"is-current": f"{{{{ $v := .value | fromJson }}}}{text}"}
+
+
+def _hash(of: str) -> str:
+    user, password = (_ENCODED.format(f"{of}.{one}") for one in ("username", "password"))
+    return f'{{{{ printf "postgresql://%s:%s" {user} {password} | sha256sum }}}}'
 
 
 def _place(entry: Entry, field: str) -> dict[str, str]:

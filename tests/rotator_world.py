@@ -58,6 +58,7 @@ def _of_a_database(by: str, readers: list[str]) -> dict[str, Any]:
         "every_seconds": 90 * 86400,
         "grace_seconds": 7 * 86400,
         "external_secret": "shared",
+        "store": "vault-store",
         "readers": readers,
     }
 

@@ -8,6 +8,7 @@ import pytest
 from manifests.network import rotation_policy
 from manifests.rotation import names
 from manifests.rotation.cron_jobs import rotation_manifests
+from manifests.rotation.names import PUSHES
 from manifests.rotation.plan import plan_config_map
 from manifests.rotation.rights import rotation_rights
 from rotator.plan import parse
@@ -48,6 +49,7 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
         "every_seconds": 90 * 86400,
         "grace_seconds": 14 * 86400,
         "external_secret": settings.catalogue.bundles["shared"].secret,
+        "store": "aws-store",
         "readers": names.readers(settings, "shared"),
         "secret_id": "shop/test/orders-url",
         "region": "eu-central-1",
@@ -120,10 +122,13 @@ def test_they_reach_aws_s_addresses_where_they_need_to(aws_settings):
     assert egress(DATABASE, POD_IDENTITY)[2:] == [to_aws, AGENT]
 
 
-def test_in_the_cluster_it_may_sync_and_restart_and_makes_no_object(aws_settings):
+def test_in_the_cluster_it_may_sync_restart_and_compare_and_pushes_nothing(aws_settings):
     rules = rotation_rights(aws_settings(DATABASE))[0]["rules"]
     named = json.dumps(rules)
-    assert "rotation-staged-orders-url" not in named
+    for step in ("before", "staged", "published", "promoted"):
+        assert f"rotation-{step}-orders-url" in named
+    for step in PUSHES:
+        assert f"rotation-{step}-orders-url" not in named
     [synced] = [rule for rule in rules if rule["verbs"] == ["get", "patch"]][:1]
     assert aws_settings().catalogue.bundles["shared"].secret in synced["resourceNames"]
 

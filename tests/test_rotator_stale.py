@@ -6,7 +6,7 @@ import json
 import pytest
 
 from rotator.__main__ import FAILED, RESTORED
-from tests.rotator_world import DUE, ONE_DAY, World, generated
+from tests.rotator_world import DUE, ONE_DAY, World, database, generated
 from tests.test_rotator_killed import every_token_is_accepted
 
 WEB = "Deployment/web"
@@ -161,4 +161,32 @@ def test_a_value_before_that_does_not_come_back_is_not_said_to_be_restored(capsy
     world.cluster.lag_seconds, world.cluster.broken = 0, {}
     assert world.run(at=DUE + ONE_DAY) == RESTORED
     assert held(world)["signing-key"] == "old-signing-key"
+    assert world.cluster.one_shots() == []
+
+
+def test_no_reader_is_led_to_an_account_whose_password_before_the_engine_still_answers(capsys):
+    keys = {"database-url": database("database-url", readers=[WEB])}
+    world = World(keys, {WEB: ["shared"]}, sync_seconds=60).age()
+    world.cluster.late_accounts.add("b")
+    assert world.run() == FAILED
+    assert "does not hold what was pushed" in capsys.readouterr().out
+    assert world.cluster.restarts == {WEB: 0}
+    world.cluster.late_accounts.clear()
+    assert world.run(at=DUE + ONE_DAY) == 0
+    assert world.cluster.restarts == {WEB: 1}
+    assert world.cluster.one_shots() == []
+    assert len(world.cluster.generated) == 1
+
+
+def test_a_database_s_rotation_whose_password_before_is_not_known_is_taken_back():
+    keys = {"database-url": database("database-url", readers=[WEB])}
+    world = World(keys, {WEB: ["shared"]}, sync_seconds=60).age()
+    world.cluster.late_accounts.add("b")
+    assert world.run() == FAILED
+    del world.cluster.objects["ExternalSecret", "rotation-before-database-url"]
+    assert world.run(at=DUE + ONE_DAY) == RESTORED
+    assert held(world)["database-url"] == "a"
+    world.cluster.late_accounts.clear()
+    assert world.run(at=DUE + 2 * ONE_DAY) == 0
+    assert held(world)["database-url"] == "b"
     assert world.cluster.one_shots() == []

@@ -41,6 +41,17 @@ CHECKS: dict[Check, dict[Field, Literal["before", "staged"]]] = {
 """What the services' Secret has to hold after a push: fields of one key, each with the one-shot
 Secret that has the value which it is compared with."""
 
+DATABASE_CHECKS: dict[Check, tuple[str, str]] = {
+    "promoted": ("current", "before"),
+    "restored": ("other", "before"),
+}
+"""The same of a database's URL: it is of the account with the new password, or of the other one."""
+AWS_CHECKS: dict[Check, tuple[str, str]] = {
+    "published": ("current", "before"),
+    "promoted": ("current", "staged"),
+}
+"""The same where Secrets Manager rotates: it is of the version that was the current one then."""
+
 
 @dataclass(frozen=True)
 class GeneratedKey:

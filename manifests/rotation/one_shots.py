@@ -13,6 +13,7 @@ from manifests.rotation.names import COMPONENT
 from manifests.rotation.stamps import only_stamps
 from settings import Settings
 
+_VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
 # What the API server itself writes into the metadata of a new object.
 _SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
@@ -26,6 +27,8 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
         "stores": table({key: one.store for key, one in generated.items()}),
         "entries": table({key: pair(one.current) for key, one in generated.items()}),
         "databases": cel([*naming.database_keys(settings)]),
+        "versioned": table(_versioned(settings)),
+        "version": 'variables.spec.?data[?0].?remoteRef.?version.orValue("")',
         "entry": "variables.entries[variables.key]",
         "remoteRef": with_property(
             {
@@ -38,10 +41,14 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
         "before": cel(_before(settings)),
         "staged": cel(_staged(settings)),
         "accounts": cel([_account(settings, f"-{side}") for side in SIDES]),
+        "accountsBefore": cel([_account_before(settings, f"-{side}") for side in SIDES]),
+        "ofVersion": cel(_of_version(settings)),
         "expected": 'variables.step != "" && variables.key in variables.entries ? '
         '[variables.step == "before" ? variables.before : variables.staged] : '
-        'variables.step == "staged" && variables.key in variables.databases ? '
-        "variables.accounts : []",
+        'variables.step != "" && variables.key in variables.databases ? '
+        '(variables.step == "staged" ? variables.accounts : variables.accountsBefore) : '
+        'variables.step != "" && variables.key in variables.versioned && '
+        f"variables.version.matches({cel(_VERSION)}) ? [variables.ofVersion] : []",
     }
 
 
@@ -69,6 +76,77 @@ def _account(settings: Settings, suffix: str) -> Manifest:
     return _external_secret(settings, "Orphan", {}) | _from_generator(
         "VaultDynamicSecret", generator
     )
+
+
+def _account_before(settings: Settings, suffix: str) -> Manifest:
+    data = {field: _with_key(text) for field, text in _of_account().items()}
+    generator = Cel(f'variables.key + "{suffix}"')
+    one_shot = _external_secret(settings, "Owner", data)
+    return one_shot | _from_generator("VaultDynamicSecret", generator)
+
+
+def _versioned(settings: Settings) -> dict[str, list[str]]:
+    """SecretStore and entry of each key that Secrets Manager rotates."""
+    return {
+        key: [
+            naming.secret_store(settings.store_name(bundle), "read"),
+            naming.rotated_entry(settings, key),
+        ]
+        for key, bundle in naming.secrets_manager_keys(settings).items()
+    }
+
+
+def _of_version(settings: Settings) -> Manifest:
+    """Any version: a hash of it is all that is kept."""
+    place = "variables.versioned[variables.key]"
+    reference = {
+        "key": Cel(f"{place}[1]"),
+        "version": Cel("variables.version"),
+        "conversionStrategy": "Default",
+        "decodingStrategy": "None",
+        "metadataPolicy": "None",
+    }
+    text = (
+        "{{ $v := .value | fromJson }}{{ `{{ if ne ("
+        + _ACCOUNT
+        + ' | sha256sum) "` }}'
+        + _hash("$v")
+        + '{{ `" }}{{ fail "\0 is of another version" }}{{ end }}` }}'
+    )
+    one_shot = _external_secret(settings, "Owner", {"is-current": _with_key(text)})
+    return one_shot | {
+        "secretStoreRef": {"kind": "SecretStore", "name": Cel(f"{place}[0]")},
+        "data": [{"secretKey": "value", "remoteRef": reference}],
+    }
+
+
+_ACCOUNT = 'index . "\0" | splitList "@" | first'
+
+
+def _of_account() -> dict[str, str]:
+    user = f"{{{{ {_encoded('.username')} }}}}"
+    begin = f"{{{{ $a := {_ACCOUNT} }}}}{{{{ if or "
+    fault = '{{ fail "\0 is not what it should be" }}{{ end }}'
+    return {
+        "is-current": f'{{{{ `{begin}(not (hasPrefix "postgresql://` }}}}{user}'
+        f'{{{{ `:" $a)) (eq (sha256sum $a) "` }}}}{_hash("")}{{{{ `") }}}}{fault}` }}}}',
+        "is-other": f'{{{{ `{begin}(not $a) (hasPrefix "postgresql://` }}}}{user}'
+        f'{{{{ `:" $a) }}}}{fault}` }}}}',
+    }
+
+
+def _hash(of: str) -> str:
+    user, password = (_encoded(f"{of}.{field}") for field in ("username", "password"))
+    return f'{{{{ printf "postgresql://%s:%s" {user} {password} | sha256sum }}}}'
+
+
+def _encoded(value: str) -> str:
+    return f"({value} | {naming.URL_ENCODED})"
+
+
+def _with_key(text: str) -> Cel:
+    """A text in which the key's name stands for each NUL."""
+    return Cel(" + variables.key + ".join(map(cel, text.split("\0"))))
 
 
 def _from_generator(kind: str, generator: Cel) -> Manifest:

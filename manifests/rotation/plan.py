@@ -103,12 +103,12 @@ def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey
         "every_seconds": _seconds(rule.every),
         "grace_seconds": _seconds(rule.grace),
         "overlap_seconds": _seconds(rule.overlap) if rule.overlap else None,
-        "store": key.store,
         "entry": _entry(key.current),
         "next": _entry(key.next),
         "previous": _entry(key.previous),
         "push_metadata": push_metadata(settings, key.bundle),
         "external_secret": secret,
+        "store": key.store,
         "overlap_external_secret": naming.overlap_secret(secret) if has_own else None,
         "readers": names.readers(settings, key.bundle),
     }
@@ -141,6 +141,7 @@ def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
         "every_seconds": _seconds(rule.every),
         "grace_seconds": _seconds(rule.grace),
         "external_secret": settings.catalogue.bundles[bundle].secret,
+        "store": naming.secret_store(settings.store_name(bundle), "read"),
         "readers": names.readers(settings, bundle),
     }
 

@@ -3,10 +3,11 @@
 One pushes a value, or checks what the services' Secret holds: see rotator/shapes.py.
 """
 
+from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names
 from manifests.rotation.cel import Cel, cel, table
-from manifests.rotation.names import CHECKS, PUSHES, Check, Push
+from manifests.rotation.names import AWS_CHECKS, CHECKS, DATABASE_CHECKS, PUSHES, Check, Push
 from manifests.rotation.one_shots import name_parts, pair, with_property
 from manifests.rotation.plan import AWS_TEXT, push_metadata
 from settings import Settings
@@ -43,10 +44,22 @@ def push_secret_variables(settings: Settings) -> dict[str, str]:
         "checkedSecrets": cel({check: _checked(check) for check in CHECKS}),
         "comparisons": cel({check: _comparisons(check) for check in CHECKS}),
         "check": cel(_check()),
+        "others": table(_others(settings)),
+        "otherComparisons": cel(
+            {
+                "database": _other_comparisons(DATABASE_CHECKS),
+                "aws": _other_comparisons(AWS_CHECKS),
+            }
+        ),
+        "other": "variables.others[variables.key]",
+        "otherCheck": cel(_other_check()),
         "expected": "variables.step in variables.targets && "
         "variables.key in variables.targets[variables.step] ? [variables.push] : "
         "variables.step in variables.checkedSecrets && "
-        "variables.key in variables.checkedSecrets[variables.step] ? [variables.check] : []",
+        "variables.key in variables.checkedSecrets[variables.step] ? [variables.check] : "
+        "variables.key in variables.others && "
+        "variables.step in variables.otherComparisons[variables.other[0]] ? "
+        "[variables.otherCheck] : []",
     }
 
 
@@ -56,16 +69,17 @@ def _checked(check: Check) -> Cel:
 
 
 def _comparisons(check: Check) -> list[Manifest]:
-    return [
-        {
-            "target": "Data",
-            "secret": {
-                "name": Cel(f'"rotation-{source}-" + variables.key'),
-                "items": [{"key": f"is-{field}", "templateAs": "Values"}],
-            },
-        }
-        for field, source in CHECKS[check].items()
-    ]
+    return [_comparison(field, source) for field, source in CHECKS[check].items()]
+
+
+def _comparison(field: str, source: str) -> Manifest:
+    return {
+        "target": "Data",
+        "secret": {
+            "name": Cel(f'"rotation-{source}-" + variables.key'),
+            "items": [{"key": f"is-{field}", "templateAs": "Values"}],
+        },
+    }
 
 
 def _check() -> Manifest:
@@ -73,6 +87,34 @@ def _check() -> Manifest:
     texts = Cel("variables.comparisons[variables.step]")
     template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
     return _pushing(secret) | {"template": template}
+
+
+def _others(settings: Settings) -> dict[str, list[str]]:
+    """Of each database's key: what rotates it, its Secret, and the SecretStore that reads it."""
+    kinds = {
+        "database": naming.database_keys(settings),
+        "aws": naming.secrets_manager_keys(settings),
+    }
+    return {
+        key: [
+            kind,
+            settings.catalogue.bundles[bundle].secret,
+            naming.secret_store(settings.store_name(bundle), "read"),
+        ]
+        for kind, keys in kinds.items()
+        for key, bundle in keys.items()
+    }
+
+
+def _other_comparisons(checks: dict[Check, tuple[str, str]]) -> dict[str, list[Manifest]]:
+    return {check: [_comparison(*found)] for check, found in checks.items()}
+
+
+def _other_check() -> Manifest:
+    texts = Cel("variables.otherComparisons[variables.other[0]][variables.step]")
+    template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
+    pushing = _pushing(Cel("variables.other[1]"), "variables.other[2]")
+    return pushing | {"template": template}
 
 
 def _source(push: Push) -> list[str]:
@@ -102,8 +144,8 @@ def _push() -> Manifest:
     return _pushing(source) | {"data": [data]}
 
 
-def _pushing(secret: Cel) -> Manifest:
-    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
+def _pushing(secret: Cel, store_name: str = "variables.stores[variables.key]") -> Manifest:
+    store = {"kind": "SecretStore", "name": Cel(store_name)}
     return {
         "refreshInterval": "0s",
         "updatePolicy": "Replace",

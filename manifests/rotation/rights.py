@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names
-from manifests.rotation.names import CHECKS, COMPONENT, PUSHES
+from manifests.rotation.names import AWS_CHECKS, CHECKS, COMPONENT, DATABASE_CHECKS, PUSHES
 from settings import Settings
 from settings.rotator import AGE_CHECK, ROTATION
 
@@ -32,11 +32,12 @@ def rotation_rights(settings: Settings) -> list[Manifest]:
 
 def _rotator_rules(settings: Settings) -> list[Manifest]:
     generated, databases = names.generated_keys(settings), naming.database_keys(settings)
+    by_aws = naming.secrets_manager_keys(settings)
     external_secrets = [
         names.one_shot(word, key)
         for key, words in {
             **dict.fromkeys(generated, ("before", "staged")),
-            **dict.fromkeys(databases, ("staged",)),
+            **dict.fromkeys([*databases, *by_aws], ("before", "staged")),
         }.items()
         for word in words
     ]
@@ -51,6 +52,8 @@ def _rotator_rules(settings: Settings) -> list[Manifest]:
         for check in CHECKS
         if key.checked(check)
     ]
+    pushes += [names.one_shot(check, key) for key in databases for check in DATABASE_CHECKS]
+    pushes += [names.one_shot(check, key) for key in by_aws for check in AWS_CHECKS]
     config_maps = [names.MEMORY, *naming.database_pointers(settings)]
     found = [
         *_one_shots("externalsecrets", external_secrets, ["get", "delete"]),

@@ -79,6 +79,16 @@ class Admitted:
         for key in self.plan.rotated:
             if isinstance(key, plans.Database):
                 found += [shapes.staged_account(self.plan, key, ROTATION_ID, s) for s in "ab"]
+                found += [shapes.before_account(self.plan, key, ROTATION_ID, s) for s in "ab"]
+                checks = shapes.DATABASE_CHECKS
+                found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
+                continue
+            if isinstance(key, plans.SecretsManager):
+                for step in ("before", "staged"):
+                    version = (step, "00000000-0000-4000-8000-000000000000")
+                    found.append(shapes.version(self.plan, key, ROTATION_ID, *version))
+                checks = shapes.AWS_CHECKS
+                found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
                 continue
             found.append(shapes.before(self.plan, key, ROTATION_ID))
             found.append(shapes.staged(self.plan, key, ROTATION_ID))

@@ -99,7 +99,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
         ("jwt-secret", "chat-server-secret", "stream-server-secret"),
     )
     external = {f"rotation-{word}-{key}" for word in ("before", "staged") for key in secret}
-    external.add("rotation-staged-database-url")
+    external |= {"rotation-before-database-url", "rotation-staged-database-url"}
     pushes = {f"rotation-{push}-{key}" for push in ("promote", "restore") for key in secret}
     pushes |= {
         f"rotation-{push}-jwt-secret" for push in ("reserve", "next", "previous", "withdraw")
@@ -108,6 +108,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
     pushes |= {
         f"rotation-{check}-jwt-secret" for check in ("reserved", "kept", "published", "withdrawn")
     }
+    pushes |= {"rotation-promoted-database-url", "rotation-restored-database-url"}
     bundles = (
         "veza-secrets",
         "veza-secrets-overlap",
@@ -260,12 +261,12 @@ def test_a_push_is_made_anew_and_changed_in_no_other_way(world):
     kind, name, token = (obj["apiVersion"], "PushSecret"), obj["metadata"]["name"], "run-1"
     assert world.patching(kind, name, syncing(token)) == ""
     for change in (
-        syncing(token, other="annotation"),
+        syncing(token, **{"platform-secrets/restarted": token}),
         syncing("Not a token"),
         syncing(token) | {"spec": {"refreshInterval": "1h"}},
         {"spec": {"selector": {"secret": {"name": "veza-backend-api-secrets"}}}},
         {"spec": {"template": {"data": {"password": "chosen"}}}},
-        {"metadata": {"labels": {"other": "label"}}},
+        {"metadata": {"labels": {"app.kubernetes.io/part-of": "other"}}},
         {"metadata": {"ownerReferences": [GONE]}},
         {"metadata": {"finalizers": ["example.com/kept"]}},
         {"metadata": {"annotations": {"platform-secrets/rotation": "2026-03-02"}}},

@@ -33,6 +33,9 @@ NAMES = [
     *(f"rotation-{step}-chat-server-secret" for step in ("before", "staged", "promote")),
     "rotation-promoted-chat-server-secret",
     "rotation-staged-database-url",
+    "rotation-before-database-url",
+    "rotation-promoted-database-url",
+    "rotation-restored-database-url",
 ]
 
 
