@@ -5,8 +5,8 @@ waits for proof that each step is done, restarts the services that read the key,
 before back where a service does not come up with the new one. Each step is recognised from what is
 in the cluster, so that a run that was killed anywhere is finished by the next.
 
-Read in this order: `plan` (what there is), `due` (what is due), `run`, `batch` (the transaction),
-`generated`, `database` and `secrets_manager` (its steps), `operator_objects`, `rollout`, `memory`,
-`api`, `aws`, `trust`.
+Read in this order: `plan` (what there is), `due` (what is due), `run`, `preflight`, `batch` (the
+transaction), `generated`, `database` and `secrets_manager` (its steps), `operator_objects`,
+`rollout`, `memory`, `api`, `aws`, `trust`.
 Standard library only: it runs in a stock Python image, from a ConfigMap.
 """

@@ -20,8 +20,8 @@ FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED, OVERDUE = 1, 2, 3, 4, 5
 TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
 _CODES = """\
 exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and a value before is in
-use again; with --detailed-exit-code 3 when nothing was due. `age`: 5 when a key is overdue, or
-no rotation has run. Another try, at once, may help after 1 alone."""
+use again; with --detailed-exit-code 3 when nothing was due. `age`: 5 when a key is overdue, no
+rotation has run, or one would be refused. Another try, at once, may help after 1 alone."""
 
 
 def main(
@@ -54,7 +54,9 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
     if asked.dry_run:
         is_something = run.describe()
-        return _end(0 if is_something else nothing, "dry run: nothing was changed")
+        verdict = "; ".join(["dry run: nothing was changed", *_refused(run.outcome)])
+        code = FAILED if run.outcome.refused else 0 if is_something else nothing
+        return _end(code, verdict)
     memory.lock(plan.sync_seconds + plan.rollout_seconds)
     api.before_write = memory.hold
     try:
@@ -65,18 +67,30 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
             memory.end(f"failed: {fault!r}" if is_error else "failed: it was stopped")
         raise
     code, verdict = _verdict(run.outcome, nothing, run.next_due())
-    memory.end(verdict)
+    memory.end(verdict, is_refused=bool(run.outcome.refused))
     return _end(code, verdict)
 
 
 def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, str]:
     parts = [f"failed: {key}: {why}" for key, why in outcome.failed.items()]
     parts += [f"failed and restored: {key}: {why}" for key, why in outcome.restored.items()]
+    parts += _refused(outcome)
     parts += [f"rotated: {', '.join(dict.fromkeys(outcome.rotated))}"] if outcome.rotated else []
     if not parts:
         return nothing_due, f"nothing is due; next is {next_due}"
     # Also beside other failures: whoever tries again at once would restart everything once more.
-    return RESTORED if outcome.restored else FAILED if outcome.failed else 0, "; ".join(parts)
+    is_failed = outcome.failed or outcome.refused
+    return RESTORED if outcome.restored else FAILED if is_failed else 0, "; ".join(parts)
+
+
+def _refused(outcome: Outcome) -> list[str]:
+    """What many keys have in common is said once."""
+    keys: dict[str, list[str]] = {}
+    for key, why in outcome.refused.items():
+        keys.setdefault(why, []).append(key)
+    return [
+        f"a rotation of {', '.join(each)} would be refused: {why}" for why, each in keys.items()
+    ]
 
 
 def _end(code: int, verdict: str) -> int:

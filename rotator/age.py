@@ -1,33 +1,27 @@
-"""How old every key is, against its limit."""
+"""How old every key is, against its limit, and whether its rotation would be refused."""
 
-import json
 from datetime import datetime, timedelta
 
 from rotator import log
 from rotator.api import Api, Manifest
-from rotator.memory import LockLostError, moment, remembered, timestamp
+from rotator.memory import LockLostError, last_run, moment, remembered, timestamp
 from rotator.plan import Plan
 
 
 def faults(plan: Plan, api: Api, now: datetime) -> list[str]:
-    """Lists every key with its age, and says which are beyond their limit and grace, and whether a
-    run is missing. A key that was never seen is as old as the memory."""
+    """Lists every key with its age, and says which are beyond their limit and grace, whether a run
+    is missing, and what the last one found that would be refused. A key that was never seen is as
+    old as the memory."""
     memory = api.get("ConfigMap", plan.memory)
     if memory is None:
         raise LockLostError(f"ConfigMap/{plan.memory} does not exist: apply the environment first")
-    found = [name for name in plan.keys if _is_overdue(plan, memory, name, now)]
-    last = _last_run(memory)
-    is_missing = now - last > timedelta(seconds=plan.longest_pause_seconds)
-    overdue = [f"overdue: {', '.join(found)}"] if found else []
-    return overdue + ([f"no rotation has run since {timestamp(last)}"] if is_missing else [])
-
-
-def _last_run(memory: Manifest) -> datetime:
-    """When the last run began, or the memory did."""
-    try:
-        return moment(json.loads(memory["data"]["run"])["started"])
-    except (KeyError, ValueError, TypeError):
-        return moment(memory["metadata"]["creationTimestamp"])
+    overdue = [name for name in plan.keys if _is_overdue(plan, memory, name, now)]
+    found = [f"overdue: {', '.join(overdue)}"] if overdue else []
+    run = last_run((memory.get("data") or {}).get("run"))
+    began = run.started or moment(memory["metadata"]["creationTimestamp"])
+    if now - began > timedelta(seconds=plan.longest_pause_seconds):
+        found.append(f"no rotation has run since {timestamp(began)}")
+    return [*found, f"the last run says: {run.refused}"] if run.refused else found
 
 
 def _is_overdue(plan: Plan, memory: Manifest, name: str, now: datetime) -> bool:

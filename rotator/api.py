@@ -130,6 +130,14 @@ class Api:
         """The object after a merge patch; ConflictError if that names another resourceVersion."""
         return self._ask("PATCH", kind, name, patch, is_guarded)
 
+    def would_create(self, kind: str, manifest: Manifest) -> None:
+        """Raises what `create` would raise, and creates nothing."""
+        self._ask("POST", kind, "", manifest, is_dry_run=True)
+
+    def would_patch(self, kind: str, name: str, patch: Manifest) -> None:
+        """Raises what `patch` would raise, and changes nothing."""
+        self._ask("PATCH", kind, name, patch, is_dry_run=True)
+
     def delete(self, kind: str, name: str) -> Manifest | None:
         """Begins to delete the object; None if there is none (any more).
 
@@ -157,9 +165,11 @@ class Api:
         name: str,
         body: Manifest | None = None,
         is_guarded: bool = True,
+        is_dry_run: bool = False,
     ) -> Manifest:
         group, plural = _PATHS[kind]
         path = f"/{group}/namespaces/{self._namespace}/{plural}/{name}".rstrip("/")
+        path += "?dryRun=All" if is_dry_run else ""
         request = f"{method} {kind}/{name or (body or {})['metadata'].get('name', '')}"
         first, pause = dict[int, float](), 0.1
         while True:

@@ -31,11 +31,13 @@ Faults = (StepError, RolloutError, RefusedError)
 
 @dataclass
 class Outcome:
-    """What became of the keys: those that are rotated, and why others are not."""
+    """What became of the keys: those that are rotated, and why others are not. `refused` are those
+    that can't be, due or not: nothing was begun."""
 
     rotated: list[str] = field(default_factory=list)
     restored: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

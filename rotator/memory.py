@@ -66,6 +66,24 @@ def remembered(text: str | None) -> Remembered | None:
         return None
 
 
+@dataclass(frozen=True)
+class LastRun:
+    """When a run began, and its verdict if it found that a rotation would be refused."""
+
+    started: datetime | None = None
+    refused: str | None = None
+
+
+def last_run(text: str | None) -> LastRun:
+    """What the memory's entry of the last run says; nothing if it can't be read."""
+    try:
+        fields = json.loads(text or "")
+        refused = fields.get("verdict") if fields.get("refused") else None
+        return LastRun(moment(fields["started"]), refused)
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return LastRun()
+
+
 class Memory:
     """The memory as one run has it: for reading at any time, for writing under the lock."""
 
@@ -120,10 +138,11 @@ class Memory:
                 return self._write({key: one.text() for key, one in entries.items()}, step)
         raise LockLostError(f"another run has the lock: {self._data.get('lock')}")
 
-    def end(self, verdict: str) -> None:
-        """Says how the run ended, and gives the lock back."""
+    def end(self, verdict: str, *, is_refused: bool = False) -> None:
+        """Says how the run ended, and whether a rotation would be refused; gives the lock back."""
         while self._holds_lock():
-            run = json.dumps({**self._run, "verdict": verdict[:_LONGEST_VERDICT]})
+            said = {"verdict": verdict[:_LONGEST_VERDICT], "refused": is_refused}
+            run = json.dumps({**self._run, **said})
             with contextlib.suppress(ConflictError):
                 self._patch({"run": run, "lock": None})
 

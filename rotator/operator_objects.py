@@ -94,8 +94,7 @@ class OperatorObjects:
 
     def synced(self, external_secret: str, token: str) -> Steps:
         """The services' Secret holds what the store holds."""
-        patch = {"metadata": {"annotations": {SYNC: token}}}
-        live = self._api.patch("ExternalSecret", external_secret, patch)
+        live = self._api.patch("ExternalSecret", external_secret, _asking(token))
         fault = None
         for pause in pauses(self._clock, self._sync_seconds):
             fault = proof.fault(live)
@@ -105,6 +104,14 @@ class OperatorObjects:
             live = self._api.get("ExternalSecret", external_secret)
         what = f"ExternalSecret/{external_secret} was not synced in {self._sync_seconds} s"
         raise StepError(f"{what}: {fault}")
+
+    def would_sync(self, external_secret: str, token: str) -> None:
+        """Raises RefusedError where `synced` would."""
+        self._api.would_patch("ExternalSecret", external_secret, _asking(token))
+
+
+def _asking(token: str) -> Manifest:
+    return {"metadata": {"annotations": {SYNC: token}}}
 
 
 def _store(manifest: Manifest) -> str:

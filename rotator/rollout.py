@@ -62,9 +62,14 @@ class Workloads:
         """Its pods are all made after it was given `token`; the same one again changes nothing."""
         live = self._live(workload)
         if live is not None and "template" in live["spec"]:
-            patch = {"template": {"metadata": {"annotations": {RESTARTED: token}}}}
-            self._api.patch(live["kind"], live["metadata"]["name"], {"spec": patch})
+            self._api.patch(live["kind"], live["metadata"]["name"], _restart(token))
         yield from self.complete(workload)
+
+    def would_restart(self, workload: str, token: str) -> None:
+        """Raises RefusedError where `restarted` would."""
+        live = self._live(workload)
+        if live is not None and "template" in live["spec"]:
+            self._api.would_patch(live["kind"], live["metadata"]["name"], _restart(token))
 
     def complete(self, workload: str) -> Steps:
         """Its newest template is completely rolled out."""
@@ -84,3 +89,7 @@ class Workloads:
     def _live(self, workload: str) -> Manifest | None:
         kind, name = workload.split("/")
         return self._api.get(kind, name)
+
+
+def _restart(token: str) -> Manifest:
+    return {"spec": {"template": {"metadata": {"annotations": {RESTARTED: token}}}}}

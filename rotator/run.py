@@ -13,6 +13,7 @@ from rotator.generated import GeneratedRotation
 from rotator.memory import Memory, Remembered
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Generated, Plan, PlanError, RotatedKey, SecretsManager
+from rotator.preflight import Preflight
 from rotator.rollout import RolloutError, Workloads
 from rotator.secrets_manager import SecretsManagerRotation
 
@@ -64,10 +65,12 @@ class Run:
         if any(one.is_pushed for one in unfinished):
             batch.rotate(unfinished)
             unfinished = []
-        # Of those in flight nobody has seen anything yet: they restart their readers with the rest.
-        busy |= {*self.outcome.failed}
+        self._try_beforehand()
+        busy |= {*self.outcome.failed, *self.outcome.refused}
         starting = [self._started(key) for key in self._to_start() if key.name not in busy]
-        batch.rotate([*unfinished, *self._fit(starting)])
+        # Of those in flight nobody has seen anything yet: they restart their readers with the rest.
+        going_on = [one for one in unfinished if one.key.name not in self.outcome.refused]
+        batch.rotate([*going_on, *self._fit(starting)])
 
     def describe(self) -> bool:
         """Says what a run would do now, and changes nothing; whether it would do anything."""
@@ -82,6 +85,7 @@ class Run:
             steps = "next, restart, promote, restart" if one.has_next else "promote, restart"
             name, readers = one.key.name, ", ".join(one.key.readers)
             log.info(f"would rotate {name}: {steps} {readers}", key=name)
+        self._try_beforehand()
         return bool(in_flight or to_start)
 
     def next_due(self) -> str:
@@ -92,6 +96,14 @@ class Run:
             if (remembered := self.memory[key.name])
         ]
         return "{1} on {0:%Y-%m-%d}".format(*min(found)) if found else "not known yet"
+
+    def _try_beforehand(self) -> None:
+        """Finds the keys of which a rotation would be refused, also on a day when none is due."""
+        keys = [key for key in self.plan.rotated if not self.asked or key.name in self.asked]
+        preflight = Preflight(self.plan, self.api, self.operator, self.workloads)
+        self.outcome.refused = preflight.refused(keys)
+        for key, why in self.outcome.refused.items():
+            log.error(f"a rotation would be refused: {why}", key=key)
 
     def _see_all_keys(self) -> None:
         """Ages begin when a key is first seen: a first deployment rotates nothing, nor does the

@@ -59,6 +59,8 @@ class Cluster:
         self.operator_is_up = self.collector_is_up = True
         self.operator_looks = 2  # how often it is looked at until it has done something
         self.second_looks = 0  # after how many more it does once more what an engine does for it
+        self.refused_writes: dict[str, str] = {}  # by kind or kind/name: what admission says
+        self.cant_be_tried = False  # a webhook of the cluster takes no dry run
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
@@ -135,6 +137,7 @@ class Cluster:
         return status, {}, json.dumps(content).encode()
 
     def _answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        path, _, query = path.partition("?")
         _, _, rest = path.partition(f"/namespaces/{NAMESPACE}/")
         plural, _, name = rest.partition("/")
         kinds = ("ExternalSecret", "PushSecret", "ConfigMap", "Event")
@@ -143,7 +146,19 @@ class Cluster:
             for one in (*kinds, "Deployment", "StatefulSet", "DaemonSet", "Rollout")
             if f"{one.lower()}s" == plural
         )
-        self.log.append((method, kind, name))
+        self.log.append(("TRY" if query else method, kind, name))
+        called = name or (body or {}).get("metadata", {}).get("name", "")
+        if method in ("POST", "PATCH"):
+            for refused in (kind, f"{kind}/{called}"):
+                if refused in self.refused_writes:
+                    return 422, {"message": self.refused_writes[refused]}
+            if query and self.cant_be_tried:
+                return 400, {"message": "admission webhook 'x' does not support dry run"}
+        if query:
+            is_there = (kind, called) in self.objects
+            return (409 if is_there else 201) if method == "POST" else (
+                200 if is_there else 404
+            ), {}
         if method == "POST":
             return self._create(kind, body)
         if method in ("GET", "DELETE"):

@@ -128,7 +128,7 @@ def test_a_dry_run_says_what_it_would_do_and_changes_nothing(capsys):
     assert world.run("--dry-run") == 0
     said = capsys.readouterr().out
     assert "would rotate signing-key: next, restart, promote, restart Deployment/web" in said
-    assert {method for method, _, _ in world.cluster.log} == {"GET"}
+    assert {method for method, _, _ in world.cluster.log} == {"GET", "TRY"}
     assert str(world.cluster.objects) == before
     assert world.run("--dry-run", "--detailed-exit-code", at=START + ONE_DAY) == NOTHING_DUE
 

@@ -75,28 +75,8 @@ class Admitted:
 
     def one_shots(self) -> list[Manifest]:
         """Every object that the rotator ever makes, as it makes it."""
-        found = []
-        for key in self.plan.rotated:
-            if isinstance(key, plans.Database):
-                found += [shapes.staged_account(self.plan, key, ROTATION_ID, s) for s in "ab"]
-                found += [shapes.before_account(self.plan, key, ROTATION_ID, s) for s in "ab"]
-                checks = shapes.DATABASE_CHECKS
-                found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
-                continue
-            if isinstance(key, plans.SecretsManager):
-                for step in ("before", "staged"):
-                    version = (step, "00000000-0000-4000-8000-000000000000")
-                    found.append(shapes.version(self.plan, key, ROTATION_ID, *version))
-                checks = shapes.AWS_CHECKS
-                found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
-                continue
-            found.append(shapes.before(self.plan, key, ROTATION_ID))
-            found.append(shapes.staged(self.plan, key, ROTATION_ID))
-            pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
-            found += [shapes.push(self.plan, key, ROTATION_ID, push) for push in pushes]
-            checks = shapes.CHECKS if key.overlap_seconds else ("promoted", "restored")
-            found += [shapes.check(self.plan, key, ROTATION_ID, check) for check in checks]
-        return found
+        keys = self.plan.rotated
+        return [obj for key in keys for obj in shapes.one_shots(self.plan, key, ROTATION_ID)]
 
     def one_shot(self, name: str) -> Manifest:
         """The first one of this name."""

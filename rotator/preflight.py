@@ -1,0 +1,90 @@
+"""Whether the API server would take what a rotation writes: each kind of write is tried beforehand,
+by this very account, as a dry run.
+
+A policy of the cluster, or a release of the operator whose kinds have one more default, would else
+be met half-way through a rotation.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from rotator import log, shapes
+from rotator.api import Api, ConflictError, Manifest, RefusedError
+from rotator.operator_objects import OperatorObjects
+from rotator.plan import Database, Generated, Plan, RotatedKey
+from rotator.rollout import Workloads
+
+# A day on which nothing is due.
+_ROTATION = "1970-01-01"
+_TOKEN = "preflight"  # noqa: S105 - of an annotation
+# A webhook of the cluster, or a person who may not try it in the rotator's name.
+_CANT_BE_TRIED = re.compile("does not support dry run|cannot impersonate")
+
+Try = Callable[[], object]
+
+
+class Preflight:
+    """The tries of one run. What is alike for many keys is tried once."""
+
+    def __init__(
+        self, plan: Plan, api: Api, operator: OperatorObjects, workloads: Workloads
+    ) -> None:
+        self._plan, self._api = plan, api
+        self._operator, self._workloads = operator, workloads
+        self._faults: dict[str, str | None] = {}
+
+    def refused(self, keys: Iterable[RotatedKey]) -> dict[str, str]:
+        """The keys of which a rotation would be refused, each with the reason."""
+        found = {}
+        for key in keys:
+            for what, attempt in self._writes(key):
+                if what not in self._faults:
+                    self._faults[what] = _fault(attempt)
+                if fault := self._faults[what]:
+                    found.setdefault(key.name, fault)
+        return found
+
+    def _writes(self, key: RotatedKey) -> Iterator[tuple[str, Try]]:
+        for manifest in shapes.one_shots(self._plan, key, _ROTATION):
+            yield _shape(manifest), lambda one=manifest: self._api.would_create(one["kind"], one)
+        if isinstance(key, Database):
+            yield (
+                f"ConfigMap/{key.pointer}",
+                lambda: self._api.would_patch("ConfigMap", key.pointer, {"data": {}}),
+            )
+        synced = [key.external_secret]
+        if isinstance(key, Generated) and key.overlap_external_secret:
+            synced.append(key.overlap_external_secret)
+        for name in synced:
+            yield f"ExternalSecret/{name}", lambda one=name: self._operator.would_sync(one, _TOKEN)
+        for reader in key.readers:
+            yield reader, lambda one=reader: self._workloads.would_restart(one, _TOKEN)
+
+
+def _shape(manifest: Manifest) -> str:
+    """What an object has in common with those of other keys."""
+    _, step, _ = manifest["metadata"]["name"].split("-", 2)
+    return f"{step} {_without_values(manifest)}"
+
+
+def _without_values(value: Any) -> Any:
+    if isinstance(value, dict):
+        kind = {"kind": value["kind"]} if "kind" in value else {}
+        return {field: _without_values(one) for field, one in value.items()} | kind
+    return [*map(_without_values, value)] if isinstance(value, list) else None
+
+
+def _fault(attempt: Try) -> str | None:
+    try:
+        attempt()
+    except ConflictError:  # it is there, and admission comes before that
+        return None
+    except RefusedError as refusal:
+        if refusal.status == 404:
+            return None
+        if _CANT_BE_TRIED.search(str(refusal)):
+            log.warning(f"whether a rotation would be refused can't be tried: {refusal}")
+            return None
+        return str(refusal)
+    return None
