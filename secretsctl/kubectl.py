@@ -42,10 +42,17 @@ class Kubectl:
     def create(self, manifest: Manifest) -> None:
         self._run("create", _FIELD_MANAGER, "--filename=-", text=json.dumps(manifest))
 
-    def would_create(self, manifest: Manifest) -> Manifest:
-        """What the API server would make of it now."""
-        options = ("--dry-run=server", "--output=json", "--filename=-")
+    def would_create(self, manifest: Manifest, *, user: str | None = None) -> Manifest:
+        """What the API server would make of it now, if `user` asked."""
+        options = (*_try_as(user), "--filename=-")
         return json.loads(self._run("create", *options, text=json.dumps(manifest)))
+
+    def would_patch(
+        self, resource: str, name: str, change: dict[str, Any], *, user: str
+    ) -> Manifest:
+        """What would become of the object by a merge patch now, if `user` asked."""
+        options = (*_try_as(user), "--type=merge", "--patch-file=/dev/stdin")
+        return json.loads(self._run("patch", resource, name, *options, text=json.dumps(change)))
 
     def patch(self, resource: str, name: str, change: dict[str, Any]) -> Manifest:
         """The object after a merge patch."""
@@ -66,6 +73,10 @@ class Kubectl:
             said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
             raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")
         return done.stdout
+
+
+def _try_as(user: str | None) -> list[str]:
+    return ["--dry-run=server", "--output=json", *([f"--as={user}"] if user else [])]
 
 
 def right_cluster(settings: Settings) -> Kubectl:

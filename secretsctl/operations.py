@@ -1,29 +1,20 @@
 """What people do to a running environment: have it synced, restarted, rotated."""
 
 import argparse
-import contextlib
-import io
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
 
 from manifests.external_secret import external_secret_manifests
 from manifests.naming import Manifest
 from manifests.rotation import names
 from manifests.rotation.plan import plan_config_map
-from rotator.api import Api, RefusedError, UnreachableError
-from rotator.aws import Aws
-from rotator.clock import Clock
-from rotator.memory import LockLostError, Memory, Remembered, moment, remembered
-from rotator.operator_objects import StepError
+from rotator.memory import Remembered, moment, remembered
 from rotator.plan import Plan, SecretsManager, parse
-from rotator.rollout import RolloutError
-from rotator.run import Run
 from secretsctl import waiting
-from secretsctl.kubectl import ClusterError, Kubectl, right_cluster
+from secretsctl.dry_run import described
+from secretsctl.kubectl import ClusterError, right_cluster
 from secretsctl.put_commands import put_commands as commands_for
 from secretsctl.put_commands import stack_options, steps_afterwards
 from settings import Settings, SettingsError
@@ -93,7 +84,7 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
         raise _by_hand(settings, options)
     kubectl = right_cluster(settings)
     if options.dry_run:
-        return _described(kubectl, plan, options.key)
+        return described(kubectl, plan, options.key)
     cron_job = kubectl.get("cronjob", ROTATION)
     if cron_job is None:
         raise ClusterError(f"CronJob/{ROTATION}: does not exist; apply the environment first")
@@ -158,39 +149,6 @@ def _by_hand(settings: Settings, options: argparse.Namespace) -> SettingsError:
     lines = "".join(f"\n  {step}" for step in steps)
     start = f"people rotate {options.key}; once they have its new value where it is issued:"
     return _wrong("KEY", f"{start}{lines}")
-
-
-class _Reads:
-    """The API through kubectl, for a run that only looks."""
-
-    def __init__(self, kubectl: Kubectl) -> None:
-        self._kubectl = kubectl
-
-    def send(self, method: str, path: str, body: Manifest | None) -> Any:
-        try:
-            return 200, {}, self._kubectl.get_raw(path).encode()
-        except ClusterError as error:
-            return (404 if "(NotFound)" in str(error) else 400), {}, str(error).encode()
-
-
-class _NoAws(Aws):
-    """AWS, where the rotator's identity is not at hand."""
-
-    def describe(self, key: SecretsManager) -> dict[str, Any]:
-        raise StepError(f"{key.name}: whether AWS has rotated it is looked at in the run alone")
-
-
-def _described(kubectl: Kubectl, plan: Plan, key: str) -> str:
-    """What the rotator itself says that it would do."""
-    clock = Clock()
-    api = Api(_Reads(kubectl), clock, plan.namespace)
-    memory = Memory(api, clock, plan.memory, "a dry run", 0)
-    with contextlib.redirect_stdout(io.StringIO()) as said:
-        try:
-            Run(plan, api, clock, memory, _NoAws(clock, Path()), [key]).describe()
-        except (LockLostError, UnreachableError, RefusedError, StepError, RolloutError) as error:
-            raise ClusterError(str(error)) from None
-    return "".join(f"{json.loads(line)['message']}\n" for line in said.getvalue().splitlines())
 
 
 def rotation_job(cron_job: Manifest, key: str, last: str) -> Manifest:

@@ -60,7 +60,6 @@ class Cluster:
         self.operator_looks = 2  # how often it is looked at until it has done something
         self.second_looks = 0  # after how many more it does once more what an engine does for it
         self.refused_writes: dict[str, str] = {}  # by kind or kind/name: what admission says
-        self.cant_be_tried = False  # a webhook of the cluster takes no dry run
         self.events: list[dict[str, Any]] = []
         self.log: list[tuple[str, str, str]] = []
         self.observers: list[Any] = []
@@ -152,8 +151,6 @@ class Cluster:
             for refused in (kind, f"{kind}/{called}"):
                 if refused in self.refused_writes:
                     return 422, {"message": self.refused_writes[refused]}
-            if query and self.cant_be_tried:
-                return 400, {"message": "admission webhook 'x' does not support dry run"}
         if query:
             is_there = (kind, called) in self.objects
             return (409 if is_there else 201) if method == "POST" else (

@@ -68,10 +68,15 @@ def test_with_pod_identity_the_agent_knows_the_role(aws_settings):
 
 def test_a_dry_run_from_outside_of_the_cluster_does_not_ask_aws(aws_settings, monkeypatch):
     class Kubectl:
+        namespace = "shop"
+
         def get_raw(self, path):
             if "configmaps" not in path:
                 raise ClusterError("(NotFound)")
             return json.dumps({"metadata": {"resourceVersion": "1"}, "data": {}})
+
+        def would_patch(self, *_, **__):
+            raise ClusterError("(NotFound)")
 
     monkeypatch.setattr(operations, "right_cluster", lambda settings: Kubectl())
     options = argparse.Namespace(key="orders-url", dry_run=True, wait=False)

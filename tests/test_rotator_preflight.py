@@ -102,12 +102,6 @@ def test_a_dry_run_says_it_too(world, capsys):
     assert REASON in last_line(capsys)
 
 
-def test_a_webhook_that_takes_no_dry_run_holds_nothing_up(world, capsys):
-    world.cluster.cant_be_tried = True
-    assert world.run() == 0
-    assert "can't be tried" in capsys.readouterr().out
-
-
 def test_what_many_keys_have_in_common_is_tried_once():
     keys = {f"key-{number}": generated(f"key-{number}", readers=[WEB]) for number in range(50)}
     world = World(keys, {WEB: ["shared"]}).age()

@@ -28,6 +28,10 @@ class Call(NamedTuple):
     def writes(self) -> bool:
         return self.method != "GET"
 
+    @property
+    def is_dry_run(self) -> bool:
+        return "dryRun=All" in self.path
+
 
 class Reply(NamedTuple):
     status: int
@@ -42,7 +46,8 @@ Forward = Callable[[], Reply]
 class ApiProxy:
     """Listens on HOST while it is entered. `calls` is what was asked, in order.
 
-    `meddle` gets each call and what forwards it, and returns the reply; None breaks the connection.
+    `meddle` gets each call but dry runs and what forwards it, and returns the reply; None breaks
+    the connection.
     """
 
     cluster: Cluster
@@ -91,7 +96,7 @@ class ApiProxy:
 
         self.calls.append(call)
         try:
-            return self.meddle(call, forward)
+            return forward() if call.is_dry_run else self.meddle(call, forward)
         except httpx.TransportError:
             return None
 

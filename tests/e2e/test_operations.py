@@ -20,6 +20,7 @@ from manifests.chart import laid_over
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.others_policies import mutating
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.rotating import Rotating, ended, rotating_settings
 from tests.e2e.rotation_journey import ALONE, ONE_KEY, OVERLAP, QUICK, journeys
@@ -139,6 +140,18 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(
     assert code == OK
     assert f"would rotate {OVERLAP}: next, restart, promote, restart" in output
     assert (desk.place.held(), desk.place.one_shots, restarts()) == (before, [], {})
+
+
+def test_a_dry_run_says_what_would_be_refused(desk: Desk, cluster: Cluster) -> None:
+    """It is tried in the rotator's name: its policies are about nobody else."""
+    namespace = desk.place.namespace
+    stamp = 'Object{metadata: Object.metadata{finalizers: ["example.com/kept"]}}'
+    resources = {"external-secrets.io": ["pushsecrets"]}
+    with mutating(cluster, namespace, "finalizer", resources, stamp):
+        code, output, errors = desk.run("rotate", OVERLAP, "--dry-run")
+    assert (code, output) == (FAILED, "")
+    assert f"ValidatingAdmissionPolicy '{namespace}-rotation-pushes'" in errors
+    assert "the metadata holds more than name, labels and annotations" in errors
 
 
 def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
