@@ -83,6 +83,9 @@ class GcpServer:
     def labels(self, name: str) -> dict[str, str]:
         return self._entries[name].labels
 
+    def annotations(self, name: str) -> dict[str, str]:
+        return self._entries[name].annotations
+
     def set_topics(self, name: str, topics: list[str]) -> None:
         self._entries[name].topics = topics
 

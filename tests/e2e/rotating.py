@@ -310,20 +310,40 @@ def ended(process: subprocess.Popen[str], timeout_seconds: float = 1200) -> Ende
     return Ended(process.returncode, lines, text)
 
 
-def mark(stores: Stores, settings: Settings, bundle: str, key: str) -> None:
-    """Marks an entry as one that the operator may write."""
+def mark(
+    stores: Stores, settings: Settings, bundle: str, key: str, own: Mapping[str, str] | None = None
+) -> None:
+    """Marks an entry as one that the operator may write; `own` are its owner's marks."""
+    marks = {**MARK, **(own or {})}
     store = settings.environment.stores[settings.store_name(bundle)]
     entry = naming.entry(settings, bundle, key)
     match store:
         case VaultStore():
-            stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=MARK)
+            stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=marks)
         case AwsStore():
-            tags = [{"Key": name, "Value": value} for name, value in MARK.items()]
+            tags = [{"Key": name, "Value": value} for name, value in marks.items()]
             stores.aws.client("secretsmanager").tag_resource(SecretId=entry.key, Tags=tags)
         case GcpStore():
-            stores.gcp.labels(entry.key).update(MARK)
+            stores.gcp.labels(entry.key).update(marks)
+            stores.gcp.annotations(entry.key).update(own or {})
         case AzureStore():
-            stores.azure.set(entry.key, stores.azure.get(entry.key), MARK)
+            stores.azure.set(entry.key, stores.azure.get(entry.key), marks)
+
+
+def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str, str]:
+    """What an entry is marked with, beside its value."""
+    store = settings.environment.stores[settings.store_name(bundle)]
+    entry = naming.entry(settings, bundle, key)
+    match store:
+        case VaultStore():
+            return stores.bao.read(f"{store.mount}/metadata/{entry.key}")["custom_metadata"]
+        case AwsStore():
+            found = stores.aws.client("secretsmanager").describe_secret(SecretId=entry.key)
+            return {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+        case GcpStore():
+            return {**stores.gcp.labels(entry.key), **stores.gcp.annotations(entry.key)}
+        case AzureStore():
+            return stores.azure.tags(entry.key)
 
 
 def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:

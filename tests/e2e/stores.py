@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from manifests import naming
@@ -149,13 +150,14 @@ class Stores:
         assert isinstance(store, VaultStore)
         return store
 
-    def put_entry(self, settings: Settings, bundle: str, entry: naming.Entry, value: str) -> None:
-        """Writes any entry, or one property of it, in the store of `bundle`."""
+    def put_entry(self, settings: Settings, bundle: str, entry: naming.Entry, value: Any) -> None:
+        """Writes any entry, or one property of it, in the store of `bundle`; a property may be
+        something else than a text."""
         store = settings.environment.stores[settings.store_name(bundle)]
         match store:
             case VaultStore():
                 path = f"{store.mount}/data/{entry.key}"
-                present: dict[str, str] = {}
+                present: dict[str, Any] = {}
                 with suppress(OpenBaoError):
                     present = self.bao.read(path)["data"]
                 self.bao.write(path, data={**present, str(entry.property): value})
@@ -323,7 +325,7 @@ def _bound(
     }
 
 
-def _content(entry: naming.Entry, value: str, present: str = "{}") -> str:
+def _content(entry: naming.Entry, value: Any, present: str = "{}") -> str:
     """A cloud's entry with the value: the value itself, or a JSON object that holds it."""
     if entry.property is None:
         return value

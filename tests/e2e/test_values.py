@@ -270,6 +270,25 @@ def test_a_key_without_a_value_fails_the_sync_and_the_secret_keeps_what_it_has(
     arrives(cluster, case, "backend-api")
 
 
+@pytest.mark.parametrize("name", ["vault", "aws-bundle", "gcp-bundle"])
+def test_a_property_that_is_no_text_arrives_as_one(
+    cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
+) -> None:
+    """Vault itself rounds a whole number that a double can't hold, as its data show."""
+    case = cases[name]
+    entry = naming.entry(case.settings, "backend-api", "smtp-password")
+    too_big = "9007199254740992" if name == "vault" else "9007199254740993"
+    texts = [(True, "true"), (4711, "4711"), ([1, "x"], '[1,"x"]'), (2**53 + 1, too_big)]
+    for value, text in texts:
+        stores.put_entry(case.settings, "backend-api", entry, value)
+        sync(cluster, case.namespace, "veza-backend-api-secrets")
+        found = secret_values(cluster, case.namespace, "veza-backend-api-secrets") or {}
+        assert found["smtp-password"] == text
+    stores.put_entry(case.settings, "backend-api", entry, case.values["smtp-password"])
+    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    arrives(cluster, case, "backend-api")
+
+
 def subject_of(account: str) -> str:
     return f"system:serviceaccount:{account}"
 
