@@ -16,7 +16,8 @@ _GARBAGE_PAUSE_SECONDS = 0.5
 _NOT_OURS = re.compile(r"not managed by external.secrets")
 _REMEDY = (
     "the operator may write only entries that it manages: give the entry, once, the custom metadata"
-    " (Vault), tag or label managed-by=external-secrets"
+    " (Vault), tag or label managed-by=external-secrets; write others that it has down and take"
+    " them off before: a push takes them away, or fails (docs/adopting.md)"
 )
 
 

@@ -278,7 +278,7 @@ def test_a_property_that_is_no_text_arrives_as_one(
     case = cases[name]
     entry = naming.entry(case.settings, "backend-api", "smtp-password")
     too_big = "9007199254740992" if name == "vault" else "9007199254740993"
-    texts = [(True, "true"), (4711, "4711"), ([1, "x"], '[1,"x"]'), (2**53 + 1, too_big)]
+    texts = [(True, "true"), (4711, "4711"), ([1], "[1]"), (2**53 + 1, too_big)]
     for value, text in texts:
         stores.put_entry(case.settings, "backend-api", entry, value)
         sync(cluster, case.namespace, "veza-backend-api-secrets")
