@@ -37,7 +37,10 @@ def staying(texts: Iterable[str]) -> list[str]:
     """A line for each object of these files that GitOps tools leave in the cluster."""
     found = []
     for text in texts:
-        manifest = yaml.safe_load(text)
+        try:
+            manifest = yaml.safe_load(text)
+        except yaml.YAMLError:  # a merge has left its marks in it
+            continue
         kind, metadata = manifest["kind"], manifest.get("metadata", {})
         if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
             place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""

@@ -140,6 +140,15 @@ def test_a_service_taken_out_of_the_catalogue_takes_its_files_along(project, run
     assert not [name for name in _tree(project / "rendered") if "frontend" in name]
 
 
+def test_render_mends_a_tree_in_which_a_merge_has_left_its_marks(project, run):
+    run("render", "--env", "production")
+    part = project / "rendered/production/4-external-secrets"
+    left = next(part.glob("externalsecret-*.yaml"))
+    header, _, rest = left.read_text().partition("\n")
+    (part / "externalsecret-old.yaml").write_text(f"{header}\n<<<<<<< HEAD\n{rest}")
+    assert run("render", "--env", "production")[0] == 0
+
+
 def test_render_names_what_is_gone_from_the_tree_and_stays_in_the_cluster(project, run):
     run("render", "--env", "production")
     catalogue = yaml.safe_load((project / "catalogue.yaml").read_text())
