@@ -11,11 +11,13 @@ from typing import Any
 from rotator import shapes
 from rotator.api import Api, ConflictError, Manifest, RefusedError
 from rotator.operator_objects import OperatorObjects
-from rotator.plan import Database, Generated, Plan, RotatedKey
+from rotator.plan import Database, Generated, Plan, RotatedKey, SecretsManager
 from rotator.rollout import Workloads
 
 # A day on which nothing is due.
 _ROTATION = "1970-01-01"
+_VERSIONS = ("before", "staged")
+_ANY_VERSION = "00000000-0000-4000-8000-000000000000"
 _TOKEN = "preflight"  # noqa: S105 - of an annotation
 
 Try = Callable[[], object]
@@ -43,7 +45,7 @@ class Preflight:
         return found
 
     def _writes(self, key: RotatedKey) -> Iterator[tuple[str, Try]]:
-        for manifest in shapes.one_shots(self._plan, key, _ROTATION):
+        for manifest in one_shots(self._plan, key, _ROTATION):
             yield _shape(manifest), lambda one=manifest: self._api.would_create(one["kind"], one)
         if isinstance(key, Database):
             yield (
@@ -57,6 +59,23 @@ class Preflight:
             yield f"ExternalSecret/{name}", lambda one=name: self._operator.would_sync(one, _TOKEN)
         for reader in key.readers:
             yield reader, lambda one=reader: self._workloads.would_restart(one, _TOKEN)
+
+
+def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
+    """Every object that a rotation of a key may make; of AWS's versions, of any of them."""
+    steps = [*shapes.checks(key)]
+    match key:
+        case Database():
+            found = [shapes.staged_account(plan, key, rotation, side) for side in key.contents]
+            found += [shapes.before_account(plan, key, rotation, side) for side in key.contents]
+        case SecretsManager():
+            found = [shapes.version(plan, key, rotation, step, _ANY_VERSION) for step in _VERSIONS]
+        case Generated():
+            pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
+            steps = steps if key.overlap_seconds else ["promoted", "restored"]
+            found = [shapes.before(plan, key, rotation), shapes.staged(plan, key, rotation)]
+            found += [shapes.push(plan, key, rotation, step) for step in pushes]
+    return found + [shapes.check(plan, key, rotation, step) for step in steps]
 
 
 def _shape(manifest: Manifest) -> str:

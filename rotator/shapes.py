@@ -30,8 +30,6 @@ CHECKS = {
 # The same of a database's URL, by its account: that of Vault's engine must not be with the password
 # before; that of AWS must be of the version which Secrets Manager names.
 DATABASE_CHECKS = {"promoted": {"current": "before"}, "restored": {"other": "before"}}
-_VERSIONS = ("before", "staged")
-_ANY_VERSION = "00000000-0000-4000-8000-000000000000"
 AWS_CHECKS = {"published": {"current": "before"}, "promoted": {"current": "staged"}}
 KINDS = {
     "before": "ExternalSecret",
@@ -56,23 +54,6 @@ _ENCODED = '({0} | urlquery | replace "+" "%20")'
 def name(step: str, key: str) -> str:
     """The name of a step's object; the step comes first, so that no two keys' names collide."""
     return f"rotation-{step}-{key}"
-
-
-def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
-    """Every object that a rotation of a key may make; of AWS's versions, of any of them."""
-    steps = [*checks(key)]
-    match key:
-        case Database():
-            found = [staged_account(plan, key, rotation, side) for side in key.contents]
-            found += [before_account(plan, key, rotation, side) for side in key.contents]
-        case SecretsManager():
-            found = [version(plan, key, rotation, step, _ANY_VERSION) for step in _VERSIONS]
-        case Generated():
-            pushes = PUSHES if key.overlap_seconds else ("promote", "restore")
-            steps = steps if key.overlap_seconds else ["promoted", "restored"]
-            found = [before(plan, key, rotation), staged(plan, key, rotation)]
-            found += [push(plan, key, rotation, step) for step in pushes]
-    return found + [check(plan, key, rotation, step) for step in steps]
 
 
 def before(plan: Plan, key: Generated, rotation: str) -> Manifest:

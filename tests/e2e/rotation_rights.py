@@ -8,7 +8,7 @@ from collections.abc import Container
 from manifests import layer
 from manifests.rotation import names
 from rotator import plan as plans
-from rotator import shapes
+from rotator.preflight import one_shots
 from secretsctl.projects import rotator_source
 from settings import Settings
 from settings.rotator import ROTATION
@@ -76,7 +76,7 @@ class Admitted:
     def one_shots(self) -> list[Manifest]:
         """Every object that the rotator ever makes, as it makes it."""
         keys = self.plan.rotated
-        return [obj for key in keys for obj in shapes.one_shots(self.plan, key, ROTATION_ID)]
+        return [obj for key in keys for obj in one_shots(self.plan, key, ROTATION_ID)]
 
     def one_shot(self, name: str) -> Manifest:
         """The first one of this name."""
