@@ -75,6 +75,9 @@ def test_a_dry_run_from_outside_of_the_cluster_does_not_ask_aws(aws_settings, mo
                 raise ClusterError("(NotFound)")
             return json.dumps({"metadata": {"resourceVersion": "1"}, "data": {}})
 
+        def would_create(self, *_, **__):
+            return {}
+
         def would_patch(self, *_, **__):
             raise ClusterError("(NotFound)")
 
