@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 # Each has its own cluster and stores. They mostly wait for those, so more than the cores at hand.
+# In the order of their names: else files of one long test come last, while the other sessions rest.
 E2E_SESSIONS ?= 3
 
 help: ## What can be done here
@@ -17,7 +18,7 @@ test: .venv/installed ## Everything that runs with packages from PyPI alone
 
 e2e: .venv/e2e-installed ## On a real engine, API server, operator and stores; needs Go
 	.venv/bin/python tools/build.py
-	.venv/bin/pytest -n $(E2E_SESSIONS) --dist loadfile -m "not e2e_long" tests/e2e
+	.venv/bin/pytest -n $(E2E_SESSIONS) --dist loadfile --no-loadscope-reorder -m "not e2e_long" tests/e2e
 
 e2e-long: .venv/e2e-installed ## The full product of faults
 	.venv/bin/python tools/build.py
