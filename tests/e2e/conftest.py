@@ -5,6 +5,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+# Its plugin would import it at the end: that fails once programs failed in threads (gh-106905).
+import hypothesis  # noqa: F401
 import pytest
 
 from tests.e2e import eso, image_python

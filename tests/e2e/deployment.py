@@ -90,13 +90,16 @@ def deployment(
     `ports` are those of further providers that its program uses, by package; what it declares
     through any other is only noted.
     At the end everything that it declared is destroyed, protected or not, and its namespaces, which
-    the program keeps, are empty.
+    the program keeps, are empty: the next one takes them over.
     """
     provider = KubernetesProvider(cluster.api, operator)
     noting = NotingProvider(lambda: made.settings)
     with provider.serve() as port, noting.serve() as noting_port:
         ports = {**dict.fromkeys(PACKAGES, noting_port), "kubernetes": port, **(ports or {})}
         made = Deployment(run, cluster, stack_file, provider, ports, name=name, changes=changes)
+        provider.left = {
+            each for each in made.namespaces if cluster.api.get("v1", "Namespace", each)
+        }
         try:
             yield made
         finally:

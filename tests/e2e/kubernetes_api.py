@@ -41,9 +41,15 @@ class KubernetesApi:
         return self._http.get("/readyz").status_code == httpx.codes.OK
 
     def apply(
-        self, manifest: Manifest, *, manager: str = "e2e", only_try: bool = False
+        self,
+        manifest: Manifest,
+        *,
+        manager: str = "e2e",
+        only_try: bool = False,
+        force: bool = True,
     ) -> Manifest:
-        """The object after a forced server-side apply; unknown and doubled fields are refused.
+        """The object after a server-side apply; unknown and doubled fields are refused, and without
+        `force` also fields that another manager has changed.
 
         With `only_try` the API server does everything but store the result.
         """
@@ -53,7 +59,11 @@ class KubernetesApi:
             self._path_of(manifest, metadata["name"], metadata.get("namespace")),
             manifest,
             content_type="application/apply-patch+yaml",
-            params={"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
+            params={
+                "fieldManager": manager,
+                "force": str(force).lower(),
+                "fieldValidation": "Strict",
+            }
             | ({"dryRun": "All"} if only_try else {}),
         )
 

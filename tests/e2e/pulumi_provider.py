@@ -1,10 +1,11 @@
 """A Pulumi provider `kubernetes` for tests: the real engine drives it, it drives a real API server.
 
 It stands in for the real provider's binary and does what that does where this project depends on
-it: server-side apply, `pulumi.com/waitFor` and `skipAwait`, waiting for deletions, replacing what
-cannot be changed, secrets that stay secret in the state. Helm releases go to the test's own
-`Releases`. Its configuration is accepted and, but for the two mutability switches, not used: it
-speaks to the API server it was made for.
+it: it makes no object that is there already, and changes those that it made by server-side apply;
+it heeds `pulumi.com/waitFor` and `skipAwait`, waits for deletions and Helm releases, replaces what
+cannot be changed, keeps secrets secret in the state, and without a cluster previews what it can.
+Helm releases go to the test's own `Releases`. It speaks to the API server it was made for, whatever
+kubeconfig or context it is configured with.
 """
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
@@ -15,7 +16,7 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
 
 from tests.e2e.kubernetes_api import KubernetesApi, Manifest
 from tests.e2e.process import wait_until
@@ -39,10 +40,8 @@ from tests.e2e.stand_in import StandIn
 FIELD_MANAGER = "pulumi-test"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 WAIT_SECONDS = 60
-MUTABLE = {
-    "kubernetes:config:enableConfigMapMutable": "ConfigMap",
-    "kubernetes:config:enableSecretMutable": "Secret",
-}
+MUTABLE = {"enableConfigMapMutable": "ConfigMap", "enableSecretMutable": "Secret"}
+UNREACHABLE = "configured Kubernetes cluster is unreachable"
 
 
 class Releases(Protocol):
@@ -54,29 +53,58 @@ class Releases(Protocol):
 
 
 class KubernetesProvider(StandIn):
-    """`history` has every finished ("create" | "update" | "delete", URN), in order."""
+    """`history` has every finished ("create" | "update" | "delete", URN), in order.
+
+    `outage` is why no cluster can be reached, "" while one can. `left` names the namespaces that an
+    earlier stack left, and that are taken over.
+    """
 
     VERSION = "4.999.0"
 
     def __init__(self, api: KubernetesApi, releases: Releases | None = None) -> None:
         self._api = api
         self._releases = releases
-        self._mutable_kinds: frozenset[str] = frozenset()
+        self._released: set[str] = set()
+        self._configured: dict[str, dict[str, str]] = {}
+        self.outage = ""
+        self.left: set[str] = set()
         self.history: list[tuple[str, str]] = []
 
     def urns(self, operation: str) -> list[str]:
         """The URNs of one operation, in order."""
         return [urn for done, urn in self.history if done == operation]
 
+    def Handshake(self, request: Any, context: Any) -> Any:
+        self._engine = request.engine_address
+        return super().Handshake(request, context)
+
     def Configure(self, request: Any, context: Any) -> Any:
-        self._mutable_kinds |= frozenset(
-            kind for name, kind in MUTABLE.items() if request.variables.get(name) == "true"
-        )
-        return provider_pb2.ConfigureResponse(
-            acceptSecrets=True, supportsPreview=True, acceptResources=True
-        )
+        """Each provider that a program declares has a connection of its own, as it would have a
+        process of its own."""
+        prefix = "kubernetes:config:"
+        self._configured[context.peer()] = {
+            name.removeprefix(prefix): value for name, value in request.variables.items()
+        }
+        return super().Configure(request, context)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        """Another cluster's identifier makes another provider, all else changes it."""
+        old, new = (plain(properties_of(each)) for each in (request.old_inputs, request.news))
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+        response = super().DiffConfig(request, context)
+        if changed:
+            response.changes = provider_pb2.DiffResponse.DIFF_SOME
+            response.diffs.extend(changed)
+        if "clusterIdentifier" in changed and "clusterIdentifier" in old.keys() & new.keys():
+            response.replaces.append("clusterIdentifier")
+        return response
+
+    def _has(self, switch: str, context: Any) -> bool:
+        return self._configured.get(context.peer(), {}).get(switch) == "true"
 
     def Check(self, request: Any, context: Any) -> Any:
+        if self.outage and self._has("skipUpdateUnreachable", context):
+            return provider_pb2.CheckResponse(inputs=request.olds)
         response = provider_pb2.CheckResponse(inputs=struct_of(properties_of(request.news)))
         declared = plain(properties_of(request.news))
         if request.type != RELEASE and type_token(declared) != request.type:
@@ -93,7 +121,8 @@ class KubernetesProvider(StandIn):
         response.changes = provider_pb2.DiffResponse.DIFF_SOME
         response.diffs.extend(key for key in {**old, **new} if old.get(key) != new.get(key))
         if request.type != RELEASE:
-            paths = replacing_paths(old, mutable_kinds=self._mutable_kinds)
+            mutable = frozenset(kind for name, kind in MUTABLE.items() if self._has(name, context))
+            paths = replacing_paths(old, mutable_kinds=mutable)
             replacing = [path for path in paths if at(old, path) != at(new, path)]
             response.replaces.extend(path.split(".")[0] for path in replacing)
             response.deleteBeforeReplace = object_id(old) == object_id(new)
@@ -103,6 +132,8 @@ class KubernetesProvider(StandIn):
         properties = properties_of(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(properties=struct_of(properties))
+        self._reach_or_abort(context)
+        self._refuse_what_exists(request, plain(properties), context)
         outputs = self._put(request, properties, context)
         self.history.append(("create", request.urn))
         return provider_pb2.CreateResponse(id=object_id(plain(properties)), properties=outputs)
@@ -111,13 +142,19 @@ class KubernetesProvider(StandIn):
         properties = properties_of(request.news)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=struct_of(properties))
+        self._reach_or_abort(context)
         outputs = self._put(request, properties, context)
         self.history.append(("update", request.urn))
         return provider_pb2.UpdateResponse(properties=outputs)
 
     def Read(self, request: Any, context: Any) -> Any:
         """The declared fields as they are now; the whole object when none were declared."""
-        if request.type == RELEASE:
+        if self.outage:
+            self._warn(f"{UNREACHABLE}: {self.outage}", request.urn)
+            if not self._has("skipUpdateUnreachable", context):
+                reason = "failed to read resource state due to unreachable cluster"
+                context.abort(grpc.StatusCode.UNKNOWN, reason)
+        if self.outage or request.type == RELEASE:
             return provider_pb2.ReadResponse(
                 id=request.id, properties=request.properties, inputs=request.inputs
             )
@@ -140,9 +177,11 @@ class KubernetesProvider(StandIn):
         )
 
     def Delete(self, request: Any, context: Any) -> Any:
+        self._reach_or_abort(context)
         obj = plain(properties_of(request.properties))
         if request.type == RELEASE:
             self._releases_or_abort(context).uninstall(obj)
+            self._released.discard(object_id(obj))
         else:
             where = (*kind_of(request.type), *reversed(request.id.split("/")))
             self._api.delete(*where, propagation="Foreground")
@@ -155,17 +194,42 @@ class KubernetesProvider(StandIn):
         self.history.append(("delete", request.urn))
         return Empty()
 
+    def _refuse_what_exists(self, request: Any, obj: Manifest, context: Any) -> None:
+        """As the real provider does without `upsertExistingObjects`, and only in an update: its
+        preview of such a creation shows nothing of it."""
+        name = obj.get("metadata", obj)["name"]
+        if request.type == RELEASE:
+            reason = "cannot re-use a name that is still in use"
+            exists = object_id(obj) in self._released
+        else:
+            where = (*kind_of(request.type), *reversed(object_id(obj).split("/")))
+            exists = self._api.get(*where) is not None
+            reason = (
+                f'resource "{request.urn}" was not successfully created by the Kubernetes API '
+                f'server: {obj["kind"]} "{name}" already exists'
+            )
+        is_left = obj.get("kind") == "Namespace" and name in self.left
+        if exists and not is_left and not self._has("upsertExistingObjects", context):
+            context.abort(grpc.StatusCode.UNKNOWN, reason)
+
     def _put(self, request: Any, properties: Properties, context: Any) -> Any:
         """Creates or updates; returns the outputs. A wait that fails is reported to the engine
         together with the object, which exists and so belongs into the state."""
         obj = plain(properties)
-        if request.type == RELEASE:
-            self._releases_or_abort(context).install(obj)
-            return struct_of({**properties, "status": {"status": "deployed"}})
-        outputs = outputs_of(properties, self._api.apply(obj, manager=FIELD_MANAGER))
+        outputs: Any = properties
         try:
-            self._wait(obj, request.timeout or WAIT_SECONDS)
+            if request.type == RELEASE:
+                outputs = struct_of({**properties, "status": {"status": "deployed"}})
+                self._released.add(object_id(obj))
+                self._releases_or_abort(context).install(obj)
+            else:
+                force = self._has("enablePatchForce", context)
+                applied = self._api.apply(obj, manager=FIELD_MANAGER, force=force)
+                outputs = outputs_of(properties, applied)
+                self._wait(obj, request.timeout or WAIT_SECONDS)
         except TimeoutError as error:
+            if obj.get("skipAwait"):
+                return outputs
             detail = AnyMessage()
             detail.Pack(
                 provider_pb2.ErrorResourceInitFailed(
@@ -194,6 +258,18 @@ class KubernetesProvider(StandIn):
                 lambda e=expression: is_satisfied(self._api.get(*where) or {}, e),
                 f"{obj['kind']} {object_id(obj)} has {expression}",
                 timeout_seconds=float(annotation(obj, "timeoutSeconds") or seconds),
+            )
+
+    def _reach_or_abort(self, context: Any) -> None:
+        if self.outage:
+            context.abort(grpc.StatusCode.UNKNOWN, f"{UNREACHABLE}: {self.outage}")
+
+    def _warn(self, message: str, urn: str) -> None:
+        with grpc.insecure_channel(self._engine) as channel:
+            engine_pb2_grpc.EngineStub(channel).Log(
+                engine_pb2.LogRequest(
+                    severity=engine_pb2.LogSeverity.WARNING, message=message, urn=urn
+                )
             )
 
     def _releases_or_abort(self, context: Any) -> Releases:

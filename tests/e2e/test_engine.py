@@ -9,12 +9,14 @@ from pathlib import Path
 import pulumi
 import pytest
 from pulumi import CustomResource, ResourceOptions
+from pulumi_kubernetes import Provider
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.engine import EngineError, Stack, project_stack
 from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.lives import declared
 from tests.e2e.process import Run, wait_until
-from tests.e2e.pulumi_provider import KubernetesProvider
+from tests.e2e.pulumi_provider import RELEASE, KubernetesProvider
 
 
 class RecordedReleases:
@@ -115,15 +117,36 @@ def test_a_program_is_previewed_deployed_refreshed_and_destroyed(
     assert deleted == created[::-1], "dependents go first"
 
 
-def test_a_refresh_finds_what_another_hand_changed_and_an_up_repairs_it(
+def test_what_is_there_already_is_not_made_again_and_no_preview_tells(
+    cluster: Cluster, provider: KubernetesProvider, stack: Callable[..., Stack], namespace: str
+) -> None:
+    cluster.api.create(config_map(namespace, key="foreign"))
+    made = stack(lambda: declare("config", config_map(namespace, key="ours")) and None)
+    assert made.preview().changes == {"create": 2}
+    with pytest.raises(EngineError, match='ConfigMap "app" already exists'):
+        made.up()
+    assert provider.history == []
+    assert cluster.api.get("v1", "ConfigMap", "app", namespace)["data"] == {"key": "foreign"}
+
+
+def test_a_refresh_finds_what_another_hand_changed_and_an_up_by_force_repairs_it(
     cluster: Cluster, stack: Callable[..., Stack], namespace: str
 ) -> None:
-    made = stack(lambda: declare("quota", quota(namespace, pods=3)) and None)
+    force = False
+
+    def program() -> None:
+        by = Provider("by", kubeconfig="", enable_patch_force=force)
+        declare("quota", quota(namespace, pods=3), provider=by)
+
+    made = stack(program)
     made.up()
     change = {"spec": {"hard": {"pods": "9", "secrets": "9"}}}
     cluster.api.patch("v1", "ResourceQuota", "app", namespace, change)
     assert made.refresh().changes == {"update": 1}
-    assert made.up().changes == {"update": 1}
+    with pytest.raises(EngineError, match="conflict"):
+        made.up()
+    force = True
+    assert declared(made.up(), "update").keys() == {"quota"}
     hard = cluster.api.get("v1", "ResourceQuota", "app", namespace)["spec"]["hard"]
     assert hard == {"pods": "3", "secrets": "9"}, "an undeclared field is not ours"
 
@@ -217,7 +240,7 @@ def test_a_helm_release_is_handed_to_the_test(
     inputs = {"name": "operator", "namespace": "operator", "values": {"concurrent": 5}}
 
     def program() -> None:
-        CustomResource("kubernetes:helm.sh/v3:Release", "operator", inputs)
+        CustomResource(RELEASE, "operator", inputs)
 
     made = stack(program)
     made.preview()
@@ -226,6 +249,21 @@ def test_a_helm_release_is_handed_to_the_test(
     assert made.refresh().changes == {}
     made.destroy()
     assert releases.calls == [("install", 5), ("uninstall", "operator")]
+
+
+def test_a_helm_release_that_does_not_come_up_fails_the_up_and_is_in_the_state(
+    releases: RecordedReleases, stack: Callable[..., Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def install(release: Manifest) -> None:
+        raise TimeoutError(f"{release['name']} is not ready")
+
+    inputs = {"name": "operator", "namespace": "operator", "values": {"concurrent": 5}}
+    monkeypatch.setattr(releases, "install", install)
+    made = stack(lambda: CustomResource(RELEASE, "operator", inputs) and None)
+    with pytest.raises(EngineError, match="operator is not ready"):
+        made.up()
+    made.destroy()
+    assert releases.calls == [("uninstall", "operator")]
 
 
 def test_an_unknown_field_fails_the_up(stack: Callable[..., Stack], namespace: str) -> None:
@@ -264,6 +302,7 @@ def waiting_namespace(namespace: str, condition: str, seconds: int) -> Manifest:
 
 
 def set_condition(cluster: Cluster, name: str, kind: str) -> None:
+    wait_until(lambda: cluster.api.get("v1", "Namespace", name), f"{name} is there")
     condition = {"type": kind, "status": "True"}
     status = {"status": {"conditions": [condition]}}
     cluster.api.patch("v1", "Namespace", name, None, status, subresource="status")
