@@ -24,30 +24,38 @@ class KubeSystem(CustomResource):
         super().__init__("kubernetes:core/v1:Namespace", "kube-system", {"metadata": None}, opts)
 
 
-def cluster_provider(settings: Settings, parent: pulumi.Resource) -> Provider:
+def cluster_provider(settings: Settings, parent: Resource) -> Provider:
     """The provider for everything in the cluster.
 
     Its own declaration waits for the UID of kube-system, which another provider reads; so nothing
     that uses it can reach a cluster that is not the stack's.
     """
-    context = settings.environment.cluster.context
-    reader = Provider(
-        "cluster-reader",
-        context=context,
-        opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
-    )
+    # Otherwise KUBECONFIG goes into the state, and everybody uses the file of the first update.
+    own = {"context": settings.environment.cluster.context, "kubeconfig": ""}
+    opts = ResourceOptions(parent=parent)
+    # Without a cluster it reads nothing, where it would otherwise fail and end every preview.
+    reader = Provider("cluster-reader", skip_update_unreachable=True, **own, opts=opts)
     kube_system = KubeSystem(ResourceOptions(parent=parent, provider=reader))
-    uid = kube_system.metadata.apply(lambda metadata: checked_uid(settings, metadata["uid"]))
+    uid = kube_system.metadata.apply(
+        lambda metadata: checked_uid(settings, _uid_of(metadata)), run_with_unknowns=True
+    )
     return Provider(
         "cluster",
         cluster_identifier=uid,
-        context=context,
         enable_server_side_apply=True,
+        # Otherwise an update fails where somebody else has changed what is declared here.
+        enable_patch_force=True,
         # Otherwise a changed value deletes its Secret and makes another: pods would find none.
         enable_secret_mutable=True,
         enable_config_map_mutable=True,
-        opts=ResourceOptions(parent=parent, ignore_changes=["kubeconfig"]),
+        **own,
+        opts=opts,
     )
+
+
+def _uid_of(metadata: Any) -> str | None:
+    """None where nothing was read: that is unknown in a preview, and nothing in an update."""
+    return metadata["uid"] if isinstance(metadata, dict) else None
 
 
 def waiting_for(resources: Sequence[Resource]) -> ResourceTransformation:
@@ -61,11 +69,18 @@ def waiting_for(resources: Sequence[Resource]) -> ResourceTransformation:
     return waiting
 
 
-def checked_uid(settings: Settings, actual: str) -> str:
+def checked_uid(settings: Settings, actual: str | None) -> str | None:
     """The UID, when it is the stack's. Raises RunError for another cluster, and for an update of
-    a stack that names none; a preview of such a stack is only warned about."""
+    a stack that names none or whose cluster does not answer; their previews are only warned about.
+    """
     wanted = settings.environment.cluster.uid
     place = f"{settings.stack_file}: cluster.uid"
+    if actual is None:
+        _only_previewed(
+            f"{settings.stack_file}: the cluster was not asked, since none can be reached with "
+            "this kubeconfig: a preview compares with the last update, and an update is refused"
+        )
+        return wanted
     if wanted == actual:
         return actual
     if wanted:
@@ -73,8 +88,13 @@ def checked_uid(settings: Settings, actual: str) -> str:
             f"{place}: is {wanted}, but this is the cluster {actual}; "
             "nothing was changed. Use the kubeconfig of the stack's cluster."
         )
-    message = f"{place}: is not set; if this is the right cluster: {_SET_UID.format(uid=actual)}"
+    _only_previewed(
+        f"{place}: is not set; if this is the right cluster: {_SET_UID.format(uid=actual)}"
+    )
+    return actual
+
+
+def _only_previewed(message: str) -> None:
     if not pulumi.runtime.is_dry_run():
         raise pulumi.RunError(message)
     pulumi.log.warn(message)
-    return actual

@@ -122,7 +122,8 @@ def run(
 ) -> Run:
     """Runs `program` to its end, in a context of its own so that no run sees another's state.
 
-    `outputs`, by a resource's name, are what its provider adds to its inputs.
+    `outputs`, by a resource's name, are what its provider adds to its inputs. No cluster answers
+    when `cluster_uid` is "".
     Absence is only certain once every registration has landed, so all of them are waited for.
     """
     cloud = _Mocks(cluster_uid, outputs or {})
@@ -194,7 +195,8 @@ class _Mocks(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if args.resource_id == "kube-system":
-            return "kube-system", {"metadata": {"name": "kube-system", "uid": self.cluster_uid}}
+            metadata = {"metadata": {"name": "kube-system", "uid": self.cluster_uid}}
+            return "kube-system", metadata if self.cluster_uid else {}
         outputs = {**args.inputs, **self.outputs.get(args.name, {})}
         return (f"{args.name}-id" if args.custom else None), outputs
 

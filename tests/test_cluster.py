@@ -89,16 +89,41 @@ def test_a_preview_of_a_stack_without_cluster_shows_everything_and_warns(layer):
     assert custom_resources(found) == custom_resources(whole) > {READER, VERIFIED}
 
 
-def test_the_verified_provider_is_known_by_the_cluster_and_not_by_its_kubeconfig(layer):
+def test_the_verified_provider_is_known_by_the_cluster_and_not_by_its_kubeconfig(
+    layer, monkeypatch
+):
+    monkeypatch.setenv("KUBECONFIG", "/home/first/kubeconfig")
     found = declare(layer(CLUSTER_UID))
     assert provider(found, VERIFIED).inputs["clusterIdentifier"] == CLUSTER_UID
-    assert provider(found, VERIFIED).ignore_changes == ("kubeconfig",)
-    assert provider(found, READER).ignore_changes == ("kubeconfig",)
+    assert provider(found, VERIFIED).inputs["kubeconfig"] == ""
+    assert provider(found, READER).inputs["kubeconfig"] == ""
+
+
+def test_a_preview_without_a_cluster_shows_everything_and_says_so_in_one_line(layer):
+    found = declare(layer(CLUSTER_UID), preview=True, cluster_uid="")
+    [warning] = found.warnings
+    assert "the cluster was not asked" in warning
+    assert "\n" not in warning
+    assert custom_resources(found) == custom_resources(declare(layer(CLUSTER_UID), preview=True))
+    assert provider(found, VERIFIED).inputs["clusterIdentifier"] == CLUSTER_UID, "no difference"
+
+
+@pytest.mark.parametrize("uid", [CLUSTER_UID, None], ids=["named", "unnamed"])
+def test_an_update_without_a_cluster_is_refused_before_anything_is_declared(layer, uid):
+    found = run(layer(uid), cluster_uid="")
+    assert isinstance(found.error, pulumi.RunError)
+    assert "the cluster was not asked" in str(found.error)
+    assert custom_resources(found) == {READER}
 
 
 def test_objects_are_applied_on_the_server_so_that_fields_of_others_stay(layer):
     found = declare(layer(CLUSTER_UID))
     assert provider(found, VERIFIED).inputs["enableServerSideApply"] == "true"
+
+
+def test_what_others_changed_of_what_is_declared_is_changed_back(layer):
+    found = declare(layer(CLUSTER_UID))
+    assert provider(found, VERIFIED).inputs["enablePatchForce"] == "true"
 
 
 def test_a_changed_value_changes_its_secret_instead_of_replacing_it(layer):

@@ -25,7 +25,7 @@ def allowed(name):
     """The modules of ours that a source may import; a package stands for all that is in it."""
     folder = name.rpartition("/")[0]
     if name == "__main__.py":
-        return {"settings", "components.layer"}
+        return {"settings", "components.interruption", "components.layer"}
     if folder == "settings":
         return {"settings"}
     if name == "manifests/layer.py":
