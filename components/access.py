@@ -10,7 +10,10 @@ from settings import Service, Settings
 
 
 class ServiceAccess(ComponentResource):
-    """Declares `service_manifests`: what one service may read, and as whom."""
+    """Declares `service_manifests`: what one service may read, and as whom.
+
+    A ServiceAccount is called after its workload, which stays when the service gets another name.
+    """
 
     def __init__(
         self,
@@ -22,7 +25,12 @@ class ServiceAccess(ComponentResource):
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:access:ServiceAccess", name, None, opts)
-        declare(self, service_manifests(settings, name, service), after=after)
+        declare(
+            self,
+            service_manifests(settings, name, service),
+            after=after,
+            names={"ServiceAccount": service.account},
+        )
         self.register_outputs({})
 
 

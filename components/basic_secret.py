@@ -14,7 +14,9 @@ from settings import Settings
 class BasicSecret(ComponentResource):
     """Declares `basic_secret` with its values, which are secrets in Pulumi's state.
 
-    Without values, which only a preview may be, the Secret's own stay as they are.
+    Without values, which only a preview may be, the Secret's own stay as they are. What is declared
+    no more stays in the cluster: the operator takes it over where an ExternalSecret comes instead,
+    and no reader finds it missing.
     """
 
     def __init__(
@@ -22,14 +24,15 @@ class BasicSecret(ComponentResource):
         name: str,
         *,
         settings: Settings,
+        bundle: str,
         values: Mapping[str, Output[str]],
         after: Sequence[Resource],
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:secrets:BasicSecret", name, None, opts)
-        manifest = basic_secret(settings, name)
+        manifest = basic_secret(settings, bundle)
         if values:
-            keys = settings.catalogue.bundles[name].keys
+            keys = settings.catalogue.bundles[bundle].keys
             manifest = {**manifest, "data": {key: values[key].apply(_encoded) for key in keys}}
         ignored = [] if values else ["data"]
         declare(
@@ -37,6 +40,7 @@ class BasicSecret(ComponentResource):
             [manifest],
             after=after,
             protect=settings.environment.protect,
+            retain=True,
             ignore_changes=ignored,
         )
         self.register_outputs({})

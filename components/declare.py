@@ -1,10 +1,10 @@
 """The only adapter from an object of the core to a Pulumi resource."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pulumi import ComponentResource, CustomResource, Resource, ResourceOptions
+from pulumi import Alias, ComponentResource, CustomResource, Resource, ResourceOptions
 from pulumi_kubernetes import _utilities
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
@@ -30,14 +30,15 @@ def declare(
     retain: bool = False,
     ignore_changes: Sequence[str] = (),
     prefix: str = "",
+    names: Mapping[str, str] | None = None,
 ) -> list[Resource]:
     """Declares `objects` as children of `component`: those of the last one's kind, which do the
     work, after the others, which are side by side and wait for `after`. Returns those that do the
     work: who waits for them waits for all.
 
-    Logical names are made of the component's name and the kind, so that they never contain the
-    environment; a component holds one object of a kind, or the later ones carry their own name,
-    without `prefix`: what is cluster-wide has the namespace in its name.
+    Logical names are made of the component's name, or that of the kind in `names`, and the kind, so
+    that they never contain the environment; a component holds one object of a kind, or the later
+    ones carry their own name, without `prefix`: what is cluster-wide has the namespace in its name.
     `protect` refuses a deletion, `retain` lets it forget the object only; what is protected is
     retained too, for the day when its protection is taken away.
     """
@@ -46,10 +47,11 @@ def declare(
     kinds = set[str]()
     for manifest in objects:
         kind = manifest["kind"]
-        name = f"{component._name}-{_kebab(kind)}"
+        suffix = f"-{_kebab(kind)}"
         if kind in kinds:
-            name += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
+            suffix += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
         kinds.add(kind)
+        logical_name = (names or {}).get(kind, component._name) + suffix
         does_the_work = kind == objects[-1]["kind"]
         options = ResourceOptions(
             parent=component,
@@ -58,8 +60,9 @@ def declare(
             retain_on_delete=protect or retain or None,
             ignore_changes=[*ignore_changes] or None,
             version=_utilities.get_version(),
+            aliases=formerly(component._name + suffix, now=logical_name),
         )
-        declared = CustomResource(_token(manifest), name, _waited_for(manifest), options)
+        declared = CustomResource(_token(manifest), logical_name, _waited_for(manifest), options)
         (working if does_the_work else before).append(declared)
     return working
 
@@ -92,6 +95,11 @@ def declare_release(
             retain_on_delete=protect or None,
         ),
     )
+
+
+def formerly(name: str, *, now: str) -> list[Alias]:
+    """The aliases of a resource that had another logical name in releases before."""
+    return [Alias(name=name)] if name != now else []
 
 
 def _token(manifest: Manifest) -> str:

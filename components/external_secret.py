@@ -17,13 +17,14 @@ class ExternalSecret(ComponentResource):
         name: str,
         *,
         settings: Settings,
+        bundle: str,
         after: Sequence[Resource],
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:secrets:ExternalSecret", name, None, opts)
         self.ready = declare(
             self,
-            external_secret_manifests(settings, name),
+            external_secret_manifests(settings, bundle),
             after=after,
             # The Secret dies with its ExternalSecret, whatever its deletion policy says.
             protect=settings.environment.protect,

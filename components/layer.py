@@ -9,6 +9,7 @@ from components.access import SecretsReader, ServiceAccess
 from components.basic_secret import BasicSecret, require_values
 from components.cluster import cluster_provider, waiting_for
 from components.database import DatabaseKey
+from components.declare import formerly
 from components.eso import Operator
 from components.external_secret import ExternalSecret
 from components.namespace import EnvironmentNamespace
@@ -96,26 +97,43 @@ class SecretsLayer(ComponentResource):
             ServiceAccess(name, settings=settings, service=service, after=namespace, opts=opts)
         operator = self._declare_operator()
         if settings.environment.secrets == "basic":
-            for bundle in settings.catalogue.bundles:
-                BasicSecret(bundle, settings=settings, values=values, after=namespace, opts=opts)
+            for bundle, content in settings.catalogue.bundles.items():
+                BasicSecret(
+                    content.secret,
+                    settings=settings,
+                    bundle=bundle,
+                    values=values,
+                    after=namespace,
+                    opts=self._called(content.secret, formerly_called=bundle),
+                )
         else:
             stores = self._declare_stores([*namespace, *operator, *self._vault])
             external_secrets: list[Resource] = []
-            for bundle in settings.catalogue.bundles:
+            for bundle, content in settings.catalogue.bundles.items():
                 after = stores[settings.store_name(bundle)]
-                if settings.database_key(bundle):
+                if key := settings.database_key(bundle):
                     database = DatabaseKey(
-                        f"{bundle}-database",
+                        f"{key}-database",
                         settings=settings,
                         bundle=bundle,
                         after=after,
-                        opts=opts,
+                        opts=self._called(f"{key}-database", formerly_called=f"{bundle}-database"),
                     )
                     after = database.ready
-                declared = ExternalSecret(bundle, settings=settings, after=after, opts=opts)
-                external_secrets += declared.ready
+                external_secrets += ExternalSecret(
+                    content.secret,
+                    settings=settings,
+                    bundle=bundle,
+                    after=after,
+                    opts=self._called(content.secret, formerly_called=bundle),
+                ).ready
             if settings.has_rotation:
                 self._declare_rotation(namespace, external_secrets)
+
+    def _called(self, name: str, *, formerly_called: str) -> ResourceOptions:
+        """For a part that had another logical name in releases before: its objects follow it."""
+        aliases = formerly(formerly_called, now=name)
+        return ResourceOptions.merge(self._options, ResourceOptions(aliases=aliases))
 
     def _declare_rotation(
         self, namespace: list[Resource], external_secrets: list[Resource]

@@ -87,7 +87,7 @@ def test_an_environment_without_stores_has_nothing_of_the_operator(shop):
 def test_the_component_declares_its_secret_as_its_child(shop):
     def program():
         values = {"bank-password": pulumi.Output.secret(secrets.token_hex())}
-        BasicSecret("billing", settings=shop, values=values, after=[])
+        BasicSecret("shop-billing", settings=shop, bundle="billing", values=values, after=[])
 
     found = declare(program)
     [component] = found.components("platform-secrets:secrets:BasicSecret")

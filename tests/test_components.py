@@ -75,7 +75,7 @@ PARTS = {
         lambda s: store_manifests(s, "vault", "read"),
     ),
     "external-secret": (
-        lambda s: ExternalSecret("shared", settings=s, after=[]),
+        lambda s: ExternalSecret("shared", settings=s, bundle="shared", after=[]),
         lambda s: external_secret_manifests(s, "shared"),
     ),
     "operator": (

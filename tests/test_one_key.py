@@ -105,7 +105,7 @@ def test_7_the_committed_tree_holds_it_where_one_would_look():
 
 def test_8_pulumi_declares_the_same_after_the_store_and_protects_it(production):
     found = production.declared
-    [one] = [each for each in found.objects() if each.name == "shared-external-secret"]
+    [one] = [each for each in found.objects() if each.name == "veza-secrets-external-secret"]
     assert one.manifest == production.tree["4-external-secrets/externalsecret-veza-secrets.yaml"]
     before = {each.name for each in found.declared if each.urn in found.before(one)}
     assert {"vault-store-secret-store", "operator-release", "namespace-namespace"} <= before

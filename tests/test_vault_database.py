@@ -256,13 +256,13 @@ def test_what_is_rendered_is_declared_after_the_engine_and_before_the_external_s
     for one in database_manifests(settings, "shared"):
         assert one in rendered
         assert one in [each.manifest for each in found.objects()]
-    [consumer] = [one for one in found.objects() if one.name == "shared-external-secret"]
+    [consumer] = [one for one in found.objects() if one.name == "shop-secrets-external-secret"]
     before = {one.name for one in found.declared if one.urn in found.before(consumer)}
     assert {
         "vault-database-a",
         "vault-database-b",
-        "shared-database-vault-dynamic-secret",
-        "shared-database-config-map",
+        f"{KEY}-database-vault-dynamic-secret",
+        f"{KEY}-database-config-map",
     } <= before
 
 

@@ -73,7 +73,7 @@ def test_a_changed_value_is_changed_in_place(
     values["jwt-secret"] = CANARY + secrets.token_hex(24)
     write_secrets_env(basic.folder, values)
     up = basic.stack.up()
-    assert declared(up, "update").keys() == {"shared-secret"}
+    assert declared(up, "update").keys() == {"veza-secrets-secret"}
     assert up.changes == {"update": 1}
     after = contents(cluster, basic.namespaces)
     assert uids(after) == uids(before)

@@ -302,7 +302,6 @@ def waiting_namespace(namespace: str, condition: str, seconds: int) -> Manifest:
 
 
 def set_condition(cluster: Cluster, name: str, kind: str) -> None:
-    wait_until(lambda: cluster.api.get("v1", "Namespace", name), f"{name} is there")
     condition = {"type": kind, "status": "True"}
     status = {"status": {"conditions": [condition]}}
     cluster.api.patch("v1", "Namespace", name, None, status, subresource="status")

@@ -155,6 +155,8 @@ def test_only_what_may_be_deleted_is_and_nothing_is_stuck(ended: list[tuple[Life
     for life, end in ended:
         env, namespace = life.made.settings.environment, life.made.settings.namespace
         stays = {("Namespace", "", namespace)}
+        if env.secrets == "basic":
+            stays |= {("Secret", namespace, secret) for secret in life.secrets}
         if env.protect:
             stays |= {("Namespace", "", each) for each in life.made.namespaces}
             stays |= life.names("ExternalSecret")
@@ -223,9 +225,9 @@ def needs(made: Deployment) -> Iterator[tuple[str, str]]:
             if settings.environment.operator == "install":
                 yield f"{name}-secret-store", "operator-release"
     if settings.environment.secrets == "basic":
-        for bundle in settings.catalogue.bundles:
-            yield f"{bundle}-secret", "namespace-namespace"
+        for bundle in settings.catalogue.bundles.values():
+            yield f"{bundle.secret}-secret", "namespace-namespace"
         return
-    for bundle in settings.catalogue.bundles:
-        store = naming.secret_store(settings.store_name(bundle), "read")
-        yield f"{bundle}-external-secret", f"{store}-secret-store"
+    for name, bundle in settings.catalogue.bundles.items():
+        store = naming.secret_store(settings.store_name(name), "read")
+        yield f"{bundle.secret}-external-secret", f"{store}-secret-store"
