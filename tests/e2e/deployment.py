@@ -97,9 +97,7 @@ def deployment(
     with provider.serve() as port, noting.serve() as noting_port:
         ports = {**dict.fromkeys(PACKAGES, noting_port), "kubernetes": port, **(ports or {})}
         made = Deployment(run, cluster, stack_file, provider, ports, name=name, changes=changes)
-        provider.left = {
-            each for each in made.namespaces if cluster.api.get("v1", "Namespace", each)
-        }
+        provider.left = {each["metadata"]["name"] for each in cluster.api.list("v1", "Namespace")}
         try:
             yield made
         finally:
