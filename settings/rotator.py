@@ -1,13 +1,14 @@
 """When and how the rotator works: the two CronJobs, and how long they wait for what."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from settings.cron import Schedule, cron
-from settings.model import Duration, Model, Text, text_of
+from settings.model import Duration, MinuteOrMore, Model, Text, text_of
 from settings.pod import Pod, Resources
+from settings.store_texts import Day
 from settings.time_zones import TimeZone
 
 ROTATION = "secrets-rotation"
@@ -33,26 +34,15 @@ Image = Annotated[
 ]
 
 
-def _date(text: str) -> str:
-    try:
-        if len(text) != len("2026-01-31"):
-            raise ValueError
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be a day such as 2026-01-31, quoted") from None
-    return text
-
-
-Day = Annotated[str, AfterValidator(_date)]
-
-
 class Window(Model):
     """When rotations may start; what has begun is finished at any time."""
 
     days: Annotated[
         list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)
     ]
+    """Days of the week on which it begins."""
     start: Annotated[TimeOfDay, Field(alias="from")]
+    """The time at which it begins."""
     until: TimeOfDay
     """Earlier than `from` is on the day after."""
 
@@ -75,9 +65,11 @@ class Freeze(Model):
     """Days on which no rotation starts."""
 
     start: Annotated[Day, Field(alias="from")]
+    """The first of them."""
     until: Day
     """The last of them."""
     reason: Text
+    """Why, for the log of what was not done."""
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> "Freeze":
@@ -95,6 +87,7 @@ class Rotator(Model):
     schedule: Schedule = "17 3 * * *"
     """When it looks for keys that are due."""
     age_check_schedule: Schedule = "47 6 * * *"
+    """When it looks for keys that are too old."""
     time_zone: TimeZone = "Etc/UTC"
     """An IANA name. Of the schedules and the window; of the freezes too where there is a window."""
     window: Window | None = None
@@ -103,7 +96,7 @@ class Rotator(Model):
     """The keys of one bundle follow each other, since a push is read, merge, write."""
     sync_deadline: Duration = timedelta(minutes=10)
     """How long the operator may take for one object."""
-    rollout_deadline: Duration = timedelta(minutes=10)
+    rollout_deadline: MinuteOrMore = timedelta(minutes=10)
     """How long one workload's rollout may take before the value before is restored."""
     resources: Resources = Resources()
     """Of its pods. The defaults pass quotas of limits, and the usual bounds of a LimitRange."""

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 
 @cache
@@ -26,4 +26,9 @@ def _time_zone(text: str) -> str:
     return text
 
 
-TimeZone = Annotated[str, AfterValidator(_time_zone)]
+_WORD = "[A-Z][A-Za-z0-9_+-]*"
+TimeZone = Annotated[
+    str,
+    AfterValidator(_time_zone),
+    WithJsonSchema({"type": "string", "pattern": f"^{_WORD}(/{_WORD})*$"}),
+]

@@ -28,8 +28,8 @@ WRONG = {
     "window.days": ([], "window.days: must not be empty"),
     "window.from": ("1:00", "window.from: must be a time such as 02:00, quoted"),
     "freezes.0": (FREEZE | {"until": "2026-12-19"}, "freezes.0: until must not be before from"),
-    "freezes.0.from": ("2026-02-30", "freezes.0.from: must be a day such as 2026-01-31, quoted"),
-    "freezes.0.until": ("20270102", "freezes.0.until: must be a day such as 2026-01-31, quoted"),
+    "freezes.0.from": ("2026-02-30", "freezes.0.from: must be a day such as 2027-01-31, quoted"),
+    "freezes.0.until": ("20270102", "freezes.0.until: must be a day such as 2027-01-31, quoted"),
 }
 
 
