@@ -1,15 +1,21 @@
 """The stores of a stack: one class for each provider, each with its provider's own fields."""
 
-import re
-from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from settings.aws import Alarm, EksClusterName, RoleName, RotatedDatabase
+from settings.azure import (
+    AzureRegion,
+    ClientIds,
+    Ipv4Cidr,
+    ResourceGroup,
+    SubnetId,
+    WorkspaceId,
+)
 from settings.databases import PostgresDatabase
 from settings.gcp import GkeCluster, Reminders
-from settings.model import Cidr, HttpsUrl, Model, PathSegments, Text, text_of
+from settings.model import HttpsUrl, Model, PathSegments, Text, text_of
 from settings.store_texts import (
     AwsRegion,
     DestroyDelay,
@@ -172,50 +178,6 @@ class GcpStore(ProviderHalf):
     """How long a version that somebody destroys can still be had back."""
     reminders: Reminders | None = None
     """With `backend: declare`: messages that a key which people change by hand is due."""
-
-
-class ClientIds(Model):
-    """The client IDs of the managed identities: Azure chooses them, so they can't be computed."""
-
-    read: Uuid
-    """Of the identity that reads."""
-    rotation: Uuid | None = None
-    """Of the identity that writes generated keys, where there are any."""
-    seed: Uuid | None = None
-    """Of the identity that writes every key, with `seeding: enabled`."""
-
-
-_PRIVATE = [ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
-
-
-def _public_network(text: str) -> str:
-    if ":" in text:
-        raise ValueError("must be an IPv4 network: a key vault's network rules know no other")
-    network = ip_network(text)
-    if network.prefixlen == 0:
-        raise ValueError("is everybody: name the networks that reach the vault")
-    if any(network.overlaps(private) for private in _PRIVATE):
-        raise ValueError("must be a public network; for a private one there is allowed-subnets")
-    return text
-
-
-Ipv4Cidr = Annotated[Cidr, AfterValidator(_public_network)]
-
-
-def _azure_id(namespace: str, *kinds: str) -> object:
-    """A resource's full ID, as the portal and the `az` commands show it."""
-    group = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/?#]+"
-    path = "".join(rf"/{kind}/[^/?#]+" for kind in kinds)
-    rule = f"a full ID of {namespace}/{'/'.join(kinds)}"
-    return text_of(f"{group}/providers/{re.escape(namespace)}{path}", rule, 500)
-
-
-SubnetId = Annotated[str, _azure_id("Microsoft.Network", "virtualNetworks", "subnets")]
-WorkspaceId = Annotated[str, _azure_id("Microsoft.OperationalInsights", "workspaces")]
-AzureRegion = Annotated[str, text_of(r"[a-z]+[0-9]?", "a region such as westeurope", 30)]
-ResourceGroup = Annotated[
-    str, text_of(r"[A-Za-z0-9_().-]*[A-Za-z0-9_()-]", "a resource group's name", 90)
-]
 
 
 class AzureStore(ProviderHalf):
