@@ -1,11 +1,13 @@
 """The plan: what is rotated and how, rendered from the catalogue and the stack's settings."""
 
 import json
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import date, time, timedelta
 from functools import cached_property
+from io import BytesIO
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -167,8 +169,11 @@ def parse(text: str) -> Plan:
 
 
 def _window(raw: dict[str, Any]) -> Window:
-    zone = {"time_zone": ZoneInfo(raw["time_zone"])} if "time_zone" in raw else {}
-    return _built(Window, "window", _span("window", raw, time.fromisoformat), **zone)
+    span = _span("window", raw, time.fromisoformat)
+    name, rules = span.pop("time_zone", None), span.pop("time_zone_rules", None)
+    # The image may have no rules of time zones, or old ones.
+    zone = {"time_zone": ZoneInfo.from_file(BytesIO(b64decode(rules)), name)} if rules else {}
+    return _built(Window, "window", span, **zone)
 
 
 def _freeze(raw: dict[str, Any]) -> Freeze:

@@ -27,11 +27,14 @@ TopicArn = Annotated[
         400,
     ),
 ]
+_HOUR = r"(\*|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?"
+_HOURS = rf"{_HOUR}(,{_HOUR})*"
 Schedule = Annotated[
     str,
     text_of(
-        r"rate\([1-9][0-9]{0,2} (hours|days)\)|cron\([A-Z0-9 ?*/,#-]+\)",
-        "rate(30 days), rate(12 hours) or cron(…), in UTC",
+        r"rate\(([1-9][0-9]{0,2} days|([4-9]|[1-9][0-9]{1,2}) hours)\)"
+        rf"|cron\(0 {_HOURS}( [A-Z0-9?*/,#-]+){{3}} \*\)",
+        "rate(30 days), rate(4 hours) or rarer, or cron(0 3 1 * ? *): minute 0, every year, in UTC",
         200,
     ),
 ]

@@ -4,9 +4,17 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from settings.model import SUBDOMAIN, DnsSubdomain, Duration, Model, ServiceName, Text, text_of
+from settings.model import (
+    DAY_OR_MORE_PATTERN,
+    SUBDOMAIN,
+    Duration,
+    Model,
+    ServiceName,
+    Text,
+    text_of,
+)
 
 PlatformName = Annotated[
     str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 24)
@@ -46,14 +54,20 @@ def _a_day_or_more(duration: timedelta) -> timedelta:
     return duration
 
 
-Age = Annotated[Duration, AfterValidator(_a_day_or_more)]
+Age = Annotated[
+    Duration,
+    AfterValidator(_a_day_or_more),
+    WithJsonSchema({"type": "string", "pattern": DAY_OR_MORE_PATTERN}),
+]
 
 
 class Generated(Model):
     """The rotator has the operator make a new value."""
 
     by: Literal["generate"]
+    """The rotator."""
     every: Age
+    """How old a value may become."""
     grace: Duration = timedelta(days=7)
     """How much later than `every` the age check reports the key."""
     overlap: Duration | None = None
@@ -74,8 +88,11 @@ class Database(Model):
     """The engine that owns the account makes the new value; by hand where there is no engine."""
 
     by: Literal["database"]
+    """The engine, or Secrets Manager, that owns the account; people where there is none."""
     every: Age
+    """How old a password may become."""
     grace: Duration = timedelta(days=14)
+    """How much later than `every` the age check reports the key."""
 
     @property
     def period(self) -> timedelta:
@@ -86,8 +103,11 @@ class ByHand(Model):
     """People change the value where it is issued; only its age is watched."""
 
     by: Literal["hand"]
+    """People."""
     max_age: Age
+    """How old a value may become."""
     grace: Duration = timedelta(days=14)
+    """How much later than `max-age` the age check reports the key."""
     source: Text
     """Where the limit comes from: a standard, a contract, a provider's advice."""
 
@@ -99,17 +119,26 @@ class ByHand(Model):
 Rotation = Annotated[Generated | Database | ByHand, Field(discriminator="by")]
 
 
+Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
+
+
 class Key(Model):
     """One value that a service needs; only its description is required."""
 
     description: Text
+    """What it is, for whoever has to fill it in."""
     format: Literal["text", "postgres-url", "redis-url"] = "text"
-    pattern: Annotated[str, AfterValidator(_pattern)] | None = None
+    """What kind of text it is; values of basic Secrets are checked against it."""
+    pattern: Pattern | None = None
     """A regular expression that the whole value must match."""
     min_length: Annotated[int, Field(ge=1, le=4096)] = 1
+    """How many characters it has at least."""
     example: Text | None = None
+    """What a value looks like, with no real one."""
     owner: Text | None = None
+    """Who is asked about it, and told when it is overdue."""
     rotate: Rotation | None = None
+    """How often it changes, and who changes it; never, and unwatched, without it."""
 
     @model_validator(mode="after")
     def _can_be_generated(self) -> "Key":
@@ -135,7 +164,19 @@ class Bundle(Model):
     """Keys that are synced together into one Kubernetes Secret."""
 
     secret: SecretName
+    """The name of its Kubernetes Secret in every environment."""
     keys: Annotated[dict[KeyName, Key], Field(min_length=1)]
+    """Its values, by their names in the Secret. A name is unique in the catalogue."""
+
+
+OwnAccount = Annotated[
+    str,
+    text_of(
+        rf"(?!default$){SUBDOMAIN}",
+        "a Kubernetes name, and not default: that is the account of every pod that names none",
+        253,
+    ),
+]
 
 
 class Service(Model):
@@ -149,9 +190,12 @@ class Service(Model):
             253,
         ),
     ]
+    """Its kind and name, such as Deployment/web."""
     reads: list[ServiceName]
+    """The bundles that it reads."""
     service_account: Literal["create", "existing"] = "create"
-    service_account_name: DnsSubdomain | None = None
+    """Whether this program creates its ServiceAccount."""
+    service_account_name: OwnAccount | None = None
     """The workload's name unless it is set."""
 
     @property
@@ -168,8 +212,11 @@ class Catalogue(Model):
     """Everything that the platform needs; environments differ in where it is kept, not in what."""
 
     platform: PlatformName
+    """The platform's name: the beginning of what its environments are called everywhere."""
     bundles: Annotated[dict[ServiceName, Bundle], Field(min_length=1)]
+    """What is synced together, by a name for it."""
     services: dict[ServiceName, Service]
+    """Who reads, by the service's name."""
 
     @property
     def keys(self) -> dict[str, Key]:

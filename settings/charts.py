@@ -50,7 +50,9 @@ class OperatorChart(Model):
     """Where the operator's chart comes from, and what to change of its values."""
 
     version: ChartVersion = "2.9.0"
+    """The chart's version."""
     repository: ChartRepository = "https://charts.external-secrets.io"
+    """Where Helm finds it."""
     path: Text | None = None
     """A chart's folder or archive on disk instead; under Pulumi only."""
     values: Annotated[dict[str, Any], AfterValidator(_operator_values)] = {}

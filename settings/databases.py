@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from settings.model import SUBDOMAIN, Duration, Model, PathSegments, Port, text_of
+from settings.model import SUBDOMAIN, MinuteOrMore, Model, PathSegments, Port, text_of
 
 DatabaseName = Annotated[
     str,
@@ -26,9 +26,13 @@ class PostgresDatabase(Model):
     """
 
     mount: PathSegments = "database"
+    """Where the engine is mounted."""
     host: Annotated[str, text_of(SUBDOMAIN, "a host's name or IPv4 address", 253)]
+    """The server, as Vault and the services reach it."""
     port: Port = 5432
+    """The server's port."""
     name: DatabaseName
+    """The database's name."""
     ssl_mode: SslMode = "verify-full"
     """For Vault's own connection and in the services' URL alike."""
     admin_user: DatabaseName
@@ -38,9 +42,10 @@ class PostgresDatabase(Model):
     Vault changes their passwords when it takes them over."""
     grants: Annotated[list[DatabaseName], Field(min_length=1)]
     """The roles whose rights an account made for a person or a job has."""
-    ttl: Duration = timedelta(hours=1)
+    ttl: MinuteOrMore = timedelta(hours=1)
     """How long such an account lives unless it is renewed."""
-    max_ttl: Duration = timedelta(hours=8)
+    max_ttl: MinuteOrMore = timedelta(hours=8)
+    """How long it lives at most, however often it is renewed."""
 
     @model_validator(mode="after")
     def _accounts_are_three(self) -> "PostgresDatabase":

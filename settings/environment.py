@@ -11,9 +11,10 @@ from settings.model import (
     Cidr,
     DnsLabel,
     DnsSubdomain,
-    Duration,
     HttpsUrl,
+    MinuteOrMore,
     Model,
+    Namespace,
     PathSegments,
     Port,
     ServiceName,
@@ -41,21 +42,27 @@ class PodSecurity(Model):
     """Pod Security Admission for the environment's namespace, where this program creates it."""
 
     enforce: PodSecurityLevel = "baseline"
+    """Pods below this level are refused."""
     audit: PodSecurityLevel = "restricted"
+    """Pods below this level are noted in the audit log."""
     warn: PodSecurityLevel = "restricted"
+    """Whoever makes pods below this level is warned."""
 
 
 class ApiServer(Model):
     """Where pods reach the API server: its endpoints, not its Service. Any address if empty."""
 
     cidrs: list[Cidr] = []
+    """Its addresses; any if empty."""
     ports: Annotated[list[Port], Field(min_length=1)] = [443, 6443]
+    """Its ports."""
 
 
 class Providers(Model):
     """Where the operator and the rotator reach the stores. Any address if empty."""
 
     cidrs: list[Cidr] = []
+    """Their addresses; any if empty."""
     ports: list[Port] = []
     """Besides those of this stack's own stores: of other environments on the cluster, of an HTTP
     proxy, of the pods behind a Service whose own port is another."""
@@ -90,28 +97,51 @@ class BundlePlace(Model):
     """Where a bundle differs from the stack's default."""
 
     store: StoreName
+    """The store that holds it."""
+
+
+_EVERYBODY = "Kubernetes' own (system:…) stand for everybody or for its parts, and * for nobody"
+Group = Annotated[
+    str,
+    text_of(r"(?!system:)(?!\*$).+", f"a group of your identity provider: {_EVERYBODY}", 1000),
+]
+User = Annotated[
+    str,
+    text_of(
+        r"(?!\*$)(?!system:(?!serviceaccount:[a-z0-9-]+:[a-z0-9.-]+$)).+",
+        f"a user, or one system:serviceaccount:<namespace>:<name>: {_EVERYBODY}",
+        1000,
+    ),
+]
 
 
 class Readers(Model):
     """People who may read this environment's Secrets."""
 
-    groups: list[Text] = []
-    users: list[Text] = []
+    groups: list[Group] = []
+    """As the cluster knows them, from its identity provider."""
+    users: list[User] = []
+    """As the cluster knows them; better are groups, which people can join and leave."""
 
 
 class ArgoCd(Model):
     """Where Argo CD runs, and which of its projects may deploy this environment."""
 
     namespace: DnsLabel = "argocd"
+    """Where Argo CD runs."""
     project: DnsLabel = "default"
+    """The project of its Applications."""
     destination: HttpsUrl = "https://kubernetes.default.svc"
+    """The cluster, as Argo CD knows it."""
 
 
 class Flux(Model):
     """Where Flux runs, and the Secret there with which it reads a private repository."""
 
     namespace: DnsLabel = "flux-system"
+    """Where Flux runs."""
     secret: DnsSubdomain | None = None
+    """What it reads a private repository with."""
 
 
 class GitOps(Model):
@@ -125,7 +155,9 @@ class GitOps(Model):
             2048,
         ),
     ]
+    """Its address, without password."""
     branch: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch", 200)] = "main"
+    """What is applied."""
     path: PathSegments = "rendered"
     """The rendered tree's folder in the repository."""
     argocd: ArgoCd = ArgoCd()
@@ -143,6 +175,7 @@ class Environment(Model):
             20,
         ),
     ]
+    """Its name, in every name that it has of its own."""
     cluster: Cluster = Cluster()
     delivery: Literal["pulumi", "gitops"] = "pulumi"
     """Who declares the Kubernetes half: the Pulumi program, or the rendered tree."""
@@ -150,7 +183,8 @@ class Environment(Model):
     """Whether what holds Secrets is protected from deletion."""
 
     namespace: Literal["create", "existing"] = "create"
-    namespace_name: DnsLabel | None = None
+    """Whether this program creates the environment's namespace."""
+    namespace_name: Namespace | None = None
     """`<platform>-<environment>` unless it is set."""
     pod_security: PodSecurity = PodSecurity()
     network: Network = Network()
@@ -159,10 +193,12 @@ class Environment(Model):
     secrets: Literal["external", "basic"] = "external"
     """`basic`: plain Kubernetes Secrets from secrets.env, without operator and stores."""
     stores: dict[StoreName, Store] = {}
+    """Where values are kept, by a name for each store."""
     default_store: StoreName | None = None
     """Needed where there are several stores."""
     bundles: dict[ServiceName, BundlePlace] = {}
-    refresh_interval: Duration = timedelta(hours=1)
+    """Bundles that are kept elsewhere than in the default store."""
+    refresh_interval: MinuteOrMore = timedelta(hours=1)
     """How often the operator reads the stores; each bundle up to 5 % off, so not all at once."""
 
     rotation: Literal["leader", "follower"] = "leader"
@@ -173,8 +209,10 @@ class Environment(Model):
 
     operator: Literal["install", "existing"] | None = None
     """Whether this stack owns the External Secrets Operator, of which a cluster has one."""
-    operator_namespace: DnsLabel = "external-secrets-system"
+    operator_namespace: Namespace = "external-secrets-system"
+    """Where the operator runs; nothing else does."""
     operator_service_account: DnsSubdomain = "external-secrets"
+    """Whose tokens the operator's controller has."""
     chart: OperatorChart = OperatorChart()
     expected_external_secrets: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """How many ExternalSecrets the operator serves besides this environment's own."""

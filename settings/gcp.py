@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from settings.model import DnsLabel, Model, text_of
+from settings.model import Model, text_of
 from settings.store_texts import Day, ProjectId, PubSubTopic
 
 
@@ -10,8 +10,11 @@ class GkeCluster(Model):
     """The GKE cluster whose workload identities the project trusts."""
 
     project: ProjectId
+    """The project that the cluster is in."""
     location: Annotated[str, text_of(r"[a-z]+-[a-z]+[0-9]+(-[a-z])?", "a region or zone", 30)]
-    name: DnsLabel
+    """Its region or zone."""
+    name: Annotated[str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a cluster's name", 40)]
+    """Its name."""
     project_number: Annotated[str, text_of(r"[0-9]+", "a project's number, quoted", 20)] | None = (
         None
     )

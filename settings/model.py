@@ -1,11 +1,22 @@
 """What all settings classes share: strictness, spelling, and the kinds of text they hold."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
 
 
 def _kebab(name: str) -> str:
@@ -22,20 +33,39 @@ class Model(BaseModel):
         alias_generator=_kebab,
         populate_by_name=False,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
 
-def text_of(pattern: str, rule: str, at_most: int = 63) -> AfterValidator:
+@dataclass(frozen=True)
+class _TextOf:
+    """A check for pydantic, and the same for editors."""
+
+    pattern: str
+    rule: str
+    at_most: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        compiled = re.compile(self.pattern)
+
+        def checked(text: str) -> str:
+            if len(text) > self.at_most or not compiled.fullmatch(text):
+                raise ValueError(f"must be {self.rule}, at most {self.at_most} characters")
+            return text
+
+        return core_schema.no_info_after_validator_function(checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        bounds = {"pattern": f"^({self.pattern})$", "maxLength": self.at_most}
+        return {**handler(schema), **bounds}
+
+
+def text_of(pattern: str, rule: str, at_most: int = 63) -> _TextOf:
     """A check that the whole text matches `pattern`; `rule` says it to people."""
-    compiled = re.compile(pattern)
-
-    def checked(text: str) -> str:
-        if len(text) > at_most or not compiled.fullmatch(text):
-            raise ValueError(f"must be {rule}, at most {at_most} characters")
-        return text
-
-    return AfterValidator(checked)
+    return _TextOf(pattern, rule, at_most)
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -51,6 +81,13 @@ def _duration(value: object) -> timedelta:
     if duration > _LONGEST:
         raise ValueError("must be a duration of at most ten years (3650d)")
     return duration
+
+
+def duration_text(duration: timedelta) -> str:
+    """A duration as people write it, in the largest unit that is exact."""
+    seconds = int(duration.total_seconds())
+    unit = next(unit for unit, size in reversed(_UNITS.items()) if seconds % size == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
 
 
 def _cidr(text: str) -> str:
@@ -83,6 +120,11 @@ ServiceName = Annotated[
         40,
     ),
 ]
+# Kubernetes keeps the names that begin so for itself.
+Namespace = Annotated[
+    str,
+    text_of(rf"(?!kube-){_LABEL}", "a namespace: a DNS label that does not begin with kube-"),
+]
 DnsSubdomain = Annotated[
     str,
     text_of(SUBDOMAIN, "a Kubernetes name: lower-case letters, digits, - and .", 253),
@@ -90,9 +132,34 @@ DnsSubdomain = Annotated[
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    Field(json_schema_extra={"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
 ]
-Cidr = Annotated[str, AfterValidator(_cidr)]
+
+
+def _a_minute_or_more(duration: timedelta) -> timedelta:
+    if duration < timedelta(minutes=1):
+        raise ValueError("must be 1m or longer")
+    return duration
+
+
+DAY_OR_MORE_PATTERN = (
+    "^([1-9][0-9]{0,8}d|(2[4-9]|[3-9][0-9]|[1-9][0-9]{2,8})h|[1-9][0-9]{3,8}m|[1-9][0-9]{4,8}s)$"
+)
+MinuteOrMore = Annotated[
+    Duration,
+    AfterValidator(_a_minute_or_more),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^([1-9][0-9]{0,8}[mhd]|([6-9][0-9]|[1-9][0-9]{2,8})s)$",
+        }
+    ),
+]
+Cidr = Annotated[
+    str,
+    AfterValidator(_cidr),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]{1,3}$"}),
+]
 HttpsUrl = Annotated[
     str,
     text_of(

@@ -42,16 +42,22 @@ class Requests(Model):
     """What a pod is sure to have."""
 
     cpu: Quantity = "100m"
+    """Its share of processors."""
     memory: Quantity = "64Mi"
+    """Of its node's memory."""
     ephemeral_storage: Quantity | None = None
+    """Of its node's disk."""
 
 
 class Limits(Model):
     """What a pod gets at most: twice as much, which a LimitRange's usual ratio allows."""
 
     cpu: Quantity = "200m"
+    """Its share of processors."""
     memory: Quantity = "128Mi"
+    """Above it the pod is ended."""
     ephemeral_storage: Quantity | None = None
+    """Of its node's disk."""
 
 
 class Resources(Model):
@@ -88,7 +94,9 @@ class Toleration(Kubernetes):
     key: Key | None = None
     """Every taint unless it is set."""
     operator: Literal["Equal", "Exists"] = "Equal"
+    """How the taint is compared."""
     value: LabelValue | None = None
+    """The taint's value."""
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
     """Every effect unless it is set."""
     toleration_seconds: int | None = None
@@ -109,8 +117,11 @@ class Requirement(Kubernetes):
     """What a label of a node or pod must be."""
 
     key: Key
+    """The label's key."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    """How the label is compared."""
     values: list[str] = []
+    """What it is compared with."""
 
 
 class NodeSelectorTerm(Kubernetes):
@@ -124,6 +135,7 @@ class PreferredNodes(Kubernetes):
     """Nodes that are better than others, by a weight."""
 
     weight: Annotated[int, Field(ge=1, le=100)]
+    """How much it counts beside others."""
     preference: NodeSelectorTerm
 
 
@@ -144,6 +156,7 @@ class LabelSelector(Kubernetes):
     """Objects with these labels."""
 
     match_labels: dict[Key, LabelValue] = {}
+    """Labels that a pod has."""
     match_expressions: list[Requirement] = []
 
 
@@ -151,8 +164,10 @@ class PodAffinityTerm(Kubernetes):
     """Where such pods are; `topologyKey` is the label of nodes that says where."""
 
     topology_key: Key
+    """The node's label that makes two places one."""
     label_selector: LabelSelector | None = None
     namespaces: list[DnsSubdomain] = []
+    """Of those pods; the rotator's own if empty."""
     namespace_selector: LabelSelector | None = None
 
 
@@ -160,6 +175,7 @@ class PreferredPods(Kubernetes):
     """Such places are better than others, by a weight."""
 
     weight: Annotated[int, Field(ge=1, le=100)]
+    """How much it counts beside others."""
     pod_affinity_term: PodAffinityTerm
 
 
@@ -208,11 +224,13 @@ class Pod(Model):
     """Beside ours, such as `sidecar.istio.io/inject: "false"`: a mesh's proxy would keep a Job from
     its end."""
     annotations: dict[Key, Text] = {}
+    """Annotations of the pods."""
     node_selector: dict[Key, LabelValue] = {}
     """Labels of the nodes on which the pods run."""
     tolerations: list[Toleration] = []
     affinity: Affinity | None = None
     priority_class_name: DnsSubdomain | None = None
+    """An existing PriorityClass."""
     image_pull_secrets: list[DnsSubdomain] = []
     """Secrets of the namespace, by name, with which the image is pulled."""
     run_as_user: Id = 65532

@@ -1,12 +1,15 @@
 """When and how the rotator works: the two CronJobs, and how long they wait for what."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from settings.model import Duration, Model, Text, text_of
+from settings.cron import Schedule, cron
+from settings.model import Duration, MinuteOrMore, Model, Text, text_of
 from settings.pod import Pod, Resources
+from settings.store_texts import Day
+from settings.time_zones import TimeZone
 
 ROTATION = "secrets-rotation"
 """The CronJob that rotates, and its ServiceAccount."""
@@ -16,17 +19,7 @@ AGE_CHECK = "secrets-age-check"
 # The operator's longest pause between two attempts: 2^n seconds, at most seven minutes.
 _LONGEST_BACK_OFF = timedelta(minutes=7)
 
-_CRON_FIELD = r"[0-9*/,-]+"
-Schedule = Annotated[
-    str,
-    text_of(rf"{_CRON_FIELD}( {_CRON_FIELD}){{4}}", "five fields of cron, such as 17 3 * * *", 100),
-]
-TimeZone = Annotated[
-    str,
-    text_of(
-        r"[A-Z][A-Za-z_]+(/[A-Za-z0-9_+-]+)+", "a time zone such as Etc/UTC or Europe/Berlin", 64
-    ),
-]
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 TimeOfDay = Annotated[
     str, text_of(r"([01][0-9]|2[0-3]):[0-5][0-9]", "a time such as 02:00, quoted", 5)
 ]
@@ -41,26 +34,15 @@ Image = Annotated[
 ]
 
 
-def _date(text: str) -> str:
-    try:
-        if len(text) != len("2026-01-31"):
-            raise ValueError
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("must be a day such as 2026-01-31, quoted") from None
-    return text
-
-
-Day = Annotated[str, AfterValidator(_date)]
-
-
 class Window(Model):
     """When rotations may start; what has begun is finished at any time."""
 
     days: Annotated[
         list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)
     ]
+    """Days of the week on which it begins."""
     start: Annotated[TimeOfDay, Field(alias="from")]
+    """The time at which it begins."""
     until: TimeOfDay
     """Earlier than `from` is on the day after."""
 
@@ -70,20 +52,24 @@ class Window(Model):
             raise ValueError("from and until must differ")
         return self
 
-    def holds(self, time: str) -> bool:
-        """Whether a time of day, as `HH:MM`, is within it."""
+    def is_open(self, weekday: int, time: str) -> bool:
+        """Whether a time of day, as `HH:MM`, is within it; Sunday is weekday 0."""
         if self.start < self.until:
-            return self.start <= time < self.until
-        return time >= self.start or time < self.until
+            return self.start <= time < self.until and _WEEKDAYS[weekday] in self.days
+        # The night belongs to the evening before.
+        evening = _WEEKDAYS[weekday - 1] if time < self.until else _WEEKDAYS[weekday]
+        return (time >= self.start or time < self.until) and evening in self.days
 
 
 class Freeze(Model):
     """Days on which no rotation starts."""
 
     start: Annotated[Day, Field(alias="from")]
+    """The first of them."""
     until: Day
     """The last of them."""
     reason: Text
+    """Why, for the log of what was not done."""
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> "Freeze":
@@ -97,19 +83,21 @@ class Rotator(Model):
     """The rotator's two CronJobs, in the environment that leads rotation."""
 
     image: Image = "docker.io/library/python:3.13-alpine"
-    """Any image with Python 3.11 or newer; `secretsctl pin-image` adds its tag's digest."""
+    """Any image with Python 3.11 or newer, and nothing else; `secretsctl pin-image` adds its tag's
+    digest."""
     schedule: Schedule = "17 3 * * *"
     """When it looks for keys that are due."""
     age_check_schedule: Schedule = "47 6 * * *"
+    """When it looks for keys that are too old."""
     time_zone: TimeZone = "Etc/UTC"
-    """Of the schedules and the window; of the freezes too where there is a window."""
+    """An IANA name. Of the schedules and the window; of the freezes too where there is a window."""
     window: Window | None = None
     freezes: list[Freeze] = []
     bundles_at_once: Annotated[int, Field(ge=1, le=50)] = 4
     """The keys of one bundle follow each other, since a push is read, merge, write."""
     sync_deadline: Duration = timedelta(minutes=10)
     """How long the operator may take for one object."""
-    rollout_deadline: Duration = timedelta(minutes=10)
+    rollout_deadline: MinuteOrMore = timedelta(minutes=10)
     """How long one workload's rollout may take before the value before is restored."""
     resources: Resources = Resources()
     """Of its pods. The defaults pass quotas of limits, and the usual bounds of a LimitRange."""
@@ -137,25 +125,8 @@ class Rotator(Model):
 
     @model_validator(mode="after")
     def _some_run_is_in_the_window(self) -> "Rotator":
-        minutes, hours, *_ = self.schedule.split(" ")
-        starts = {
-            f"{hour:02}:{minute:02}" for hour in _cron(hours, 24) for minute in _cron(minutes, 60)
-        }
-        if self.window and not any(map(self.window.holds, starts)):
+        runs = cron(self.schedule)
+        starts = ((day, time) for day in runs.possible_weekdays for time in runs.times)
+        if self.window and not any(self.window.is_open(day, time) for day, time in starts):
             raise ValueError("schedule is never within window, so nothing would ever rotate")
         return self
-
-
-def _cron(field: str, size: int) -> set[int]:
-    """What a field of cron stands for: `*`, numbers, ranges and steps."""
-    found: set[int] = set()
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        try:
-            start = 0 if first == "*" else int(first)
-            end = size - 1 if first == "*" or (step and not last) else int(last or first)
-            found |= {*range(start, end + 1, int(step or 1))}
-        except ValueError:
-            raise ValueError("schedule is no cron") from None
-    return found

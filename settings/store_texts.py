@@ -4,9 +4,9 @@ import re
 from datetime import date, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
-from settings.model import Duration, text_of
+from settings.model import DAY_OR_MORE_PATTERN, Duration, text_of
 
 _FIELD = re.compile(r"\{(platform|environment|key)\}")
 
@@ -24,14 +24,16 @@ def _entry_pattern(text: str) -> str:
     return text
 
 
+_PEM = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
+
+
 def _pem_certificates(text: str) -> str:
     if "PRIVATE KEY" in text:
         raise ValueError("holds a private key: take it out, and make a new one where it was used")
     import ssl  # slow to import, and rarely needed
 
-    block = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
     try:
-        if not re.fullmatch(rf"({block})+", text):
+        if not re.fullmatch(rf"({_PEM})+", text):
             raise ValueError
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
     except (ValueError, ssl.SSLError):
@@ -39,7 +41,11 @@ def _pem_certificates(text: str) -> str:
     return text
 
 
-PemCertificates = Annotated[str, AfterValidator(_pem_certificates)]
+PemCertificates = Annotated[
+    str,
+    AfterValidator(_pem_certificates),
+    WithJsonSchema({"type": "string", "pattern": f"^({_PEM})+$"}),
+]
 StoreName = Annotated[
     str,
     text_of(
@@ -48,10 +54,28 @@ StoreName = Annotated[
         20,
     ),
 ]
-EntryPattern = Annotated[str, AfterValidator(_entry_pattern)]
+EntryPattern = Annotated[
+    str,
+    AfterValidator(_entry_pattern),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^(?=[A-Za-z{])(?=.*\{key\})"
+            r"([A-Za-z0-9-]|\{(platform|environment|key)\})+$",
+        }
+    ),
+]
 Uuid = Annotated[
     str,
     text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),
+]
+KeyVaultName = Annotated[
+    str,
+    text_of(
+        r"(?!.*--)[A-Za-z][A-Za-z0-9-]+[A-Za-z0-9]",
+        "a key vault's name: 3 letters, digits and single hyphens or more, a letter first",
+        24,
+    ),
 ]
 AwsRegion = Annotated[
     str, text_of(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as eu-central-1", 30)
@@ -75,7 +99,11 @@ def _destroy_delay(duration: timedelta) -> timedelta:
     return duration
 
 
-DestroyDelay = Annotated[Duration, AfterValidator(_destroy_delay)]
+DestroyDelay = Annotated[
+    Duration,
+    AfterValidator(_destroy_delay),
+    WithJsonSchema({"type": "string", "pattern": DAY_OR_MORE_PATTERN}),
+]
 PubSubTopic = Annotated[
     str,
     text_of(
@@ -96,4 +124,8 @@ def _day(text: str) -> str:
     return text
 
 
-Day = Annotated[str, AfterValidator(_day)]
+Day = Annotated[
+    str,
+    AfterValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+]

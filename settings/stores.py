@@ -1,19 +1,27 @@
 """The stores of a stack: one class for each provider, each with its provider's own fields."""
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from settings.aws import Alarm, EksClusterName, RoleName, RotatedDatabase
+from settings.azure import (
+    AzureRegion,
+    ClientIds,
+    Ipv4Cidr,
+    ResourceGroup,
+    SubnetId,
+    WorkspaceId,
+)
 from settings.databases import PostgresDatabase
 from settings.gcp import GkeCluster, Reminders
-from settings.model import Cidr, HttpsUrl, Model, PathSegments, text_of
+from settings.model import HttpsUrl, Model, PathSegments, Text, text_of
 from settings.store_texts import (
     AwsRegion,
     DestroyDelay,
     EntryPattern,
     GcpRegion,
+    KeyVaultName,
     KmsKeyPattern,
     PemCertificates,
     ProjectId,
@@ -48,27 +56,35 @@ class VaultStore(ProviderHalf):
     """HashiCorp Vault, or OpenBao: a KV version 2 engine and an auth method of the cluster."""
 
     provider: Literal["vault"]
+    """HashiCorp Vault, or OpenBao."""
     layout: Layout = "bundle"
+    """An entry for each bundle, or one for each key."""
     server: HttpsUrl
+    """Its address, as the operator reaches it."""
     mount: PathSegments = "secret"
+    """Where the KV engine is mounted."""
     namespace: PathSegments | None = None
     """Vault Enterprise's namespace."""
     auth_method: Literal["kubernetes", "jwt"] = "kubernetes"
     """`jwt` for a Vault that can't reach the cluster's TokenReview."""
     auth_mount: PathSegments = "kubernetes"
+    """Where the cluster's auth method is mounted."""
     auth: Literal["own", "existing"] | None = None
     """With `backend: declare`: whether this stack owns the cluster's auth method; as `shared`
     unless it is set. `own` beside `shared: existing` is for a cluster that no other stack uses."""
-    audience: str = "vault"
+    audience: Text = "vault"
+    """For whom the ServiceAccounts' tokens are made out."""
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""
     max_versions: Annotated[int, Field(ge=2, le=1000)] = 10
+    """With `shared: own`: how many versions of an entry are kept."""
     audit: Literal["declare", "existing"] = "declare"
     """With `shared: own`: `existing` where the server's own configuration has the audit device,
     as OpenBao wants it."""
     audit_file: Annotated[str, text_of(r"/[A-Za-z0-9._/-]+", "a path in Vault's pod", 200)] = (
         "/vault/audit/audit.log"
     )
+    """With `shared: own`: where the audit device writes."""
     cluster_api_server: HttpsUrl = "https://kubernetes.default.svc"
     """Where Vault asks for a review of tokens; its own cluster unless it is set."""
     cluster_issuer: HttpsUrl | None = None
@@ -93,10 +109,15 @@ class AwsStore(ProviderHalf):
     """AWS Secrets Manager, reached through IAM roles."""
 
     provider: Literal["aws"]
+    """AWS Secrets Manager."""
     layout: Layout = "per-key"
+    """An entry for each key, or one for a bundle."""
     region: AwsRegion
+    """Of the entries."""
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
+    """The account that holds them."""
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    """Which of Amazon's clouds."""
     identity: Literal["irsa", "pod-identity"] = "irsa"
     """Who assumes the roles: each store's ServiceAccount, or the operator for all of its stores."""
     oidc_issuer: HttpsUrl | None = None
@@ -138,8 +159,11 @@ class GcpStore(ProviderHalf):
     """GCP Secret Manager, reached through Workload Identity Federation for GKE."""
 
     provider: Literal["gcp"]
+    """GCP Secret Manager."""
     layout: Layout = "per-key"
+    """An entry for each key, or one for a bundle."""
     project: ProjectId
+    """The project that holds the entries."""
     cluster: GkeCluster
     entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
     """The name of a key's entry; without {environment} where each has a project of its own."""
@@ -156,61 +180,28 @@ class GcpStore(ProviderHalf):
     """With `backend: declare`: messages that a key which people change by hand is due."""
 
 
-class ClientIds(Model):
-    """The client IDs of the managed identities: Azure chooses them, so they can't be computed."""
-
-    read: Uuid
-    rotation: Uuid | None = None
-    seed: Uuid | None = None
-
-
-def _ipv4_network(text: str) -> str:
-    if ":" in text:
-        raise ValueError("must be an IPv4 network: a key vault's network rules know no other")
-    return text
-
-
-Ipv4Cidr = Annotated[Cidr, AfterValidator(_ipv4_network)]
-
-
-def _azure_id(namespace: str, *kinds: str) -> AfterValidator:
-    """A resource's full ID, as the portal and the `az` commands show it."""
-    group = r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/?#]+"
-    path = "".join(rf"/{kind}/[^/?#]+" for kind in kinds)
-    rule = f"a full ID of {namespace}/{'/'.join(kinds)}"
-    return text_of(f"{group}/providers/{re.escape(namespace)}{path}", rule, 500)
-
-
-SubnetId = Annotated[str, _azure_id("Microsoft.Network", "virtualNetworks", "subnets")]
-WorkspaceId = Annotated[str, _azure_id("Microsoft.OperationalInsights", "workspaces")]
-AzureRegion = Annotated[str, text_of(r"[a-z]+[0-9]?", "a region such as westeurope", 30)]
-ResourceGroup = Annotated[
-    str, text_of(r"[A-Za-z0-9_().-]*[A-Za-z0-9_()-]", "a resource group's name", 90)
-]
-
-
 class AzureStore(ProviderHalf):
     """Azure Key Vault, reached through Microsoft Entra Workload ID. It can't push a property."""
 
     provider: Literal["azure"]
+    """Azure Key Vault."""
     layout: Literal["per-key"] = "per-key"
-    vault_name: Annotated[
-        str,
-        text_of(
-            r"[A-Za-z](-?[A-Za-z0-9])+",
-            "a key vault's name: 3 letters, digits and single hyphens or more",
-            24,
-        ),
-    ]
+    """An entry for each key."""
+    vault_name: KeyVaultName
+    """The key vault; its name is unique in all of Azure."""
     tenant_id: Uuid
+    """Of the vault and the identities."""
     client_ids: ClientIds
     cloud: Literal["PublicCloud", "USGovernmentCloud", "ChinaCloud"] = "PublicCloud"
+    """Which of Azure's clouds."""
     entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
+    """The name of a key's secret."""
     subscription_id: Uuid | None = None
     """With `backend: declare`: where the vault and the identities are made."""
     resource_group: ResourceGroup | None = None
     """With `backend: declare`: an existing resource group."""
     location: AzureRegion | None = None
+    """With `backend: declare`: where vault and identities are, such as westeurope."""
     oidc_issuer: HttpsUrl | None = None
     """With `backend: declare`: the cluster's issuer of ServiceAccount tokens, exactly as its tokens
     name it, a slash at the end included."""

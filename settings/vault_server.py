@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from settings.charts import ChartRepository, ChartVersion
-from settings.model import DnsLabel, DnsSubdomain, Model, Text, text_of
-from settings.store_texts import AwsRegion, ProjectId, Uuid
+from settings.model import DnsSubdomain, Model, Namespace, Text, text_of
+from settings.store_texts import AwsRegion, KeyVaultName, ProjectId, Uuid
 
 KeyName = Annotated[str, text_of(r"[A-Za-z0-9_-]+", "a key's name", 127)]
 Quantity = Annotated[str, text_of(r"[1-9][0-9]{0,4}[MGT]i", "a size such as 10Gi", 8)]
@@ -16,24 +16,33 @@ class AwsKmsSeal(Model):
     """A key of AWS KMS, used as an IAM role that the servers' ServiceAccount acts as (IRSA)."""
 
     provider: Literal["aws"]
+    """AWS KMS."""
     region: AwsRegion
+    """Of the key."""
     key: Annotated[
         str, text_of(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+", "a key's ARN", 200)
     ]
+    """The key's ARN."""
     role: Annotated[
         str,
         text_of(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "a role's ARN", 600),
     ]
+    """The ARN of the role that may use it."""
 
 
 class GcpKmsSeal(Model):
     """A key of Google Cloud KMS, used through Workload Identity Federation for GKE."""
 
     provider: Literal["gcp"]
+    """Google Cloud KMS."""
     project: ProjectId
+    """Of the key."""
     location: Annotated[str, text_of(r"[a-z]+(-[a-z]+[0-9]+)?", "a region, or global", 30)]
+    """Of the key ring."""
     key_ring: KeyName
+    """The key ring's name."""
     key: KeyName
+    """The key's name."""
     service_account: (
         Annotated[
             str,
@@ -52,11 +61,15 @@ class AzureKeyVaultSeal(Model):
     """A key in an Azure key vault, used through Microsoft Entra Workload ID."""
 
     provider: Literal["azure"]
+    """Azure Key Vault."""
     tenant_id: Uuid
+    """Of the vault and the identity."""
     client_id: Uuid
     """Of the managed identity that trusts the servers' ServiceAccount."""
-    vault_name: KeyName
+    vault_name: KeyVaultName
+    """The vault that holds the key."""
     key: KeyName
+    """The key's name."""
 
 
 Seal = Annotated[AwsKmsSeal | GcpKmsSeal | AzureKeyVaultSeal, Field(discriminator="provider")]
@@ -79,7 +92,9 @@ class VaultServer(Model):
     """Three servers with integrated storage and TLS. Initialising them is left to people."""
 
     product: Literal["vault", "openbao"] = "vault"
-    namespace: DnsLabel = "vault-system"
+    """Which of the two is installed."""
+    namespace: Namespace = "vault-system"
+    """Where; nothing else runs there."""
     chart: ServerChart = ServerChart()
     certificate: DnsSubdomain = "vault-tls"
     """A Secret with tls.crt, tls.key and ca.crt in that namespace, such as cert-manager makes; for
@@ -90,7 +105,9 @@ class VaultServer(Model):
     storage_class: DnsSubdomain | None = None
     """An encrypted one, for data and audit log; the cluster's default unless it is set."""
     data_size: Quantity = "10Gi"
+    """Of each server's disk for data."""
     audit_size: Quantity = "10Gi"
+    """Of each server's disk for its audit log."""
 
     @property
     def host(self) -> str:

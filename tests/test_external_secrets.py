@@ -199,7 +199,7 @@ def test_a_refresh_interval_is_the_same_in_every_run_and_another_in_each_environ
     assert refresh_interval(settings_with(environment="other"), "shop-secrets") != again[0]
 
 
-@pytest.mark.parametrize("wanted", ["1s", "20s", "90s", "61m", "36h", "3650d"])
+@pytest.mark.parametrize("wanted", ["1m", "61s", "90s", "61m", "36h", "3650d"])
 def test_a_refresh_interval_is_near_the_one_in_the_settings(wanted, settings_with):
     settings = settings_with(refresh_interval=wanted)
     exact = settings.environment.refresh_interval / timedelta(seconds=1)

@@ -71,11 +71,13 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
         "protect": st.booleans(),
         "delivery": st.just("gitops") if "gitops" in found else st.just("pulumi"),
         "namespace": st.sampled_from(["create", "existing"]),
-        "refresh-interval": durations,
+        "refresh-interval": durations.filter(lambda text: text[-1] != "s"),
         "rotation": st.sampled_from(["leader", "follower"]),
         "operator": st.sampled_from(["install", "existing"]),
         "chart": st.fixed_dictionaries({"values": st.dictionaries(texts, texts, max_size=2)}),
-        "readers": st.fixed_dictionaries({"users": st.lists(texts, max_size=2)}),
+        "readers": st.fixed_dictionaries(
+            {"users": st.lists(texts.filter(lambda text: text != "*"), max_size=2)}
+        ),
         "rotator": st.fixed_dictionaries(
             {"bundles-at-once": st.integers(1, 50), "freezes": st.lists(freezes, max_size=2)}
         ),

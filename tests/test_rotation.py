@@ -1,6 +1,7 @@
 """What rotates: the plan, what makes new values, the program, its memory and its CronJobs."""
 
 import json
+from base64 import b64encode
 
 import pytest
 import yaml
@@ -18,6 +19,7 @@ from manifests.rotation.rights import rotation_rights
 from rotator import plan as plans
 from secretsctl.projects import rotator_source
 from secretsctl.yaml_text import yaml_text
+from settings import time_zones
 from tests.conftest import VAULT
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
@@ -150,7 +152,9 @@ def test_window_freezes_and_limits_are_settings(settings_with):
         "rollout-deadline": "20m",
     }
     plan = plan_of(settings_with(rotator=rotator))
-    assert plan["window"] == rotator["window"] | {"time_zone": "Europe/Berlin"}
+    rules = b64encode(time_zones.rules("Europe/Berlin")).decode()
+    zone = {"time_zone": "Europe/Berlin", "time_zone_rules": rules}
+    assert plan["window"] == rotator["window"] | zone
     assert plan["freezes"] == rotator["freezes"]
     assert (plan["bundles_at_once"], plan["sync_seconds"], plan["rollout_seconds"]) == (
         2,

@@ -1,6 +1,10 @@
 """What is due, when it may start, and what a run says about it."""
 
 import json
+import os
+import subprocess
+import sys
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +13,8 @@ from rotator import due
 from rotator.__main__ import FAILED, NOTHING_DUE, WRONG_INPUT
 from rotator.memory import Remembered
 from rotator.plan import parse
+from settings import time_zones
+from tests.declaring import PROJECT
 from tests.rotator_world import DUE, ONE_DAY, START, World, database, generated
 
 WEB = "Deployment/web"
@@ -60,6 +66,13 @@ def test_an_id_is_the_day_and_the_attempt(last, expected):
     assert due.rotation_id(START.date(), last) == expected
 
 
+def zone(name):
+    return {
+        "time_zone": name,
+        "time_zone_rules": b64encode(time_zones.rules(name)).decode(),
+    }
+
+
 @pytest.mark.parametrize(
     ("window", "at", "is_open"),
     [
@@ -73,14 +86,42 @@ def test_an_id_is_the_day_and_the_attempt(last, expected):
 )
 def test_a_window_is_in_its_own_time_zone_and_may_last_past_midnight(window, at, is_open):
     day, start, end = window
-    fields = {"days": [day], "from": start, "until": end, "time_zone": "Europe/Berlin"}
+    fields = {"days": [day], "from": start, "until": end, **zone("Europe/Berlin")}
     plan = world_with(window=fields).plan
     moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
     assert (due.held_back(parse(json.dumps(plan)), moment) is None) == is_open
 
 
+# Winter and summer.
+MOMENTS = {
+    "Europe/Berlin": {"2026-03-02T03:30": "04:30", "2026-07-06T03:30": "05:30"},
+    "America/New_York": {"2026-03-02T08:30": "03:30", "2026-07-06T08:30": "04:30"},
+}
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_an_image_needs_no_time_zones_of_its_own(name):
+    """Seen with a Python that finds neither the system's nor the package's."""
+    window = {"days": ["mon"], "from": "02:00", "until": "05:00", **zone(name)}
+    code = (
+        "import json, sys; from datetime import UTC, datetime; from rotator.plan import parse\n"
+        "zone = parse(sys.stdin.read()).window.time_zone\n"
+        "at = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in sys.argv[1:]]\n"
+        "print(*(f'{one.astimezone(zone):%H:%M}' for one in at))"
+    )
+    done = subprocess.run(  # noqa: S603 - this very Python, without site-packages
+        [sys.executable, "-S", "-c", code, *MOMENTS[name]],
+        input=json.dumps(world_with(window=window).plan),
+        env={**os.environ, "PYTHONTZPATH": "", "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.split(), done.stderr) == ([*MOMENTS[name].values()], "")
+
+
 def test_outside_of_the_window_nothing_starts_and_in_it_it_does(capsys):
-    window = {"days": ["mon"], "from": "02:00", "until": "05:00", "time_zone": "Etc/UTC"}
+    window = {"days": ["mon"], "from": "02:00", "until": "05:00", **zone("Etc/UTC")}
     world = world_with(window=window)
     assert world.run("--detailed-exit-code", at=datetime(2026, 6, 9, 3, tzinfo=UTC)) == NOTHING_DUE
     assert world.cluster.written == []

@@ -9,6 +9,7 @@ from tests.settings_files import (
     STACK,
     STORES,
     changed,
+    lines,
     problems,
     stack,
     text_of,
@@ -63,6 +64,7 @@ IN_CATALOGUE = [
     ("services.web.reads.1", "shared", "is there twice"),
     ("services.web.service-account", "maybe", "must be one of: create or existing"),
     ("services.web.service-account-name", "Web", "must be a Kubernetes name"),
+    ("services.web.service-account-name", "default", "must be a Kubernetes name, and not default"),
 ]
 CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
@@ -72,11 +74,24 @@ IN_STACK = [
     ("environment", 2026, "must be text: quote it"),
     ("environment", "Test", "must be a name of lower-case letters"),
     ("protect", "false", "must be true or false"),
-    ("namespace-name", "shop_test", "must be a DNS label"),
+    ("namespace-name", "shop_test", "must be a namespace: a DNS label"),
     ("operator", REMOVED, "is missing; allowed: install, existing"),
     ("operator", "maybe", "must be one of: install or existing"),
     ("cluster.uid", "canary", "must be a UUID"),
     ("refresh-interval", "soon", "must be a duration"),
+    ("refresh-interval", "1s", "must be 1m or longer"),
+    ("rotator.rollout-deadline", "59s", "must be 1m or longer"),
+    ("readers.groups.0", "system:authenticated", "must be a group of your identity provider"),
+    ("readers.groups.0", "system:unauthenticated", "must be a group of your identity provider"),
+    ("readers.groups.0", "system:serviceaccounts", "must be a group of your identity provider"),
+    ("readers.groups.0", "system:serviceaccounts:shop", "must be a group of your identity"),
+    ("readers.groups.0", "system:authenticated:oauth", "must be a group of your identity"),
+    ("readers.groups.0", "system:masters", "must be a group of your identity provider"),
+    ("readers.groups.0", "*", "must be a group of your identity provider"),
+    ("namespace-name", "kube-system", "must be a namespace: a DNS label"),
+    ("operator-namespace", "kube-system", "must be a namespace: a DNS label"),
+    ("vault-server.namespace", "kube-public", "must be a namespace: a DNS label"),
+    ("stores.vault.audience", "", "must not be empty"),
     ("refresh-interval", 3600, "must be a duration"),
     ("expected-external-secrets", -1, "must be at least 0"),
     ("stores", {}, "at least one store is needed, or `secrets: basic`"),
@@ -118,6 +133,10 @@ IN_STACK = [
     ("stores.gcp.entry-pattern", "canary", "must hold {key} once"),
     ("stores.azure.layout", "bundle", "must be one of: per-key"),
     ("stores.azure.vault-name", "a--b", "must be a key vault's name"),
+    ("stores.azure.vault-name", "ab", "must be a key vault's name: 3 letters, digits"),
+    ("stores.azure.vault-name", "1abc", "must be a key vault's name"),
+    ("stores.azure.vault-name", "abc-", "must be a key vault's name"),
+    ("stores.azure.vault-name", "a" * 25, "must be a key vault's name"),
     ("stores.azure.client-ids.rotation", REMOVED, "is missing: the rotation identity needs its"),
     ("default-store", "nope", "no such store; declared: vault"),
     ("bundles.mail.store", "nope", "no such store; declared: vault"),
@@ -180,3 +199,23 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path, path, value, sentence):
     found = problems(tmp_path, stack=changed(_stack(path), path, value))
     assert [problem.file for problem in found] == [str(tmp_path / "stack.yaml")]
     _assert_says(found, (tmp_path / "stack.yaml").read_text(), path, value, sentence)
+
+
+@pytest.mark.parametrize("user", ["*", "system:anonymous", "system:serviceaccount:shop:*"])
+def test_nobody_is_a_reader_who_stands_for_everybody(tmp_path, user):
+    [line] = lines(tmp_path, stack=changed(STACK, "readers.users", [user]))
+    assert "readers.users.0: must be a user, or one system:serviceaccount:" in line
+
+
+@pytest.mark.parametrize("user", ["ann@example.com", "system:serviceaccount:ci:deploy"])
+def test_a_reader_is_a_person_or_one_account(tmp_path, user):
+    assert lines(tmp_path, stack=changed(STACK, "readers.users", [user])) == []
+
+
+@pytest.mark.parametrize(
+    ("cidr", "message"),
+    [("0.0.0.0/0", "is everybody"), ("10.1.0.0/16", "must be a public network")],
+)
+def test_a_key_vault_is_open_to_networks_that_azure_takes_and_not_to_all(tmp_path, cidr, message):
+    [line] = lines(tmp_path, stack=changed(stack("azure"), "stores.azure.allowed-cidrs", [cidr]))
+    assert f"stores.azure.allowed-cidrs.0: {message}" in line

@@ -1,6 +1,7 @@
 """What the rotator is told: every key with `rotate`, where it is kept, and who reads it."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ from manifests.naming import Entry, Manifest
 from manifests.providers import aws
 from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
-from settings import AwsStore, Key, Settings, VaultStore
+from settings import AwsStore, Key, Settings, VaultStore, time_zones
 from settings.catalogue import ByHand, Database, Generated
 from settings.rotator import Window
 
@@ -74,6 +75,8 @@ def _window(window: Window | None, time_zone: str) -> dict[str, Any] | None:
         "from": window.start,
         "until": window.until,
         "time_zone": time_zone,
+        # So that the image needs none.
+        "time_zone_rules": b64encode(time_zones.rules(time_zone)).decode(),
     }
 
 

@@ -1,0 +1,96 @@
+"""The editors' JSON Schemas: they accept what the program accepts, and find most mistakes."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from secretsctl.schema import schema_texts
+from settings import catalogue_document, stack_document
+from settings.catalogue import ByHand
+from settings.documents import STACK_KEY
+from settings.model import duration_text
+from tests.conftest import CATALOGUE as OUR_CATALOGUE
+from tests.conftest import STACK_FILES
+from tests.mistakes import IN_CATALOGUE, IN_STACK
+from tests.settings_files import BASIC, CATALOGUE, STORES, changed, problems, stack
+
+SCHEMAS = {name: json.loads(text) for name, text in schema_texts().items()}
+FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
+VALIDATORS = {
+    name: jsonschema.Draft202012Validator(schema, format_checker=FORMATS)
+    for name, schema in SCHEMAS.items()
+}
+
+
+def finds(name: str, content: Any) -> list[str]:
+    """What a standard validator says, with its checks of formats."""
+    whole = content if name == "catalogue" else {"config": {STACK_KEY: content}}
+    return [error.message for error in VALIDATORS[f"{name}.schema.json"].iter_errors(whole)]
+
+
+def properties(schema: Any) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for definition in [schema, *schema["$defs"].values()]:
+        found += definition.get("properties", {}).items()
+    return found
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one(name):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+@pytest.mark.parametrize("path", STACK_FILES, ids=lambda path: path.stem)
+def test_our_own_stack_files_and_examples_have_no_mistake(path):
+    assert finds("stack", stack_document(path).content) == []
+
+
+def test_our_own_catalogue_has_none():
+    assert finds("catalogue", catalogue_document(OUR_CATALOGUE).content) == []
+
+
+@pytest.mark.parametrize("content", [BASIC, *map(stack, STORES)])
+def test_what_the_program_accepts_has_none(tmp_path, content):
+    assert problems(tmp_path, stack=content) == []
+    assert finds("stack", content) == []
+
+
+def test_every_property_says_what_it_is():
+    for schema in SCHEMAS.values():
+        assert [
+            name for name, content in properties(schema) if not content.get("description")
+        ] == []
+
+
+def test_defaults_are_accepted_at_their_own_places_as_people_write_them():
+    for schema in SCHEMAS.values():
+        for _, content in properties(schema):
+            if content.get("default") is not None:
+                whole = {**content, "$defs": schema["$defs"]}
+                jsonschema.validate(content["default"], whole, format_checker=FORMATS)
+    text = json.dumps(SCHEMAS)
+    assert '"duration"' not in text
+    assert '"default": "14d"' in text
+
+
+def test_mistakes_are_found_while_one_types(tmp_path):
+    """The program refuses all of them; some need what stands elsewhere to be seen as mistakes."""
+    wrong = [("catalogue", path, changed(CATALOGUE, path, value)) for path, value in IN_CATALOGUE]
+    wrong += [("stack", path, changed(stack(name), path, value)) for name, path, value in IN_STACK]
+    for name, path, content in wrong:
+        assert problems(tmp_path, **{name: content}), path
+    unseen = [path for name, path, content in wrong if not finds(name, content)]
+    assert len(wrong) == 60
+    assert unseen == [
+        "bundles.shared.keys.token.rotate.overlap",
+        "services.web.reads",
+        "default-store",
+    ]
+
+
+@pytest.mark.parametrize("text", ["90d", "36h", "90m", "61s"])
+def test_a_duration_is_spelled_in_its_largest_unit(text):
+    made = ByHand.model_validate({"by": "hand", "max-age": "1d", "source": "x", "grace": text})
+    assert duration_text(made.grace) == text
