@@ -24,7 +24,8 @@ class OpenBao:
 
     It is initialised with one unseal key when made. `token` is the root token, `audit_log` the file
     in which OpenBao records every request with its values hashed. Audit devices may also be made
-    over the API, as the provider half does. With `certificates` it also listens on `tls_port`.
+    over the API, as the provider half does. With `certificates` it also listens on `tls_port`. One
+    that `joins` another is its standby: it answers reads by itself, and hands writes on.
     """
 
     def __init__(
@@ -33,15 +34,18 @@ class OpenBao:
         name: str = "openbao",
         certificates: Certificates | None = None,
         env: Mapping[str, str] | None = None,
+        joins: "OpenBao | None" = None,
     ) -> None:
         self._run = run
         self._env = env
         self._name = name
+        self._leader = joins
         self.folder = run.folder / name
         self.folder.mkdir()
         port, cluster_port, self.tls_port = free_ports(3)
         self.url = f"http://127.0.0.1:{port}"
-        self.audit_log = self.folder / "audit.log"
+        # One for all: each server compares its device with the leader's.
+        self.audit_log = joins.audit_log if joins else self.folder / "audit.log"
         self._config = self.folder / "config.hcl"
         self._config.write_text(
             self._server_config(port, cluster_port, certificates), encoding="utf-8"
@@ -75,7 +79,8 @@ class OpenBao:
     def unseal(self) -> None:
         """Returns once the server is active again."""
         self.request("PUT", "sys/unseal", {"key": self._unseal_key})
-        wait_until(lambda: answers(f"{self.url}/v1/sys/health"), "OpenBao is active")
+        health = f"{self.url}/v1/sys/health" + ("?standbyok=true" if self._leader else "")
+        wait_until(lambda: answers(health), f"{self._name} is unsealed")
 
     def restart(self) -> None:
         """Stops the server and starts it on the same port and data; it is sealed afterwards."""
@@ -91,6 +96,12 @@ class OpenBao:
         self._initialise()
 
     def _initialise(self) -> None:
+        if self._leader:
+            self.request("PUT", "sys/storage/raft/join", {"leader_api_addr": self._leader.url})
+            self._unseal_key, self.token = self._leader._unseal_key, self._leader.token
+            self._http.headers["X-Vault-Token"] = self.token
+            self.unseal()
+            return
         keys = self.request("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self._unseal_key: str = keys["keys"][0]
         self.token: str = keys["root_token"]
@@ -127,7 +138,7 @@ class OpenBao:
             }}
             storage "raft" {{
               path                   = "{self.folder}"
-              node_id                = "e2e"
+              node_id                = "{self._name}"
               performance_multiplier = 1
             }}
             api_addr                        = "{self.url}"

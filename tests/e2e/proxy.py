@@ -1,7 +1,7 @@
 """The only way out for the operator: a CONNECT proxy that leads known hosts to local ports."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,13 +11,13 @@ class Proxy:
     """Leads `CONNECT` to the local port of a host (`host` for port 443, else `host:port`), and
     refuses all else with 403; a host whose server is down answers 502.
 
-    `ports` may be added to. `refused` lists the refused targets (`host:port`, or the URL of a plain
-    request), in order.
+    `ports` may be added to; of several ports each connection gets the next. `refused` lists the
+    refused targets (`host:port`, or the URL of a plain request), in order.
     Go programs never ask a proxy for 127.0.0.1, so the API server is reached directly.
     """
 
     def __init__(self, ports: Mapping[str, int]) -> None:
-        self.ports = dict(ports)
+        self.ports: dict[str, int | Iterator[int]] = dict(ports)
         self.refused: list[str] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self.ports, self.refused))
 
@@ -40,7 +40,9 @@ class Proxy:
         self.stop()
 
 
-def _handler(ports: Mapping[str, int], refused: list[str]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    ports: Mapping[str, int | Iterator[int]], refused: list[str]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         disable_nagle_algorithm = True  # else what is sent in two parts takes 40 ms
 
@@ -49,8 +51,10 @@ def _handler(ports: Mapping[str, int], refused: list[str]) -> type[BaseHTTPReque
             if host not in ports:
                 self._refuse()
                 return
+            port = ports[host]
             try:
-                server = socket.create_connection(("127.0.0.1", ports[host]))
+                port = port if isinstance(port, int) else next(port)
+                server = socket.create_connection(("127.0.0.1", port))
             except OSError:
                 self.send_error(502)
                 return

@@ -48,10 +48,10 @@ class Stores:
         folder.mkdir()
         azure_hosts = azure_server.host_names(AZURE_VAULT)
         hosts = [VAULT_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
-        self._certificates = certificates_for(hosts, folder)
+        self.certificates = certificates_for(hosts, folder)
         self.proxy = Proxy(_issuer_addresses(cluster))
-        env = {"HTTPS_PROXY": self.proxy.url}
-        self.bao = OpenBao(run, f"vault-{name}", self._certificates, env)
+        self.bao_env = {"HTTPS_PROXY": self.proxy.url}
+        self.bao = OpenBao(run, f"vault-{name}", self.certificates, self.bao_env)
         self.aws = Aws(run, f"moto-{name}")
         issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
         self._role_trusts: dict[str, str] = {}
@@ -67,9 +67,9 @@ class Stores:
             f"https://container.googleapis.com/v1/{GCP_CLUSTER}",
             self._impersonations,
         )
-        self.gcp = GcpServer(self._certificates, identity, GCP_PROJECT, self._grants)
+        self.gcp = GcpServer(self.certificates, identity, GCP_PROJECT, self._grants)
         self.azure = AzureServer(
-            self._certificates,
+            self.certificates,
             issuer,
             AZURE_TENANT,
             AZURE_VAULT,
@@ -105,7 +105,7 @@ class Stores:
     @property
     def trust(self) -> Path:
         """A file of all certificates that a client of the stores trusts."""
-        return self._certificates.trust
+        return self.certificates.trust
 
     @property
     def authority(self) -> str:
