@@ -36,10 +36,11 @@ def test_secrets_manager_rotates_the_database_s_entry_as_often_as_the_catalogue_
     assert permission.urn in rotation.depends_on
 
 
-def test_a_schedule_may_be_another_that_is_no_rarer(aws_backend, aws_settings):
-    def scheduled(schedule):
-        return {"database": DATABASE["database"] | {"schedule": schedule}}
+def scheduled(schedule):
+    return {"database": DATABASE["database"] | {"schedule": schedule}}
 
+
+def test_a_schedule_may_be_another_that_is_no_rarer(aws_backend, aws_settings):
     found = aws_backend(scheduled("cron(0 3 ? * SUN *)"))["aws-rotation"]
     assert found.inputs["rotationRules"] == {"scheduleExpression": "cron(0 3 ? * SUN *)"}
     with pytest.raises(SettingsError, match=r"database.schedule: is rarer"):
@@ -146,3 +147,18 @@ def test_in_layout_bundle_the_alarm_knows_the_environment_s_own_entry_too(aws_ba
 def test_what_is_missing_or_wrong_is_told_with_the_setting_s_name(aws_settings, option, place):
     with pytest.raises(SettingsError, match=place):
         aws_settings(option)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["rate(3 hours)", "cron(99 77 * * ? *)", "cron(5 3 ? * SUN *)", "cron(0 3 ? * SUN 2027)"],
+)
+def test_a_schedule_that_secrets_manager_refuses_is_told(aws_settings, schedule):
+    with pytest.raises(SettingsError, match=r"database\.schedule: must be rate"):
+        aws_settings(scheduled(schedule))
+
+
+@pytest.mark.parametrize("schedule", ["rate(4 hours)", "rate(90 days)", "cron(0 8/4 1 * ? *)"])
+def test_a_schedule_that_it_takes_is_taken(aws_backend, schedule):
+    found = aws_backend(scheduled(schedule))["aws-rotation"]
+    assert found.inputs["rotationRules"] == {"scheduleExpression": schedule}
