@@ -18,7 +18,10 @@ from tests.e2e.rotation_journey import Journey, Watch, journeys
 from tests.e2e.stores import VAULT_HOST, Stores
 
 pytestmark = pytest.mark.e2e_long
-ALONE, OVERLAPPING = 9, 3
+ALONE, OVERLAPPING = 12, 4
+# What a later chart's `vault.enableTokenCache` does. Without it the operator logs in each time, and
+# what it reads then is never late.
+TOKEN_CACHE = {"experimental-enable-vault-token-cache": "true"}
 
 
 def catalogue() -> dict[str, Any]:
@@ -49,7 +52,12 @@ def journey(run: Run, cluster: Cluster) -> Iterator[Journey]:
         ports = [server.tls_port for server in (stores.bao, *standbys)]
         stores.proxy.ports[f"{VAULT_HOST}:8200"] = cycle(ports)
         operator = OperatorRelease(run, cluster, env=stores.operator_env)
-        settings = rotating_settings("Pulumi.production", "standbys", catalogue=catalogue())
+        settings = rotating_settings(
+            "Pulumi.production",
+            "standbys",
+            catalogue=catalogue(),
+            chart={"values": {"extraArgs": TOKEN_CACHE}},
+        )
         environments = {"standbys": settings}
         made = stack.enter_context(journeys(run, cluster, stores, operator, environments))
         yield made["standbys"]
