@@ -6,9 +6,11 @@ import json
 import pytest
 
 from manifests.layer import ROTATION, waves
+from manifests.rotation import names
 from manifests.rotation.admission import admission_manifests
 from manifests.rotation.cel import Cel, cel, same, table
 from manifests.rotation.rights import rotation_rights
+from rotator import shapes
 
 OPERATIONS = {"create": "CREATE", "patch": "UPDATE", "update": "UPDATE"}
 
@@ -117,3 +119,13 @@ def test_a_table_without_rows_is_an_empty_mapping():
 def test_sameness_is_asked_in_both_directions():
     """Else a field could be taken away."""
     assert same("Spec", ["template"]).count(".all(") == 2
+
+
+def test_the_policies_know_the_very_pushes_and_checks_that_the_rotator_makes():
+    assert names.PUSHES == shapes.PUSHES
+    assert names.CHECKS == shapes.CHECKS
+    for known, made in (
+        (names.DATABASE_CHECKS, shapes.DATABASE_CHECKS),
+        (names.AWS_CHECKS, shapes.AWS_CHECKS),
+    ):
+        assert {check: dict([pair]) for check, pair in known.items()} == made

@@ -122,6 +122,21 @@ def test_the_other_keys_of_an_entry_are_not_pushed_over_a_push_that_is_not_seen(
     assert "not pushed: key-1, of the same entry, was not seen" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_key_s_next_value_is_not_pushed_over_a_previous_one_that_is_not_seen(is_first):
+    world = world_of(["signing-key"], sync_seconds=60)
+    due = DUE
+    if not is_first:
+        assert world.run() == 0
+        due += 100 * ONE_DAY
+    current, written = held(world)["signing-key"], len(world.cluster.written)
+    world.cluster.lag_seconds = 3000
+    assert world.run(at=due) == FAILED
+    # The first time `previous` needs a value that can be told from the current one.
+    kept = world.cluster.generated[-1] if is_first else current
+    assert {*world.cluster.written[written:]} == {("shop/shared/signing-key-previous", kept)}
+
+
 def test_a_store_that_answers_late_is_waited_for_once_and_not_for_each_of_its_bundles():
     names = [f"key-{number}" for number in range(8)]
     keys = {name: generated(name, readers=[], bundle=name) for name in names}
