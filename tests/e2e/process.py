@@ -7,6 +7,7 @@ are used again.
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -23,7 +24,10 @@ import httpx
 PROJECT = Path(__file__).resolve().parents[2]
 RUNS = PROJECT / ".cache" / "e2e"
 RECORD_SUFFIX = ".processes"
+# Linux' default; macOS starts at 49,152.
+LOWEST_EPHEMERAL_PORT = 32_768
 T = TypeVar("T")
+_claims: list[socket.socket] = []
 
 
 class NotReadyError(RuntimeError):
@@ -52,12 +56,27 @@ def wait_until(
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, all different."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports of 127.0.0.1 that this process alone hands out until it ends, all different.
+
+    A program may bind its port long after it got the number, or again after a restart. So the
+    numbers are below those that kernels give to outgoing connections, and a UDP socket of the same
+    number tells the sessions beside this one that it is taken.
+    """
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.randrange(15_000, LOWEST_EPHEMERAL_PORT)  # noqa: S311 - no secret
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        ports.append(port)
+    return ports
 
 
 def answers(url: str) -> bool:

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.process import (
+    LOWEST_EPHEMERAL_PORT,
     NotReadyError,
     Run,
     end_what_killed_runs_left,
+    free_ports,
     record_of,
     started_at,
     wait_until,
@@ -115,3 +117,22 @@ time.sleep(600)
     )
     assert tests.stdout
     return tests, int(tests.stdout.readline())
+
+
+def test_a_free_port_is_given_once_and_never_to_an_outgoing_connection() -> None:
+    """Another session's ports are its own until it ends, bound or not."""
+    ask = "from tests.e2e.process import free_ports; print(*free_ports(600), flush=True); input()"
+    other = subprocess.Popen(  # noqa: S603 - our own code
+        [sys.executable, "-c", ask],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdout
+    theirs = {int(port) for port in other.stdout.readline().split()}
+    ours = free_ports(100)
+    other.communicate("\n")
+    assert len({*ours}) == 100
+    assert max(*ours, *theirs) < LOWEST_EPHEMERAL_PORT
+    assert not theirs & {*ours}

@@ -119,8 +119,14 @@ class VaultRelease:
         shares = {"recovery_shares": 1, "recovery_threshold": 1}
         made = self.request("PUT", "sys/init", shares)
         self.token, self.recovery_keys = made["root_token"], made["recovery_keys"]
+
+        def every_server_is_unsealed() -> bool:
+            statuses = {server.name: self.health(server) for server in self.servers}
+            assert set(statuses.values()) <= {*UNSEALED}, f"{statuses}, logs in {self._run.folder}"
+            return True
+
         wait_until(
-            lambda: all(self.health(server) in UNSEALED for server in self.servers),
+            every_server_is_unsealed,
             "every server is unsealed",
             timeout_seconds=PATIENCE_SECONDS,
         )
