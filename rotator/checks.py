@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from rotator import log, proof
-from rotator.api import Api, Manifest
+from rotator.api import Api, Manifest, RefusedError
 from rotator.clock import Clock, Steps, pauses
 from rotator.operator_objects import SYNC, OperatorObjects, StepError
 
@@ -56,6 +56,7 @@ class Checks:
         self._late_stores: set[str] = set()
         self._run = os.urandom(4).hex()
         self._looks = count()
+        self._known: set[str] = set()  # the PushSecrets that are there
 
     def shown(self, external_secret: str, token: str, checks: list[Check]) -> Steps:
         """The services' Secret is synced and holds what the checks say; NotShownError if not. It is
@@ -91,8 +92,9 @@ class Checks:
         failing = []
         for check in checks:
             self._renew(check.manifest)
-        for check in checks:
-            if not (yield from self._done(check.manifest, 0 if failing else patience)):
+        for place, check in enumerate(checks):
+            seconds = 0 if failing else patience
+            if not (yield from self._done(check.manifest, seconds, is_first_at_once=place > 0)):
                 failing.append(check)
         return failing
 
@@ -100,21 +102,31 @@ class Checks:
         """Writes the same bytes once more, each push a while after the other."""
         for manifest in [push for check in checks for push in check.pushes]:
             self._renew(manifest)
-            yield from self._done(manifest, patience)
+            yield from self._done(manifest, patience, is_first_at_once=False)
             yield _FIRST_PATIENCE_SECONDS
 
     def _renew(self, manifest: Manifest) -> None:
         """The operator looks at a PushSecret now: at a new one, or because of its annotation."""
-        if self._operator.created(manifest):
-            return
         kind, name = manifest["kind"], manifest["metadata"]["name"]
+        if name not in self._known:
+            self._known.add(name)
+            if self._operator.created(manifest):
+                return
         token = f"{self._run}-{next(self._looks)}"
-        self._api.patch(kind, name, {"metadata": {"annotations": {SYNC: token}}})
+        try:
+            self._api.patch(kind, name, {"metadata": {"annotations": {SYNC: token}}})
+        except RefusedError as refusal:
+            if refusal.status != 404:
+                raise
+            self._operator.created(manifest)
 
-    def _done(self, manifest: Manifest, patience: float) -> Generator[float, None, bool]:
+    def _done(
+        self, manifest: Manifest, patience: float, *, is_first_at_once: bool
+    ) -> Generator[float, None, bool]:
         name = manifest["metadata"]["name"]
-        for pause in pauses(self._clock, patience):
-            yield pause
+        for pause in pauses(self._clock, patience, is_first_at_once=is_first_at_once):
+            if pause:
+                yield pause
             if proof.fault(self._api.get("PushSecret", name)) is None:
                 return True
         return proof.fault(self._api.get("PushSecret", name)) is None

@@ -33,10 +33,12 @@ class Clock:
         time.sleep(seconds)
 
 
-def pauses(clock: Clock, seconds: float) -> Iterator[float]:
-    """Pauses between looks at something, a fifth of the time waited so far, until `seconds` have
-    passed."""
+def pauses(clock: Clock, seconds: float, *, is_first_at_once: bool = False) -> Iterator[float]:
+    """Pauses before looks at something, a fifth of the time waited so far, until `seconds` have
+    passed. The first may be 0: a task that yields even that waits for its turn."""
     began = clock.monotonic()
+    if is_first_at_once:
+        yield 0
     while (waited := clock.monotonic() - began) < seconds:
         yield min(max(_SHORTEST_PAUSE_SECONDS, waited / 5), _LONGEST_PAUSE_SECONDS)
 

@@ -39,7 +39,8 @@ class OperatorObjects:
         operator may be waiting in its back-off, and pushes the same bytes."""
         made = []
         for manifest, is_new in [(each, self.created(each)) for each in manifests]:
-            made.append((yield from self._done(manifest, is_new)))
+            # The operator has had time for the others while the first was waited for.
+            made.append((yield from self._done(manifest, is_new, is_first_at_once=bool(made))))
         return made
 
     def created(self, manifest: Manifest) -> bool:
@@ -50,13 +51,16 @@ class OperatorObjects:
             return False
         return True
 
-    def _done(self, manifest: Manifest, is_new: bool) -> Generator[float, None, Manifest]:
+    def _done(
+        self, manifest: Manifest, is_new: bool, *, is_first_at_once: bool
+    ) -> Generator[float, None, Manifest]:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
         fault, store, seconds = "", _store(manifest), self._sync_seconds
         if store in self._silent_stores:
             seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
-        for pause in pauses(self._clock, seconds):
-            yield pause
+        for pause in pauses(self._clock, seconds, is_first_at_once=is_first_at_once):
+            if pause:
+                yield pause
             live = self._api.get(kind, name)
             if live is None:
                 is_new = self.created(manifest)

@@ -62,6 +62,12 @@ def test_the_release_is_waited_for(release_of):
     assert not release_of().get("skipCrds")
 
 
+def test_the_release_brings_the_crds_and_leaves_them_when_it_goes(settings_with):
+    values = chart_values(settings_with())
+    assert values["installCRDs"] is True
+    assert values["crds"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+
+
 def test_the_release_comes_after_its_namespace_which_has_one_owner(settings_with):
     found = declare(lambda: Operator("operator", settings=settings_with()))
     [namespace] = found.of_kind("Namespace")

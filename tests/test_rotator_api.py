@@ -142,7 +142,7 @@ def test_a_server_that_comes_back_refuses_for_a_moment_however_long_it_was_away(
     assert api.get("ConfigMap", MEMORY)["metadata"]["name"] == MEMORY
 
 
-@pytest.mark.parametrize("status", [403, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 502, 503, 504])
 def test_an_answer_that_may_be_another_a_moment_later_is_asked_for_again(api, server, status):
     server.faults += [(status, {})] * 3
     assert api.get("ConfigMap", MEMORY)["metadata"]["name"] == MEMORY
@@ -172,11 +172,20 @@ def test_what_does_not_exist_is_none(api):
     assert api.delete("PushSecret", "one") is None
 
 
-def test_a_server_that_stays_away_ends_the_call_with_the_last_fault(api, server, clock):
-    server.faults += [(503, {})] * 100
-    with pytest.raises(UnreachableError, match=r"GET ConfigMap/.* \(503\): not now"):
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_stays_away_ends_the_call_with_the_last_fault(api, server, clock, status):
+    server.faults += [(status, {})] * 100
+    with pytest.raises(UnreachableError, match=rf"GET ConfigMap/.* \({status}\): not now"):
         api.get("ConfigMap", MEMORY)
     assert 100 < clock.seconds <= 120
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_token_that_stays_refused_is_told_after_a_few_seconds(api, server, clock, status):
+    server.faults += [(status, {})] * 100
+    with pytest.raises(RefusedError, match=rf"\({status}\): not now"):
+        api.get("ConfigMap", MEMORY)
+    assert 5 < clock.seconds <= 10
 
 
 def test_every_try_of_a_guarded_write_is_guarded(api, server):

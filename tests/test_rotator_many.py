@@ -78,7 +78,41 @@ def test_a_garbage_collector_that_is_away_is_waited_for_once_and_not_for_each_ke
 def test_many_keys_cost_few_calls_each():
     world = many_keys()
     assert world.run() == 0
-    assert world.calls() / 40 < 22
+    assert world.calls() / 40 < 21
+
+
+def test_a_check_is_made_once_and_then_asked_for_again():
+    world, refused = many_keys(), []
+
+    class Counting:
+        def send(self, method, path, body):
+            status, headers, content = world.cluster.send(method, path, body)
+            refused.append(method == "POST" and status == 409)
+            return status, headers, content
+
+    assert world.run(transport=Counting()) == 0
+    assert not any(refused)
+
+
+def test_a_check_that_somebody_deleted_is_made_again():
+    world, deleted = many_keys(), []
+
+    def delete_one(cluster):
+        check = ("PushSecret", "rotation-promoted-key-0-0")
+        pushed = cluster.objects.get(("PushSecret", "rotation-promote-key-0-4"))
+        if pushed and check in cluster.objects and not deleted:
+            deleted.append(cluster.objects.pop(check))
+
+    world.cluster.observers.append(delete_one)
+    assert world.run() == 0
+    assert deleted
+    assert len(world.cluster.written) == 40
+
+
+def test_what_the_operator_has_had_time_for_is_looked_at_without_a_pause():
+    world = many_keys()
+    assert world.run() == 0
+    assert world.clock.seconds < 5
 
 
 def test_one_event_names_all_keys_of_an_external_secret():

@@ -214,6 +214,19 @@ def test_an_answer_that_is_lost_has_the_same_rotation_asked_for_again(world):
     assert world.aws.rotations == 1
 
 
+def test_however_many_runs_ask_for_it_a_version_is_rotated_once(world):
+    world.aws.function_works = False
+    assert world.run() == FAILED
+    assert world.run(at=DUE + ONE_DAY) == FAILED
+    assert (len(world.aws.tokens), len({*world.aws.tokens})) == (2, 1)
+    world.aws.function_works = True
+    assert world.run(at=DUE + 2 * ONE_DAY) == 0
+    assert world.aws.rotations == 1
+    assert world.run(at=DUE + 200 * ONE_DAY) == 0
+    assert world.aws.rotations == 2
+    assert len({*world.aws.tokens}) == 2
+
+
 def test_an_entry_without_rotation_is_named_with_the_remedy(world, capsys):
     world.aws.is_enabled = False
     assert world.run() == FAILED

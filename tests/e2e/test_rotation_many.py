@@ -16,7 +16,7 @@ from tests.e2e.stores import Stores
 pytestmark = pytest.mark.timeout(1800, method="thread")
 BUNDLES, KEYS_EACH = 20, 10
 # Besides making its objects and looking at them: a try beforehand, and a check that is made anew.
-MOST_CALLS_PER_KEY = 30
+MOST_CALLS_PER_KEY = 25
 
 
 def large_catalogue() -> dict[str, Any]:
