@@ -6,11 +6,12 @@ values.
 """
 
 import hashlib
-from collections.abc import Iterable
 
 from manifests import naming
-from manifests.naming import Entry, Manifest
+from manifests.naming import Manifest
+from manifests.remote_values import remote_values
 from settings import AwsStore, Settings
+from settings.entries import Kept, kept
 
 _COMPONENT = "external-secret"
 # How far an interval may be from the one in the settings: the operator itself has no jitter.
@@ -20,30 +21,23 @@ _SPREAD = 0.05
 def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
     name = settings.catalogue.bundles[bundle].secret
-    of_database, rotated = settings.database_key(bundle), settings.rotated_key(bundle)
-    keys = {
-        one: key
-        for one, key in settings.catalogue.bundles[bundle].keys.items()
-        if one not in (of_database, rotated)
-    }
-    store = settings.environment.stores[settings.store_name(bundle)]
-    entries = naming.entries(settings, bundle)
-    if store.layout == "bundle":
-        key = naming.bundle_entry(settings, bundle)
-        lines = {one: _required(one, f"{key} has no {one}") for one in keys}
-        for current in (one for one in keys if keys[one].overlap):
-            for derived in naming.derived_keys(current):
-                lines[derived] = _with_fallback(derived, current, f"{key} has no {current}")
-        source = {"dataFrom": [{"extract": {"key": key}}]} if lines else {}
-        main = _external_secret(settings, bundle, name, source, _sorted(lines, entries))
-        return [_with_rotated(settings, bundle, _with_database(main, of_database))]
-    own = {one: found for one, found in entries.items() if one in keys}
-    derived_entries = {one: found for one, found in entries.items() if one not in keys}
-    main = _with_database(_per_key(settings, bundle, name, own), of_database)
-    found = [_with_rotated(settings, bundle, main)]
-    if derived_entries:
-        found.append(_per_key(settings, bundle, naming.overlap_secret(name), derived_entries))
+    main, derived = [], []
+    for value in kept(settings, bundle):
+        is_apart = value.name != value.key and naming.is_overlap_apart(settings, bundle, value.key)
+        (derived if is_apart else main).append(value)
+    external_secret = _with_database(
+        _of_values(settings, bundle, name, main), settings.database_key(bundle)
+    )
+    found = [_with_rotated(settings, bundle, external_secret)]
+    if derived:
+        found.append(_of_values(settings, bundle, naming.overlap_secret(name), derived))
     return found
+
+
+def reads_per_refresh(external_secret: Manifest) -> int:
+    """How often the operator asks the provider each time that it refreshes this ExternalSecret."""
+    spec = external_secret["spec"]
+    return len(spec.get("data", [])) + len(spec.get("dataFrom", []))
 
 
 def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
@@ -87,7 +81,7 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
     store = settings.environment.stores[settings.store_name(bundle)]
     if key is None or not isinstance(store, AwsStore) or store.database is None:
         return external_secret
-    entry, spec = naming.rotated_entry(settings, key), external_secret["spec"]
+    entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
     template = spec["target"]["template"]
     lines = {**template["data"], key: _url(key, entry, store.database.ssl_mode)}
     spec = {
@@ -111,14 +105,26 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
     )
 
 
-def _per_key(settings: Settings, bundle: str, name: str, entries: dict[str, Entry]) -> Manifest:
-    data = [{"secretKey": key, "remoteRef": _remote_ref(found)} for key, found in entries.items()]
-    lines = {key: _required(key, f"{found.key} is empty") for key, found in entries.items()}
-    return _external_secret(settings, bundle, name, {"data": data}, lines)
+def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -> Manifest:
+    remote = remote_values(values)
+    own = {value.key: value for value in values if value.name == value.key}
+    lines: dict[str, str] = {}
+    for value in values:
+        source = remote.names[value.name]
+        if value.name == value.key or value.key not in own:
+            lines[value.name] = _required(source, _fault(value))
+        else:
+            current = remote.names[value.key]
+            lines[value.name] = _with_fallback(source, current, _fault(own[value.key]))
+    return _external_secret(settings, bundle, name, remote.spec, lines)
 
 
-def _remote_ref(found: Entry) -> dict[str, str]:
-    return {"key": found.key} | ({"property": found.property} if found.property else {})
+def _fault(value: Kept) -> str:
+    """What the sync says where a value is missing."""
+    place = value.entry
+    if place.property is None or place.property == "value":
+        return f"{place.key} is empty"
+    return f"{place.key} has no {place.property}"
 
 
 def _external_secret(
@@ -178,7 +184,3 @@ def _with_fallback(derived: str, current: str, fault: str) -> str:
 
 def _or_fail(fault: str) -> str:
     return f'{{{{ if not $v }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}{{{{ $v }}}}'
-
-
-def _sorted(lines: dict[str, str], order: Iterable[str]) -> dict[str, str]:
-    return {key: lines[key] for key in order}

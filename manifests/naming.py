@@ -1,9 +1,9 @@
 """Every shared name, label and annotation, and every entry in a store."""
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from settings import AwsStore, Identity, PostgresDatabase, Settings, VaultStore
+from settings import Identity, PostgresDatabase, Settings
+from settings.entries import Entry, entry, kept
 from settings.stores import SECRET_STORE_SUFFIXES
 
 Manifest = dict[str, Any]
@@ -29,14 +29,6 @@ URL_ENCODED = 'urlquery | replace "+" "%20"'
 Side = Literal["a", "b"]
 """One of a database's two accounts."""
 SIDES: tuple[Side, Side] = ("a", "b")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where a store keeps a value: `property` is None where the entry is the value itself."""
-
-    key: str
-    property: str | None
 
 
 def wave_part(wave: str) -> str:
@@ -84,68 +76,64 @@ def derived_keys(key: str) -> tuple[str, str]:
     return f"{key}-next", f"{key}-previous"
 
 
-def entry(settings: Settings, bundle: str, key: str) -> Entry:
-    """Where the store of `bundle` keeps `key`, which may be a derived key."""
-    store = settings.environment.stores[settings.store_name(bundle)]
-    platform, environment = settings.catalogue.platform, settings.environment.environment
-    if store.layout == "bundle":
-        return Entry(bundle_entry(settings, bundle), key)
-    if isinstance(store, VaultStore):
-        return Entry(f"{platform}/{environment}/{key}", "value")
-    if isinstance(store, AwsStore):
-        return Entry(f"{platform}/{environment}/{key}", None)
-    return Entry(_by_pattern(settings, store.entry_pattern, key), None)
-
-
-def bundle_entry(settings: Settings, bundle: str) -> str:
-    """The entry that holds a whole bundle; the bundle `shared` is the environment's own."""
-    store = settings.environment.stores[settings.store_name(bundle)]
-    if not isinstance(store, VaultStore | AwsStore):
-        return _by_pattern(settings, store.entry_pattern, bundle)
-    parts = [settings.catalogue.platform, settings.environment.environment]
-    return "/".join(parts if bundle == "shared" else [*parts, bundle])
-
-
-def _by_pattern(settings: Settings, pattern: str, key: str) -> str:
-    platform, environment = settings.catalogue.platform, settings.environment.environment
-    return pattern.format(platform=platform, environment=environment, key=key)
-
-
 def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
-    """Every key of a bundle, derived ones too, with its entry: what is read, seeded and checked.
-
-    Not the key that a database engine provides, whose value is in no entry; nor the one that
-    Secrets Manager rotates: nobody here writes its entry.
-    """
-    found: dict[str, Entry] = {}
-    of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
-    for name, key in settings.catalogue.bundles[bundle].keys.items():
-        if name in of_database:
-            continue
-        for each in (name, *(derived_keys(name) if key.overlap else ())):
-            found[each] = entry(settings, bundle, each)
-    return found
+    """Every key of a bundle, derived ones too, with its entry: what is read and checked."""
+    return {value.name: value.entry for value in kept(settings, bundle)}
 
 
-def rotated_entry(settings: Settings, key: str) -> str:
+def rotated_entry(settings: Settings, bundle: str, key: str) -> str:
     """The entry of a key that Secrets Manager rotates: its own, in either layout."""
+    if settings.store_of(bundle).layout == "per-key":
+        return entry(settings, bundle, key).key
     return f"{settings.catalogue.platform}/{settings.environment.environment}/{key}"
 
 
 def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
-    """The entries of a store that an identity is for, each under its bundle's or its key's name:
-    that is the same in every environment, which the entry's own is not."""
+    """The entries of a store that an identity is for, each under its bundle's or its key's name,
+    that of a place which the stack file names under bundle/key: that is the same in every
+    environment, which the entry's own is not."""
     is_whole = settings.environment.stores[store].layout == "bundle"
     found: dict[str, str] = {}
+    placed: dict[str, str] = {}
     for bundle, content in settings.bundles_in(store).items():
-        for key, kept in entries(settings, bundle).items():
-            is_generated = key not in content.keys or content.keys[key].is_generated
-            if identity != "rotation" or is_generated:
-                found[bundle if is_whole else key] = kept.key
+        for value in kept(settings, bundle):
+            if identity == "rotation" and not content.keys[value.key].is_generated:
+                continue
+            if identity == "seed" and not value.may_be_written:
+                continue
+            if value.is_placed:
+                placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
+            else:
+                found[bundle if is_whole else value.name] = value.entry.key
         rotated = settings.rotated_key(bundle)
         if rotated and identity == "read":
-            found[rotated] = rotated_entry(settings, rotated)
-    return found
+            found[rotated] = rotated_entry(settings, bundle, rotated)
+    by_convention = {*found.values()}
+    return found | {name: entry for entry, name in placed.items() if entry not in by_convention}
+
+
+def adopted_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that were there already: no stack makes or destroys them."""
+    values = [value for bundle in settings.bundles_in(store) for value in kept(settings, bundle)]
+    own = {value.entry.key for value in values if not value.is_adopted}
+    return {value.entry.key for value in values} - own
+
+
+def overlap_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that hold nothing but a derived key's value."""
+    return {
+        value.entry.key
+        for bundle in settings.bundles_in(store)
+        for value in kept(settings, bundle)
+        if value.name != value.key and is_overlap_apart(settings, bundle, value.key)
+    }
+
+
+def made_entries(settings: Settings, store: str) -> dict[str, str]:
+    """The entries of a store that a stack makes where it declares that store's provider half."""
+    adopted = adopted_entries(settings, store)
+    read = identity_entries(settings, store, "read")
+    return {name: entry for name, entry in read.items() if entry not in adopted}
 
 
 def written_entries(settings: Settings, store: str) -> dict[str, str]:
@@ -159,23 +147,32 @@ def written_entries(settings: Settings, store: str) -> dict[str, str]:
 
 
 def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
-    """What the stores must hold: by store and entry, the keys that are read from it."""
+    """What the stores must hold: by store and entry, what is read from it: the keys, or the
+    properties that the stack file names for them."""
     found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
     for bundle in settings.catalogue.bundles if settings.environment.stores else ():
         of_store = found[settings.store_name(bundle)]
-        for key, kept in entries(settings, bundle).items():
-            of_store.setdefault(kept.key, []).append(key)
+        for value in kept(settings, bundle):
+            is_named = settings.key_place(bundle, value.key).property
+            content = (is_named and value.entry.property) or value.name
+            of_store.setdefault(value.entry.key, []).append(content)
         if rotated := settings.rotated_key(bundle):
-            of_store[rotated_entry(settings, rotated)] = [rotated]
+            of_store[rotated_entry(settings, bundle, rotated)] = [rotated]
     return found
 
 
+def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
+    """Whether the values derived from a key have entries of their own: a missing entry fails the
+    whole sync, and they must never stop the bundle's own."""
+    if not settings.catalogue.bundles[bundle].keys[key].overlap:
+        return False
+    return entry(settings, bundle, key, "-next").key != entry(settings, bundle, key).key
+
+
 def has_overlap_secret(settings: Settings, bundle: str) -> bool:
-    """Whether derived keys need a Secret of their own: in layout `per-key` a missing entry fails
-    the whole sync, and they must never stop the bundle's own."""
-    store = settings.environment.stores[settings.store_name(bundle)]
-    keys = settings.catalogue.bundles[bundle].keys.values()
-    return store.layout == "per-key" and any(key.overlap for key in keys)
+    """Whether derived keys need a Secret of their own."""
+    keys = settings.catalogue.bundles[bundle].keys
+    return any(is_overlap_apart(settings, bundle, key) for key in keys)
 
 
 def database_pointer(key: str) -> str:

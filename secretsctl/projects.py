@@ -70,13 +70,16 @@ def _environments(documents: list[Document]) -> str:
 
 
 def _shared_entries(found: list[Settings]) -> list[Problem]:
-    """Two environments that read one entry of one store would read each other's values."""
+    """Two environments that read one entry of one store would read each other's values. Both may
+    read one that is another's, and that neither writes."""
     owners: dict[tuple[object, str], Settings] = {}
     problems = []
     for settings in found:
         for store, entries in naming.expected_entries(settings).items():
             address = _address(settings.environment.stores[store])
-            for entry in entries:
+            others = naming.adopted_entries(settings, store)
+            others -= {*naming.written_entries(settings, store).values()}
+            for entry in [entry for entry in entries if entry not in others]:
                 owner = owners.setdefault((address, entry), settings)
                 if owner.environment.environment != settings.environment.environment:
                     message = f"its entry {entry} is also {owner.stack_file}'s; keep them apart"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import naming
-from manifests.naming import Entry
 from manifests.rotation.cron_jobs import generated_length
 from secretsctl.example import about
 from secretsctl.kubectl import right_cluster
 from secretsctl.store_commands import MARK, is_marked_by_hand, store_commands
-from settings import Settings
+from settings import GcpStore, Settings
+from settings.entries import DERIVED, Entry, kept
 
 _OPENING = """\
 # Puts values into the stores of {environment}. Read it, then run it:
@@ -57,12 +57,14 @@ _MAKERS = {
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a key is kept. `entry` is None where an engine makes the value."""
+    """Where a key is kept. `entry` is None where an engine makes the value; `is_others` where it
+    was there already, and nobody here writes it."""
 
     key: str
     bundle: str
     external_secret: str
     entry: Entry | None
+    is_others: bool = False
     derived_from: str | None = None
 
 
@@ -121,13 +123,16 @@ def stack_options(options: argparse.Namespace) -> str:
 
 def _places(settings: Settings) -> Iterator[_Place]:
     for bundle, content in settings.catalogue.bundles.items():
-        entries = naming.entries(settings, bundle)
-        is_apart = naming.has_overlap_secret(settings, bundle)
-        for key, rules in content.keys.items():
-            yield _Place(key, bundle, content.secret, entries.get(key))
-            for derived in naming.derived_keys(key) if rules.overlap and is_apart else ():
-                secret = naming.overlap_secret(content.secret)
-                yield _Place(derived, bundle, secret, entries[derived], key)
+        values = {value.name: value for value in kept(settings, bundle)}
+        for key in content.keys:
+            if key not in values:
+                yield _Place(key, bundle, content.secret, None)
+                continue
+            is_others = not values[key].may_be_written
+            yield _Place(key, bundle, content.secret, values[key].entry, is_others)
+            for derived in DERIVED if naming.is_overlap_apart(settings, bundle, key) else ():
+                secret, name = naming.overlap_secret(content.secret), f"{key}{derived}"
+                yield _Place(name, bundle, secret, values[name].entry, is_others, key)
 
 
 def _not_ready(settings: Settings) -> set[str]:
@@ -143,12 +148,19 @@ def _not_ready(settings: Settings) -> set[str]:
 
 def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[str]:
     store = settings.environment.stores[name]
-    written = {*naming.written_entries(settings, name).values()} if is_marked_by_hand(store) else ()
+    written = {*naming.written_entries(settings, name).values()}
+    if not is_marked_by_hand(store):
+        # Google lets nobody declare a label of an entry alone.
+        is_gcp = isinstance(store, GcpStore)
+        written &= naming.adopted_entries(settings, name) if is_gcp else set()
     yield f"\n# --- Store {name}\n{store_commands(store)}"
     for place in places:
         rules = settings.catalogue.keys[place.derived_from or place.key]
         if place.entry is None:
             yield f"\n# {place.key}: left out, since {_MAKERS[store.provider]}.\n"
+            continue
+        if place.is_others:
+            yield f"\n# {place.key}: left out: {_described(place.entry)} was there already.\n"
             continue
         other = str(generated_length(rules)) if rules.is_generated else ""
         mark = MARK if place.entry.key in written else ""
@@ -157,6 +169,10 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
         if place.derived_from is None:
             yield f"\n{about(rules)}"
         yield f"put {shlex.join(words)}\n"
+
+
+def _described(entry: Entry) -> str:
+    return f"entry {entry.key}" + (f", property {entry.property}," if entry.property else "")
 
 
 def _afterwards(settings: Settings, options: argparse.Namespace, which: str) -> str:

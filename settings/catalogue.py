@@ -1,6 +1,7 @@
 """The catalogue: which services need which keys, as data, for every environment alike."""
 
 import re
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -217,6 +218,28 @@ class Catalogue(Model):
     """What is synced together, by a name for it."""
     services: dict[ServiceName, Service]
     """Who reads, by the service's name."""
+
+    def without(self, bundles: Collection[str], keys: Collection[str]) -> "Catalogue":
+        """The same without these bundles, and without these keys, each as bundle/key. Readers keep
+        what is left."""
+        if not bundles and not keys:
+            return self
+        left = {
+            name: bundle.model_copy(
+                update={
+                    "keys": {k: key for k, key in bundle.keys.items() if f"{name}/{k}" not in keys}
+                }
+            )
+            for name, bundle in self.bundles.items()
+            if name not in bundles
+        }
+        services = {
+            name: service.model_copy(
+                update={"reads": [one for one in service.reads if one in left]}
+            )
+            for name, service in self.services.items()
+        }
+        return self.model_copy(update={"bundles": left, "services": services})
 
     @property
     def keys(self) -> dict[str, Key]:

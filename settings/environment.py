@@ -21,6 +21,7 @@ from settings.model import (
     Text,
     text_of,
 )
+from settings.places import BundlePlace, Without
 from settings.rotator import Rotator
 from settings.store_texts import StoreName, Uuid
 from settings.stores import Store
@@ -91,13 +92,6 @@ class Network(Model):
     api_server: ApiServer = ApiServer()
     providers: Providers = Providers()
     dns: Dns = Dns()
-
-
-class BundlePlace(Model):
-    """Where a bundle differs from the stack's default."""
-
-    store: StoreName
-    """The store that holds it."""
 
 
 _EVERYBODY = "Kubernetes' own (system:…) stand for everybody or for its parts, and * for nobody"
@@ -197,7 +191,9 @@ class Environment(Model):
     default_store: StoreName | None = None
     """Needed where there are several stores."""
     bundles: dict[ServiceName, BundlePlace] = {}
-    """Bundles that are kept elsewhere than in the default store."""
+    """Bundles that are kept elsewhere than in the default store, or elsewhere in their store than
+    its convention says: in entries that are there already."""
+    without: Without = Without()
     refresh_interval: MinuteOrMore = timedelta(hours=1)
     """How often the operator reads the stores; each bundle up to 5 % off, so not all at once."""
 

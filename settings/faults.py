@@ -6,6 +6,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from settings.environment import Environment
+from settings.place_faults import place_faults
 from settings.references import Fault, listed
 from settings.resolved import Settings
 from settings.rotator import AGE_CHECK, ROTATION
@@ -58,7 +59,8 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     for name in env.bundles:
         if name not in bundles:
             yield ("bundles", name), f"no such bundle in the catalogue; it has: {listed(bundles)}"
-    if settings.default_store is None and not set(bundles) <= set(env.bundles):
+    placed = {name for name, place in env.bundles.items() if place.store}
+    if settings.default_store is None and not set(bundles) <= placed:
         yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
         return
     taken = (ROTATION, AGE_CHECK) if settings.has_rotation else ()
@@ -67,6 +69,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
             yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
+    yield from place_faults(settings)
     if env.vault_server:
         yield from _server_faults(settings, env.vault_server)
 

@@ -11,6 +11,7 @@ from settings.environment import Environment
 from settings.explain import explained
 from settings.faults import cross_faults, stack_faults
 from settings.model import Model
+from settings.place_faults import without_faults
 from settings.problems import Problem, SettingsError
 from settings.references import catalogue_faults, store_faults
 from settings.resolved import Settings
@@ -30,8 +31,11 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
     for stack in stacks:
         env = _parsed(Environment, stack, problems)
         faults = [*store_faults(stack.content), *(stack_faults(env) if env else ())]
+        if parsed and env:
+            faults += without_faults(env, parsed)
         if parsed and env and not faults:
-            settings = Settings(parsed, env, stack.file)
+            left = parsed.without(env.without.bundles, env.without.keys)
+            settings = Settings(left, env, stack.file)
             faults = [*cross_faults(settings)]
             found.append(settings)
         problems += [stack.problem(*fault) for fault in faults]

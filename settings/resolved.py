@@ -6,7 +6,10 @@ from functools import cached_property
 
 from settings.catalogue import Bundle, Catalogue
 from settings.environment import Environment
-from settings.stores import AwsStore, Identity, VaultStore
+from settings.places import BundlePlace, KeyPlace
+from settings.stores import AwsStore, Identity, Store, VaultStore
+
+_BY_CONVENTION, _KEY_BY_CONVENTION = BundlePlace(), KeyPlace()
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,22 @@ class Settings:
 
     def store_name(self, bundle: str) -> str:
         """The store that holds a bundle. Only for `secrets: external`."""
-        place = self.environment.bundles.get(bundle)
-        name = place.store if place else self.default_store
+        name = self.bundle_place(bundle).store or self.default_store
         if name is None:
             raise LookupError("basic Secrets have no store")
         return name
+
+    def store_of(self, bundle: str) -> Store:
+        """The same store's own settings."""
+        return self.environment.stores[self.store_name(bundle)]
+
+    def bundle_place(self, bundle: str) -> BundlePlace:
+        """Where the stack file says that a bundle is kept."""
+        return self.environment.bundles.get(bundle, _BY_CONVENTION)
+
+    def key_place(self, bundle: str, key: str) -> KeyPlace:
+        """Where the stack file says that a key is kept."""
+        return self.bundle_place(bundle).keys.get(key, _KEY_BY_CONVENTION)
 
     def identity_name(self, store: str, identity: Identity) -> str:
         """What the provider calls an identity: a Vault role, an IAM role, a service account."""

@@ -8,20 +8,32 @@ from pydantic import AfterValidator, WithJsonSchema
 
 from settings.model import DAY_OR_MORE_PATTERN, Duration, text_of
 
-_FIELD = re.compile(r"\{(platform|environment|key)\}")
+_FIELD = re.compile(r"\{(platform|environment|bundle|key)\}")
 
 
-def _entry_pattern(text: str) -> str:
-    """Fits both clouds' rules for names, also with the longest platform, environment and key."""
-    fields, literal = _FIELD.findall(text), _FIELD.sub("", text)
-    if "key" not in fields or len(fields) != len(set(fields)):
-        raise ValueError("must hold {key} once, and may hold {platform} and {environment} once")
-    if not re.fullmatch(r"[A-Za-z0-9-]{0,16}", literal) or not re.match(r"[A-Za-z{]", text):
-        message = (
-            "may hold at most 16 letters, digits and hyphens beside its fields, a letter first"
-        )
-        raise ValueError(message)
-    return text
+def _pattern(rest: str) -> AfterValidator:
+    """A pattern for the names of entries, with `rest` as the characters beside its fields."""
+
+    def checked(text: str) -> str:
+        fields, literal = _FIELD.findall(text), _FIELD.sub("", text)
+        if not {"key", "bundle"} & {*fields} or len(fields) != len(set(fields)):
+            message = "must hold {key} once, or {bundle} for a whole bundle's entry, and may hold"
+            raise ValueError(f"{message} {{platform}} and {{environment}} once")
+        if not re.fullmatch(rf"[{rest}]*", literal):
+            raise ValueError(f"may hold only {_WORDS[rest]} beside its fields")
+        return text
+
+    return AfterValidator(checked)
+
+
+def _pattern_schema(rest: str) -> WithJsonSchema:
+    fields = r"\{(platform|environment|bundle|key)\}"
+    pattern = rf"^(?=.*\{{(key|bundle)\}})([{rest}]|{fields})+$"
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_FLAT, _PATH = "A-Za-z0-9-", "A-Za-z0-9_./-"
+_WORDS = {_FLAT: "letters, digits and hyphens", _PATH: "letters, digits, _ . - and /"}
 
 
 _PEM = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
@@ -54,17 +66,8 @@ StoreName = Annotated[
         20,
     ),
 ]
-EntryPattern = Annotated[
-    str,
-    AfterValidator(_entry_pattern),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": r"^(?=[A-Za-z{])(?=.*\{key\})"
-            r"([A-Za-z0-9-]|\{(platform|environment|key)\})+$",
-        }
-    ),
-]
+EntryPattern = Annotated[str, _pattern(_FLAT), _pattern_schema(_FLAT)]
+PathPattern = Annotated[str, _pattern(_PATH), _pattern_schema(_PATH)]
 Uuid = Annotated[
     str,
     text_of(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in lower-case letters", 36),

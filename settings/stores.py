@@ -23,6 +23,7 @@ from settings.store_texts import (
     GcpRegion,
     KeyVaultName,
     KmsKeyPattern,
+    PathPattern,
     PemCertificates,
     ProjectId,
     Uuid,
@@ -59,6 +60,10 @@ class VaultStore(ProviderHalf):
     """HashiCorp Vault, or OpenBao."""
     layout: Layout = "bundle"
     """An entry for each bundle, or one for each key."""
+    entry_pattern: PathPattern | None = None
+    """The name of an entry, of {platform}, {environment} and {bundle}, and in layout `per-key` of
+    {key}; unless it is set {platform}/{environment}/{bundle} or {platform}/{environment}/{key},
+    and {platform}/{environment} for the bundle `shared`."""
     server: HttpsUrl
     """Its address, as the operator reaches it."""
     mount: PathSegments = "secret"
@@ -112,6 +117,10 @@ class AwsStore(ProviderHalf):
     """AWS Secrets Manager."""
     layout: Layout = "per-key"
     """An entry for each key, or one for a bundle."""
+    entry_pattern: PathPattern | None = None
+    """The name of an entry, of {platform}, {environment} and {bundle}, and in layout `per-key` of
+    {key}; unless it is set {platform}/{environment}/{key} or {platform}/{environment}/{bundle},
+    and {platform}/{environment} for the bundle `shared`."""
     region: AwsRegion
     """Of the entries."""
     account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
@@ -165,8 +174,9 @@ class GcpStore(ProviderHalf):
     project: ProjectId
     """The project that holds the entries."""
     cluster: GkeCluster
-    entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
-    """The name of a key's entry; without {environment} where each has a project of its own."""
+    entry_pattern: EntryPattern | None = None
+    """The name of an entry; without {environment} where each has a project of its own. Unless it is
+    set {platform}-{environment}-{key}, and -{bundle} in layout `bundle`."""
     access: Literal["service-account", "direct"] = "service-account"
     """Who holds the rights: Google service accounts that the cluster's accounts act as, or the
     cluster's accounts themselves."""
@@ -194,8 +204,8 @@ class AzureStore(ProviderHalf):
     client_ids: ClientIds
     cloud: Literal["PublicCloud", "USGovernmentCloud", "ChinaCloud"] = "PublicCloud"
     """Which of Azure's clouds."""
-    entry_pattern: EntryPattern = "{platform}-{environment}-{key}"
-    """The name of a key's secret."""
+    entry_pattern: EntryPattern | None = None
+    """The name of a key's secret; {platform}-{environment}-{key} unless it is set."""
     subscription_id: Uuid | None = None
     """With `backend: declare`: where the vault and the identities are made."""
     resource_group: ResourceGroup | None = None

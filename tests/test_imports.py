@@ -32,6 +32,8 @@ def allowed(name):
         return {"settings", "manifests"}
     if name in ("manifests/secret_store.py", "manifests/database.py"):
         return {"settings", "manifests.naming", "manifests.providers"}
+    if name == "manifests/external_secret.py":
+        return {"settings", "manifests.naming", "manifests.remote_values"}
     if name == "manifests/naming.py":
         return {"settings"}
     if folder == "manifests/rotation":

@@ -26,9 +26,8 @@ from settings import Identity, Settings
 from settings.aws import RotatedDatabase
 from settings.rotator import ROTATION
 
-_WRITTEN_BY_THE_OPERATOR = {"managed-by": "external-secrets"}
-_KEY_DELETION_DAYS = 7
-"""The fewest that KMS allows."""
+_MARK = {"key": "managed-by", "value": "external-secrets"}
+_KEY_DELETION_DAYS = 7  # the fewest that KMS allows
 
 
 class AwsBackend(ComponentResource):
@@ -59,7 +58,7 @@ class AwsBackend(ComponentResource):
             self.objects += self._declare_identity(identity, shared)
         for bundle in settings.bundles_in(store):
             if settings.has_rotation and (key := settings.rotated_key(bundle)):
-                self.objects += self._declare_rotator(key, shared)
+                self.objects += self._declare_rotator(bundle, key, shared)
         if config.alarm:
             AwsAlarm(
                 f"{name}-alarm",
@@ -129,7 +128,7 @@ class AwsBackend(ComponentResource):
         written = naming.written_entries(settings, store)
         rotated = {settings.rotated_key(bundle) for bundle in settings.bundles_in(store)}
         made: list[Resource] = []
-        for name, entry in naming.identity_entries(settings, store, "read").items():
+        for name, entry in naming.made_entries(settings, store).items():
             secret = aws.secretsmanager.Secret(
                 f"{self._name}-entry-{name}",
                 name=entry,
@@ -140,13 +139,21 @@ class AwsBackend(ComponentResource):
                 ]
                 or None,
                 recovery_window_in_days=config.recovery_window_days,
-                tags=_WRITTEN_BY_THE_OPERATOR if name in written else None,
+                tags={_MARK["key"]: _MARK["value"]} if name in written else None,
                 region=config.region,
                 opts=self._kept,
             )
             made.append(secret)
             if name in rotated and config.database:
                 self._declare_rotation(secret, config.database)
+        adopted = naming.adopted_entries(settings, store)
+        for name in [name for name, entry in written.items() if entry in adopted]:
+            opts, tag = ResourceOptions(parent=self), {"region": config.region, **_MARK}
+            made.append(
+                aws.secretsmanager.Tag(
+                    f"{self._name}-mark-{name}", secret_id=written[name], **tag, opts=opts
+                )
+            )
         return made
 
     def _declare_rotation(
@@ -182,16 +189,16 @@ class AwsBackend(ComponentResource):
 
     def _declare_identity(self, identity: Identity, after: list[Resource]) -> list[Resource]:
         settings, store = self._settings, self._store_name
-        policy = Output.all(**self._key_arns).apply(
-            lambda key_arns: json.dumps(rights(settings, store, identity, key_arns))
-        )
+        of_keys = Output.all(**self._key_arns)
+        policy = of_keys.apply(lambda arns: json.dumps(rights(settings, store, identity, arns)))
         name, trusted = settings.identity_name(store, identity), trust(settings, store, identity)
         return [*self._declare_role(identity, name, trusted, policy, after)]
 
-    def _declare_rotator(self, key: str, after: list[Resource]) -> list[Resource]:
+    def _declare_rotator(self, bundle: str, key: str, after: list[Resource]) -> list[Resource]:
         """How the rotator reaches the entry that Secrets Manager rotates."""
         settings, store = self._settings, self._store_name
-        policy = json.dumps(rotator_rights(self._config, naming.rotated_entry(settings, key)))
+        entry = naming.rotated_entry(settings, bundle, key)
+        policy = json.dumps(rotator_rights(self._config, entry))
         name, trusted = rotator_role(settings, store), rotator_trust(settings, store)
         role, its_rights = self._declare_role("rotator", name, trusted, policy, after)
         if self._config.identity != "pod-identity":

@@ -79,7 +79,9 @@ class AwsAlarm(ComponentResource):
         }
         for bundle in settings.bundles_in(store):
             if key := settings.rotated_key(bundle):
-                rules["failed-rotations"] = failed_rotations(naming.rotated_entry(settings, key))
+                rules["failed-rotations"] = failed_rotations(
+                    naming.rotated_entry(settings, bundle, key)
+                )
         region = store_of(settings, store).region
         for kind, pattern in rules.items():
             rule = aws.cloudwatch.EventRule(

@@ -76,17 +76,18 @@ def push_role(settings: Settings, store: str) -> Document:
 def role_assignments(settings: Settings, store: str, identity: Identity) -> dict[str, Document]:
     """An identity's rights, without its principal, by a name that has no environment in it.
 
-    Readers and seeders act on every entry of the environment, and its vault holds nothing else;
-    a rotator on the entries of generated and derived keys alone.
+    Readers and seeders act on the whole vault where it holds nothing but the environment's entries,
+    and entry by entry where some were there already; a rotator on the entries of generated and
+    derived keys alone.
     """
     scope = vault_id(settings, store)
     own = push_role(settings, store)["role_definition_id"]
     role = _SECRETS_USER if identity == "read" else own
     scopes = {f"{identity}-role": scope}
-    if identity == "rotation":
+    if identity == "rotation" or naming.adopted_entries(settings, store):
         scopes = {
-            f"rotation-role-{key}": f"{scope}/secrets/{entry}"
-            for key, entry in naming.identity_entries(settings, store, "rotation").items()
+            f"{identity}-role-{name}": f"{scope}/secrets/{entry}"
+            for name, entry in naming.identity_entries(settings, store, identity).items()
         }
     subscription = f"/subscriptions/{_store(settings, store).subscription_id}"
     definition = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"

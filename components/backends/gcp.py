@@ -86,9 +86,8 @@ def replication(config: GcpStore) -> dict[str, Any]:
 
 def reminder(settings: Settings, store: str, entry: str) -> dict[str, Any]:
     """What an entry's declaration says of reminders, by the entry's bundle's or key's name."""
-    reminders = _store(settings, store).reminders
-    period = reminder_periods(settings, store).get(entry)
-    if reminders is None or period is None:
+    reminders, periods = _store(settings, store).reminders, reminder_periods(settings, store)
+    if reminders is None or (period := periods.get(entry)) is None:
         return {}
     rotation = {"rotation_period": f"{int(period.total_seconds())}s"}
     if reminders.next:
@@ -186,7 +185,7 @@ class GcpBackend(ComponentResource):
         settings, config = self._settings, self._config
         written, delay = naming.written_entries(settings, self._store), config.version_destroy_delay
         found: dict[str, Resource] = {}
-        for name, entry in sorted(naming.identity_entries(settings, self._store, "read").items()):
+        for name, entry in sorted(naming.made_entries(settings, self._store).items()):
             more = reminder(settings, self._store, name)
             # Where a day was never set there is none to ignore: the engine would take a first away.
             is_moved = more and "next_rotation_time" not in more["rotation"]
@@ -211,6 +210,7 @@ class GcpBackend(ComponentResource):
     ) -> list[Resource]:
         settings, store = self._settings, self._store
         accounts = self._declare_account(identity) if self._config.access != "direct" else []
+        after = [*shared, *accounts]
         rights: list[Resource] = [
             secretmanager.SecretIamMember(
                 f"{self._name}-{identity}-{name}",
@@ -218,7 +218,7 @@ class GcpBackend(ComponentResource):
                 secret_id=entry,
                 role=role(settings, store, identity),
                 member=member(settings, store, identity),
-                opts=self._options(depends_on=[*shared, *accounts, secrets[name]]),
+                opts=self._options(depends_on=[*after, *filter(None, [secrets.get(name)])]),
             )
             for name, entry in sorted(naming.identity_entries(settings, store, identity).items())
         ]

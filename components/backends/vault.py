@@ -38,11 +38,11 @@ def _entry_rules(settings: Settings, store: str, identity: Identity) -> dict[str
     mount = _store(settings, store).mount
     kinds = ("data",) if identity == "read" else ("data", "metadata")
     rules: dict[str, list[str]] = {}
-    is_whole = _store(settings, store).layout == "bundle"
-    for name, entry in naming.identity_entries(settings, store, identity).items():
+    made = naming.overlap_entries(settings, store) if identity == "rotation" else ()
+    for entry in naming.identity_entries(settings, store, identity).values():
         capabilities = _CAPABILITIES[identity]
-        if identity == "rotation" and not is_whole and name not in settings.catalogue.keys:
-            # A derived key's entry: the first rotation makes it.
+        if entry in made:
+            # The first rotation makes it.
             capabilities = ["create", *capabilities]
         rules |= {f"{mount}/{kind}/{entry}": capabilities for kind in kinds}
     return rules

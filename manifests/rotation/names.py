@@ -6,6 +6,7 @@ from typing import Literal
 from manifests import naming
 from manifests.naming import PROJECT, Entry, Side
 from settings import Settings
+from settings.entries import DERIVED
 from settings.rotator import AGE_CHECK, ROTATION
 
 COMPONENT = "rotation"
@@ -88,21 +89,20 @@ def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
     found: dict[str, GeneratedKey] = {}
     for bundle, content in settings.catalogue.bundles.items():
         store = naming.secret_store(settings.store_name(bundle), "rotation")
-        secret = of_derived = content.secret
-        if naming.has_overlap_secret(settings, bundle):
-            of_derived = naming.overlap_secret(secret)
+        secret = content.secret
         for name, key in content.keys.items():
             if key.is_generated:
-                derived = naming.derived_keys(name) if key.overlap else ()
-                around = [naming.entry(settings, bundle, each) for each in derived] or [None, None]
+                is_apart = naming.is_overlap_apart(settings, bundle, name)
+                derived = DERIVED if key.overlap else ()
+                around = [naming.entry(settings, bundle, name, each) for each in derived]
                 found[name] = GeneratedKey(
                     bundle,
                     store,
                     current=naming.entry(settings, bundle, name),
-                    next=around[0],
-                    previous=around[1],
+                    next=around[0] if around else None,
+                    previous=around[1] if around else None,
                     secret=secret,
-                    overlap_secret=of_derived,
+                    overlap_secret=naming.overlap_secret(secret) if is_apart else secret,
                 )
     return found
 

@@ -90,7 +90,7 @@ def _versioned(settings: Settings) -> dict[str, list[str]]:
     return {
         key: [
             naming.secret_store(settings.store_name(bundle), "read"),
-            naming.rotated_entry(settings, key),
+            naming.rotated_entry(settings, bundle, key),
         ]
         for key, bundle in naming.secrets_manager_keys(settings).items()
     }

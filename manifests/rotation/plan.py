@@ -101,7 +101,7 @@ def _key(
 
 def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey) -> dict[str, Any]:
     secret = settings.catalogue.bundles[key.bundle].secret
-    has_own = rule.overlap and naming.has_overlap_secret(settings, key.bundle)
+    has_own = naming.is_overlap_apart(settings, key.bundle, name)
     return {
         "every_seconds": _seconds(rule.every),
         "grace_seconds": _seconds(rule.grace),
@@ -133,7 +133,7 @@ def _by_aws(settings: Settings, bundle: str, name: str, rule: Database) -> dict[
     config = cast(AwsStore, settings.environment.stores[store])
     return {
         **_whole(settings, bundle, rule),
-        "secret_id": naming.rotated_entry(settings, name),
+        "secret_id": naming.rotated_entry(settings, bundle, name),
         **aws.rotated_by_aws(settings, store, config),
     }
 

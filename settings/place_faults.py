@@ -1,0 +1,189 @@
+"""What is wrong with the places that a stack file names, and with what it leaves out."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from settings.catalogue import Catalogue, Key
+from settings.entries import Kept, adopted_entry, kept
+from settings.environment import Environment
+from settings.places import BundlePlace, KeyPlace
+from settings.references import Fault, listed
+from settings.resolved import Settings
+from settings.stores import AzureStore
+
+_NO_PLACE = BundlePlace()
+# Each provider's own rule for the name of an entry.
+_ENTRY = {
+    "vault": (r"[^+*]{1,512}", "a path below the mount, at most 512 characters without + and *"),
+    "aws": (r"[A-Za-z0-9/_+=.@-]{1,512}", "at most 512 letters, digits and /_+=.@-"),
+    "gcp": (r"[A-Za-z0-9_-]{1,255}", "at most 255 letters, digits, _ and -"),
+    "azure": (r"[A-Za-z0-9-]{1,127}", "at most 127 letters, digits and hyphens"),
+}
+_VERSION = {
+    "vault": (r"[1-9][0-9]*", "a version's number"),
+    "aws": (r"uuid/[A-Za-z0-9-]{32,64}|[A-Za-z0-9_+=.@-]+", "uuid/<version id>, or a stage's name"),
+    "gcp": (r"[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]{0,62}", "a version's number, or an alias"),
+    "azure": (r"[0-9a-f]{32}", "a version's 32 hexadecimal digits"),
+}
+
+
+def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
+    """What a stack leaves out and the catalogue does not have, or that would leave nothing."""
+    bundles = catalogue.bundles
+    for number, name in enumerate(env.without.bundles):
+        if name not in bundles:
+            yield ("without", "bundles", number), f"no such bundle{_known(name, bundles)}"
+        elif name in env.bundles:
+            yield ("bundles", name), "has no meaning: `without` leaves this bundle out"
+    names = [f"{bundle}/{key}" for bundle, content in bundles.items() for key in content.keys]
+    for number, name in enumerate(env.without.keys):
+        path = ("without", "keys", number)
+        bundle, _, key = name.partition("/")
+        if name not in names:
+            yield path, f"no such key, as bundle/key{_known(name, names)}"
+        elif bundle in env.without.bundles:
+            yield path, f"is there twice: `without` leaves out the whole bundle {bundle}"
+        elif key in env.bundles.get(bundle, _NO_PLACE).keys:
+            yield ("bundles", bundle, "keys", key), "has no meaning: `without` leaves this key out"
+    left_out = {*env.without.keys}
+    for name, content in bundles.items():
+        if left_out and {f"{name}/{key}" for key in content.keys} <= left_out:
+            yield ("without", "keys"), f"leaves bundle {name} without keys: name it in `bundles`"
+    if {*bundles} <= {*env.without.bundles}:
+        yield ("without", "bundles"), "leaves nothing of the catalogue"
+
+
+def place_faults(settings: Settings) -> Iterator[Fault]:
+    """Places that can't be: by their provider's rules, by what is done with the key, or by who else
+    is there. Only once every bundle's store is known."""
+    for bundle, place in settings.environment.bundles.items():
+        content = settings.catalogue.bundles.get(bundle)
+        if content is None:
+            continue
+        if not place.model_fields_set:
+            yield ("bundles", bundle), "says nothing; name a store or an entry, or remove it"
+        for name, key_place in place.keys.items():
+            path = ("bundles", bundle, "keys", name)
+            key = content.keys.get(name)
+            if key is None:
+                yield path, f"no such key in this bundle{_known(name, content.keys)}"
+            elif name in (settings.database_key(bundle), settings.rotated_key(bundle)):
+                yield path, "has no place: its store's `database` provides it"
+            else:
+                yield from _key_faults(settings, bundle, name, key, key_place)
+        for name, key in content.keys.items():
+            yield from _writing_faults(settings, bundle, name, key)
+    yield from _pattern_faults(settings)
+    for store in settings.environment.stores:
+        yield from _entry_faults(settings, store)
+
+
+def _key_faults(
+    settings: Settings, bundle: str, name: str, key: Key, place: KeyPlace
+) -> Iterator[Fault]:
+    path, store = ("bundles", bundle, "keys", name), settings.store_of(bundle)
+    if not place.model_fields_set:
+        yield path, "says nothing; name an entry or a property, or remove it"
+    if place.version:
+        pattern, rule = _VERSION[store.provider]
+        if not re.fullmatch(pattern, place.version):
+            yield (*path, "version"), f"must be {rule}"
+        if key.rotate:
+            message = "keeps a key with `rotate` at one value: remove it, or the key's `rotate`"
+            yield (*path, "version"), message
+    if key.overlap and place.property and not re.fullmatch(r"[-_A-Za-z0-9]+", place.property):
+        message = "must be letters, digits, _ and -: a key with `overlap` has properties beside it"
+        yield (*path, "property"), message
+
+
+def _writing_faults(settings: Settings, bundle: str, name: str, key: Key) -> Iterator[Fault]:
+    """A generated key is written where it is kept."""
+    if not key.is_generated:
+        return
+    named = settings.key_place(bundle, name).entry
+    path = ("bundles", bundle, *(("keys", name) if named else ()), "entry")
+    [value, *_] = [value for value in kept(settings, bundle) if value.key == name]
+    if not value.may_be_written:
+        yield (
+            path,
+            (
+                f"was there already, so key {name} can't be `by: generate` in it: "
+                "add `writes: allowed`, or have people change it (`by: hand`)"
+            ),
+        )
+    elif isinstance(settings.store_of(bundle), AzureStore) and value.entry.property:
+        yield path, f"Azure can't write one property of a secret, as key {name} needs it"
+
+
+def _pattern_faults(settings: Settings) -> Iterator[Fault]:
+    for name, store in settings.environment.stores.items():
+        pattern, path = store.entry_pattern, ("stores", name, "entry-pattern")
+        if pattern and store.layout == "per-key" and "{key}" not in pattern:
+            yield path, "must hold {key} once: each key has an entry of its own"
+        elif pattern and store.layout == "bundle" and "{bundle}" not in pattern:
+            yield path, "must hold {bundle} once: an entry holds a whole bundle"
+        elif pattern and store.layout == "bundle" and "{key}" in pattern:
+            yield path, "can't hold {key}: an entry holds a whole bundle"
+
+
+def _entry_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    """Names that the provider does not take, and values at one place."""
+    config = settings.environment.stores[store]
+    pattern, rule = _ENTRY[config.provider]
+    by_entry: dict[str, list[tuple[str, Kept]]] = defaultdict(list)
+    for bundle in settings.bundles_in(store):
+        for value in kept(settings, bundle):
+            by_entry[value.entry.key].append((bundle, value))
+    for entry, values in by_entry.items():
+        bundle, value = values[0]
+        if not re.fullmatch(pattern, entry):
+            path = _path(settings, store, bundle, value)
+            yield path, f"makes the entry {entry}; {config.provider} allows {rule}"
+        yield from _double_faults(settings, store, values)
+
+
+def _double_faults(
+    settings: Settings, store: str, values: list[tuple[str, Kept]]
+) -> Iterator[Fault]:
+    """A place may be given twice only by keys that nobody writes: else a change of the one would
+    reach the readers of the other unseen."""
+    at: dict[str | None, list[tuple[str, Kept]]] = defaultdict(list)
+    for bundle, value in values:
+        at[value.entry.property].append((bundle, value))
+    whole = at.pop(None, [])
+    groups = [[*whole, *same] for same in at.values()] or [whole]
+    for group in groups:
+        written = [found for found in group if _is_written(settings, *found)]
+        by_convention = [found for found in group if not found[1].is_placed]
+        if len(group) > 1 and (written or len(by_convention) > 1):
+            first, second = group[0], group[-1]
+            blamed = second if second[1].is_placed else first
+            other = first if blamed is second else second
+            message = f"is also where {other[0]}/{other[1].name} is kept"
+            yield (
+                _path(settings, store, *blamed),
+                f"{message}; two keys may share a place only where no rotation writes it",
+            )
+
+
+def _is_written(settings: Settings, bundle: str, value: Kept) -> bool:
+    return settings.catalogue.bundles[bundle].keys[value.key].is_generated
+
+
+def _path(settings: Settings, store: str, bundle: str, value: Kept) -> tuple[str, ...]:
+    """Where the stack file says it."""
+    place = settings.key_place(bundle, value.key)
+    if place.entry or place.property:
+        of_place = "entry" if place.entry else "property"
+        return ("bundles", bundle, "keys", value.key, of_place)
+    if adopted_entry(settings, bundle, value.key):
+        return ("bundles", bundle, "entry")
+    has_pattern = settings.environment.stores[store].entry_pattern is not None
+    return ("stores", store, *(("entry-pattern",) if has_pattern else ()))
+
+
+def _known(name: str, names: Iterable[str]) -> str:
+    close = get_close_matches(name, [*names], 1)
+    return f" (did you mean {close[0]}?)" if close else f"; there are: {listed(names)}"

@@ -1,0 +1,70 @@
+"""Where the stack file says that values are kept, and what of the catalogue it leaves out."""
+
+from typing import Annotated, Literal
+
+from pydantic import model_validator
+
+from settings.catalogue import KeyName
+from settings.model import Model, ServiceName, text_of
+from settings.store_texts import StoreName
+
+EntryName = Annotated[
+    str,
+    text_of(
+        r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9_.@=:,~+-]+(/[A-Za-z0-9_.@=:,~+-]+)*",
+        "an entry's name: letters, digits and _.@=:,~+-, with single slashes between its parts",
+        512,
+    ),
+]
+Property = Annotated[
+    str,
+    text_of(
+        r"[^\s\"'`\\{}]([^\"'`\\{}\x00-\x1f]*[^\s\"'`\\{}])?",
+        "a property's name, without quotes, backslashes, braces, or blanks at its ends",
+        253,
+    ),
+]
+Version = Annotated[
+    str, text_of(r"[A-Za-z0-9_.+=,@/-]+", "a version as its store calls it, quoted", 128)
+]
+Writes = Literal["allowed", "refused"]
+
+
+class _Place(Model):
+    entry: EntryName | None = None
+    """The entry that is there already. It is read, and nothing else is done with it."""
+    writes: Writes | None = None
+    """`allowed`: rotation and seeding may write this entry too. Refused unless it is set."""
+
+    @model_validator(mode="after")
+    def _says_what_may_be_written(self) -> "_Place":
+        if self.writes and self.entry is None:
+            raise ValueError("`writes` is about an entry: name it with `entry`")
+        return self
+
+
+class KeyPlace(_Place):
+    """Where one key is kept."""
+
+    property: Property | None = None
+    """The property of the entry that holds the value, where it is not called as the key is."""
+    version: Version | None = None
+    """The one version that is read; the newest unless it is set."""
+
+
+class BundlePlace(_Place):
+    """Where a bundle is kept, where that is not the default store, or not by its convention."""
+
+    store: StoreName | None = None
+    """The store that holds it; the default store unless it is set."""
+    keys: dict[KeyName, KeyPlace] = {}
+    """Where single keys are kept."""
+
+
+class Without(Model):
+    """What of the catalogue this environment does not have."""
+
+    bundles: list[ServiceName] = []
+    """Bundles that it does not have."""
+    keys: list[str] = []
+    """Keys that it does not have, each as bundle/key."""
