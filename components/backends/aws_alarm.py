@@ -25,11 +25,12 @@ def denied_calls(settings: Settings, store: str) -> Pattern:
     CloudTrail may leave out what a denied call asked for; its message names the entry.
     """
     entries = _entries(settings, store)
+    names = dict.fromkeys(name.removesuffix("/") for name in _names(settings, store))
     return _of_secrets_manager(
         {
             "errorCode": ["AccessDenied", "AccessDeniedException"],
             "$or": [
-                {"errorMessage": [{"wildcard": f"*{_environment(settings)}*"}]},
+                {"errorMessage": [{"wildcard": f"*{name}*"} for name in names]},
                 {"requestParameters": {"secretId": entries}},
             ],
         }
@@ -113,13 +114,19 @@ def _of_secrets_manager(detail: Pattern) -> Pattern:
 
 def _entries(settings: Settings, store: str) -> list[Any]:
     """Filters for the environment's entries, asked for by name or by ARN."""
-    environment = _environment(settings)
-    found: list[Any] = [{"wildcard": f"*{environment}/*"}]
-    if store_of(settings, store).layout == "bundle":
-        found += [environment, {"wildcard": f"*:secret:{environment}-*"}]
+    found: list[Any] = []
+    for name in _names(settings, store):
+        if name.endswith("/"):
+            found.append({"wildcard": f"*{name}*"})
+        else:
+            found += [name, {"wildcard": f"*:secret:{name}-*"}]
     return found
 
 
-def _environment(settings: Settings) -> str:
-    """What the name of every entry of the environment begins with."""
-    return f"{settings.catalogue.platform}/{settings.environment.environment}"
+def _names(settings: Settings, store: str) -> list[str]:
+    """Names of the store's entries, and the beginning, up to a slash, of those that share the
+    environment's own."""
+    own = f"{settings.catalogue.platform}/{settings.environment.environment}"
+    entries = {*naming.identity_entries(settings, store, "read").values()}
+    others = sorted(entry for entry in entries if not entry.startswith(f"{own}/"))
+    return [f"{own}/", *others]

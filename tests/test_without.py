@@ -1,0 +1,81 @@
+"""What an environment leaves out: it is nowhere in what is declared for it."""
+
+import pytest
+
+from manifests import naming
+from manifests.layer import waves
+from secretsctl.projects import rotator_source
+from secretsctl.rendering import rendered_files, staying
+from secretsctl.tree import leaving, write
+from tests.settings_files import CATALOGUE, STACK, changed, lines
+
+
+def objects_of(settings):
+    return [one for wave in waves(settings, rotator_source()) for one in wave.objects]
+
+
+def test_a_bundle_that_is_left_out_is_in_no_object(settings_with):
+    with_it, without = settings_with(), settings_with(without={"bundles": ["billing"]})
+    assert "bank-password" in repr(objects_of(with_it))
+    left = repr(objects_of(without))
+    assert "bank-password" not in left
+    assert "shop-billing" in left  # its service, which reads the other bundle
+    assert "billing" not in naming.expected_entries(without)["vault"]
+
+
+def test_a_key_that_is_left_out_is_neither_read_nor_rotated(settings_with):
+    without = settings_with(without={"keys": ["shared/signing-key"]})
+    assert "signing-key" not in repr(objects_of(without))
+    assert without.has_rotation is False
+    assert without.identities("vault") == ["read"]
+    assert naming.expected_entries(without)["vault"]["shop/test"] == ["api-token"]
+
+
+def test_readers_keep_what_is_left(settings_with):
+    services = settings_with(without={"bundles": ["billing"]}).catalogue.services
+    assert services["billing"].reads == ["shared"]
+
+
+def test_what_lives_stays_in_the_cluster_when_it_is_left_out(settings_with, tmp_path):
+    """Argo CD and Flux keep it, and `render` says so."""
+    with_it, without = settings_with(), settings_with(without={"bundles": ["billing"]})
+    write(tmp_path / "test", rendered_files(with_it, tmp_path / "catalogue.yaml"))
+    files = rendered_files(without, tmp_path / "catalogue.yaml")
+    [line] = staying(leaving(tmp_path / "test", files))
+    assert "ExternalSecret" in line
+    assert "shop-billing" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "message"),
+    [
+        ("without.bundles", ["mial"], "without.bundles.0: no such bundle (did you mean mail?)"),
+        (
+            "without.keys",
+            ["shared/tokn"],
+            "no such key, as bundle/key (did you mean shared/token?)",
+        ),
+        ("without.keys", ["token"], "no such key, as bundle/key"),
+        ("without.keys", ["mail/smtp-password"], "leaves bundle mail without keys"),
+        ("without.bundles", ["mail", "shared"], "leaves nothing of the catalogue"),
+        (
+            "without",
+            {"bundles": ["mail"], "keys": ["mail/smtp-password"]},
+            "is there twice: `without` leaves out the whole bundle mail",
+        ),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(tmp_path, change, value, message):
+    found = lines(tmp_path, stack=changed(STACK, change, value))
+    assert any(message in line for line in found)
+
+
+def test_a_place_of_what_is_left_out_is_refused(tmp_path):
+    found = changed(STACK, "bundles.mail.entry", "apps/mail")
+    [line] = lines(tmp_path, stack=changed(found, "without.bundles", ["mail"]))
+    assert "bundles.mail: has no meaning: `without` leaves this bundle out" in line
+
+
+def test_basic_secrets_need_no_value_of_what_is_left_out(tmp_path):
+    stack = {"environment": "test", "secrets": "basic", "without": {"bundles": ["mail"]}}
+    assert lines(tmp_path, catalogue=CATALOGUE, stack=stack) == []
