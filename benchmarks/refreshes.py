@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from benchmarks import environments
 from benchmarks.environments import AuditLog
 from benchmarks.real_parts import Parts
-from manifests import naming
 from manifests.naming import Manifest
 from settings import Settings
+from settings.entries import bundle_entry
 from tests.e2e.environments import sync
 
 
@@ -41,7 +41,7 @@ def refreshes(parts: Parts, settings: Settings, values: Manifest, *, rounds: int
     requests = log.requests()
     parts.operator_process.stop()
     environments.remove_external_secrets(parts, settings)
-    entries = {bundle: naming.bundle_entry(settings, bundle) for bundle in bundles}
+    entries = {bundle: bundle_entry(settings, bundle) for bundle in bundles}
     return Refreshes(
         rounds,
         {len(bundles[one].keys): requests[f"secret/data/{entries[one]}"] for one in bundles},

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from manifests import naming
 from manifests.providers import aws, gcp
 from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+from settings.entries import bundle_entry
 from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
 from tests.e2e.aws_gate import AwsGate
@@ -142,7 +143,7 @@ class Stores:
 
     def replace(self, settings: Settings, bundle: str, values: Mapping[str, str]) -> None:
         """Makes a bundle's entry in a Vault store, layout `bundle`, hold these keys alone."""
-        path = naming.bundle_entry(settings, bundle)
+        path = bundle_entry(settings, bundle)
         self.bao.write(f"{self._vault(settings, bundle).mount}/data/{path}", data=dict(values))
 
     def _vault(self, settings: Settings, bundle: str) -> VaultStore:

