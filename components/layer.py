@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pulumi import ComponentResource, Output, Resource, ResourceOptions
+from pulumi import ComponentResource, Output, Resource, ResourceOptions, log
 
 from components.access import SecretsReader, ServiceAccess
 from components.basic_secret import BasicSecret, require_values
@@ -19,7 +19,7 @@ from components.secret_store import SecretStore
 from components.vault_server import VaultServers
 from manifests import naming
 from manifests.rotation.names import operator_keys
-from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
+from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore, warning_lines
 from settings.stores import ProviderHalf
 
 
@@ -68,6 +68,8 @@ class SecretsLayer(ComponentResource):
     ) -> None:
         super().__init__("platform-secrets:layer:SecretsLayer", name, None, opts)
         self.settings = settings
+        for line in warning_lines([settings]):
+            log.warn(line, self)
         self._database_admin_password = database_admin_password
         self._rotator = rotator
         if settings.environment.delivery == "gitops":

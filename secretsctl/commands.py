@@ -12,7 +12,7 @@ from secretsctl.arguments import Command, parser
 from secretsctl.projects import loaded, rotator_source, stack_files
 from secretsctl.rendering import rendered_files, staying
 from secretsctl.yaml_text import yaml_stream
-from settings import Settings, SettingsError, basic_values
+from settings import Settings, SettingsError, basic_values, warning_lines
 from settings.problems import Problem
 
 OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
@@ -63,6 +63,13 @@ def render(options: argparse.Namespace) -> tuple[int, str]:
         message = "compares a folder, and `--out -` writes none; leave one of them out"
         raise SettingsError([Problem("--check", None, (), message)])
     found = _settings(options)
+    result = _rendered(options, found)
+    for line in [] if options.check else warning_lines(found):
+        print(f"warning: {line}", file=sys.stderr)
+    return result
+
+
+def _rendered(options: argparse.Namespace, found: list[Settings]) -> tuple[int, str]:
     if options.out == "-":
         source = rotator_source()
         declared = [wave for settings in found for wave in waves(settings, source)]

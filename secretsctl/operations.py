@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Collection
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 from manifests.external_secret import external_secret_manifests
 from manifests.naming import Manifest
@@ -18,7 +17,7 @@ from secretsctl.kubectl import ClusterError, right_cluster
 from secretsctl.put_commands import put_commands as commands_for
 from secretsctl.put_commands import stack_options, steps_afterwards
 from settings import Settings, SettingsError
-from settings.problems import Problem
+from settings.problems import Problem, did_you_mean
 from settings.rotator import ROTATION
 
 _KEPT_SECONDS = 7 * 86400
@@ -136,8 +135,7 @@ def _with_stores(settings: Settings) -> None:
 
 def _known(argument: str, name: str, names: Collection[str]) -> None:
     if name not in names:
-        close = get_close_matches(name, names, 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = did_you_mean(name, names)
         raise _wrong(argument, f"there is none of this name{hint}; there are: {', '.join(names)}")
 
 

@@ -19,6 +19,7 @@ from settings import (
     load,
     stack_document,
 )
+from settings.problems import did_you_mean
 
 _NAME = re.compile(r"[a-z][-a-z0-9]{0,19}")
 
@@ -50,7 +51,10 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
         asked = [one for one in documents if _environment(one) == environment]
         asked = asked or [one for one in documents if one.content is None]
         if not asked:
-            message = f"no stack file is of this environment; there are: {_environments(documents)}"
+            names = _environments(documents)
+            hint = did_you_mean(environment, names)
+            there_are = ", ".join(names) or "none"
+            message = f"no stack file is of this environment{hint}; there are: {there_are}"
             raise SettingsError([Problem("--env", None, (), message)])
         documents = asked
     found = load(documents, catalogue_document(catalogue))
@@ -64,9 +68,9 @@ def _environment(document: Document) -> object:
     return document.content.get("environment") if isinstance(document.content, dict) else None
 
 
-def _environments(documents: list[Document]) -> str:
+def _environments(documents: list[Document]) -> list[str]:
     names = [name for name in map(_environment, documents) if isinstance(name, str)]
-    return ", ".join(name for name in names if _NAME.fullmatch(name)) or "none"
+    return [name for name in names if _NAME.fullmatch(name)]
 
 
 def _shared_entries(found: list[Settings]) -> list[Problem]:

@@ -7,6 +7,7 @@ clock.
 from settings.catalogue import Bundle, Catalogue, Key, Service
 from settings.databases import PostgresDatabase
 from settings.documents import Document, catalogue_document, stack_document
+from settings.doubtful import warning_lines
 from settings.environment import Environment
 from settings.load import load, load_catalogue
 from settings.problems import Problem, SettingsError
@@ -38,4 +39,5 @@ __all__ = [
     "load",
     "load_catalogue",
     "stack_document",
+    "warning_lines",
 ]

@@ -109,7 +109,7 @@ class ByHand(Model):
     """How old a value may become."""
     grace: Duration = timedelta(days=14)
     """How much later than `max-age` the age check reports the key."""
-    source: Text
+    source: Text | None = None
     """Where the limit comes from: a standard, a contract, a provider's advice."""
 
     @property

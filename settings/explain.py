@@ -2,13 +2,12 @@
 
 import re
 import types
-from difflib import get_close_matches
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from settings.problems import Path
+from settings.problems import Path, did_you_mean
 
 _SENTENCES = {
     "missing": "is missing",
@@ -34,10 +33,12 @@ _OTHER_WORDS = {
     "deployment": ["workload"],
     "end": ["until"],
     "env": ["environment"],
-    "interval": ["every", "refresh-interval"],
+    "every": ["max-age"],
+    "interval": ["every", "max-age", "refresh-interval"],
     "length": ["min-length"],
+    "max-age": ["every"],
     "path": ["mount"],
-    "period": ["every"],
+    "period": ["every", "max-age"],
     "regex": ["pattern"],
     "repo": ["repository"],
     "start": ["from"],
@@ -60,8 +61,7 @@ def explained(model: type[BaseModel], error: ErrorDetails) -> tuple[Path, str]:
     kind, context = error["type"], error.get("ctx", {})
     note = _NOTES.get(str(path[-1]), "") if path else ""
     if kind == "extra_forbidden":
-        close = _close(str(path[-1]), allowed)
-        hint = f" (did you mean {close}?)" if close else ""
+        hint = _hint(str(path[-1]), allowed)
         return path, f"unknown key{hint}; allowed: {', '.join(sorted(allowed))}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = str(context["discriminator"]).strip("'")
@@ -77,12 +77,12 @@ def explained(model: type[BaseModel], error: ErrorDetails) -> tuple[Path, str]:
     return path, _SENTENCES.get(kind, "is not valid here")
 
 
-def _close(word: str, allowed: list[str]) -> str | None:
-    """The allowed key that is meant by another tool's word, by another way to write it, or by a
-    slip."""
+def _hint(word: str, allowed: list[str]) -> str:
+    """Names the allowed key that is meant by another tool's word, by another way to write it, or
+    by a slip."""
     written = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", word).lower()
     meant = [one for one in _OTHER_WORDS.get(written, ()) if one in allowed]
-    return next(iter(meant or get_close_matches(written, allowed, 1)), None)
+    return f" (did you mean {meant[0]}?)" if meant else did_you_mean(written, allowed)
 
 
 def _mapping(place: Any) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from settings.environment import Environment
 from settings.place_faults import place_faults
+from settings.problems import did_you_mean
 from settings.references import Fault, listed
 from settings.resolved import Settings
 from settings.rotator import AGE_CHECK, ROTATION
@@ -58,7 +59,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
         return
     for name in env.bundles:
         if name not in bundles:
-            yield ("bundles", name), f"no such bundle in the catalogue; it has: {listed(bundles)}"
+            hint = did_you_mean(name, bundles)
+            message = f"no such bundle in the catalogue{hint}; it has: {listed(bundles)}"
+            yield ("bundles", name), message
     placed = {name for name, place in env.bundles.items() if place.store}
     if settings.default_store is None and not set(bundles) <= placed:
         yield ("default-store",), f"is missing; it is one of: {listed(stores)}"

@@ -1,12 +1,14 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from settings.catalogue import Catalogue
 from settings.documents import Document
+from settings.doubtful import doubts_of_catalogue, doubts_of_stack
 from settings.environment import Environment
 from settings.explain import explained
 from settings.faults import cross_faults, stack_faults
@@ -37,11 +39,17 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
             left = parsed.without(env.without.bundles, env.without.keys)
             settings = Settings(left, env, stack.file)
             faults = [*cross_faults(settings)]
-            found.append(settings)
+            if not faults:
+                found.append(replace(settings, warnings=_warnings(settings, stack, catalogue)))
         problems += [stack.problem(*fault) for fault in faults]
     if problems:
         raise SettingsError(problems)
     return found
+
+
+def _warnings(settings: Settings, stack: Document, catalogue: Document) -> tuple[Problem, ...]:
+    found = [stack.problem(*doubt) for doubt in doubts_of_stack(settings)]
+    return *found, *(catalogue.problem(*doubt) for doubt in doubts_of_catalogue(settings))
 
 
 def load_catalogue(document: Document) -> Catalogue:

@@ -3,12 +3,12 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 from settings.catalogue import Catalogue, Key
 from settings.entries import Kept, adopted_entry, kept
 from settings.environment import Environment
 from settings.places import BundlePlace, KeyPlace
+from settings.problems import did_you_mean
 from settings.references import Fault, listed
 from settings.resolved import Settings
 from settings.stores import AzureStore
@@ -185,5 +185,4 @@ def _path(settings: Settings, store: str, bundle: str, value: Kept) -> tuple[str
 
 
 def _known(name: str, names: Iterable[str]) -> str:
-    close = get_close_matches(name, [*names], 1)
-    return f" (did you mean {close[0]}?)" if close else f"; there are: {listed(names)}"
+    return did_you_mean(name, names) or f"; there are: {listed(names)}"

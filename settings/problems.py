@@ -1,10 +1,13 @@
 """What is wrong with an input: where it is and what would be right, never the input itself."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 Path = tuple[str | int, ...]
 
+_MOST_LINES = 50
 _SHOWABLE = re.compile(r"[A-Za-z._][A-Za-z0-9._:-]{0,62}")
 
 
@@ -17,10 +20,15 @@ class Problem:
     path: Path
     message: str
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """The file with the line, and the path in it."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         path = ".".join(_shown(part) for part in self.path)
-        return f"{place}: {path}: {self.message}" if path else f"{place}: {self.message}"
+        return f"{place}: {path}" if path else place
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
 
 
 def _shown(part: str | int) -> str:
@@ -28,8 +36,14 @@ def _shown(part: str | int) -> str:
     return str(part) if isinstance(part, int) or _SHOWABLE.fullmatch(part) else "(a key)"
 
 
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """The end of a message about a name that does not exist: the one that is meant by a slip."""
+    close = get_close_matches(word, sorted(names), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
 class SettingsError(Exception):
-    """All problems of the given inputs; `str` gives one line for each."""
+    """All problems of the given inputs; `str` gives one line for each of the first."""
 
     def __init__(self, problems: list[Problem]) -> None:
         # A set, since one wrong file may be read for several environments.
@@ -37,4 +51,7 @@ class SettingsError(Exception):
             set(problems),
             key=lambda p: (p.file, p.line or 0, [str(part) for part in p.path], p.message),
         )
-        super().__init__("\n".join(str(problem) for problem in self.problems))
+        lines = [str(problem) for problem in self.problems[:_MOST_LINES]]
+        if more := len(self.problems) - len(lines):
+            lines.append(f"and {more} more problem{'s' * (more > 1)}")
+        super().__init__("\n".join(lines))

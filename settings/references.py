@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from settings.problems import Path
+from settings.problems import Path, did_you_mean
 
 Fault = tuple[Path, str]
 
@@ -30,7 +30,8 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
             path = ("services", name, "reads", place)
             if bundles and read not in bundles:
                 holding = [one for one in bundles if read in _mapping(bundles[one], "keys")]
-                hint = f"; it is a key of bundle {holding[0]}" if holding else ""
+                of_key = f"; it is a key of bundle {holding[0]}" if holding else ""
+                hint = of_key or did_you_mean(read, bundles)
                 yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
             elif read in reads[:place]:
                 yield path, "is there twice"
@@ -45,14 +46,15 @@ def store_faults(content: object) -> Iterator[Fault]:
     stores = _mapping(content, "stores")
     if not stores or _text(_mapping(content), "secrets") == "basic":
         return
-    message = f"no such store; declared: {listed(stores)}"
+    declared = f"; declared: {listed(stores)}"
     default = _text(_mapping(content), "default-store")
     if default and default not in stores:
-        yield ("default-store",), message
+        yield ("default-store",), f"no such store{did_you_mean(default, stores)}{declared}"
     for name, place in _mapping(content, "bundles").items():
         store = _text(_mapping(place), "store")
         if store and store not in stores:
-            yield ("bundles", name, "store"), message
+            hint = did_you_mean(store, stores)
+            yield ("bundles", name, "store"), f"no such store{hint}{declared}"
 
 
 def listed(names: Iterable[str]) -> str:

@@ -1,12 +1,13 @@
 """One environment of one platform: catalogue and stack together, and what follows from both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
 from settings.catalogue import Bundle, Catalogue
 from settings.environment import Environment
 from settings.places import BundlePlace, KeyPlace
+from settings.problems import Problem
 from settings.stores import AwsStore, Identity, Store, VaultStore
 
 _BY_CONVENTION, _KEY_BY_CONVENTION = BundlePlace(), KeyPlace()
@@ -20,6 +21,8 @@ class Settings:
     environment: Environment
     stack_file: str
     """The file's name, for messages."""
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    """What is allowed and seldom meant."""
 
     @property
     def namespace(self) -> str:

@@ -1,11 +1,12 @@
 """Time zones by their IANA names, from the package `tzdata`: on every machine the same ones."""
 
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
+
+from settings.problems import did_you_mean
 
 
 @cache
@@ -20,8 +21,7 @@ def rules(name: str) -> bytes:
 
 def _time_zone(text: str) -> str:
     if text not in _names():
-        close = get_close_matches(text, sorted(_names()), 1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = did_you_mean(text, _names())
         raise ValueError(f"must be a time zone such as Etc/UTC or Europe/Berlin{hint}")
     return text
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path as File
 
 from settings.catalogue import Key
-from settings.problems import Problem, SettingsError
+from settings.problems import Problem, SettingsError, did_you_mean
 from settings.resolved import Settings
 
 _KEY = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -38,7 +38,8 @@ def basic_values(
     values: dict[str, str] = {}
     for name, (number, value) in lines.items():
         if name not in known:
-            problems.append(Problem(str(env_file), number, (name,), "unknown key; remove it"))
+            message = f"unknown key{did_you_mean(name, known)}; remove it"
+            problems.append(Problem(str(env_file), number, (name,), message))
             continue
         values[name] = value
         fault = value_fault(known[name], value)

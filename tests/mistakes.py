@@ -31,7 +31,7 @@ IN_CATALOGUE: list[tuple[str, Any]] = [
     (f"{KEY}.rotate.overlap", "91d"),
     (f"{KEY}.format", "postgres-url"),
     (f"{KEY}.owners", "backend"),
-    ("bundles.mail.keys.smtp-password.rotate.source", REMOVED),
+    ("bundles.mail.keys.smtp-password.rotate.every", "365d"),
     ("services.web.workload", "web"),
     ("services.web.workload", "CronJob/web"),
     ("services.web.reads", "shared"),

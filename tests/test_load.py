@@ -14,6 +14,7 @@ from tests.settings_files import (
     STORES,
     changed,
     lines,
+    problems,
     stack,
     write_files,
 )
@@ -181,3 +182,19 @@ def test_environments_that_would_read_one_entry_are_told(tmp_path, pattern, coun
         found = error.problems
     assert len(found) == count
     assert all(one.path == ("stores", "gcp") and "keep them apart" in one.message for one in found)
+
+
+def test_an_age_limit_needs_no_source_and_its_word_is_told_apart_from_a_rotation_s(tmp_path):
+    path = "bundles.mail.keys.smtp-password.rotate"
+    assert problems(tmp_path, catalogue=changed(CATALOGUE, f"{path}.source", REMOVED)) == []
+    wrong = changed(CATALOGUE, path, {"by": "hand", "every": "90d"})
+    said = [str(problem) for problem in problems(tmp_path, catalogue=wrong)]
+    assert any("unknown key (did you mean max-age?)" in line for line in said)
+
+
+def test_of_many_mistakes_the_first_fifty_are_shown_with_the_number_of_the_others(tmp_path):
+    keys = {f"key-{number:02}": {} for number in range(70)}
+    wrong = changed(CATALOGUE, "bundles.mail.keys", keys)
+    shown = str(SettingsError(problems(tmp_path, catalogue=wrong))).splitlines()
+    assert len(shown) == 51
+    assert shown[-1] == "and 20 more problems"

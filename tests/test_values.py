@@ -118,7 +118,7 @@ def test_an_unknown_key_a_missing_one_and_one_twice_are_all_named(env_file, valu
     assert found == [
         "secrets.env: database-url: is missing: a database",
         "secrets.env: smtp-password: is missing: a password",
-        "secrets.env:2: tokn: unknown key; remove it",
+        "secrets.env:2: tokn: unknown key (did you mean token?); remove it",
         "secrets.env:3: token: is there twice, first in line 1",
     ]
 

@@ -93,7 +93,7 @@ def _key(
         return {"by": "aws", **whose, **_by_aws(settings, bundle, name, rule)}
     by_hand = {"by": "hand", **whose}
     if isinstance(rule, ByHand):
-        by_hand |= {"max_age_seconds": _seconds(rule.max_age), "source": rule.source}
+        by_hand |= {"max_age_seconds": _seconds(rule.max_age), "source": rule.source or "catalogue"}
     elif isinstance(rule, Database):
         by_hand |= {"max_age_seconds": _seconds(rule.every), "source": "catalogue"}
     return {**by_hand, "grace_seconds": _seconds(rule.grace) if rule else 0}

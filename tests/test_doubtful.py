@@ -1,0 +1,109 @@
+"""What is allowed and seldom meant is a warning: it stops nothing, and is said once."""
+
+import pytest
+
+from components.layer import SecretsLayer
+from secretsctl.commands import main
+from settings import Document, load, warning_lines
+from tests.declaring import declare
+from tests.settings_files import BASIC, CATALOGUE, changed, stack, text_of
+
+REAL = {
+    "stores.vault.server": "https://vault.shop.internal:8200",
+    "gitops.repository": "https://git.shop.internal/shop/secrets.git",
+}
+BY_ENGINE = {"by": "database", "every": "180d"}
+ENGINE = {
+    "host": "db.shop.internal",
+    "name": "shop",
+    "admin-user": "admin",
+    "users": ["shop_a", "shop_b"],
+}
+ENGINE["grants"] = ["shop_people"]
+
+
+def a_stack(**changes):
+    content = stack("vault")
+    for path, value in {**REAL, **changes}.items():
+        content = changed(content, path, value)
+    return content
+
+
+def warnings(content, catalogue=CATALOGUE, file="stack.yaml"):
+    return warning_lines(load([Document(file, content)], Document("catalogue.yaml", catalogue)))
+
+
+def test_there_are_none_of_settings_that_are_meant():
+    assert warnings(a_stack()) == []
+    assert warnings(BASIC) == []
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        "https://vault.example.com:8200",
+        "https://example.org",
+        "https://vault.example.net/path",
+        "https://vault.shop.example",
+        "https://vault.invalid:8200",
+    ],
+)
+def test_an_address_at_which_nothing_answers_is_told(server):
+    assert warnings(a_stack(**{"stores.vault.server": server})) == [
+        "stack.yaml: stores.vault.server: is a placeholder, where nothing answers; set your own"
+    ]
+
+
+@pytest.mark.parametrize(
+    "server",
+    ["https://vault.myexample.com", "https://example.company.com", "https://example-vault"],
+)
+def test_a_name_that_only_looks_like_it_is_none(server):
+    assert warnings(a_stack(**{"stores.vault.server": server})) == []
+
+
+def test_a_bundle_that_no_service_reads_is_told():
+    catalogue = changed(CATALOGUE, "services.web.reads", ["shared"])
+    assert warnings(a_stack(), catalogue) == ["catalogue.yaml: bundles.mail: no service reads it"]
+
+
+def test_a_database_s_key_in_a_store_without_an_engine_is_told():
+    catalogue = changed(CATALOGUE, "bundles.shared.keys.database-url.rotate", BY_ENGINE)
+    [line] = warnings(a_stack(), catalogue)
+    assert line.startswith("stack.yaml: stores.vault: database-url is `by: database`")
+    assert line.endswith("people must rotate it")
+    declared = a_stack(**{"stores.vault.backend": "declare", "stores.vault.database": ENGINE})
+    assert warnings(declared, catalogue) == []
+    assert warnings(BASIC, catalogue) == []
+
+
+def test_one_message_is_one_line_for_all_environments_with_its_first_places():
+    stacks = [
+        Document(f"{name}.yaml", {**stack("vault"), "environment": name}) for name in ("a", "b")
+    ]
+    [line] = warning_lines(load(stacks, Document("catalogue.yaml", CATALOGUE)))
+    assert line.startswith(
+        "a.yaml: stores.vault.server, a.yaml: gitops.repository, b.yaml: stores.vault.server"
+        " and 1 more: is a placeholder"
+    )
+
+
+def test_render_warns_with_the_line_and_does_its_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "catalogue.yaml").write_text(text_of(CATALOGUE))
+    content = {"config": {"platform-secrets:environment": stack("vault")}}
+    (tmp_path / "Pulumi.test.yaml").write_text(text_of(content))
+    assert main(["render"]) == 0
+    out, err = capsys.readouterr()
+    assert "files" in out
+    assert err.startswith("warning: Pulumi.test.yaml:8: stores.vault.server, ")
+    assert main(["render", "--check"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_pulumi_shows_the_same_lines():
+    [settings] = load([Document("stack.yaml", stack("vault"))], Document("c", CATALOGUE))
+    found = declare(
+        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}), preview=True
+    )
+    assert set(warning_lines([settings])) <= set(found.warnings)
