@@ -3,6 +3,7 @@
 from manifests import naming
 from manifests.naming import Manifest
 from settings import Service, Settings
+from settings.layout import overlap_secret
 
 _COMPONENT = "access"
 
@@ -49,7 +50,7 @@ def _secrets(settings: Settings, bundle: str) -> list[str]:
     secret = settings.catalogue.bundles[bundle].secret
     external = settings.environment.secrets == "external"
     if external and naming.has_overlap_secret(settings, bundle):
-        return [secret, naming.overlap_secret(secret)]
+        return [secret, overlap_secret(secret)]
     return [secret]
 
 

@@ -11,7 +11,8 @@ from manifests import naming
 from manifests.naming import Manifest
 from manifests.remote_values import remote_values
 from settings import AwsStore, Settings
-from settings.entries import Kept, kept
+from settings.entries import Kept, is_overlap_apart, kept
+from settings.layout import overlap_secret
 
 _COMPONENT = "external-secret"
 # How far an interval may be from the one in the settings: the operator itself has no jitter.
@@ -23,14 +24,14 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
     name = settings.catalogue.bundles[bundle].secret
     main, derived = [], []
     for value in kept(settings, bundle):
-        is_apart = value.name != value.key and naming.is_overlap_apart(settings, bundle, value.key)
+        is_apart = value.name != value.key and is_overlap_apart(settings, bundle, value.key)
         (derived if is_apart else main).append(value)
     external_secret = _with_database(
         _of_values(settings, bundle, name, main), settings.database_key(bundle)
     )
     found = [_with_rotated(settings, bundle, external_secret)]
     if derived:
-        found.append(_of_values(settings, bundle, naming.overlap_secret(name), derived))
+        found.append(_of_values(settings, bundle, overlap_secret(name), derived))
     return found
 
 

@@ -3,7 +3,8 @@
 from typing import Any, Literal
 
 from settings import Identity, PostgresDatabase, Settings
-from settings.entries import Entry, entry, kept
+from settings.entries import Entry, entry, is_overlap_apart, kept
+from settings.layout import Kind
 from settings.stores import SECRET_STORE_SUFFIXES
 
 Manifest = dict[str, Any]
@@ -64,11 +65,6 @@ def metadata(
 def secret_store(store: str, identity: Identity) -> str:
     """The SecretStore through which an identity acts, and that identity's ServiceAccount."""
     return f"{store}-{SECRET_STORE_SUFFIXES[identity]}"
-
-
-def overlap_secret(secret: str) -> str:
-    """The Secret with a bundle's derived keys, where they can't be in the bundle's own."""
-    return f"{secret}-overlap"
 
 
 def derived_keys(key: str) -> tuple[str, str]:
@@ -161,14 +157,6 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
-    """Whether the values derived from a key have entries of their own: a missing entry fails the
-    whole sync, and they must never stop the bundle's own."""
-    if not settings.catalogue.bundles[bundle].keys[key].overlap:
-        return False
-    return entry(settings, bundle, key, "-next").key != entry(settings, bundle, key).key
-
-
 def has_overlap_secret(settings: Settings, bundle: str) -> bool:
     """Whether derived keys need a Secret of their own."""
     keys = settings.catalogue.bundles[bundle].keys
@@ -182,16 +170,12 @@ def database_pointer(key: str) -> str:
 
 def database_keys(settings: Settings) -> dict[str, str]:
     """Every key that a database engine provides, with its bundle."""
-    bundles = settings.catalogue.bundles if settings.environment.stores else ()
-    keys = {settings.database_key(bundle): bundle for bundle in bundles}
-    return {key: bundle for key, bundle in keys.items() if key}
+    return {key.name: key.bundle for key in settings.keys_of(Kind.ENGINE)}
 
 
 def secrets_manager_keys(settings: Settings) -> dict[str, str]:
     """Every key that AWS Secrets Manager rotates, with its bundle."""
-    bundles = settings.catalogue.bundles if settings.environment.stores else ()
-    keys = {settings.rotated_key(bundle): bundle for bundle in bundles}
-    return {key: bundle for key, bundle in keys.items() if key}
+    return {key.name: key.bundle for key in settings.keys_of(Kind.SECRETS_MANAGER)}
 
 
 def database_pointers(settings: Settings) -> list[str]:

@@ -48,7 +48,7 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
     bundle = next(name for name in bundles if options.key in bundles[name].keys)
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
-    readers = names.readers(settings, bundle)
+    readers = settings.readers[bundle]
     return "".join(f"{waiting.restarted(kubectl, one, seconds)}\n" for one in readers)
 
 

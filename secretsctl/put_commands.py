@@ -12,7 +12,8 @@ from secretsctl.example import about
 from secretsctl.kubectl import right_cluster
 from secretsctl.store_commands import MARK, is_marked_by_hand, store_commands
 from settings import GcpStore, Settings
-from settings.entries import DERIVED, Entry, kept
+from settings.entries import DERIVED, Entry, is_overlap_apart, kept
+from settings.layout import overlap_secret
 
 _OPENING = """\
 # Puts values into the stores of {environment}. Read it, then run it:
@@ -130,8 +131,8 @@ def _places(settings: Settings) -> Iterator[_Place]:
                 continue
             is_others = not values[key].may_be_written
             yield _Place(key, bundle, content.secret, values[key].entry, is_others)
-            for derived in DERIVED if naming.is_overlap_apart(settings, bundle, key) else ():
-                secret, name = naming.overlap_secret(content.secret), f"{key}{derived}"
+            for derived in DERIVED if is_overlap_apart(settings, bundle, key) else ():
+                secret, name = overlap_secret(content.secret), f"{key}{derived}"
                 yield _Place(name, bundle, secret, values[name].entry, is_others, key)
 
 

@@ -80,6 +80,14 @@ def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> E
     return Entry(_by_convention(settings, bundle, name), value, place.version)
 
 
+def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
+    """Whether the values derived from a key have entries of their own: a missing entry fails the
+    whole sync, and they must never stop the bundle's own."""
+    if not settings.catalogue.bundles[bundle].keys[key].overlap:
+        return False
+    return entry(settings, bundle, key, "-next").key != entry(settings, bundle, key).key
+
+
 def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
     """The entry that the stack file names for a key; None where the convention holds."""
     return settings.key_place(bundle, key).entry or settings.bundle_place(bundle).entry

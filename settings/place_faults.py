@@ -73,8 +73,9 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
                 yield path, "has no place: its store's `database` provides it"
             else:
                 yield from _key_faults(settings, bundle, name, key, key_place)
-        for name, key in content.keys.items():
-            yield from _writing_faults(settings, bundle, name, key)
+        for value in kept(settings, bundle):
+            if value.name == value.key:
+                yield from _writing_faults(settings, bundle, value, content.keys[value.key])
     yield from _pattern_faults(settings)
     for store in settings.environment.stores:
         yield from _entry_faults(settings, store)
@@ -98,13 +99,13 @@ def _key_faults(
         yield (*path, "property"), message
 
 
-def _writing_faults(settings: Settings, bundle: str, name: str, key: Key) -> Iterator[Fault]:
+def _writing_faults(settings: Settings, bundle: str, value: Kept, key: Key) -> Iterator[Fault]:
     """A generated key is written where it is kept."""
     if not key.is_generated:
         return
+    name = value.name
     named = settings.key_place(bundle, name).entry
     path = ("bundles", bundle, *(("keys", name) if named else ()), "entry")
-    [value, *_] = [value for value in kept(settings, bundle) if value.key == name]
     if not value.may_be_written:
         yield (
             path,

@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from settings.catalogue import Bundle, Catalogue
 from settings.environment import Environment
 from settings.places import BundlePlace, KeyPlace
 from settings.problems import Problem
 from settings.stores import AwsStore, Identity, Store, VaultStore
+
+if TYPE_CHECKING:
+    from settings.layout import Kind, PlannedKey
 
 _BY_CONVENTION, _KEY_BY_CONVENTION = BundlePlace(), KeyPlace()
 
@@ -82,8 +86,48 @@ class Settings:
         return self._database_key(bundle)
 
     def _database_key(self, bundle: str) -> str | None:
-        keys = self.catalogue.bundles[bundle].keys
-        return next((name for name, key in keys.items() if key.is_of_database), None)
+        return self._first_database_keys.get(bundle)
+
+    @cached_property
+    def _first_database_keys(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for bundle, content in self.catalogue.bundles.items():
+            for name, key in content.keys.items():
+                if key.is_of_database:
+                    found.setdefault(bundle, name)
+        return found
+
+    @cached_property
+    def keys(self) -> "dict[str, PlannedKey]":
+        """The plan of every key, as bundle/key; none for an environment without stores."""
+        from settings.layout import planned_keys  # it needs what is here
+
+        return {f"{key.bundle}/{key.name}": key for key in planned_keys(self)}
+
+    @cached_property
+    def keys_by_id(self) -> "dict[str, PlannedKey]":
+        """The same, each by what its objects are called after."""
+        return {key.id: key for key in self.keys.values()}
+
+    @cached_property
+    def _keys_by_kind(self) -> "dict[Kind, list[PlannedKey]]":
+        found: dict[Kind, list[PlannedKey]] = {}
+        for key in self.keys.values():
+            found.setdefault(key.kind, []).append(key)
+        return found
+
+    def keys_of(self, kind: "Kind") -> "list[PlannedKey]":
+        """The keys of one kind, in the catalogue's order."""
+        return self._keys_by_kind.get(kind, [])
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """The workloads that read each bundle, as Kind/name."""
+        found: dict[str, list[str]] = {name: [] for name in self.catalogue.bundles}
+        for service in self.catalogue.services.values():
+            for bundle in service.reads:
+                found.setdefault(bundle, []).append(service.workload)
+        return found
 
     def database_rotation(self, store: str) -> timedelta | None:
         """How often the catalogue wants the password of a store's database changed."""
@@ -106,7 +150,8 @@ class Settings:
         """Whether this stack declares the environment's rotator."""
         env = self.environment
         is_leader = env.secrets == "external" and env.rotation == "leader"
-        return is_leader and any(key.rotate for key in self.catalogue.keys.values())
+        bundles = self.catalogue.bundles.values()
+        return is_leader and any(key.rotate for bundle in bundles for key in bundle.keys.values())
 
     def identities(self, store: str) -> list[Identity]:
         """Who acts on a store: readers always, the rotator and the seeder where they have work."""

@@ -6,7 +6,6 @@ import json
 import pytest
 
 from manifests.network import rotation_policy
-from manifests.rotation import names
 from manifests.rotation.cron_jobs import rotation_manifests
 from manifests.rotation.names import PUSHES
 from manifests.rotation.plan import plan_config_map
@@ -50,7 +49,7 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
         "grace_seconds": 14 * 86400,
         "external_secret": settings.catalogue.bundles["shared"].secret,
         "store": "aws-store",
-        "readers": names.readers(settings, "shared"),
+        "readers": settings.readers["shared"],
         "secret_id": "shop/test/orders-url",
         "region": "eu-central-1",
         "role": f"{ROLE}/shop-test-rotator",

@@ -16,6 +16,7 @@ from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_map
 from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
 from settings import Key, Settings, VaultStore
+from settings.layout import Kind
 from settings.rotator import ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
@@ -29,13 +30,13 @@ _NOT_TO_BE_RETRIED = [2, 4, 5]
 
 def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
-    bundle = naming.database_keys(settings).get(key)
-    if bundle is None:
-        length = generated_length(settings.catalogue.keys[key])
+    planned = settings.keys_by_id[key]
+    if planned.kind is Kind.GENERATED:
+        length = generated_length(planned.key)
         # Without symbols, which URLs and shells read differently.
         spec = {"length": length, "symbols": 0, "allowRepeat": True, "noUpper": False}
         return [_generator(settings, "Password", names.generator(key), spec)]
-    return [_account_generator(settings, bundle, key, side) for side in SIDES]
+    return [_account_generator(settings, planned.bundle, key, side) for side in SIDES]
 
 
 def generated_length(key: Key) -> int:

@@ -6,7 +6,7 @@ from typing import Literal
 from manifests import naming
 from manifests.naming import PROJECT, Entry, Side
 from settings import Settings
-from settings.entries import DERIVED
+from settings.layout import Kind, overlap_secret
 from settings.rotator import AGE_CHECK, ROTATION
 
 COMPONENT = "rotation"
@@ -86,44 +86,30 @@ class GeneratedKey:
 
 def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
     """Every key that the rotator has the operator make, by its name."""
-    found: dict[str, GeneratedKey] = {}
-    for bundle, content in settings.catalogue.bundles.items():
-        store = naming.secret_store(settings.store_name(bundle), "rotation")
-        secret = content.secret
-        for name, key in content.keys.items():
-            if key.is_generated:
-                is_apart = naming.is_overlap_apart(settings, bundle, name)
-                derived = DERIVED if key.overlap else ()
-                around = [naming.entry(settings, bundle, name, each) for each in derived]
-                found[name] = GeneratedKey(
-                    bundle,
-                    store,
-                    current=naming.entry(settings, bundle, name),
-                    next=around[0] if around else None,
-                    previous=around[1] if around else None,
-                    secret=secret,
-                    overlap_secret=naming.overlap_secret(secret) if is_apart else secret,
-                )
-    return found
+    return {
+        key.id: GeneratedKey(
+            key.bundle,
+            naming.secret_store(key.store, "rotation"),
+            current=key.kept[0].entry,
+            next=key.next,
+            previous=key.previous,
+            secret=key.secret,
+            overlap_secret=key.overlap_secret or key.secret,
+        )
+        for key in settings.keys_of(Kind.GENERATED)
+    }
 
 
 def operator_keys(settings: Settings) -> list[str]:
     """The keys whose next value the operator has made."""
-    found = {*generated_keys(settings), *naming.database_keys(settings)}
-    return [name for name in settings.catalogue.keys if name in found]
-
-
-def rotated_keys(settings: Settings) -> list[str]:
-    """The keys that the rotator changes, rather than only looks at their age."""
-    found = {*operator_keys(settings), *naming.secrets_manager_keys(settings)}
-    return [name for name in settings.catalogue.keys if name in found]
+    kinds = (Kind.GENERATED, Kind.ENGINE)
+    return [key.id for key in settings.keys.values() if key.kind in kinds]
 
 
 def rotated_bundles(settings: Settings) -> list[str]:
-    """The bundles with such a key."""
-    rotated = {*rotated_keys(settings)}
-    bundles = settings.catalogue.bundles
-    return [name for name, bundle in bundles.items() if rotated & bundle.keys.keys()]
+    """The bundles with a key that the rotator changes, rather than only looks at its age."""
+    rotated = [key.bundle for key in settings.keys.values() if key.kind.is_rotated]
+    return [*dict.fromkeys(rotated)]
 
 
 def rotated_secrets(settings: Settings) -> list[str]:
@@ -133,20 +119,14 @@ def rotated_secrets(settings: Settings) -> list[str]:
         secret = settings.catalogue.bundles[bundle].secret
         found.append(secret)
         if naming.has_overlap_secret(settings, bundle):
-            found.append(naming.overlap_secret(secret))
+            found.append(overlap_secret(secret))
     return found
-
-
-def readers(settings: Settings, bundle: str) -> list[str]:
-    """The workloads that read a bundle, as kind/name."""
-    services = settings.catalogue.services.values()
-    return [service.workload for service in services if bundle in service.reads]
 
 
 def all_readers(settings: Settings) -> list[str]:
     """The workloads that a rotation may restart."""
     bundles = rotated_bundles(settings)
-    return [*dict.fromkeys(one for bundle in bundles for one in readers(settings, bundle))]
+    return [*dict.fromkeys(one for bundle in bundles for one in settings.readers[bundle])]
 
 
 def generator(key: str, side: Side | None = None) -> str:

@@ -12,6 +12,8 @@ from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
 from settings import AwsStore, Key, Settings, VaultStore, time_zones
 from settings.catalogue import ByHand, Database, Generated
+from settings.entries import is_overlap_apart
+from settings.layout import overlap_secret
 from settings.rotator import Window
 
 # The operator writes AWS values as bytes unless it is told otherwise.
@@ -101,7 +103,7 @@ def _key(
 
 def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey) -> dict[str, Any]:
     secret = settings.catalogue.bundles[key.bundle].secret
-    has_own = naming.is_overlap_apart(settings, key.bundle, name)
+    has_own = is_overlap_apart(settings, key.bundle, name)
     return {
         "every_seconds": _seconds(rule.every),
         "grace_seconds": _seconds(rule.grace),
@@ -112,8 +114,8 @@ def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey
         "push_metadata": push_metadata(settings, key.bundle),
         "external_secret": secret,
         "store": key.store,
-        "overlap_external_secret": naming.overlap_secret(secret) if has_own else None,
-        "readers": names.readers(settings, key.bundle),
+        "overlap_external_secret": overlap_secret(secret) if has_own else None,
+        "readers": settings.readers[key.bundle],
     }
 
 
@@ -145,7 +147,7 @@ def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
         "grace_seconds": _seconds(rule.grace),
         "external_secret": settings.catalogue.bundles[bundle].secret,
         "store": naming.secret_store(settings.store_name(bundle), "read"),
-        "readers": names.readers(settings, bundle),
+        "readers": settings.readers[bundle],
     }
 
 

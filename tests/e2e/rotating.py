@@ -15,6 +15,7 @@ from manifests import layer, naming
 from manifests.chart import laid_over
 from secretsctl.projects import rotator_source
 from settings import AwsStore, AzureStore, Document, GcpStore, Settings, VaultStore, load
+from settings.layout import overlap_secret
 from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
@@ -123,7 +124,7 @@ class Rotating:
                 secret = self.settings.catalogue.bundles[bundle].secret
                 secrets[secret] = True
                 if naming.has_overlap_secret(self.settings, bundle):
-                    secrets[naming.overlap_secret(secret)] = False
+                    secrets[overlap_secret(secret)] = False
             workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
             if workload["kind"] in ("Deployment", "Rollout"):
                 workload["spec"]["progressDeadlineSeconds"] = progress_seconds
