@@ -122,15 +122,17 @@ class DeclaredAwsGate(AwsGate):
         except ClientError:
             return False
         rights = self.rights(role)
-        key = self.aws.replica_keys.get((region, secret["Name"]), secret["KmsKeyId"])
+        key = self.aws.replica_keys.get((region, secret["Name"]), secret.get("KmsKeyId"))
         through = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
         context = _of_rotation(asked) if method == "RotateSecret" else {}
         # Who has an entry rotated must have the right to call its function.
         function = {**secret, **asked}.get("RotationLambdaARN", "")
         if context and not allows(rights, "lambda:InvokeFunction", function, {}):
             return False
+        # AWS' own key, of entries that name none, is open to whoever may read them.
+        ciphers = CIPHER.get(method, []) if key else []
         return allows(rights, f"secretsmanager:{method}", secret["ARN"], context) and all(
-            self.may_use_key(role, action, key, through) for action in CIPHER.get(method, [])
+            self.may_use_key(role, action, key, through) for action in ciphers
         )
 
     def may_use_key(self, role: str, action: str, key: str, context: Mapping[str, str]) -> bool:
