@@ -199,3 +199,24 @@ def test_where_it_is_protected_a_secret_s_new_name_is_refused_by_the_preview(
         assert staging.provider.history == done
     finally:
         (staging.folder / "catalogue.yaml").write_text(text)
+
+
+def test_a_namespace_s_new_name_has_its_secrets_before_the_old_one_s_go(
+    cluster: Cluster, stores: Stores, staging: Deployment
+) -> None:
+    before = synced(cluster, staging)
+    change_stack(staging, lambda env: env.update(protect=False))
+    staging.stack.up()
+    new = f"{staging.settings.namespace}-new"
+    change_stack(staging, lambda env: env.update({"namespace-name": new}))
+    stores.prepare(staging.settings)
+    up = staging.stack.up()
+    order = [operation for operation, _ in up.steps]
+    created = [place for place, one in enumerate(order) if one.startswith("create")]
+    deleted = [place for place, one in enumerate(order) if one.startswith("delete")]
+    assert created and deleted
+    assert max(created) < min(deleted)
+    after = synced(cluster, staging)
+    assert {name: decoded(one) for name, one in after.items()} == {
+        name: decoded(one) for name, one in before.items()
+    }
