@@ -214,7 +214,8 @@ def test_a_namespace_s_new_name_has_its_secrets_before_the_old_one_s_go(
     order = [operation for operation, _ in up.steps]
     created = [place for place, one in enumerate(order) if one.startswith("create")]
     deleted = [place for place, one in enumerate(order) if one.startswith("delete")]
-    assert created and deleted
+    assert created
+    assert deleted
     assert max(created) < min(deleted)
     after = synced(cluster, staging)
     assert {name: decoded(one) for name, one in after.items()} == {
