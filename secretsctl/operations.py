@@ -14,8 +14,8 @@ from rotator.plan import Plan, SecretsManager, parse
 from secretsctl import waiting
 from secretsctl.dry_run import described
 from secretsctl.kubectl import ClusterError, right_cluster
+from secretsctl.put_commands import others_place, stack_options, steps_afterwards
 from secretsctl.put_commands import put_commands as commands_for
-from secretsctl.put_commands import stack_options, steps_afterwards
 from settings import Settings, SettingsError
 from settings.problems import Problem, did_you_mean
 from settings.rotator import ROTATION
@@ -143,9 +143,11 @@ def _by_hand(settings: Settings, options: argparse.Namespace) -> SettingsError:
     """The way of a key that people rotate, as commands."""
     which = stack_options(options)
     put = f"bash <(secretsctl put-commands {options.key} {which})"
-    steps = [put, *steps_afterwards(settings, options.key, which)]
-    lines = "".join(f"\n  {step}" for step in steps)
     start = f"people rotate {options.key}; once they have its new value where it is issued:"
+    if place := others_place(settings, options.key):
+        put, start = "", f"people rotate {options.key}; once its new value is {place}:"
+    steps = [*filter(None, [put]), *steps_afterwards(settings, options.key, which)]
+    lines = "".join(f"\n  {step}" for step in steps)
     return _wrong("KEY", f"{start}{lines}")
 
 

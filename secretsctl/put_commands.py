@@ -114,6 +114,12 @@ def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
     return steps
 
 
+def others_place(settings: Settings, key: str) -> str | None:
+    """Where a key is kept that was there already, and that nobody here writes, in words."""
+    [place] = [place for place in _places(settings) if place.key == key]
+    return _described(place.entry) if place.entry and place.is_others else None
+
+
 def stack_options(options: argparse.Namespace) -> str:
     """The options that name the stack, as they were given."""
     found = ["--stack", str(options.stack)] if options.stack else ["--env", options.env]
@@ -173,7 +179,7 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
 
 
 def _described(entry: Entry) -> str:
-    return f"entry {entry.key}" + (f", property {entry.property}," if entry.property else "")
+    return (f"property {entry.property} of " if entry.property else "") + f"entry {entry.key}"
 
 
 def _afterwards(settings: Settings, options: argparse.Namespace, which: str) -> str:

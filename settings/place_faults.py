@@ -115,6 +115,7 @@ def _writing_faults(settings: Settings, bundle: str, value: Kept, key: Key) -> I
             ),
         )
     elif isinstance(settings.store_of(bundle), AzureStore) and value.entry.property:
+        path = _path(settings, settings.store_name(bundle), bundle, value)
         yield path, f"Azure can't write one property of a secret, as key {name} needs it"
 
 

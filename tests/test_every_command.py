@@ -35,6 +35,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "gcp": stack("gcp"),
     "azure": stack("azure"),
     "two stores": {**stack("vault", "aws"), "bundles": {"mail": {"store": "aws"}}},
+    "entries that exist": {
+        **STACK,
+        "bundles": {"mail": {"entry": "apps/mail", "keys": {"smtp-password": {"property": "pw"}}}},
+    },
+    "without a bundle": {**STACK, "without": {"keys": ["shared/database-url"]}},
     "declared": changed(STACK, "stores.vault.backend", "declare"),
     "by gitops": {**STACK, "delivery": "gitops"},
     "without gitops": changed(STACK, "gitops", REMOVED),

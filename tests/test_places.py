@@ -211,7 +211,7 @@ def test_put_commands_leave_out_what_others_write(settings_with):
         keys=[], not_ready=False, env="test", stack=None, catalogue=Path("catalogue.yaml")
     )
     text = put_commands(settings, options)
-    assert "# api-token: left out: entry apps-shop, property token, was there already." in text
+    assert "# api-token: left out: property token of entry apps-shop was there already." in text
     assert "put api-token" not in text
     assert "put signing-key" in text
 

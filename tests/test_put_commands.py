@@ -205,6 +205,15 @@ def test_an_entry_that_secrets_manager_rotates_is_left_out_with_a_word(desk, cap
     assert "put database-url" not in script
 
 
+def test_of_a_key_in_an_entry_of_others_it_names_that_entry(desk, capsys):
+    place = {"entry": "apps/mail", "property": "pw"}
+    _write_stack("Pulumi.test.yaml", changed(STACK, "bundles.mail.keys.smtp-password", place))
+    assert main(["rotate", "smtp-password", "--env", "test"]) == 2
+    said = capsys.readouterr().err
+    assert "once its new value is property pw of entry apps/mail:\n  secretsctl sync" in said
+    assert "put-commands" not in said
+
+
 def test_the_refusal_of_a_key_that_people_rotate_says_how_in_commands_to_paste(desk, capsys):
     _write_stack("a stack's file.yaml", STACK)
     assert main(["rotate", "smtp-password", "--stack", "a stack's file.yaml"]) == 2

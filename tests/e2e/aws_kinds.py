@@ -147,7 +147,29 @@ def _read_rights(aws: Aws, id_: str) -> dict[str, Any]:
     return {"role": role, "name": name, "policy": json.dumps(found["PolicyDocument"])}
 
 
+def _tag(aws: Aws, i: Inputs) -> str:
+    tag = {"Key": i["key"], "Value": i["value"]}
+    aws.client("secretsmanager").tag_resource(SecretId=i["secretId"], Tags=[tag])
+    return f"{i['secretId']},{i['key']}"
+
+
+def _read_tag(aws: Aws, id_: str) -> dict[str, Any] | None:
+    entry, _, key = id_.rpartition(",")
+    found = aws.client("secretsmanager").describe_secret(SecretId=entry).get("Tags", [])
+    values = {tag["Key"]: tag["Value"] for tag in found}
+    return {"secretId": entry, "key": key, "value": values[key]} if key in values else None
+
+
 KINDS = {
+    "aws:secretsmanager/tag:Tag": Kind(
+        _tag,
+        _read_tag,
+        lambda aws, _, i: aws.client("secretsmanager").untag_resource(
+            SecretId=i["secretId"], TagKeys=[i["key"]]
+        ),
+        ("secretId", "key"),
+        _refuse,
+    ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": Kind(
         _create_issuer,
         _read_issuer,

@@ -32,9 +32,11 @@ from tests.e2e.test_vault_backend import FORBIDDEN, login
 from tests.e2e.vault_provider import VaultProvider
 
 NAME = "places"
+MARK = {"Key": "managed-by", "Value": "external-secrets"}
 FIRST, DUE = "2027-01-01T03:17:00Z", "2027-04-01T03:17:00Z"
 READ_ONLY, WRITTEN, NEIGHBOUR = "places/login", "places/chat", "places/login-next-door"
 OLD = "places/old"
+BUCKET = "places/bucket"
 BOARD, BOARD_NEIGHBOUR = "places/board", "places/board-abcdef"
 BUNDLES: dict[str, Any] = {
     "shared": {
@@ -56,6 +58,7 @@ BUNDLES: dict[str, Any] = {
         "keys": {
             "stripe-api-key": {"entry": BOARD, "property": "stripe"},
             "smtp-password": {"entry": BOARD, "property": "smtp"},
+            "s3-secret-key": {"entry": BUCKET, "writes": "allowed"},
         },
     },
 }
@@ -105,6 +108,7 @@ def made_values() -> dict[str, dict[str, Any]]:
         WRITTEN: {"token": token(), "a name with blanks": token()},
         NEIGHBOUR: {"url": token()},
         OLD: {"token": token()},
+        BUCKET: {"it": token()},
         BOARD: {"stripe": f"sk_test_{token()}", "smtp": token(), "other": token()},
         BOARD_NEIGHBOUR: {"smtp": token()},
     }
@@ -120,6 +124,7 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
         aws.client("secretsmanager").create_secret(
             Name=entry, SecretString=json.dumps(values[entry])
         )
+    aws.client("secretsmanager").create_secret(Name=BUCKET, SecretString=values[BUCKET]["it"])
     issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
     reviewer = {
         "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
@@ -184,12 +189,10 @@ def filled(world: World) -> World:
     own = {"jwt-secret": secrets.token_hex(24)}
     world.stores.bao.write("secret/data/places/production/shared", data=own)
     world.values["own"] = own
-    for key in ("stripe-webhook-secret", "s3-secret-key"):
-        value = f"whsec_{secrets.token_hex(20)}"
-        world.gate.aws.client("secretsmanager").put_secret_value(
-            SecretId=f"veza/production/{key}", SecretString=value
-        )
-        world.values["own"][key] = value
+    own["stripe-webhook-secret"] = f"whsec_{secrets.token_hex(20)}"
+    world.gate.aws.client("secretsmanager").put_secret_value(
+        SecretId="veza/production/stripe-webhook-secret", SecretString=own["stripe-webhook-secret"]
+    )
     return world
 
 
@@ -220,7 +223,7 @@ def test_one_secret_holds_properties_of_several_entries(cluster: Cluster, filled
                 "stripe-api-key": board["stripe"],
                 "smtp-password": board["smtp"],
                 "stripe-webhook-secret": values["own"]["stripe-webhook-secret"],
-                "s3-secret-key": values["own"]["s3-secret-key"],
+                "s3-secret-key": values[BUCKET]["it"],
             },
         ),
     ):
@@ -252,6 +255,15 @@ def test_each_identity_reaches_exactly_the_named_entries(
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             client.get_secret_value(SecretId=entry)
+
+
+def test_an_entry_that_may_be_written_is_marked_and_not_made(
+    cluster: Cluster, filled: World
+) -> None:
+    client = filled.gate.aws.client("secretsmanager")
+    assert client.describe_secret(SecretId=BUCKET)["Tags"] == [MARK]
+    seed = client_of(cluster, filled.gate, filled.made.settings, "seed")
+    assert seed.get_secret_value(SecretId=BUCKET)["SecretString"] == filled.values[BUCKET]["it"]
 
 
 def can_read(stores: Stores, token: str, entry: str) -> bool:
@@ -289,5 +301,8 @@ def test_a_destroy_leaves_every_named_entry(filled: World) -> None:
     filled.made.stack.unprotect()
     filled.made.stack.destroy()
     assert filled.is_untouched()
+    client = filled.gate.aws.client("secretsmanager")
+    bucket = client.get_secret_value(SecretId=BUCKET)["SecretString"]
+    assert bucket == filled.values[BUCKET]["it"]
     kept = filled.stores.bao.read(f"secret/data/{WRITTEN}")["data"]
     assert kept["a name with blanks"] == filled.values[WRITTEN]["a name with blanks"]
