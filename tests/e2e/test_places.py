@@ -232,11 +232,16 @@ def test_one_secret_holds_properties_of_several_entries(cluster: Cluster, filled
 
 
 def test_a_refresh_asks_aws_as_often_as_is_said(cluster: Cluster, filled: World) -> None:
+    """In turn, once for each entry: however many refreshes there were, no read repeats too soon."""
     before = len(filled.gate.calls)
     sync(cluster, NAME, "veza-backend-api-secrets")
-    asked = [one for one in filled.gate.calls[before:] if one.method == "GetSecretValue"]
+    calls = filled.gate.calls[before:]
+    asked = [one.target for one in calls if one.method == "GetSecretValue"]
     [found] = external_secret_manifests(filled.made.settings, "backend-api")
-    assert len(asked) == reads_per_refresh(found) == 3
+    reads = reads_per_refresh(found)
+    assert len({*asked}) == reads == 3
+    turns = [asked[start : start + reads] for start in range(len(asked) - reads + 1)]
+    assert all(len({*turn}) == reads for turn in turns)
 
 
 def test_each_identity_reaches_exactly_the_named_entries(
