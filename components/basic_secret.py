@@ -8,7 +8,8 @@ from pulumi import ComponentResource, Output, Resource, ResourceOptions
 
 from components.declare import declare
 from manifests.basic_secret import basic_secret
-from settings import Settings
+from settings import Bundle, Settings
+from settings.secret_fields import secret_field
 
 
 class BasicSecret(ComponentResource):
@@ -32,8 +33,9 @@ class BasicSecret(ComponentResource):
         super().__init__("platform-secrets:secrets:BasicSecret", name, None, opts)
         manifest = basic_secret(settings, bundle)
         if values:
-            keys = settings.catalogue.bundles[bundle].keys
-            manifest = {**manifest, "data": {key: values[key].apply(_encoded) for key in keys}}
+            content = settings.catalogue.bundles[bundle]
+            data = {name: _field(content, name, values) for name in content.fields}
+            manifest = {**manifest, "data": data}
         ignored = [] if values else ["data"]
         declare(
             self,
@@ -46,8 +48,13 @@ class BasicSecret(ComponentResource):
         self.register_outputs({})
 
 
-def _encoded(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()
+def _field(bundle: Bundle, name: str, values: Mapping[str, Output[str]]) -> Output[str]:
+    parts = {key: values[key] for key in bundle.fields[name]}
+
+    def encoded(found: dict[str, str]) -> str:
+        return base64.b64encode(secret_field(bundle, name, found)).decode()
+
+    return Output.all(**parts).apply(encoded)
 
 
 def require_values(values: Mapping[str, Output[str]]) -> None:

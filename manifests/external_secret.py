@@ -1,8 +1,7 @@
 """An ExternalSecret per bundle: what the operator reads, and the Secret that it makes of it.
 
-Each key passes through a template line that fails when the value is missing or empty: without it
-the operator drops a missing property silently and stays Ready. On a failure the Secret keeps its
-values.
+A value that is missing or empty fails the sync (manifests/secret_template.py), and the Secret keeps
+its values.
 """
 
 import hashlib
@@ -10,9 +9,18 @@ import hashlib
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.remote_values import remote_values
-from settings import AwsStore, Settings
+from manifests.secret_template import (
+    Source,
+    docker_config_line,
+    literal,
+    required,
+    text_line,
+    with_fallback,
+)
+from settings import AwsStore, Bundle, Settings
 from settings.entries import Kept, is_overlap_apart, kept
 from settings.layout import overlap_secret
+from settings.secret_kinds import DOCKER_CONFIG_KEY
 
 _COMPONENT = "external-secret"
 # How far an interval may be from the one in the settings: the operator itself has no jitter.
@@ -108,15 +116,25 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
 
 def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -> Manifest:
     remote = remote_values(values)
+    content = settings.catalogue.bundles[bundle]
     own = {value.key: value for value in values if value.name == value.key}
+    sources = {
+        key: Source(remote.names[key], _fault(value), content.keys[key].stored_as == "base64")
+        for key, value in own.items()
+    }
     lines: dict[str, str] = {}
     for value in values:
         source = remote.names[value.name]
-        if value.name == value.key or value.key not in own:
-            lines[value.name] = _required(source, _fault(value))
-        else:
-            current = remote.names[value.key]
-            lines[value.name] = _with_fallback(source, current, _fault(own[value.key]))
+        if value.name != value.key and value.key in own:
+            lines[value.name] = with_fallback(source, sources[value.key])
+        elif value.name != value.key:
+            lines[value.name] = required(Source(source, _fault(value)))
+        elif value.key in content.shown:
+            lines[value.name] = required(sources[value.key])
+    if name == content.secret:
+        lines |= {one: text_line(text, sources) for one, text in content.texts.items()}
+        if content.registries:
+            lines[DOCKER_CONFIG_KEY] = docker_config_line(content, sources)
     return _external_secret(settings, bundle, name, remote.spec, lines)
 
 
@@ -133,24 +151,26 @@ def _external_secret(
 ) -> Manifest:
     annotations = naming.NEVER_PRUNED if settings.environment.protect else None
     store = naming.secret_store(settings.store_name(bundle), "read")
+    content = settings.catalogue.bundles[bundle]
+    is_own = name == content.secret
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
         "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
         "spec": {
             "refreshPolicy": "Periodic",
-            "refreshInterval": refresh_interval(settings, name),
+            "refreshInterval": refresh_interval(settings, bundle, name),
             "secretStoreRef": {"kind": "SecretStore", "name": store},
             "target": {
                 "name": name,
                 "creationPolicy": "Owner",
-                "deletionPolicy": "Retain",
+                "deletionPolicy": content.deletion.capitalize(),
                 "template": {
                     "engineVersion": "v2",
                     "mergePolicy": "Replace",
-                    "type": "Opaque",
+                    "type": content.secret_type if is_own else "Opaque",
                     # Set, so that nothing of the ExternalSecret's own metadata lands on the Secret.
-                    "metadata": {"labels": naming.labels(settings, _COMPONENT)},
+                    "metadata": _metadata(settings, content if is_own else None),
                     "data": lines,
                 },
             },
@@ -159,10 +179,24 @@ def _external_secret(
     }
 
 
-def refresh_interval(settings: Settings, name: str) -> str:
+def _metadata(settings: Settings, bundle: Bundle | None) -> Manifest:
+    """What the Secret's metadata are made of; they are templates too."""
+    labels = naming.labels(settings, _COMPONENT)
+    if bundle is None:
+        return {"labels": labels}
+    annotations = {name: literal(text) for name, text in bundle.annotations.items()}
+    found: Manifest = {"labels": {**labels, **bundle.labels}}
+    return {**found, "annotations": annotations} if annotations else found
+
+
+def refresh_interval(settings: Settings, bundle: str, name: str) -> str:
     """The interval of one ExternalSecret, in Go's own spelling: the same in every run, and up to
-    5 % off the settings' one, so that a platform's reads do not all fall on one moment."""
-    wanted = settings.environment.refresh_interval.total_seconds()
+    5 % off the settings' one, so that a platform's reads do not all fall on one moment. With 0 the
+    operator reads only when the ExternalSecret changes or somebody asks for it."""
+    own = settings.bundle_place(bundle).refresh_interval
+    wanted = (settings.environment.refresh_interval if own is None else own).total_seconds()
+    if wanted == 0:
+        return "0s"
     digest = hashlib.sha256(f"{settings.namespace}/{name}".encode()).digest()
     share = int.from_bytes(digest[:8], "big") / 2**64
     seconds = max(1, round(wanted * (1 - _SPREAD + 2 * _SPREAD * share)))
@@ -171,17 +205,3 @@ def refresh_interval(settings: Settings, name: str) -> str:
     if hours:
         return f"{hours}h{minutes}m{seconds}s"
     return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
-
-
-def _required(key: str, fault: str) -> str:
-    return f'{{{{ $v := index . "{key}" }}}}{_or_fail(fault)}'
-
-
-def _with_fallback(derived: str, current: str, fault: str) -> str:
-    """A derived key has the current value until a rotation gives it one of its own."""
-    fallback = f'{{{{ if not $v }}}}{{{{ $v = index . "{current}" }}}}{{{{ end }}}}'
-    return f'{{{{ $v := index . "{derived}" }}}}{fallback}{_or_fail(fault)}'
-
-
-def _or_fail(fault: str) -> str:
-    return f'{{{{ if not $v }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}{{{{ $v }}}}'

@@ -4,35 +4,48 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from manifests.basic_secret import env_file
+from manifests.basic_secret import env_file, field_files
 from secretsctl.tree import TreeError
-from settings import Catalogue
+from settings import Bundle, Catalogue
+from settings.secret_fields import secret_field
 
 
 def write_env_files(folder: Path, catalogue: Catalogue, values: Mapping[str, str]) -> list[Path]:
-    """Writes `<secret>.env` for each bundle, readable by its owner alone. Raises TreeError."""
+    """Writes the files of each bundle, readable by their owner alone. Raises TreeError."""
     if not (folder / "kustomization.yaml").is_file():
         raise TreeError(f"{folder}: is not rendered yet; run `secretsctl render` first")
     written = []
     for bundle in catalogue.bundles.values():
-        path = folder / env_file(bundle.secret)
-        text = "".join(f"{key}={values[key]}\n" for key in bundle.keys)
-        try:
-            _replace(path, text)
-        except OSError as error:
-            raise TreeError(f"{path}: can't be written: {error.strerror}") from None
-        written.append(path)
+        for name, content in _contents(bundle, values).items():
+            path = folder / name
+            try:
+                _replace(path, content)
+            except OSError as error:
+                raise TreeError(f"{path}: can't be written: {error.strerror}") from None
+            written.append(path)
     return written
 
 
-def _replace(path: Path, text: str) -> None:
+def _contents(bundle: Bundle, values: Mapping[str, str]) -> dict[str, bytes]:
+    """The files of one Secret by their names."""
+    files = field_files(bundle)
+    fields = {
+        name: secret_field(bundle, name, {key: values[key] for key in parts})
+        for name, parts in bundle.fields.items()
+    }
+    lines = [name.encode() + b"=" + fields[name] + b"\n" for name in fields if name not in files]
+    found = {file: fields[name] for name, file in files.items()}
+    return {env_file(bundle.secret): b"".join(lines), **found} if lines else found
+
+
+def _replace(path: Path, content: bytes) -> None:
     # Its name ends like the file's own, so that git ignores it too if this process is killed.
     beside = path.with_name(f".new-{path.name}")
     beside.unlink(missing_ok=True)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

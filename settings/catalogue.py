@@ -1,21 +1,17 @@
 """The catalogue: which services need which keys, as data, for every environment alike."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from settings.model import (
-    DAY_OR_MORE_PATTERN,
-    SUBDOMAIN,
-    Duration,
-    Model,
-    ServiceName,
-    Text,
-    text_of,
-)
+from settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
+from settings.rotations import Database, Generated, Rotation
+from settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
+
+DERIVED_ENDINGS = ("-next", "-previous")
 
 PlatformName = Annotated[
     str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 24)
@@ -33,12 +29,14 @@ KeyName = Annotated[
     str,
     text_of(
         # `lock` and `run` are what else the rotator's memory holds.
-        r"(?!(lock|run)$)(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?",
-        "a name of lower-case letters, digits and hyphens that does not end in -next or -previous, "
+        r"(?!(lock|run)$)(?!.*-(next|previous)$)(?!\.{1,2}$)[-._a-zA-Z0-9]+",
+        "a name of letters, digits, hyphens, _ and . that does not end in -next or -previous, "
         "nor lock or run",
-        50,
+        253,
     ),
 ]
+# Its rotation has objects that are called after it.
+_ROTATED_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 
 
 def _pattern(text: str) -> str:
@@ -47,77 +45,6 @@ def _pattern(text: str) -> str:
     except (re.error, OverflowError, RecursionError):
         raise ValueError("must be a regular expression") from None
     return text
-
-
-def _a_day_or_more(duration: timedelta) -> timedelta:
-    if duration < timedelta(days=1):
-        raise ValueError("must be 1d or more: a rotation is known by the day on which it is due")
-    return duration
-
-
-Age = Annotated[
-    Duration,
-    AfterValidator(_a_day_or_more),
-    WithJsonSchema({"type": "string", "pattern": DAY_OR_MORE_PATTERN}),
-]
-
-
-class Generated(Model):
-    """The rotator has the operator make a new value."""
-
-    by: Literal["generate"]
-    """The rotator."""
-    every: Age
-    """How old a value may become."""
-    grace: Duration = timedelta(days=7)
-    """How much later than `every` the age check reports the key."""
-    overlap: Duration | None = None
-    """How long the value before stays valid; without it readers change over in one restart."""
-
-    @property
-    def period(self) -> timedelta:
-        return self.every
-
-    @model_validator(mode="after")
-    def _overlap_ends_before_the_next_rotation(self) -> "Generated":
-        if self.overlap and self.overlap >= self.every:
-            raise ValueError("overlap must be shorter than every")
-        return self
-
-
-class Database(Model):
-    """The engine that owns the account makes the new value; by hand where there is no engine."""
-
-    by: Literal["database"]
-    """The engine, or Secrets Manager, that owns the account; people where there is none."""
-    every: Age
-    """How old a password may become."""
-    grace: Duration = timedelta(days=14)
-    """How much later than `every` the age check reports the key."""
-
-    @property
-    def period(self) -> timedelta:
-        return self.every
-
-
-class ByHand(Model):
-    """People change the value where it is issued; only its age is watched."""
-
-    by: Literal["hand"]
-    """People."""
-    max_age: Age
-    """How old a value may become."""
-    grace: Duration = timedelta(days=14)
-    """How much later than `max-age` the age check reports the key."""
-    source: Text | None = None
-    """Where the limit comes from: a standard, a contract, a provider's advice."""
-
-    @property
-    def period(self) -> timedelta:
-        return self.max_age
-
-
-Rotation = Annotated[Generated | Database | ByHand, Field(discriminator="by")]
 
 
 Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
@@ -140,6 +67,18 @@ class Key(Model):
     """Who is asked about it, and told when it is overdue."""
     rotate: Rotation | None = None
     """How often it changes, and who changes it; never, and unwatched, without it."""
+    stored_as: Literal["text", "base64"] = "text"
+    """`base64`: the store holds the value in base64, and the Secret gets what that stands for."""
+    hidden: bool = False
+    """Whether it is only a part of texts and registries, and not in the Secret itself."""
+
+    @model_validator(mode="after")
+    def _is_itself_in_the_secret(self) -> "Key":
+        is_rotated = self.is_generated or self.is_of_database
+        if is_rotated and (self.hidden or self.stored_as != "text"):
+            name = "hidden" if self.hidden else "stored-as: base64"
+            raise ValueError(f"a rotation proves the value in the Secret: it takes no `{name}`")
+        return self
 
     @model_validator(mode="after")
     def _can_be_generated(self) -> "Key":
@@ -161,13 +100,57 @@ class Key(Model):
         return self.rotate.overlap if isinstance(self.rotate, Generated) else None
 
 
-class Bundle(Model):
+class Bundle(SecretContent):
     """Keys that are synced together into one Kubernetes Secret."""
 
     secret: SecretName
     """The name of its Kubernetes Secret in every environment."""
     keys: Annotated[dict[KeyName, Key], Field(min_length=1)]
     """Its values, by their names in the Secret. A name is unique in the catalogue."""
+
+    @property
+    def shown(self) -> dict[str, Key]:
+        """The keys that are in the Secret itself."""
+        return {name: key for name, key in self.keys.items() if not key.hidden}
+
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """What is in the Secret, each with the keys of which it is made; without derived values."""
+        return {**{name: [name] for name in self.shown}, **self.parts}
+
+    @model_validator(mode="after")
+    def _is_a_secret_that_can_be(self) -> "Bundle":
+        if faults := [*self._faults()]:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _faults(self) -> Iterator[str]:
+        fields = {*self.shown}
+        for name in self.parts:
+            if name in self.keys:
+                yield f"{name} is a key and a text; a name stands once"
+            fields.add(name)
+        for name, parts in self.parts.items():
+            for key in dict.fromkeys(parts):
+                if key not in self.keys:
+                    yield f"text {name} is made of {key}, which is no key of this bundle"
+                elif self.keys[key].is_of_database:
+                    yield f"text {name} is made of {key}, whose value is a database's URL already"
+        used = {key for parts in self.parts.values() for key in parts}
+        for name, key in self.keys.items():
+            if key.hidden and name not in used:
+                yield f"{name} is `hidden` and no text is made of it"
+            if (key.is_generated or key.is_of_database) and not _ROTATED_NAME.fullmatch(name):
+                message = "is rotated: its name has 50 lower-case letters, digits, hyphens at most"
+                yield f"{name} {message}"
+            for derived in DERIVED_ENDINGS if key.overlap else ():
+                if f"{name}{derived}" in self.parts:
+                    yield f"text {name}{derived} has the name of a value of {name}'s rotation"
+        if self.registries and self.type not in ("Opaque", DOCKER_CONFIG):
+            yield f"`registries` make a Secret of type {DOCKER_CONFIG}: remove `type`"
+        if not fields:
+            yield "its Secret is empty: every key is `hidden`"
+        yield from type_faults(self.secret_type, fields, self.texts)
 
 
 OwnAccount = Annotated[

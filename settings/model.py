@@ -155,6 +155,26 @@ MinuteOrMore = Annotated[
         }
     ),
 ]
+
+
+def _zero_or_more(value: object) -> timedelta:
+    if value == 0 and not isinstance(value, bool):
+        return timedelta(0)
+    return _a_minute_or_more(_duration(value))
+
+
+RefreshInterval = Annotated[
+    timedelta,
+    BeforeValidator(_zero_or_more),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "pattern": "^([1-9][0-9]{0,8}[mhd]|([6-9][0-9]|[1-9][0-9]{2,8})s)$",
+            "maximum": 0,
+            "minimum": 0,
+        }
+    ),
+]
 Cidr = Annotated[
     str,
     AfterValidator(_cidr),

@@ -51,6 +51,12 @@ def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
     for name, content in bundles.items():
         if left_out and {f"{name}/{key}" for key in content.keys} <= left_out:
             yield ("without", "keys"), f"leaves bundle {name} without keys: name it in `bundles`"
+    for name in left_out & {*names}:
+        bundle, _, key = name.partition("/")
+        made = [text for text, parts in bundles[bundle].parts.items() if key in parts]
+        if made and bundle not in env.without.bundles:
+            message = f"leaves out {name}, of which text {made[0]} is made"
+            yield ("without", "keys"), message
     if {*bundles} <= {*env.without.bundles}:
         yield ("without", "bundles"), "leaves nothing of the catalogue"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import model_validator
 
 from settings.catalogue import KeyName
-from settings.model import Model, ServiceName, text_of
+from settings.model import Model, RefreshInterval, ServiceName, text_of
 from settings.store_texts import StoreName
 
 EntryName = Annotated[
@@ -57,6 +57,9 @@ class BundlePlace(_Place):
 
     store: StoreName | None = None
     """The store that holds it; the default store unless it is set."""
+    refresh_interval: RefreshInterval | None = None
+    """How often the operator reads it; as the environment's unless it is set, and only when it is
+    asked to with 0."""
     keys: dict[KeyName, KeyPlace] = {}
     """Where single keys are kept."""
 

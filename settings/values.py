@@ -1,7 +1,8 @@
 """Values of basic Secrets, checked against the catalogue. No message holds any part of a value."""
 
+import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path as File
 
 from settings.catalogue import Key
@@ -31,7 +32,7 @@ def basic_values(
     if settings.environment.secrets == "external":
         return {}
     known = settings.catalogue.keys
-    lines, problems = _lines(env_file)
+    lines, problems = _lines(env_file, known)
     by_config = {name: value for name in known if (value := configured(name)) is not None}
     if not lines and not by_config and not problems:
         return {}
@@ -74,6 +75,8 @@ def value_fault(key: Key, value: str) -> str | None:
         return "begins or ends with a blank"
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         return "is in quotes, which would become part of it: remove them"
+    if key.stored_as == "base64" and not _is_base64(value):
+        return "is no base64, which the catalogue's `stored-as` asks for"
     if key.pattern and not re.fullmatch(key.pattern, value):
         return "does not have the form that the catalogue's pattern asks for"
     if key.format in _FORMS:
@@ -83,7 +86,14 @@ def value_fault(key: Key, value: str) -> str | None:
     return None
 
 
-def _lines(path: File) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
+def _is_base64(value: str) -> bool:
+    try:
+        return bool(base64.b64decode(value, validate=True))
+    except ValueError:
+        return False
+
+
+def _lines(path: File, known: Collection[str]) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
     """The file's keys with line numbers and values; nothing when there is no file."""
     lines: dict[str, tuple[int, str]] = {}
     problems: list[Problem] = []
@@ -102,8 +112,9 @@ def _lines(path: File) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
         if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
-        is_own = bool(equals and (_KEY if continued else _NAME).fullmatch(key))
-        if not equals or not _KEY.fullmatch(key):
+        is_key = key in known or bool(_KEY.fullmatch(key))
+        is_own = bool(equals and (is_key or (not continued and _NAME.fullmatch(key))))
+        if not equals or not is_key:
             message = "must be key=value, the key as in the catalogue"
             if lines and not is_own:
                 message += f"; if this is more of {next(reversed(lines))}: a value is one line"

@@ -79,9 +79,9 @@ def test_a_key_that_is_no_text_must_be_quoted(tmp_path, word):
 
 @pytest.mark.parametrize("key", [".dockerconfigjson", "tls.crt", "_token", "DB_PASSWORD"])
 def test_a_key_that_looks_like_a_name_is_shown(tmp_path, key):
-    catalogue = changed(CATALOGUE, "bundles.shared.keys", {key: {"description": "x"}})
+    catalogue = changed(CATALOGUE, "services", {key: {"workload": "Deployment/x", "reads": []}})
     [found] = [one for one in lines(tmp_path, catalogue) if "must be a name" in one]
-    assert f": bundles.shared.keys.{key}: " in found
+    assert f": services.{key}: " in found
 
 
 TWICE = {

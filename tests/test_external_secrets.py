@@ -184,7 +184,7 @@ def seconds(interval):
 
 def test_refresh_intervals_are_spread_over_five_percent_to_each_side(settings_with):
     settings = settings_with(refresh_interval="1h")
-    found = [seconds(refresh_interval(settings, f"bundle-{n}")) for n in range(200)]
+    found = [seconds(refresh_interval(settings, "shared", f"bundle-{n}")) for n in range(200)]
     assert min(found) >= 3600 * 0.95
     assert max(found) <= 3600 * 1.05
     tenths = [sum(3420 + 36 * n <= one < 3456 + 36 * n for one in found) for n in range(10)]
@@ -194,16 +194,18 @@ def test_refresh_intervals_are_spread_over_five_percent_to_each_side(settings_wi
 
 
 def test_a_refresh_interval_is_the_same_in_every_run_and_another_in_each_environment(settings_with):
-    again = [refresh_interval(settings_with(), "shop-secrets") for _ in range(2)]
+    again = [refresh_interval(settings_with(), "shared", "shop-secrets") for _ in range(2)]
     assert again == ["1h0m25s"] * 2
-    assert refresh_interval(settings_with(environment="other"), "shop-secrets") != again[0]
+    assert (
+        refresh_interval(settings_with(environment="other"), "shared", "shop-secrets") != again[0]
+    )
 
 
 @pytest.mark.parametrize("wanted", ["1m", "61s", "90s", "61m", "36h", "3650d"])
 def test_a_refresh_interval_is_near_the_one_in_the_settings(wanted, settings_with):
     settings = settings_with(refresh_interval=wanted)
     exact = settings.environment.refresh_interval / timedelta(seconds=1)
-    found = seconds(refresh_interval(settings, "shop-secrets"))
+    found = seconds(refresh_interval(settings, "shared", "shop-secrets"))
     assert found >= 1
     assert abs(found - exact) <= exact * 0.05 + 0.5
 

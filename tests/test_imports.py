@@ -33,7 +33,12 @@ def allowed(name):
     if name in ("manifests/secret_store.py", "manifests/database.py"):
         return {"settings", "manifests.naming", "manifests.providers"}
     if name == "manifests/external_secret.py":
-        return {"settings", "manifests.naming", "manifests.remote_values"}
+        return {
+            "settings",
+            "manifests.naming",
+            "manifests.remote_values",
+            "manifests.secret_template",
+        }
     if name == "manifests/naming.py":
         return {"settings"}
     if folder == "manifests/rotation":

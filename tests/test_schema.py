@@ -8,9 +8,9 @@ import pytest
 
 from secretsctl.schema import schema_texts
 from settings import catalogue_document, stack_document
-from settings.catalogue import ByHand
 from settings.documents import STACK_KEY
 from settings.model import duration_text
+from settings.rotations import ByHand
 from tests.conftest import CATALOGUE as OUR_CATALOGUE
 from tests.conftest import STACK_FILES
 from tests.mistakes import IN_CATALOGUE, IN_STACK

@@ -30,7 +30,7 @@ IN_CATALOGUE = [
     ("bundles.shared.secret", "shop..secrets", "must be a Secret's name"),
     ("bundles.shared.secret", "shop.-secrets", "must be a Secret's name"),
     ("bundles.shared.keys", {}, "must not be empty"),
-    ("bundles.shared.keys.a-next", {"description": "x"}, "must be a name of lower-case letters"),
+    ("bundles.shared.keys.a-next", {"description": "x"}, "must be a name of letters, digits"),
     (f"{A_KEY}.description", REMOVED, "is missing"),
     (f"{A_KEY}.description", "", "must not be empty"),
     (f"{A_KEY}.description", "x" * 1001, "must have at most 1000 characters"),

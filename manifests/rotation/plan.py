@@ -11,9 +11,9 @@ from manifests.providers import aws
 from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
 from settings import AwsStore, Key, Settings, VaultStore, time_zones
-from settings.catalogue import ByHand, Database, Generated
 from settings.entries import is_overlap_apart
 from settings.layout import overlap_secret
+from settings.rotations import ByHand, Database, Generated
 from settings.rotator import Window
 
 # The operator writes AWS values as bytes unless it is told otherwise.
