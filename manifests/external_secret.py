@@ -152,14 +152,15 @@ def _external_secret(
     annotations = naming.NEVER_PRUNED if settings.environment.protect else None
     store = naming.secret_store(settings.store_name(bundle), "read")
     content = settings.catalogue.bundles[bundle]
-    is_own = name == content.secret
+    is_own, interval = name == content.secret, refresh_interval(settings, bundle, name)
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
         "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
         "spec": {
-            "refreshPolicy": "Periodic",
-            "refreshInterval": refresh_interval(settings, bundle, name),
+            # With an interval of 0 a periodic one would not even look when somebody asks.
+            "refreshPolicy": "OnChange" if interval == "0s" else "Periodic",
+            "refreshInterval": interval,
             "secretStoreRef": {"kind": "SecretStore", "name": store},
             "target": {
                 "name": name,

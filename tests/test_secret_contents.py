@@ -157,7 +157,8 @@ def test_deletion_and_the_interval_are_the_operator_s_own_fields():
     spec = external_secret_manifests(
         settings_of(stack, ledger={**BUNDLE, "deletion": "delete"}), "ledger"
     )[0]["spec"]
-    assert (spec["target"]["deletionPolicy"], spec["refreshInterval"]) == ("Delete", "0s")
+    assert spec["target"]["deletionPolicy"] == "Delete"
+    assert (spec["refreshPolicy"], spec["refreshInterval"]) == ("OnChange", "0s")
     spec = external_secret_manifests(settings_of(ledger=BUNDLE), "ledger")[0]["spec"]
     assert spec["target"]["deletionPolicy"] == "Retain"
 
