@@ -73,6 +73,12 @@ class Key(Model):
     """Whether it is only a part of texts and registries, and not in the Secret itself."""
 
     @model_validator(mode="after")
+    def _is_as_long_as_it_must_be(self) -> "Key":
+        if isinstance(self.rotate, Generated) and (self.rotate.length or 4096) < self.min_length:
+            raise ValueError("`length` of its rotation must not be less than min-length")
+        return self
+
+    @model_validator(mode="after")
     def _is_itself_in_the_secret(self) -> "Key":
         is_rotated = self.is_generated or self.is_of_database
         if is_rotated and (self.hidden or self.stored_as != "text"):

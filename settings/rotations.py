@@ -32,6 +32,9 @@ class Generated(Model):
     """How much later than `every` the age check reports the key."""
     overlap: Duration | None = None
     """How long the value before stays valid; without it readers change over in one restart."""
+    length: Annotated[int, Field(ge=16, le=4096)] | None = None
+    """How many letters and digits a new value has; 64, or the key's min-length where that is more,
+    unless it is set."""
 
     @property
     def period(self) -> timedelta:

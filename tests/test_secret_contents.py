@@ -11,6 +11,7 @@ import yaml
 from components.layer import SecretsLayer
 from manifests.basic_secret import kustomization
 from manifests.external_secret import external_secret_manifests
+from manifests.rotation.cron_jobs import generator_manifests
 from secretsctl.basic_files import write_env_files
 from settings import Document, load
 from settings.texts import filled
@@ -150,6 +151,18 @@ def test_a_part_that_the_environment_leaves_out_is_refused(tmp_path):
     assert found == [
         "stack.yaml:24: without.keys: leaves out ledger/DB_USER, of which text DATABASE_URL is made"
     ]
+
+
+def test_a_generated_value_has_the_length_that_its_rotation_names(tmp_path):
+    def key(length):
+        rotate = {"by": "generate", "every": "90d", "length": length}
+        return {"description": "a token", "min-length": 24, "rotate": rotate}
+
+    settings = settings_of(ledger={"secret": "ledger-env", "keys": {"token": key(32)}})
+    [generator] = generator_manifests(settings, "token")
+    assert generator["spec"]["length"] == 32
+    wrong = changed(CATALOGUE, "bundles.shared.keys.token", key(20))
+    assert [one for one in lines(tmp_path, wrong) if "must not be less than min-length" in one]
 
 
 def test_deletion_and_the_interval_are_the_operator_s_own_fields():

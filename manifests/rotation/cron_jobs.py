@@ -17,6 +17,7 @@ from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
 from settings import Key, Settings, VaultStore
 from settings.layout import Kind
+from settings.rotations import Generated
 from settings.rotator import ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
@@ -41,7 +42,8 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
 
 def generated_length(key: Key) -> int:
     """How many letters and digits a generated value has."""
-    return max(_SHORTEST_VALUE, key.min_length)
+    wanted = key.rotate.length if isinstance(key.rotate, Generated) else None
+    return wanted or max(_SHORTEST_VALUE, key.min_length)
 
 
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:
