@@ -7,7 +7,8 @@ so that no service ever holds a password that the database refuses.
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
 from manifests.providers import vault
-from settings import PostgresDatabase, Settings, VaultStore
+from manifests.providers.table import provider_of
+from settings import PostgresDatabase, Settings
 
 _COMPONENT = "database"
 # Flux makes the pointer and then leaves it to the rotation.
@@ -17,10 +18,10 @@ _FIRST_CONTENT_ONLY = {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
 def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's two generators and their pointer; nothing where no engine provides a key."""
     key, name = settings.database_key(bundle), settings.store_name(bundle)
-    store = settings.environment.stores[name]
-    if key is None or not isinstance(store, VaultStore) or store.database is None:
+    database = vault.engine(settings, name)
+    if key is None or database is None:
         return []
-    generators = [_generator(settings, name, store, store.database, key, side) for side in SIDES]
+    generators = [_generator(settings, name, database, key, side) for side in SIDES]
     annotations = _FIRST_CONTENT_ONLY
     if settings.environment.protect:
         annotations = {**naming.NEVER_PRUNED, **annotations}
@@ -31,7 +32,7 @@ def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": naming.metadata(settings, pointer, _COMPONENT, annotations),
-            "data": {key: naming.pointer_content(store.database, "a")},
+            "data": {key: naming.pointer_content(database, "a")},
         },
     ]
 
@@ -39,14 +40,13 @@ def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
 def _generator(
     settings: Settings,
     name: str,
-    store: VaultStore,
     database: PostgresDatabase,
     key: str,
     side: Side,
 ) -> Manifest:
     """Logs in as the SecretStore of the *read* identity does."""
     account, role = naming.secret_store(name, "read"), settings.identity_name(name, "read")
-    provider = vault.provider_spec(store, account, role)["vault"]
+    provider = provider_of(settings.environment.stores[name]).spec(account, role)["vault"]
     del provider["path"]
     return {
         "apiVersion": "generators.external-secrets.io/v1alpha1",

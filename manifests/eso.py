@@ -3,7 +3,8 @@
 from manifests import naming
 from manifests.chart import ChartRelease, laid_over
 from manifests.naming import Manifest
-from settings import Settings, VaultStore
+from manifests.providers.table import providers
+from settings import Settings
 
 _COMPONENT = "operator"
 
@@ -63,7 +64,7 @@ def chart_values(settings: Settings) -> Manifest:
         # One replica, and so no PodDisruptionBudget: it would block every drain.
         "certController": _small_pod("certController"),
     }
-    if any(isinstance(store, VaultStore) for store in settings.environment.stores.values()):
+    if any(provider.caches_tokens for provider in providers(settings)):
         values["vault"] = {"enableTokenCache": True}
     return laid_over(values, settings.environment.chart.values)
 

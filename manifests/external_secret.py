@@ -8,6 +8,7 @@ import hashlib
 
 from manifests import naming
 from manifests.naming import Manifest
+from manifests.providers import aws
 from manifests.remote_values import remote_values
 from manifests.secret_template import (
     Source,
@@ -17,7 +18,7 @@ from manifests.secret_template import (
     text_line,
     with_fallback,
 )
-from settings import AwsStore, Bundle, Settings
+from settings import Bundle, Settings
 from settings.entries import Kept, is_overlap_apart, kept
 from settings.layout import overlap_secret
 from settings.secret_kinds import DOCKER_CONFIG_KEY
@@ -87,12 +88,12 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
     While a part of that is missing the sync fails, and the Secret keeps its values.
     """
     key = settings.rotated_key(bundle)
-    store = settings.environment.stores[settings.store_name(bundle)]
-    if key is None or not isinstance(store, AwsStore) or store.database is None:
+    database = aws.rotated_database(settings, settings.store_name(bundle))
+    if key is None or database is None:
         return external_secret
     entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
     template = spec["target"]["template"]
-    lines = {**template["data"], key: _url(key, entry, store.database.ssl_mode)}
+    lines = {**template["data"], key: _url(key, entry, database.ssl_mode)}
     spec = {
         **spec,
         "target": {**spec["target"], "template": {**template, "data": lines}},

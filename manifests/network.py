@@ -4,7 +4,8 @@ from urllib.parse import urlsplit
 
 from manifests import naming
 from manifests.naming import Manifest
-from settings import AwsStore, Settings, VaultServer, VaultStore
+from manifests.providers.table import providers
+from settings import Settings, VaultServer
 
 _COMPONENT = "network"
 
@@ -64,13 +65,7 @@ def vault_policies(settings: Settings, server: VaultServer) -> list[Manifest]:
 
 def _used_by_vault(settings: Settings, server: VaultServer) -> list[Manifest]:
     """What is outside the cluster, or anywhere: by port alone."""
-    stores = [
-        store for store in settings.environment.stores.values() if isinstance(store, VaultStore)
-    ]
-    ports = {store.database.port for store in stores if store.database}
-    ports |= {
-        urlsplit(store.cluster_issuer).port or 443 for store in stores if store.cluster_issuer
-    }
+    ports = {port for store in providers(settings) for port in store.ports_of_its_server}
     if server.seal:
         ports.add(443)
     more = settings.environment.network.providers.ports
@@ -110,9 +105,9 @@ def rotation_policy(settings: Settings) -> Manifest:
     AWS rotates a database's password, STS and Secrets Manager too, or the proxy before them."""
     to_aws: list[Manifest] = []
     if naming.secrets_manager_keys(settings):
-        providers = settings.environment.network.providers
+        network = settings.environment.network.providers
         proxy = urlsplit(settings.environment.rotator.pod.https_proxy or "").port
-        to_stores = _to(providers.cidrs, sorted({443, proxy or 443, *providers.ports}))
+        to_stores = _to(network.cidrs, sorted({443, proxy or 443, *network.ports}))
         to_aws = [_dns(settings), to_stores, *_pod_identity_agent(settings)]
     return _policy(
         settings,
@@ -166,18 +161,14 @@ def _api_server(settings: Settings) -> Manifest:
 
 
 def _providers(settings: Settings) -> Manifest:
-    providers = settings.environment.network.providers
-    ports = {
-        urlsplit(store.server).port or 443 if isinstance(store, VaultStore) else 443
-        for store in settings.environment.stores.values()
-    }
-    return _to(providers.cidrs, sorted(ports.union(providers.ports) or {443}))
+    network = settings.environment.network.providers
+    ports = {provider.port for provider in providers(settings)}
+    return _to(network.cidrs, sorted(ports.union(network.ports) or {443}))
 
 
 def _pod_identity_agent(settings: Settings) -> list[Manifest]:
     """Where EKS Pod Identity gives credentials to pods: on every node, at addresses of AWS's."""
-    stores = settings.environment.stores.values()
-    if any(isinstance(store, AwsStore) and store.identity == "pod-identity" for store in stores):
+    if any(provider.is_reached_by_pod_identity for provider in providers(settings)):
         return [_to(["169.254.170.23/32", "fd00:ec2::23/128"], [80])]
     return []
 

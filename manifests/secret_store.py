@@ -1,44 +1,29 @@
 """A namespaced SecretStore: the operator's door to one provider, for one identity."""
 
-from collections.abc import Callable
-from typing import Any
-
 from manifests import naming
 from manifests.naming import Manifest
-from manifests.providers import aws, azure, gcp, vault
-from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+from manifests.providers.table import provider_of
+from settings import Identity, Settings
 
 _COMPONENT = "store"
-
-_PROVIDERS: dict[type, Any] = {
-    VaultStore: vault,
-    AwsStore: aws,
-    GcpStore: gcp,
-    AzureStore: azure,
-}
 
 
 def store_manifests(settings: Settings, store: str, identity: Identity) -> list[Manifest]:
     """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore; that
     alone where the operator acts as itself."""
     name = naming.secret_store(store, identity)
-    config = settings.environment.stores[store]
     identity_name = settings.identity_name(store, identity)
-    provider = _PROVIDERS[type(config)]
-    spec: Callable[..., Manifest] = provider.provider_spec
+    provider = provider_of(settings.environment.stores[store])
     secret_store: Manifest = {
         "apiVersion": "external-secrets.io/v1",
         "kind": "SecretStore",
         "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": {"provider": spec(config, name, identity_name)},
+        "spec": {"provider": provider.spec(name, identity_name)},
     }
-    if isinstance(config, AwsStore) and config.identity == "pod-identity":
+    annotations = provider.account_annotations(identity, identity_name)
+    if annotations is None:
         return [secret_store]
-    annotations: Callable[..., dict[str, str]] = provider.account_annotations
-    return [
-        *_account(settings, name, annotations(config, identity, identity_name)),
-        secret_store,
-    ]
+    return [*_account(settings, name, annotations), secret_store]
 
 
 def _account(settings: Settings, name: str, annotations: dict[str, str]) -> list[Manifest]:

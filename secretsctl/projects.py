@@ -5,16 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from manifests import naming
+from manifests.providers.table import provider_of
 from settings import (
-    AwsStore,
-    AzureStore,
     Document,
-    GcpStore,
     Problem,
     Settings,
     SettingsError,
-    Store,
-    VaultStore,
     catalogue_document,
     load,
     stack_document,
@@ -80,7 +76,7 @@ def _shared_entries(found: list[Settings]) -> list[Problem]:
     problems = []
     for settings in found:
         for store, entries in naming.expected_entries(settings).items():
-            address = _address(settings.environment.stores[store])
+            address = provider_of(settings.environment.stores[store]).address
             others = naming.adopted_entries(settings, store)
             others -= {*naming.written_entries(settings, store).values()}
             for entry in [entry for entry in entries if entry not in others]:
@@ -89,19 +85,6 @@ def _shared_entries(found: list[Settings]) -> list[Problem]:
                     message = f"its entry {entry} is also {owner.stack_file}'s; keep them apart"
                     problems.append(Problem(settings.stack_file, None, ("stores", store), message))
     return problems
-
-
-def _address(store: Store) -> tuple[object, ...]:
-    """What two stacks' stores have in common when they are one and the same."""
-    match store:
-        case VaultStore():
-            return ("vault", store.server, store.namespace, store.mount)
-        case AwsStore():
-            return ("aws", store.account_id, store.region)
-        case GcpStore():
-            return ("gcp", store.project)
-        case AzureStore():
-            return ("azure", store.cloud, store.vault_name.lower())
 
 
 def _shared_folders(found: list[Settings]) -> list[Problem]:

@@ -30,12 +30,15 @@ def allowed(name):
         return {"settings"}
     if name == "manifests/layer.py":
         return {"settings", "manifests"}
-    if name in ("manifests/secret_store.py", "manifests/database.py"):
+    if name in {f"manifests/{part}.py" for part in ("secret_store", "database", "network", "eso")}:
+        return {"settings", "manifests.naming", "manifests.chart", "manifests.providers"}
+    if folder == "manifests/providers":
         return {"settings", "manifests.naming", "manifests.providers"}
     if name == "manifests/external_secret.py":
         return {
             "settings",
             "manifests.naming",
+            "manifests.providers",
             "manifests.remote_values",
             "manifests.secret_template",
         }
@@ -45,7 +48,7 @@ def allowed(name):
         return {"settings", "manifests.naming", "manifests.providers", "manifests.rotation"}
     if name == "manifests/chart.py":
         return {"manifests.naming"}
-    if folder in ("manifests", "manifests/providers"):
+    if folder == "manifests":
         return {"settings", "manifests.chart", "manifests.naming"}
     if name == "components/layer.py":
         return {"settings", "components", "manifests.naming", "manifests.rotation.names"}
@@ -216,3 +219,31 @@ def test_of_azure_s_sdk_only_the_modules_that_are_used_are_loaded():
     own = ("_utilities", "authorization", "keyvault", "managedidentity", "monitor", "provider")
     allowed = {"pulumi_azure_native", *(f"pulumi_azure_native.{each}" for each in own)}
     assert {"pulumi_azure_native"} < set(output.decode().split()) <= allowed
+
+
+STORE_CLASSES = {"VaultStore", "AwsStore", "GcpStore", "AzureStore"}
+
+
+def asks_for_a_store_s_class(tree):
+    """Whether a source has an `isinstance` or a `case` of a store's class."""
+    asked = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "isinstance":
+            asked |= {one.id for one in ast.walk(node.args[1]) if isinstance(one, ast.Name)}
+        if isinstance(node, ast.MatchClass) and isinstance(node.cls, ast.Name):
+            asked.add(node.cls.id)
+    return bool(asked & STORE_CLASSES)
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("manifests/")])
+def test_only_a_provider_s_own_file_asks_which_class_a_store_has(name):
+    if not name.startswith("manifests/providers/"):
+        assert not asks_for_a_store_s_class(ast.parse(SOURCES[name].read_text()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["isinstance(a, AwsStore)", "isinstance(a, str | GcpStore)", "match a:\n case VaultStore(): 1"],
+)
+def test_a_question_for_a_store_s_class_is_found(text):
+    assert asks_for_a_store_s_class(ast.parse(text))

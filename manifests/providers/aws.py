@@ -2,6 +2,7 @@
 
 from manifests.naming import Manifest
 from settings import AwsStore, Identity, Settings
+from settings.aws import RotatedDatabase
 
 AUDIENCE = "sts.amazonaws.com"
 """Of the tokens that AWS takes from the cluster's issuer."""
@@ -9,6 +10,12 @@ _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
 _AGENT_AUDIENCE = "pods.eks.amazonaws.com"
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}
+# The operator writes AWS values as bytes unless it is told otherwise.
+AWS_TEXT: Manifest = {
+    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+    "kind": "PushSecretMetadata",
+    "spec": {"secretPushFormat": "string"},
+}
 
 
 def role_arn(store: AwsStore, role: str) -> str:
@@ -38,15 +45,52 @@ def token_audience(store: AwsStore) -> str:
     return AUDIENCE if store.identity == "irsa" else _AGENT_AUDIENCE
 
 
-def account_annotations(store: AwsStore, identity: Identity, role: str) -> dict[str, str]:
-    """The role that the operator assumes with this account's token (IRSA)."""
-    return {"eks.amazonaws.com/role-arn": role_arn(store, role)}
+def rotating_store(settings: Settings, name: str) -> AwsStore:
+    """A store in which Secrets Manager rotates a database's entry."""
+    store = settings.environment.stores[name]
+    if not isinstance(store, AwsStore):
+        raise LookupError(f"{name} is no store of AWS")
+    return store
 
 
-def provider_spec(store: AwsStore, account: str, role: str) -> Manifest:
-    """The `provider` of a SecretStore that acts as `account`, whose annotation names the role; with
-    Pod Identity as the operator itself, from where it assumes the role."""
-    found = {"service": "SecretsManager", "region": store.region}
-    if store.identity == "pod-identity":
-        return {"aws": {**found, "role": role_arn(store, role)}}
-    return {"aws": {**found, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}}
+def rotated_database(settings: Settings, name: str) -> RotatedDatabase | None:
+    """The database whose password a store rotates; None without one."""
+    store = settings.environment.stores[name]
+    return store.database if isinstance(store, AwsStore) else None
+
+
+class Aws:
+    """A store in AWS Secrets Manager."""
+
+    push_metadata: Manifest | None = AWS_TEXT
+    port = 443
+    caches_tokens = False
+
+    def __init__(self, store: AwsStore) -> None:
+        self._store = store
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        return ("aws", self._store.account_id, self._store.region)
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        return set()
+
+    @property
+    def is_reached_by_pod_identity(self) -> bool:
+        return self._store.identity == "pod-identity"
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """The role that the operator assumes with this account's token (IRSA)."""
+        if self.is_reached_by_pod_identity:
+            return None
+        return {"eks.amazonaws.com/role-arn": role_arn(self._store, name)}
+
+    def spec(self, account: str, name: str) -> Manifest:
+        """With IRSA the account's annotation names the role; with Pod Identity the operator itself
+        assumes it."""
+        service = {"service": "SecretsManager", "region": self._store.region}
+        if self.is_reached_by_pod_identity:
+            return {"aws": {**service, "role": role_arn(self._store, name)}}
+        return {"aws": {**service, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}}

@@ -11,23 +11,39 @@ _SUFFIXES = {
 }
 
 
-def account_annotations(store: AzureStore, identity: Identity, name: str) -> dict[str, str]:
-    """The managed identity whose federated credential trusts this account."""
-    client_id: str = getattr(store.client_ids, identity)
-    return {"azure.workload.identity/client-id": client_id}
+class Azure:
+    """A store in Azure Key Vault."""
 
+    push_metadata: Manifest | None = None
+    port = 443
+    is_reached_by_pod_identity = False
+    caches_tokens = False
 
-def provider_spec(store: AzureStore, account: str, name: str) -> Manifest:
-    """The `provider` of a SecretStore that acts as `account`.
+    def __init__(self, store: AzureStore) -> None:
+        self._store = store
 
-    The tenant stands here alone: the operator refuses it in both spec and annotation.
-    """
-    return {
-        "azurekv": {
-            "authType": "WorkloadIdentity",
-            "environmentType": store.cloud,
-            "tenantId": store.tenant_id,
-            "vaultUrl": f"https://{store.vault_name}.{_SUFFIXES[store.cloud]}",
-            "serviceAccountRef": {"name": account},
+    @property
+    def address(self) -> tuple[object, ...]:
+        return ("azure", self._store.cloud, self._store.vault_name.lower())
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        return set()
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """The managed identity whose federated credential trusts this account."""
+        client_id: str = getattr(self._store.client_ids, identity)
+        return {"azure.workload.identity/client-id": client_id}
+
+    def spec(self, account: str, name: str) -> Manifest:
+        """The tenant stands here alone: the operator refuses it in both spec and annotation."""
+        store = self._store
+        return {
+            "azurekv": {
+                "authType": "WorkloadIdentity",
+                "environmentType": store.cloud,
+                "tenantId": store.tenant_id,
+                "vaultUrl": f"https://{store.vault_name}.{_SUFFIXES[store.cloud]}",
+                "serviceAccountRef": {"name": account},
+            }
         }
-    }

@@ -34,26 +34,44 @@ def reminder_periods(settings: Settings, store: str) -> dict[str, timedelta]:
     return found
 
 
-def account_annotations(store: GcpStore, identity: Identity, account_id: str) -> dict[str, str]:
-    """The Google service account that the operator impersonates with this account's token; without
-    it Google takes the account for itself."""
-    if store.access == "direct":
-        return {}
-    return {"iam.gke.io/gcp-service-account": service_account_email(store, account_id)}
+class Gcp:
+    """A store in GCP Secret Manager."""
 
+    push_metadata: Manifest | None = None
+    port = 443
+    is_reached_by_pod_identity = False
+    caches_tokens = False
 
-def provider_spec(store: GcpStore, account: str, account_id: str) -> Manifest:
-    """The `provider` of a SecretStore that acts as `account`."""
-    return {
-        "gcpsm": {
-            "projectID": store.project,
-            "auth": {
-                "workloadIdentity": {
-                    "clusterProjectID": store.cluster.project,
-                    "clusterLocation": store.cluster.location,
-                    "clusterName": store.cluster.name,
-                    "serviceAccountRef": {"name": account},
-                }
-            },
+    def __init__(self, store: GcpStore) -> None:
+        self._store = store
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        return ("gcp", self._store.project)
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        return set()
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """The Google service account that the operator impersonates with this account's token;
+        without it Google takes the account for itself."""
+        if self._store.access == "direct":
+            return {}
+        return {"iam.gke.io/gcp-service-account": service_account_email(self._store, name)}
+
+    def spec(self, account: str, name: str) -> Manifest:
+        store = self._store
+        return {
+            "gcpsm": {
+                "projectID": store.project,
+                "auth": {
+                    "workloadIdentity": {
+                        "clusterProjectID": store.cluster.project,
+                        "clusterLocation": store.cluster.location,
+                        "clusterName": store.cluster.name,
+                        "serviceAccountRef": {"name": account},
+                    }
+                },
+            }
         }
-    }

@@ -1,29 +1,60 @@
 """HashiCorp Vault and OpenBao: a token of the identity's ServiceAccount, exchanged for a role."""
 
 import base64
+from urllib.parse import urlsplit
 
 from manifests.naming import Manifest
-from settings import Identity, VaultStore
+from settings import Identity, Settings, VaultStore
+from settings.databases import PostgresDatabase
 
 
-def account_annotations(store: VaultStore, identity: Identity, role: str) -> dict[str, str]:
-    """None: Vault knows the ServiceAccount by its name and namespace."""
-    return {}
+def engine(settings: Settings, store: str) -> PostgresDatabase | None:
+    """The database engine of a store; None without one."""
+    config = settings.environment.stores[store]
+    return config.database if isinstance(config, VaultStore) else None
 
 
-def provider_spec(store: VaultStore, account: str, role: str) -> Manifest:
-    """The `provider` of a SecretStore that logs in as `account` to the Vault role `role`."""
-    vault: Manifest = {
-        "server": store.server,
-        "path": store.mount,
-        "version": "v2",
-        "auth": {store.auth_method: _auth(store, account, role)},
-    }
-    if store.namespace:
-        vault["namespace"] = store.namespace
-    if store.ca_certificate:
-        vault["caBundle"] = base64.b64encode(store.ca_certificate.encode()).decode()
-    return {"vault": vault}
+class Vault:
+    """A store in Vault or OpenBao."""
+
+    push_metadata: Manifest | None = None
+    is_reached_by_pod_identity = False
+    caches_tokens = True
+
+    def __init__(self, store: VaultStore) -> None:
+        self._store = store
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        return ("vault", self._store.server, self._store.namespace, self._store.mount)
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self._store.server).port or 443
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        issuer, database = self._store.cluster_issuer, self._store.database
+        ports = {urlsplit(issuer).port or 443} if issuer else set[int]()
+        return ports | ({database.port} if database else set())
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """None are needed: Vault knows the ServiceAccount by its name and namespace."""
+        return {}
+
+    def spec(self, account: str, name: str) -> Manifest:
+        store = self._store
+        vault: Manifest = {
+            "server": store.server,
+            "path": store.mount,
+            "version": "v2",
+            "auth": {store.auth_method: _auth(store, account, name)},
+        }
+        if store.namespace:
+            vault["namespace"] = store.namespace
+        if store.ca_certificate:
+            vault["caBundle"] = base64.b64encode(store.ca_certificate.encode()).decode()
+        return {"vault": vault}
 
 
 def _auth(store: VaultStore, account: str, role: str) -> Manifest:

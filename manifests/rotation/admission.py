@@ -7,12 +7,13 @@ that the rotator does not need is refused, also one that a later release of the 
 
 from manifests import naming
 from manifests.naming import Manifest
+from manifests.providers import vault
 from manifests.rotation import names, one_shots
 from manifests.rotation.cel import Cel, both, cel, same, table
 from manifests.rotation.names import COMPONENT
 from manifests.rotation.pushes import push_secret_variables
 from manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
-from settings import Settings, VaultStore
+from settings import Settings
 from settings.rotator import ROTATION
 
 _API = "admissionregistration.k8s.io/v1"
@@ -199,9 +200,7 @@ def _pointers(settings: Settings) -> dict[str, list[dict[str, str]]]:
     """Each pointer with all that it may hold."""
     found: dict[str, list[dict[str, str]]] = {}
     for key, bundle in naming.database_keys(settings).items():
-        store = settings.environment.stores[settings.store_name(bundle)]
-        if isinstance(store, VaultStore) and store.database:
-            database = store.database
+        if database := vault.engine(settings, settings.store_name(bundle)):
             contents = [{key: naming.pointer_content(database, side)} for side in naming.SIDES]
             found[naming.database_pointer(key)] = contents
     return found

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
 from manifests.providers import vault
+from manifests.providers.table import provider_of
 from manifests.rotation import names
 from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_map
 from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
-from settings import Key, Settings, VaultStore
+from settings import Key, Settings
 from settings.layout import Kind
 from settings.rotations import Generated
 from settings.rotator import ROTATION
@@ -49,16 +50,16 @@ def generated_length(key: Key) -> int:
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:
     """Has Vault change one account's password; the answer is empty."""
     name = settings.store_name(bundle)
-    store = settings.environment.stores[name]
-    if not isinstance(store, VaultStore) or store.database is None:
+    database = vault.engine(settings, name)
+    if database is None:
         raise LookupError("no engine provides this key")
     account = naming.secret_store(name, "rotation")
     role = settings.identity_name(name, "rotation")
-    provider = vault.provider_spec(store, account, role)["vault"]
+    provider = provider_of(settings.environment.stores[name]).spec(account, role)["vault"]
     del provider["path"]
     spec = {
         "method": "POST",
-        "path": f"{store.database.mount}/rotate-role/{settings.name_at_provider(name, side)}",
+        "path": f"{database.mount}/rotate-role/{settings.name_at_provider(name, side)}",
         "allowEmptyResponse": True,
         "resultType": "Raw",
         "provider": provider,

@@ -3,25 +3,19 @@
 import json
 from base64 import b64encode
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from manifests import naming
 from manifests.naming import Entry, Manifest
-from manifests.providers import aws
+from manifests.providers import aws, vault
+from manifests.providers.table import provider_of
 from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
-from settings import AwsStore, Key, Settings, VaultStore, time_zones
+from settings import Key, Settings, time_zones
 from settings.entries import is_overlap_apart
 from settings.layout import overlap_secret
 from settings.rotations import ByHand, Database, Generated
 from settings.rotator import Window
-
-# The operator writes AWS values as bytes unless it is told otherwise.
-AWS_TEXT = {
-    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
-    "kind": "PushSecretMetadata",
-    "spec": {"secretPushFormat": "string"},
-}
 
 LATEST_START_SECONDS = 6 * 3600
 """A run may start so much later than its schedule says."""
@@ -39,8 +33,7 @@ def plan_config_map(settings: Settings) -> Manifest:
 
 def push_metadata(settings: Settings, bundle: str) -> Manifest | None:
     """What a push tells the bundle's provider beside the value."""
-    store = settings.environment.stores[settings.store_name(bundle)]
-    return AWS_TEXT if isinstance(store, AwsStore) else None
+    return provider_of(settings.store_of(bundle)).push_metadata
 
 
 def _plan(settings: Settings) -> dict[str, Any]:
@@ -120,8 +113,7 @@ def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey
 
 
 def _database(settings: Settings, bundle: str, name: str, rule: Database) -> dict[str, Any]:
-    store = settings.environment.stores[settings.store_name(bundle)]
-    database = store.database if isinstance(store, VaultStore) else None
+    database = vault.engine(settings, settings.store_name(bundle))
     contents = {side: naming.pointer_content(database, side) for side in naming.SIDES if database}
     return {
         **_whole(settings, bundle, rule),
@@ -132,11 +124,10 @@ def _database(settings: Settings, bundle: str, name: str, rule: Database) -> dic
 
 def _by_aws(settings: Settings, bundle: str, name: str, rule: Database) -> dict[str, Any]:
     store = settings.store_name(bundle)
-    config = cast(AwsStore, settings.environment.stores[store])
     return {
         **_whole(settings, bundle, rule),
         "secret_id": naming.rotated_entry(settings, bundle, name),
-        **aws.rotated_by_aws(settings, store, config),
+        **aws.rotated_by_aws(settings, store, aws.rotating_store(settings, store)),
     }
 
 

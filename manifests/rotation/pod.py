@@ -4,7 +4,7 @@ from manifests import naming
 from manifests.naming import Manifest
 from manifests.providers import aws
 from manifests.rotation import names
-from settings import AwsStore, Settings
+from settings import Settings
 from settings.pod import Pod
 from settings.rotator import AGE_CHECK, ROTATION
 
@@ -69,8 +69,8 @@ def _aws_tokens(settings: Settings, account: str) -> list[Manifest]:
     if account != ROTATION:
         return []
     bundles = naming.secrets_manager_keys(settings).values()
-    stores = [settings.environment.stores[settings.store_name(bundle)] for bundle in bundles]
-    audiences = {aws.token_audience(store) for store in stores if isinstance(store, AwsStore)}
+    stores = {settings.store_name(bundle) for bundle in bundles}
+    audiences = {aws.token_audience(aws.rotating_store(settings, store)) for store in stores}
     return [
         {
             "serviceAccountToken": {

@@ -5,11 +5,12 @@ One pushes a value, or checks what the services' Secret holds: see rotator/shape
 
 from manifests import naming
 from manifests.naming import Manifest
+from manifests.providers.aws import AWS_TEXT
 from manifests.rotation import names
 from manifests.rotation.cel import Cel, cel, table
 from manifests.rotation.names import AWS_CHECKS, CHECKS, DATABASE_CHECKS, PUSHES, Check, Push
 from manifests.rotation.one_shots import name_parts, pair, with_property
-from manifests.rotation.plan import AWS_TEXT, push_metadata
+from manifests.rotation.plan import push_metadata
 from settings import Settings
 
 

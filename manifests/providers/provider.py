@@ -1,0 +1,48 @@
+"""What the rest of the core asks of a store's provider."""
+
+from typing import Protocol
+
+from manifests.naming import Manifest
+from settings import Identity
+
+
+class Provider(Protocol):
+    """One store, as its provider's own file describes it."""
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """Equal for two stacks' stores that are one and the same."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Where the operator reaches it."""
+        ...
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        """What the store's server itself reaches, for one that runs in this cluster."""
+        ...
+
+    @property
+    def is_reached_by_pod_identity(self) -> bool:
+        """Whether pods have their identity of an agent on their node."""
+        ...
+
+    @property
+    def caches_tokens(self) -> bool:
+        """Whether the operator is to keep this provider's tokens between reads."""
+        ...
+
+    @property
+    def push_metadata(self) -> Manifest | None:
+        """What a push tells the provider beside the value."""
+        ...
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """Those of an identity's ServiceAccount; None where the operator acts as itself."""
+        ...
+
+    def spec(self, account: str, name: str) -> Manifest:
+        """The `provider` of a SecretStore that acts as `account`, as the identity `name`."""
+        ...

@@ -1,0 +1,27 @@
+"""Which provider a store has: a row for each."""
+
+from manifests.providers.aws import Aws
+from manifests.providers.azure import Azure
+from manifests.providers.gcp import Gcp
+from manifests.providers.provider import Provider
+from manifests.providers.vault import Vault
+from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
+from settings.stores import Store
+
+
+def provider_of(store: Store) -> Provider:
+    """The store as its provider's own file describes it."""
+    match store:
+        case VaultStore():
+            return Vault(store)
+        case AwsStore():
+            return Aws(store)
+        case GcpStore():
+            return Gcp(store)
+        case AzureStore():
+            return Azure(store)
+
+
+def providers(settings: Settings) -> list[Provider]:
+    """Those of the environment's stores."""
+    return [provider_of(store) for store in settings.environment.stores.values()]
