@@ -12,7 +12,7 @@ from settings import Service, Settings
 class ServiceAccess(ComponentResource):
     """Declares `service_manifests`: what one service may read, and as whom.
 
-    A ServiceAccount is called after its workload, which stays when the service gets another name.
+    A ServiceAccount's own name stays when the service gets another one.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class ServiceAccess(ComponentResource):
             self,
             service_manifests(settings, name, service),
             after=after,
-            names={"ServiceAccount": service.account},
+            names={"ServiceAccount": service.account or name},
         )
         self.register_outputs({})
 

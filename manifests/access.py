@@ -9,9 +9,12 @@ _COMPONENT = "access"
 
 
 def service_manifests(settings: Settings, name: str, service: Service) -> list[Manifest]:
-    """A service's ServiceAccount, unless it exists, and its right to get its own Secrets."""
+    """A service's ServiceAccount, unless it exists or an earlier service shares it, and its right
+    to get its own Secrets."""
     found: list[Manifest] = []
-    if service.service_account == "create":
+    if service.account is None:
+        return found
+    if settings.catalogue.account_makers.get(service.account) == name:
         found.append(
             {
                 "apiVersion": "v1",

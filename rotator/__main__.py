@@ -13,7 +13,7 @@ from rotator.aws import Aws, Send, send
 from rotator.batch import Outcome
 from rotator.clock import Clock
 from rotator.memory import LockLostError, Memory, moment
-from rotator.plan import Plan, PlanError, parse
+from rotator.plan import Plan, PlanError, not_restarted, parse
 from rotator.run import Run
 
 FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED, OVERDUE = 1, 2, 3, 4, 5
@@ -66,21 +66,24 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
             is_error = isinstance(fault, Exception)
             memory.end(f"failed: {fault!r}" if is_error else "failed: it was stopped")
         raise
-    code, verdict = _verdict(run.outcome, nothing, run.next_due())
+    code, verdict = _verdict(run.outcome, plan, nothing, run.next_due())
     memory.end(verdict, is_refused=bool(run.outcome.refused))
     return _end(code, verdict)
 
 
-def _verdict(outcome: Outcome, nothing_due: int, next_due: str) -> tuple[int, str]:
+def _verdict(outcome: Outcome, plan: Plan, nothing_due: int, next_due: str) -> tuple[int, str]:
     parts = [f"failed: {key}: {why}" for key, why in outcome.failed.items()]
     parts += [f"failed and restored: {key}: {why}" for key, why in outcome.restored.items()]
     parts += _refused(outcome)
     parts += [f"rotated: {', '.join(dict.fromkeys(outcome.rotated))}"] if outcome.rotated else []
     if not parts:
         return nothing_due, f"nothing is due; next is {next_due}"
+    changed = {*outcome.rotated, *outcome.restored}
+    others = not_restarted(key for key in plan.rotated if key.name in changed)
     # Also beside other failures: whoever tries again at once would restart everything once more.
     is_failed = outcome.failed or outcome.refused
-    return RESTORED if outcome.restored else FAILED if is_failed else 0, "; ".join(parts)
+    code = RESTORED if outcome.restored else FAILED if is_failed else 0
+    return code, "; ".join(parts) + others
 
 
 def _refused(outcome: Outcome) -> list[str]:

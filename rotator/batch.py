@@ -17,7 +17,7 @@ from rotator.database import DatabaseRotation
 from rotator.generated import GeneratedRotation
 from rotator.memory import Memory, Remembered
 from rotator.operator_objects import StepError
-from rotator.plan import Plan
+from rotator.plan import Plan, not_restarted
 from rotator.rollout import RolloutError, Workloads
 from rotator.secrets_manager import SecretsManagerRotation
 
@@ -225,11 +225,11 @@ class Batch:
     def _event(self, rotations: list[Rotation], reason: str, what: str) -> None:
         """One for each ExternalSecret, with all of its keys."""
         for name in _distinct([one.key.external_secret] for one in rotations):
-            keys = [
-                f"{one.key.name} ({one.id})" for one in rotations if one.key.external_secret == name
-            ]
+            about = [one for one in rotations if one.key.external_secret == name]
+            keys = ", ".join(f"{one.key.name} ({one.id})" for one in about)
+            others = "" if reason == "RotationFailed" else not_restarted(one.key for one in about)
             # Its end is what a long message loses, and that may be a part's own long words.
-            log.event(self.api, self.clock, name, reason, f"{', '.join(keys)}: {what}")
+            log.event(self.api, self.clock, name, reason, f"{keys}: {what}{others}")
 
     def _run(self, tasks: Iterable[Steps], at_once: int = 1) -> None:
         side_by_side(self.clock, tasks, at_once, self.memory.hold)

@@ -3,8 +3,8 @@
 import json
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, time, timedelta
 from functools import cached_property
 from io import BytesIO
@@ -44,7 +44,8 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key that this program rotates. `readers` are workloads, as Kind/name; `store` is the
+    """A key that this program rotates. `readers` are the workloads to restart, as Kind/name;
+    `not_restarted` is what else reads it, each with how it gets a new value; `store` is the
     SecretStore through which it is pushed, or read where nothing is."""
 
     name: str
@@ -55,6 +56,7 @@ class Rotated:
     external_secret: str
     store: str
     readers: list[str]
+    not_restarted: dict[str, str] = field(default_factory=dict, kw_only=True)
 
     @property
     def every(self) -> timedelta:
@@ -206,14 +208,23 @@ def _key(name: str, raw: dict[str, Any]) -> Key:
     return key
 
 
+def not_restarted(keys: Iterable[RotatedKey]) -> str:
+    """The end of a report: what reads some keys and is not restarted; empty where all are."""
+    readers = {reader: how for key in keys for reader, how in key.not_restarted.items()}
+    named = ", ".join(f"{reader} ({how})" for reader, how in readers.items())
+    return f"; not restarted: {named}" if named else ""
+
+
 _Built = TypeVar("_Built")
 
 
 def _built(cls: type[_Built], where: str, raw: dict[str, Any], **read: Any) -> _Built:
     """A dataclass with just the fields of `raw`, some of which are `read` already."""
     given = {**raw, **read}
-    known = {field.name for field in fields(cls)}  # pyright: ignore[reportArgumentType]
-    faults = [f"has no {one}" for one in sorted(known - given.keys())]
+    of_class = fields(cls)  # pyright: ignore[reportArgumentType]
+    known = {one.name for one in of_class}
+    required = {one.name for one in of_class if one.default_factory is MISSING}
+    faults = [f"has no {one}" for one in sorted(required - given.keys())]
     faults += [f"has the unknown field {one}" for one in sorted(given.keys() - known)]
     if faults:
         raise PlanError(f"{where} {' and '.join(faults)}")

@@ -12,7 +12,14 @@ from rotator.database import DatabaseRotation
 from rotator.generated import GeneratedRotation
 from rotator.memory import Memory, Remembered
 from rotator.operator_objects import OperatorObjects, StepError
-from rotator.plan import Generated, Plan, PlanError, RotatedKey, SecretsManager
+from rotator.plan import (
+    Generated,
+    Plan,
+    PlanError,
+    RotatedKey,
+    SecretsManager,
+    not_restarted,
+)
 from rotator.preflight import Preflight
 from rotator.rollout import RolloutError, Workloads
 from rotator.secrets_manager import SecretsManagerRotation
@@ -84,7 +91,8 @@ class Run:
         for one in (self._rotation(key) for key in to_start if key.name not in found):
             steps = "next, restart, promote, restart" if one.has_next else "promote, restart"
             name, readers = one.key.name, ", ".join(one.key.readers)
-            log.info(f"would rotate {name}: {steps} {readers}", key=name)
+            text = f"would rotate {name}: {steps} {readers or 'nothing'}{not_restarted([one.key])}"
+            log.info(text, key=name)
         self._try_beforehand()
         return bool(in_flight or to_start)
 

@@ -48,8 +48,10 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
     bundle = next(name for name in bundles if options.key in bundles[name].keys)
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
-    readers = settings.readers[bundle]
-    return "".join(f"{waiting.restarted(kubectl, one, seconds)}\n" for one in readers)
+    lines = [waiting.restarted(kubectl, one, seconds) for one in names.readers(settings, bundle)]
+    others = names.other_readers(settings, bundle)
+    lines += [f"{reader}: not restarted: {how}" for reader, how in others.items()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def rotated(settings: Settings, options: argparse.Namespace) -> str:

@@ -67,6 +67,11 @@ _TOGETHER = {
         ),
         {"properties": {"shared": {"const": "existing"}}},
     ],
+    "Service": [
+        {
+            "oneOf": [_needs("workload"), _needs("workloads")],
+        }
+    ],
     "Key": [
         {
             "if": {"required": ["rotate"], "properties": {"rotate": _GENERATED}},

@@ -4,7 +4,7 @@ Everything below works on these values alone; nothing below reads configuration,
 clock.
 """
 
-from settings.catalogue import Bundle, Catalogue, Key, Service
+from settings.catalogue import Bundle, Catalogue, Key
 from settings.databases import PostgresDatabase
 from settings.documents import Document, catalogue_document, stack_document
 from settings.doubtful import warning_lines
@@ -12,6 +12,7 @@ from settings.environment import Environment
 from settings.load import load, load_catalogue
 from settings.problems import Problem, SettingsError
 from settings.resolved import Settings
+from settings.services import Service
 from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store, VaultStore
 from settings.values import basic_values
 from settings.vault_server import VaultServer

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
 from settings.rotations import Database, Generated, Rotation
 from settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
+from settings.services import Service
 
 DERIVED_ENDINGS = ("-next", "-previous")
 
@@ -159,45 +161,6 @@ class Bundle(SecretContent):
         yield from type_faults(self.secret_type, fields, self.texts)
 
 
-OwnAccount = Annotated[
-    str,
-    text_of(
-        rf"(?!default$){SUBDOMAIN}",
-        "a Kubernetes name, and not default: that is the account of every pod that names none",
-        253,
-    ),
-]
-
-
-class Service(Model):
-    """A workload and the bundles that it reads."""
-
-    workload: Annotated[
-        str,
-        text_of(
-            rf"(Deployment|StatefulSet|DaemonSet|Rollout)/{SUBDOMAIN}",
-            "Deployment, StatefulSet, DaemonSet or Rollout, a slash, and the name",
-            253,
-        ),
-    ]
-    """Its kind and name, such as Deployment/web."""
-    reads: list[ServiceName]
-    """The bundles that it reads."""
-    service_account: Literal["create", "existing"] = "create"
-    """Whether this program creates its ServiceAccount."""
-    service_account_name: OwnAccount | None = None
-    """The workload's name unless it is set."""
-
-    @property
-    def workload_name(self) -> str:
-        return self.workload.partition("/")[2]
-
-    @property
-    def account(self) -> str:
-        """The name of the ServiceAccount under which the workload runs."""
-        return self.service_account_name or self.workload_name
-
-
 class Catalogue(Model):
     """Everything that the platform needs; environments differ in where it is kept, not in what."""
 
@@ -205,7 +168,7 @@ class Catalogue(Model):
     """The platform's name: the beginning of what its environments are called everywhere."""
     bundles: Annotated[dict[ServiceName, Bundle], Field(min_length=1)]
     """What is synced together, by a name for it."""
-    services: dict[ServiceName, Service]
+    services: dict[ServiceName, Service] = {}
     """Who reads, by the service's name."""
 
     def without(self, bundles: Collection[str], keys: Collection[str]) -> "Catalogue":
@@ -234,3 +197,12 @@ class Catalogue(Model):
     def keys(self) -> dict[str, Key]:
         """Every key by its name, which is unique in the catalogue."""
         return {name: key for bundle in self.bundles.values() for name, key in bundle.keys.items()}
+
+    @cached_property
+    def account_makers(self) -> dict[str, str]:
+        """Every ServiceAccount that is created, with the first service that runs as it."""
+        made: dict[str, str] = {}
+        for name, service in self.services.items():
+            if service.creates_account and service.account:
+                made.setdefault(service.account, name)
+        return made

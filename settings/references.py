@@ -16,8 +16,7 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
     services = {name: _mapping(value) for name, value in _mapping(content, "services").items()}
     secrets = Counter(_text(bundle, "secret") for bundle in bundles.values())
     keys = Counter(key for bundle in bundles.values() for key in _mapping(bundle, "keys"))
-    accounts = Counter(_account(service) for service in services.values())
-    workloads = Counter(_text(service, "workload") for service in services.values())
+    workloads = Counter(one for service in services.values() for one in _workloads(service))
     for name, bundle in bundles.items():
         if _is_double(secrets, _text(bundle, "secret")):
             yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
@@ -35,10 +34,10 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
                 yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
             elif read in reads[:place]:
                 yield path, "is there twice"
-        if _is_double(accounts, _account(service)):
-            yield ("services", name), "two services use one ServiceAccount; each has its own"
-        if _is_double(workloads, _text(service, "workload")):
-            yield ("services", name, "workload"), "two services name this workload"
+        for workload in _workloads(service):
+            if workloads[workload] > 1:
+                yield ("services", name), f"{workload} is named twice; it belongs to one service"
+    yield from _account_faults(services)
 
 
 def store_faults(content: object) -> Iterator[Fault]:
@@ -62,9 +61,30 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _account(service: Mapping[str, Any]) -> str:
-    workload = _text(service, "workload")
-    return _text(service, "service-account-name") or workload.partition("/")[2]
+def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Services share a ServiceAccount where they say so, and agree on whether it exists."""
+    sharing: dict[str, list[str]] = {}
+    for name, service in services.items():
+        first = next(iter(_workloads(service)), "").partition("/")[2]
+        account = _text(service, "service-account-name") or first
+        if account and _text(service, "service-account") != "none":
+            sharing.setdefault(account, []).append(name)
+    for account, names in sharing.items():
+        if len(names) == 1:
+            continue
+        makers = {_text(services[name], "service-account") or "create" for name in names}
+        for name in names:
+            if not _text(services[name], "service-account-name"):
+                message = f"{listed(names)} would share the ServiceAccount {account}"
+                yield ("services", name), f"{message}; if they do, each sets service-account-name"
+            elif len(makers) > 1:
+                message = f"must be alike for {listed(names)}, which share {account}"
+                yield ("services", name, "service-account"), message
+
+
+def _workloads(service: Mapping[str, Any]) -> list[str]:
+    found = [service.get("workload"), *_list(service, "workloads")]
+    return [workload for workload in found if isinstance(workload, str)]
 
 
 def _is_double(counts: Counter[str], name: str) -> bool:

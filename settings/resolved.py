@@ -126,7 +126,7 @@ class Settings:
         found: dict[str, list[str]] = {name: [] for name in self.catalogue.bundles}
         for service in self.catalogue.services.values():
             for bundle in service.reads:
-                found.setdefault(bundle, []).append(service.workload)
+                found.setdefault(bundle, []).extend(service.all_workloads)
         return found
 
     def database_rotation(self, store: str) -> timedelta | None:

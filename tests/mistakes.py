@@ -33,7 +33,7 @@ IN_CATALOGUE: list[tuple[str, Any]] = [
     (f"{KEY}.owners", "backend"),
     ("bundles.mail.keys.smtp-password.rotate.every", "365d"),
     ("services.web.workload", "web"),
-    ("services.web.workload", "CronJob/web"),
+    ("services.web.workload", "cronjob/web"),
     ("services.web.reads", "shared"),
     ("services.web.reads", ["shraed"]),
     ("services.web.service-account-name", "default"),

@@ -22,7 +22,8 @@ from tests.settings_files import (
 A_KEY = "bundles.shared.keys.token"
 IN_TWO = "is in two bundles; a key's name is unique"
 TWO_SECRETS = "two bundles make a Secret of this name"
-TWO_ACCOUNTS = "two services use one ServiceAccount; each has its own"
+TWO_ACCOUNTS = "web, worker would share the ServiceAccount web; if they do, each sets"
+TWO_WORKLOADS = "Deployment/web is named twice; it belongs to one service"
 MEANINGLESS = "has no meaning with `secrets: basic`; remove it"
 OVERLAPPING = changed(CATALOGUE, f"{A_KEY}.rotate.overlap", "1d")
 TOGETHER = {
@@ -51,8 +52,7 @@ TOGETHER = {
         changed(CATALOGUE, "services.worker.service-account-name", "web"),
         STACK,
         [
-            f"catalogue.yaml:25: services.web: {TWO_ACCOUNTS}",
-            f"catalogue.yaml:30: services.worker: {TWO_ACCOUNTS}",
+            f"catalogue.yaml:25: services.web: {TWO_ACCOUNTS} service-account-name",
         ],
     ),
     "two services are one workload": (
@@ -63,8 +63,8 @@ TOGETHER = {
         ),
         STACK,
         [
-            "catalogue.yaml:26: services.web.workload: two services name this workload",
-            "catalogue.yaml:31: services.worker.workload: two services name this workload",
+            f"catalogue.yaml:25: services.web: {TWO_WORKLOADS}",
+            f"catalogue.yaml:30: services.worker: {TWO_WORKLOADS}",
         ],
     ),
     "several stores without a default": (

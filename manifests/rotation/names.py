@@ -8,6 +8,7 @@ from manifests.naming import PROJECT, Entry, Side
 from settings import Settings
 from settings.layout import Kind, overlap_secret
 from settings.rotator import AGE_CHECK, ROTATION
+from settings.services import JOB_KINDS, RESTARTABLE_KINDS
 
 COMPONENT = "rotation"
 """The label of every part of it."""
@@ -123,10 +124,30 @@ def rotated_secrets(settings: Settings) -> list[str]:
     return found
 
 
+def readers(settings: Settings, bundle: str) -> list[str]:
+    """The workloads that read a bundle and that a rotation restarts, as kind/name."""
+    return [one for one in settings.readers[bundle] if _kind(one) in RESTARTABLE_KINDS]
+
+
+def other_readers(settings: Settings, bundle: str) -> dict[str, str]:
+    """What else reads a bundle, as kind/name, each with how it gets a new value."""
+    found: dict[str, str] = {}
+    for reader in settings.readers[bundle]:
+        if _kind(reader) in JOB_KINDS:
+            found[reader] = "its next run reads the new value"
+        elif _kind(reader) not in RESTARTABLE_KINDS:
+            found[reader] = "whoever runs it restarts it"
+    return found
+
+
+def _kind(workload: str) -> str:
+    return workload.partition("/")[0]
+
+
 def all_readers(settings: Settings) -> list[str]:
     """The workloads that a rotation may restart."""
     bundles = rotated_bundles(settings)
-    return [*dict.fromkeys(one for bundle in bundles for one in settings.readers[bundle])]
+    return [*dict.fromkeys(one for bundle in bundles for one in readers(settings, bundle))]
 
 
 def generator(key: str, side: Side | None = None) -> str:

@@ -108,7 +108,7 @@ def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey
         "external_secret": secret,
         "store": key.store,
         "overlap_external_secret": overlap_secret(secret) if has_own else None,
-        "readers": settings.readers[key.bundle],
+        **_readers(settings, key.bundle),
     }
 
 
@@ -138,7 +138,16 @@ def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
         "grace_seconds": _seconds(rule.grace),
         "external_secret": settings.catalogue.bundles[bundle].secret,
         "store": naming.secret_store(settings.store_name(bundle), "read"),
-        "readers": settings.readers[bundle],
+        **_readers(settings, bundle),
+    }
+
+
+def _readers(settings: Settings, bundle: str) -> dict[str, Any]:
+    """The workloads to restart; and what else reads, where something does."""
+    others = names.other_readers(settings, bundle)
+    return {
+        "readers": names.readers(settings, bundle),
+        **({"not_restarted": others} if others else {}),
     }
 
 

@@ -14,8 +14,9 @@ import yaml
 from manifests import layer, naming
 from manifests.chart import laid_over
 from secretsctl.projects import rotator_source
-from settings import AwsStore, AzureStore, Document, GcpStore, Settings, VaultStore, load
+from settings import AwsStore, AzureStore, Document, GcpStore, Service, Settings, VaultStore, load
 from settings.layout import overlap_secret
+from settings.services import RESTARTABLE_KINDS
 from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
@@ -57,6 +58,10 @@ def rotating_settings(
     platform = laid_over(shared, catalogue or {})
     [found] = load([Document(file, content)], Document("catalogue.yaml", platform))
     return found
+
+
+def _restartable(service: Service) -> list[str]:
+    return [one for one in service.all_workloads if one.partition("/")[0] in RESTARTABLE_KINDS]
 
 
 @dataclass(frozen=True)
@@ -125,19 +130,21 @@ class Rotating:
                 secrets[secret] = True
                 if naming.has_overlap_secret(self.settings, bundle):
                     secrets[overlap_secret(secret)] = False
-            workload = workload_manifest(self.namespace, service.workload, secrets, replicas)
-            if workload["kind"] in ("Deployment", "Rollout"):
-                workload["spec"]["progressDeadlineSeconds"] = progress_seconds
-            if workload["kind"] == "Rollout":
-                workload["spec"]["progressDeadlineAbort"] = True
-            found.append(workload)
+            for name in _restartable(service):
+                workload = workload_manifest(self.namespace, name, secrets, replicas)
+                if workload["kind"] in ("Deployment", "Rollout"):
+                    workload["spec"]["progressDeadlineSeconds"] = progress_seconds
+                if workload["kind"] == "Rollout":
+                    workload["spec"]["progressDeadlineAbort"] = True
+                found.append(workload)
         return found
 
     def wait_for_workloads(self) -> None:
-        for service in self.settings.catalogue.services.values():
+        services = self.settings.catalogue.services.values()
+        for workload in [one for service in services for one in _restartable(service)]:
             wait_until(
-                lambda w=service.workload: self.is_complete(w),
-                f"{self.namespace}: {service.workload} is rolled out",
+                lambda w=workload: self.is_complete(w),
+                f"{self.namespace}: {workload} is rolled out",
                 timeout_seconds=PATIENCE_SECONDS,
             )
 

@@ -1,5 +1,5 @@
-"""Workloads that a rotation meets: one that is stuck before it starts, and Rollouts, with Argo's
-own controller, that get through or are aborted."""
+"""Workloads that a rotation meets: one that is stuck before it starts, Rollouts, with Argo's own
+controller, that get through or are aborted, and readers that nobody restarts here."""
 
 import secrets
 from collections import Counter
@@ -18,13 +18,17 @@ from tests.e2e.stores import Stores
 PROGRESS_SECONDS = 8
 ROLLOUT, ITS_KEY = "Rollout/veza-stream-server", "stream-server-secret"
 STUCK = "veza-chat-server"
+OTHERS = {
+    "nightly": {"workload": "CronJob/nightly", "reads": ["stream-server"]},
+    "ingest-db": {"workload": "Cluster/ingest-db", "reads": ["stream-server"]},
+}
 
 
 @pytest.fixture(scope="module")
 def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
-    services = {"stream-server": {"workload": ROLLOUT}}
+    services = {"stream-server": {"workload": ROLLOUT}, **OTHERS}
     settings = rotating_settings("Pulumi.production", "workloads", catalogue={"services": services})
     with (
         argo_rollouts(run, cluster),
@@ -43,6 +47,8 @@ def test_a_rollout_restarts_as_every_workload_does(journey: Journey) -> None:
     done = journey.rotate()
     assert done.code == ROTATED, done.text
     watch.one_new_value_everywhere()
+    rest = "not restarted: CronJob/nightly (its next run reads the new value), "
+    assert f"{rest}Cluster/ingest-db (whoever runs it restarts it)" in done.verdict
     happened = journey.place.kubelet.of(journey.place.namespace, since=watch.since)
     started = Counter(one.workload for one in happened if one.what == "started")
     assert started[ROLLOUT] == 2 * 2
