@@ -12,11 +12,18 @@ from rotator.api import Api, InCluster, RefusedError, Transport, UnreachableErro
 from rotator.aws import Aws, Send, send
 from rotator.batch import Outcome
 from rotator.clock import Clock
+from rotator.contract import (
+    AWS_TOKENS_FOLDER,
+    FAILED,
+    NOTHING_DUE,
+    OVERDUE,
+    RESTORED,
+    WRONG_INPUT,
+)
 from rotator.memory import LockLostError, Memory, moment
 from rotator.plan import Plan, PlanError, not_restarted, parse
 from rotator.run import Run
 
-FAILED, WRONG_INPUT, NOTHING_DUE, RESTORED, OVERDUE = 1, 2, 3, 4, 5
 TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows
 _CODES = """\
 exit codes: 0 rotated, or nothing due; 1 failed; 2 wrong input; 4 failed, and a value before is in
@@ -34,7 +41,7 @@ def main(
     asked = _parser().parse_args(arguments)
     try:
         clock = clock or Clock(asked.now)
-        plan = parse(Path(asked.plan).read_text())
+        plan = parse(*_texts(Path(asked.plan)))
         api = Api(transport or InCluster(Path(asked.account_folder)), clock, plan.namespace)
         if asked.command == "age":
             found = age.faults(plan, api, clock.now())
@@ -44,6 +51,11 @@ def main(
         return _end(WRONG_INPUT, f"wrong input: {fault}")
     except (LockLostError, UnreachableError, RefusedError) as fault:
         return _end(FAILED, f"failed: {fault}; the next run goes on from there")
+
+
+def _texts(folder: Path) -> list[str]:
+    """The plan's files, whatever the kubelet keeps beside them."""
+    return [path.read_text() for path in sorted(folder.glob("*.json"))]
 
 
 def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: Aws) -> int:
@@ -108,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rotator", description=__doc__, epilog=_CODES)
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--plan", required=True, help="the file of the plan")
+    shared.add_argument("--plan", required=True, help="the folder of the plan")
     shared.add_argument("--now", type=moment, help="a date and time to take for now")
     shared.add_argument(
         "--account-folder",
@@ -123,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument("--detailed-exit-code", action="store_true")
     rotate.add_argument(
         "--aws-token-folder",
-        default="/var/run/secrets/aws",
+        default=AWS_TOKENS_FOLDER,
         help="where the ServiceAccount's tokens for AWS are, by audience",
     )
     rotate.add_argument("--lock-seconds", type=float, default=30, help="a dead run's lock lasts")

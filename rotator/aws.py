@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator.clock import Clock
+from rotator.contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
 from rotator.operator_objects import StepError
 from rotator.plan import SecretsManager
 from rotator.trust import trust
@@ -92,7 +93,7 @@ class Aws:
             "RoleArn": str(key.role),
             "RoleSessionName": "secrets-rotation",
             "DurationSeconds": str(_SESSION_SECONDS),
-            "WebIdentityToken": self._token("sts.amazonaws.com"),
+            "WebIdentityToken": self._token(STS_AUDIENCE),
         }
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         body = urllib.parse.urlencode(form).encode()
@@ -103,7 +104,7 @@ class Aws:
 
     def _given(self, key: SecretsManager) -> Credentials:
         """As the role that EKS Pod Identity has for the pod's ServiceAccount."""
-        headers = {"Authorization": self._token("pods.eks.amazonaws.com")}
+        headers = {"Authorization": self._token(POD_IDENTITY_AUDIENCE)}
         said = json.loads(self._ask("Pod Identity's agent", key.credentials, lambda: headers, None))
         return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["Token"])
 

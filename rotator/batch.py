@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from rotator import log
+from rotator import contract, log
 from rotator.api import Api, RefusedError
 from rotator.checks import Checks, NotShownError
 from rotator.clock import Clock, Steps, side_by_side
@@ -222,7 +222,7 @@ class Batch:
         log.info(step, keys=_names(rotations))
         self.memory.write({}, f"{step}: {', '.join(_names(rotations))}"[:1000])
 
-    def _event(self, rotations: list[Rotation], reason: str, what: str) -> None:
+    def _event(self, rotations: list[Rotation], reason: contract.EventReason, what: str) -> None:
         """One for each ExternalSecret, with all of its keys."""
         for name in _distinct([one.key.external_secret] for one in rotations):
             about = [one for one in rotations if one.key.external_secret == name]

@@ -10,10 +10,10 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from itertools import count
 
-from rotator import log, proof
+from rotator import contract, log, proof
 from rotator.api import Api, Manifest, RefusedError
 from rotator.clock import Clock, Steps, pauses
-from rotator.operator_objects import SYNC, OperatorObjects, StepError
+from rotator.operator_objects import OperatorObjects, StepError
 
 # A check that fails has no condition: only time tells it from one that is not looked at yet, by an
 # operator that has much to do.
@@ -114,7 +114,7 @@ class Checks:
                 return
         token = f"{self._run}-{next(self._looks)}"
         try:
-            self._api.patch(kind, name, {"metadata": {"annotations": {SYNC: token}}})
+            self._api.patch(kind, name, {"metadata": {"annotations": {contract.SYNC_TOKEN: token}}})
         except RefusedError as refusal:
             if refusal.status != 404:
                 raise

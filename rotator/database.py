@@ -1,15 +1,12 @@
 """The rotation of a database's URL: the account that is not in use gets a new password, then the
 pointer moves to it. No service ever holds a password that the database refuses."""
 
-from rotator import shapes
+from rotator import contract, shapes
 from rotator.api import Api
 from rotator.checks import Check
 from rotator.clock import Steps
 from rotator.operator_objects import OperatorObjects, StepError
 from rotator.plan import Database, Plan
-
-# In the pointer of a rotation in flight: where to, its id, its object's uid. No key's name.
-MARK = "_rotation"
 
 
 class DatabaseRotation:
@@ -34,11 +31,11 @@ class DatabaseRotation:
     def find(self) -> bool:
         """Looks for the mark or objects of a rotation in flight, and says whether there is one."""
         before, staged = (
-            self._api.get("ExternalSecret", shapes.name(step, self.key.name))
+            self._api.get("ExternalSecret", contract.one_shot(step, self.key.name))
             for step in ("before", "staged")
         )
         self._has_before = before is not None
-        if mark := self._pointer().get(MARK):
+        if mark := self._pointer().get(contract.POINTER_MARK):
             where, self.id, self.uid = mark.split()
             # Without the password before, nobody could show that the new one has arrived.
             self.is_taken_back = where.startswith("back-") or not self._has_before
@@ -47,7 +44,7 @@ class DatabaseRotation:
             self.is_pushed = self.is_promoted or self.is_taken_back
             return True
         if found := before or staged:
-            self.id = found["metadata"].get("annotations", {}).get(shapes.ROTATION, "")
+            self.id = found["metadata"].get("annotations", {}).get(contract.ROTATION_ID, "")
         return found is not None
 
     def stage(self) -> Steps:
@@ -63,7 +60,7 @@ class DatabaseRotation:
         [made] = yield from self._operator.made(shapes.staged_account(*arguments))
         self.uid = made["metadata"]["uid"]
         yield from self._operator.gone("staged", self.key.name)
-        self._write({MARK: f"to-{self._side} {self.id} {self.uid}"})
+        self._write({contract.POINTER_MARK: f"to-{self._side} {self.id} {self.uid}"})
 
     def publish(self) -> Steps:
         """Both accounts are always published."""
@@ -79,12 +76,12 @@ class DatabaseRotation:
         """The URL is that of the other account again, whose password did not change."""
         before = self._other(self._side)
         mark = f"back-to-{before} {self.id} {self.uid}"
-        self._write({self.key.name: self.key.contents[before], MARK: mark})
+        self._write({self.key.name: self.key.contents[before], contract.POINTER_MARK: mark})
         yield from ()
 
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
-        for step in ("before", *shapes.DATABASE_CHECKS, "staged"):
+        for step in ("before", *contract.DATABASE_CHECKS, "staged"):
             self._operator.delete(step, self.key.name)
         yield from ()
 
@@ -92,7 +89,7 @@ class DatabaseRotation:
         """No object or mark of the rotation is left."""
         for step in ("before", "staged"):
             yield from self._operator.gone(step, self.key.name)
-        self._write({MARK: None})
+        self._write({contract.POINTER_MARK: None})
 
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync once the pointer has moved."""

@@ -29,7 +29,7 @@ def overlap_ends(key: Key, remembered: Remembered) -> datetime | None:
 def held_back(plan: Plan, now: datetime) -> str | None:
     """Why no rotation may start now, if so."""
     window = plan.window
-    here = now.astimezone(window.time_zone if window else UTC)
+    here = now.astimezone(window.zone if window else UTC)
     at, day = here.time(), here.date()
     for freeze in plan.freezes:
         if freeze.start <= day <= freeze.until:

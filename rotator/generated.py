@@ -1,6 +1,6 @@
 """The rotation of one generated key, step by step; each step is a task that may be run again."""
 
-from rotator import shapes
+from rotator import contract, shapes
 from rotator.api import Api, Manifest
 from rotator.checks import Check, Checks
 from rotator.clock import Steps
@@ -51,7 +51,7 @@ class GeneratedRotation:
             return False
         self._is_found = True
         metadata = (before or staged or {})["metadata"]
-        self.id = metadata.get("annotations", {}).get(shapes.ROTATION, "")
+        self.id = metadata.get("annotations", {}).get(contract.ROTATION_ID, "")
         self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
         self.has_before = before is not None and "deletionTimestamp" not in before["metadata"]
         self.is_promoted = self._live("promote") is not None
@@ -99,7 +99,7 @@ class GeneratedRotation:
         """The value before is the current one again; if the new one was current, it stays under
         `next`, so that what was signed with it is accepted."""
         if not self.has_before:
-            name = shapes.name("before", self.key.name)
+            name = contract.one_shot("before", self.key.name)
             raise StepError(f"the value before is gone: ExternalSecret/{name} does not exist")
         if self.is_promoted or self._live("restore") is not None or not self.has_next:
             pushed, pushes_back = "promote", "restore"
@@ -112,8 +112,8 @@ class GeneratedRotation:
 
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
-        pushes = shapes.PUSHES if self.has_next else ("promote", "restore")
-        checks = shapes.CHECKS if self.has_next else ("promoted", "restored")
+        pushes = contract.pushes(self.key)
+        checks = contract.checks(self.key)
         for step in ("before", *pushes, *checks, "staged"):
             if self._is_found or step in self._made:
                 self._operator.delete(step, self.key.name)
@@ -147,8 +147,9 @@ class GeneratedRotation:
 
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""
+        kept = contract.one_shot("before", self.key.name)
         return (
-            f"the value before is in Secret/{shapes.name('before', self.key.name)}: write it to the"
+            f"the value before is in Secret/{kept}: write it to the"
             f" store's entry {self.key.entry.key}, sync ExternalSecret/{self.key.external_secret},"
             " restart the readers, or run the rotation again, which tries to take it back"
         )
@@ -168,7 +169,7 @@ class GeneratedRotation:
         return Check(self.key.name, manifest, pushes, self.shares_entry)
 
     def _live(self, step: str) -> Manifest | None:
-        return self._api.get(shapes.KINDS[step], shapes.name(step, self.key.name))
+        return self._api.get(contract.KINDS[step], contract.one_shot(step, self.key.name))
 
 
 def _secret(check: Check) -> str:

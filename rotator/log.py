@@ -8,6 +8,7 @@ from typing import Any
 
 from rotator.api import Api, RefusedError, UnreachableError
 from rotator.clock import Clock
+from rotator.contract import EVENT_SOURCE, EventReason
 from rotator.memory import timestamp
 
 
@@ -29,7 +30,7 @@ def _write(level: str, message: str, fields: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def event(api: Api, clock: Clock, external_secret: str, reason: str, message: str) -> None:
+def event(api: Api, clock: Clock, external_secret: str, reason: EventReason, message: str) -> None:
     """An event for `kubectl describe`; that it can't be written stops nothing."""
     try:
         live = api.get("ExternalSecret", external_secret)
@@ -48,7 +49,7 @@ def event(api: Api, clock: Clock, external_secret: str, reason: str, message: st
                 "type": "Normal" if reason == "Rotated" else "Warning",
                 "reason": reason,
                 "message": message[:1024],
-                "source": {"component": "secrets-rotation"},
+                "source": {"component": EVENT_SOURCE},
                 "firstTimestamp": now,
                 "lastTimestamp": now,
                 "count": 1,

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Generator
 
-from rotator import proof, shapes
+from rotator import contract, proof
 from rotator.api import Api, ConflictError, Manifest
 from rotator.clock import Clock, Steps, pauses
-
-SYNC = "platform-secrets/sync"
 
 # For the other keys of a store that has not answered: one that is well needs a second.
 _SHORT_PATIENCE_SECONDS = 30
@@ -83,7 +81,7 @@ class OperatorObjects:
 
     def delete(self, step: str, key: str) -> bool:
         """Begins to delete a step's one-shot object; whether it is still there."""
-        return self._api.delete(shapes.KINDS[step], shapes.name(step, key)) is not None
+        return self._api.delete(contract.KINDS[step], contract.one_shot(step, key)) is not None
 
     def gone(self, step: str, key: str) -> Steps:
         """A step's one-shot object exists no longer. Once one was waited for in vain, the others
@@ -94,7 +92,7 @@ class OperatorObjects:
                 return
             yield max(pause, _GARBAGE_PAUSE_SECONDS)
         self._is_garbage_left = True
-        kind, name = shapes.KINDS[step], shapes.name(step, key)
+        kind, name = contract.KINDS[step], contract.one_shot(step, key)
         raise StepError(f"{kind}/{name} is still there {seconds} s after its deletion")
 
     def synced(self, external_secret: str, token: str) -> Steps:
@@ -116,7 +114,7 @@ class OperatorObjects:
 
 
 def _asking(token: str) -> Manifest:
-    return {"metadata": {"annotations": {SYNC: token}}}
+    return {"metadata": {"annotations": {contract.SYNC_TOKEN: token}}}
 
 
 def _store(manifest: Manifest) -> str:
@@ -134,4 +132,4 @@ def _rotation(one_shot: Manifest) -> tuple[str | None, list[str | None]]:
     """Its id, and the versions of entries that it reads: within a day AWS may rotate twice."""
     data = one_shot["spec"].get("data", [])
     versions = [one.get("remoteRef", {}).get("version") for one in data]
-    return one_shot["metadata"].get("annotations", {}).get(shapes.ROTATION), versions
+    return one_shot["metadata"].get("annotations", {}).get(contract.ROTATION_ID), versions

@@ -98,7 +98,7 @@ class SecretsManager(Rotated):
 
 RotatedKey = Generated | Database | SecretsManager
 Key = ByHand | RotatedKey
-_KINDS = {
+KINDS = {
     "hand": ByHand,
     "generate": Generated,
     "database": Database,
@@ -113,7 +113,13 @@ class Window:
     days: list[str]
     start: time
     until: time
-    time_zone: ZoneInfo
+    time_zone: str
+    time_zone_rules: str
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """By rules of its own: the image may have none, or old ones."""
+        return ZoneInfo.from_file(BytesIO(b64decode(self.time_zone_rules)), self.time_zone)
 
 
 @dataclass(frozen=True)
@@ -158,10 +164,13 @@ class Plan:
         return {place for place, values in places.items() if values > 1}
 
 
-def parse(text: str) -> Plan:
-    """The plan in a JSON text; PlanError for one that isn't whole, with the place in it."""
+def parse(*texts: str) -> Plan:
+    """The plan in JSON texts, one of which says more than keys; PlanError for one that
+    isn't whole, with the place in it."""
     try:
-        raw = json.loads(text)
+        raw: dict[str, Any] = {}
+        for part in map(json.loads, texts):
+            raw = {**raw, **part, "keys": {**raw.get("keys", {}), **part.get("keys", {})}}
         window = raw.get("window") and _window(raw["window"])
         freezes = [_freeze(one) for one in raw.get("freezes", [])]
         keys = {name: _key(name, one) for name, one in raw.get("keys", {}).items()}
@@ -171,11 +180,9 @@ def parse(text: str) -> Plan:
 
 
 def _window(raw: dict[str, Any]) -> Window:
-    span = _span("window", raw, time.fromisoformat)
-    name, rules = span.pop("time_zone", None), span.pop("time_zone_rules", None)
-    # The image may have no rules of time zones, or old ones.
-    zone = {"time_zone": ZoneInfo.from_file(BytesIO(b64decode(rules)), name)} if rules else {}
-    return _built(Window, "window", span, **zone)
+    window = _built(Window, "window", _span("window", raw, time.fromisoformat))
+    _ = window.zone
+    return window
 
 
 def _freeze(raw: dict[str, Any]) -> Freeze:
@@ -191,11 +198,11 @@ def _span(where: str, raw: dict[str, Any], read: Callable[[str], Any]) -> dict[s
 
 
 def _key(name: str, raw: dict[str, Any]) -> Key:
-    where, kind = f"keys.{name}", _KINDS.get(raw.get("by", ""))
+    where, kind = f"keys.{name}", KINDS.get(raw.get("by", ""))
     if name in RESERVED:
         raise PlanError(f"{where}: no key can have this name, the memory uses it")
     if kind is None:
-        raise PlanError(f"{where}.by is {raw.get('by')!r}, and not one of {', '.join(_KINDS)}")
+        raise PlanError(f"{where}.by is {raw.get('by')!r}, and not one of {', '.join(KINDS)}")
     entries = {
         field: raw[field] and _built(Entry, f"{where}.{field}", raw[field])
         for field in ("entry", "next", "previous")

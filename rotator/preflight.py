@@ -8,7 +8,7 @@ be met half-way through a rotation.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rotator import shapes
+from rotator import contract, shapes
 from rotator.api import Api, ConflictError, Manifest, RefusedError
 from rotator.operator_objects import OperatorObjects
 from rotator.plan import Database, Generated, Plan, RotatedKey, SecretsManager
@@ -63,7 +63,6 @@ class Preflight:
 
 def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
     """Every object that a rotation of a key may make; of AWS's versions, of any of them."""
-    steps = [*shapes.checks(key)]
     match key:
         case Database():
             found = [shapes.staged_account(plan, key, rotation, side) for side in key.contents]
@@ -71,11 +70,9 @@ def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
         case SecretsManager():
             found = [shapes.version(plan, key, rotation, step, _ANY_VERSION) for step in _VERSIONS]
         case Generated():
-            pushes = shapes.PUSHES if key.overlap_seconds else ("promote", "restore")
-            steps = steps if key.overlap_seconds else ["promoted", "restored"]
             found = [shapes.before(plan, key, rotation), shapes.staged(plan, key, rotation)]
-            found += [shapes.push(plan, key, rotation, step) for step in pushes]
-    return found + [shapes.check(plan, key, rotation, step) for step in steps]
+            found += [shapes.push(plan, key, rotation, step) for step in contract.pushes(key)]
+    return found + [shapes.check(plan, key, rotation, step) for step in contract.checks(key)]
 
 
 def _shape(manifest: Manifest) -> str:

@@ -2,11 +2,9 @@
 
 from typing import Literal
 
-from rotator import log
+from rotator import contract, log
 from rotator.api import Api, Manifest
 from rotator.clock import Clock, Steps, pauses
-
-RESTARTED = "platform-secrets/restarted"
 
 
 class RolloutError(Exception):
@@ -92,4 +90,4 @@ class Workloads:
 
 
 def _restart(token: str) -> Manifest:
-    return {"spec": {"template": {"metadata": {"annotations": {RESTARTED: token}}}}}
+    return {"spec": {"template": {"metadata": {"annotations": {contract.RESTART_TOKEN: token}}}}}

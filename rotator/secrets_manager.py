@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from rotator import shapes
+from rotator import contract, shapes
 from rotator.api import Api
 from rotator.aws import Aws
 from rotator.checks import Check
@@ -47,7 +47,7 @@ class SecretsManagerRotation:
         """Looks whether Secrets Manager has rotated since the last rotation that is known, or an
         object of an earlier run is left."""
         self._find()
-        kept = (shapes.name(step, self.key.name) for step in ("before", "staged"))
+        kept = (contract.one_shot(step, self.key.name) for step in ("before", "staged"))
         return self.is_promoted or any(self._api.get("ExternalSecret", name) for name in kept)
 
     @property
@@ -97,7 +97,7 @@ class SecretsManagerRotation:
 
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
-        for step in ("before", *shapes.AWS_CHECKS, "staged"):
+        for step in ("before", *contract.AWS_CHECKS, "staged"):
             self._operator.delete(step, self.key.name)
         yield from ()
 

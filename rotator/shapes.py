@@ -2,40 +2,11 @@
 
 from typing import Any
 
-from rotator.plan import (
-    Database,
-    Entry,
-    Generated,
-    Plan,
-    PlanError,
-    Rotated,
-    RotatedKey,
-    SecretsManager,
-)
+from rotator import contract
+from rotator.plan import Database, Entry, Generated, Plan, PlanError, RotatedKey, SecretsManager
 
 Manifest = dict[str, Any]
 
-ROTATION = "platform-secrets/rotation"
-PUSHES = ("reserve", "next", "previous", "promote", "restore", "withdraw")
-# What the services' Secret has to hold after a push: fields of one key, each with the one-shot
-# Secret that has the value which it is compared with.
-CHECKS = {
-    "reserved": {"previous": "staged"},
-    "kept": {"previous": "before"},
-    "published": {"previous": "before", "next": "staged"},
-    "promoted": {"current": "staged"},
-    "restored": {"current": "before"},
-    "withdrawn": {"next": "before"},
-}
-# The same of a database's URL, by its account: that of Vault's engine must not be with the password
-# before; that of AWS must be of the version which Secrets Manager names.
-DATABASE_CHECKS = {"promoted": {"current": "before"}, "restored": {"other": "before"}}
-AWS_CHECKS = {"published": {"current": "before"}, "promoted": {"current": "staged"}}
-KINDS = {
-    "before": "ExternalSecret",
-    "staged": "ExternalSecret",
-    **dict.fromkeys((*PUSHES, *CHECKS), "PushSecret"),
-}
 _API_VERSIONS = {
     "ExternalSecret": "external-secrets.io/v1",
     "PushSecret": "external-secrets.io/v1alpha1",
@@ -51,11 +22,6 @@ _ACCOUNT = 'index . "{0}" | splitList "@" | first'
 _ENCODED = '({0} | urlquery | replace "+" "%20")'
 
 
-def name(step: str, key: str) -> str:
-    """The name of a step's object; the step comes first, so that no two keys' names collide."""
-    return f"rotation-{step}-{key}"
-
-
 def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Keeps the current value in the cluster, to publish as `previous` or to put back."""
     source = {
@@ -68,7 +34,7 @@ def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
 
 def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Makes the new value, once, under `password`."""
-    source = _from_generator("Password", f"rotation-{key.name}")
+    source = _from_generator("Password", contract.generator(key.name))
     data = _with_comparisons("password", key.name)
     return _external_secret(plan, key.name, rotation, "staged", "Owner", source, data)
 
@@ -76,7 +42,7 @@ def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
 def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
     """Has the database engine change one account's password. Orphan: it makes no Secret, and the
     operator would call the engine again and again for an owned one that isn't there."""
-    source = _from_generator("VaultDynamicSecret", f"rotation-{key.name}-{side}")
+    source = _from_generator("VaultDynamicSecret", contract.generator(key.name, side))
     return _external_secret(plan, key.name, rotation, "staged", "Orphan", source)
 
 
@@ -98,27 +64,19 @@ def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_i
     return _external_secret(plan, key.name, rotation, step, "Owner", source, data)
 
 
-def checks(key: Rotated) -> dict[str, dict[str, str]]:
-    """The checks of a key, as in `CHECKS`."""
-    if isinstance(key, Database):
-        return DATABASE_CHECKS
-    return AWS_CHECKS if isinstance(key, SecretsManager) else CHECKS
-
-
 def check(plan: Plan, key: RotatedKey, rotation: str, step: str) -> Manifest:
     """Is synced only if the services' Secret holds what it has to; it pushes nothing.
 
     Its template is a text of a one-shot Secret, which the operator runs over the services' Secret:
     so it compares the two, and nobody reads a value.
     """
-    fields, secret = checks(key)[step], key.external_secret
-    if isinstance(key, Generated) and "current" not in fields:
-        secret = key.overlap_external_secret or secret
+    fields = contract.checks(key)[step]
+    secret = contract.checked_secret(key, fields)
     texts = [
         {
             "target": "Data",
             "secret": {
-                "name": name(source, key.name),
+                "name": contract.one_shot(source, key.name),
                 "items": [{"key": f"is-{field}", "templateAs": "Values"}],
             },
         }
@@ -131,11 +89,9 @@ def check(plan: Plan, key: RotatedKey, rotation: str, step: str) -> Manifest:
 
 def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     """Writes the staged value or the one before to one of the key's entries."""
-    entry = key.entry
-    if step not in ("promote", "restore"):
-        entry = key.previous if step in ("reserve", "previous") else key.next
-    is_new = step in ("reserve", "next", "promote")
-    source, field = ("staged", "password") if is_new else ("before", "value")
+    place, source = contract.PUSHES[step]
+    entry = {"current": key.entry, "next": key.next, "previous": key.previous}[place]
+    field = "password" if source == "staged" else "value"
     if entry is None:
         raise PlanError(f"keys.{key.name} has no entry for {step}")
     data = {
@@ -144,7 +100,7 @@ def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     }
     if key.push_metadata is not None:
         data["metadata"] = key.push_metadata
-    spec = {**_pushing(key.store, name(source, key.name)), "data": [data]}
+    spec = {**_pushing(key.store, contract.one_shot(source, key.name)), "data": [data]}
     return _one_shot(plan, key.name, rotation, step, spec)
 
 
@@ -216,7 +172,7 @@ def _external_secret(
     data: dict[str, str] | None = None,
 ) -> Manifest:
     target: Manifest = {
-        "name": name(step, key),
+        "name": contract.one_shot(step, key),
         "creationPolicy": creation,
         "deletionPolicy": "Retain",
         # The operator may look twice, the second time at an old state of the object, and would
@@ -236,15 +192,15 @@ def _external_secret(
 
 
 def _one_shot(plan: Plan, key: str, rotation: str, step: str, spec: Manifest) -> Manifest:
-    kind = KINDS[step]
+    kind = contract.KINDS[step]
     return {
         "apiVersion": _API_VERSIONS[kind],
         "kind": kind,
         "metadata": {
-            "name": name(step, key),
+            "name": contract.one_shot(step, key),
             "namespace": plan.namespace,
             "labels": dict(plan.labels),
-            "annotations": {ROTATION: rotation},
+            "annotations": {contract.ROTATION_ID: rotation},
         },
         "spec": spec,
     }

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from manifests.external_secret import external_secret_manifests
 from manifests.naming import Manifest
 from manifests.rotation import names
-from manifests.rotation.plan import plan_config_map
+from manifests.rotation.plan import rotation_plan
 from rotator.memory import Remembered, moment, remembered
-from rotator.plan import Plan, SecretsManager, parse
+from rotator.plan import Plan, SecretsManager
 from secretsctl import waiting
 from secretsctl.dry_run import described
 from secretsctl.kubectl import ClusterError, right_cluster
@@ -126,7 +126,7 @@ def _plan(settings: Settings) -> Plan:
         raise SettingsError([Problem(settings.stack_file, None, ("rotation",), message)])
     if not settings.has_rotation:
         raise _wrong("KEY", "no key in the catalogue has `rotate`")
-    return parse(plan_config_map(settings)["data"]["plan.json"])
+    return rotation_plan(settings)
 
 
 def _with_stores(settings: Settings) -> None:

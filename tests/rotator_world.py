@@ -143,7 +143,7 @@ class World:
         if self.cluster:
             self.cluster.clock = self.clock
         _PLAN.write_text(json.dumps(self.plan))
-        line = [command, "--plan", str(_PLAN), *arguments]
+        line = [command, "--plan", str(_PLAN.parent), *arguments]
         if self.aws is None:
             return main(line, transport or self.cluster, self.clock)
         line += ["--aws-token-folder", _FOLDER.name] if command == "rotate" else []

@@ -7,9 +7,9 @@ import pytest
 
 from manifests.network import rotation_policy
 from manifests.rotation.cron_jobs import rotation_manifests
-from manifests.rotation.names import PUSHES
-from manifests.rotation.plan import plan_config_map
+from manifests.rotation.plan import plan_config_maps
 from manifests.rotation.rights import rotation_rights
+from rotator.contract import PUSHES
 from rotator.plan import parse
 from secretsctl import operations
 from secretsctl.kubectl import ClusterError
@@ -27,7 +27,7 @@ AGENT = {
 
 
 def planned(settings):
-    return json.loads(plan_config_map(settings)["data"]["plan.json"])["keys"]["orders-url"]
+    return json.loads(plan_config_maps(settings)[0]["data"]["plan.json"])["keys"]["orders-url"]
 
 
 def pods(settings):
@@ -56,7 +56,7 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
         "credentials": "https://sts.eu-central-1.amazonaws.com",
         "secrets_manager": "https://secretsmanager.eu-central-1.amazonaws.com",
     }
-    plan = parse(plan_config_map(settings)["data"]["plan.json"])
+    plan = parse(plan_config_maps(settings)[0]["data"]["plan.json"])
     assert "orders-url" in [key.name for key in plan.rotated]
 
 

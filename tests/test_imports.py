@@ -45,7 +45,13 @@ def allowed(name):
     if name == "manifests/naming.py":
         return {"settings"}
     if folder == "manifests/rotation":
-        return {"settings", "manifests.naming", "manifests.providers", "manifests.rotation"}
+        return {
+            "settings",
+            "manifests.naming",
+            "manifests.providers",
+            "manifests.rotation",
+            "rotator",
+        }
     if name == "manifests/chart.py":
         return {"manifests.naming"}
     if folder == "manifests":

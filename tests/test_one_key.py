@@ -97,8 +97,6 @@ def test_7_the_committed_tree_holds_it_where_one_would_look():
             "5-rotation/password-rotation-jwt-secret.yaml",
             "5-rotation/role-secrets-rotation.yaml",
             f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-config-maps.yaml",
-            f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-one-shots.yaml",
-            f"5-rotation/validatingadmissionpolicy-veza-{environment}-rotation-pushes.yaml",
         )
     }
 

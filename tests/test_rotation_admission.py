@@ -2,15 +2,15 @@
 tried on a real API server (tests/e2e/test_rotation_rights.py, test_rotation_shapes.py)."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from manifests.layer import ROTATION, waves
-from manifests.rotation import names
 from manifests.rotation.admission import admission_manifests
 from manifests.rotation.cel import Cel, cel, same, table
 from manifests.rotation.rights import rotation_rights
-from rotator import shapes
+from rotator import contract
 
 OPERATIONS = {"create": "CREATE", "patch": "UPDATE", "update": "UPDATE"}
 
@@ -82,15 +82,43 @@ def test_each_policy_is_about_this_environment_s_rotator_alone(settings_with):
         assert "namespace" not in one["metadata"]
 
 
-def test_a_reviewer_sees_each_key_in_a_line_of_its_own(settings_with):
-    policies = of_kind(admission_manifests(settings_with()), "ValidatingAdmissionPolicy")
-    [pushes] = [one for one in policies if one["metadata"]["name"].endswith("-pushes")]
-    variables = {one["name"]: one["expression"] for one in pushes["spec"]["variables"]}
-    assert variables["current"] == '{\n  "signing-key": ["shop/test", "signing-key"]\n}'
-    assert json.loads(variables["next"]) == {"signing-key": ["shop/test", "signing-key-next"]}
-    assert json.loads(variables["previous"]) == {
-        "signing-key": ["shop/test", "signing-key-previous"]
-    }
+def test_a_reviewer_sees_each_key_in_lines_of_the_role(settings_with):
+    settings = settings_with()
+    rules = [
+        rule
+        for role in of_kind(rotation_rights(settings), "Role")
+        for rule in role["rules"]
+        if rule["apiGroups"] == ["platform-secrets"]
+    ]
+    found = {rule["verbs"][0]: rule["resourceNames"] for rule in rules}
+    store = "vault-rotation-store"
+    assert found["generate"] == ["signing-key"]
+    assert found["current"] == [f"signing-key {store} shop/test signing-key"]
+    assert found["next"] == [f"signing-key {store} shop/test signing-key-next"]
+    assert found["previous"] == [f"signing-key {store} shop/test signing-key-previous"]
+
+
+def test_no_policy_but_that_of_the_memory_grows_with_the_keys(settings_with):
+    settings = settings_with()
+
+    def size(some):
+        found = admission_manifests(some)
+        others = [one for one in found if not one["metadata"]["name"].endswith("config-maps")]
+        return len(json.dumps(others))
+
+    keys = settings.catalogue.bundles["shared"].keys
+    more = {f"key-{at}": keys["signing-key"] for at in range(100)}
+    bundle = settings.catalogue.bundles["shared"].model_copy(update={"keys": {**keys, **more}})
+    bundles = {**settings.catalogue.bundles, "shared": bundle}
+    catalogue = settings.catalogue.model_copy(update={"bundles": bundles})
+    large = replace(settings, catalogue=catalogue)
+    assert size(large) == size(settings)
+
+
+@pytest.mark.parametrize("parts", [("a b", "c"), ("a", "b c"), ("a%20b", "c"), ("a", "b%20c")])
+def test_the_parts_of_a_right_are_told_from_each_other(parts):
+    others = {("a b", "c"), ("a", "b c"), ("a%20b", "c"), ("a", "b%20c")} - {parts}
+    assert contract.right_name(parts) not in map(contract.right_name, others)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +147,3 @@ def test_a_table_without_rows_is_an_empty_mapping():
 def test_sameness_is_asked_in_both_directions():
     """Else a field could be taken away."""
     assert same("Spec", ["template"]).count(".all(") == 2
-
-
-def test_the_policies_know_the_very_pushes_and_checks_that_the_rotator_makes():
-    assert names.PUSHES == shapes.PUSHES
-    assert names.CHECKS == shapes.CHECKS
-    for known, made in (
-        (names.DATABASE_CHECKS, shapes.DATABASE_CHECKS),
-        (names.AWS_CHECKS, shapes.AWS_CHECKS),
-    ):
-        assert {check: dict([pair]) for check, pair in known.items()} == made

@@ -268,7 +268,7 @@ def program(server, account, tmp_path):
     plan.write_text(json.dumps(world.plan))
 
     def start(*arguments):
-        line = [sys.executable, "-S", "-m", "rotator", *arguments, "--plan", str(plan)]
+        line = [sys.executable, "-S", "-m", "rotator", *arguments, "--plan", str(tmp_path)]
         line += ["--account-folder", str(account)]
         return subprocess.Popen(  # noqa: S603
             line, cwd=folder.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

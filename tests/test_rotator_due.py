@@ -105,7 +105,7 @@ def test_an_image_needs_no_time_zones_of_its_own(name):
     window = {"days": ["mon"], "from": "02:00", "until": "05:00", **zone(name)}
     code = (
         "import json, sys; from datetime import UTC, datetime; from rotator.plan import parse\n"
-        "zone = parse(sys.stdin.read()).window.time_zone\n"
+        "zone = parse(sys.stdin.read()).window.zone\n"
         "at = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in sys.argv[1:]]\n"
         "print(*(f'{one.astimezone(zone):%H:%M}' for one in at))"
     )

@@ -7,12 +7,18 @@ that the rotator does not need is refused, also one that a later release of the 
 
 from manifests import naming
 from manifests.naming import Manifest
-from manifests.providers import vault
-from manifests.rotation import names, one_shots
-from manifests.rotation.cel import Cel, both, cel, same, table
+from manifests.rotation import names
+from manifests.rotation.cel import Cel, both, cel, left_over, same
+from manifests.rotation.looked_up import has_right, right_name
 from manifests.rotation.names import COMPONENT
-from manifests.rotation.pushes import push_secret_variables
+from manifests.rotation.one_shots import (
+    external_secret_variables,
+    one_shot_rules,
+    push_secret_variables,
+)
 from manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
+from rotator import contract
+from rotator.plan import RESERVED
 from settings import Settings
 from settings.rotator import ROTATION
 
@@ -42,8 +48,8 @@ Policy = tuple[dict[str, str], dict[str, str]]
 def admission_manifests(settings: Settings) -> list[Manifest]:
     """A policy and its binding for each kind of write. Cluster-wide, so the namespace is in their
     names; the rotator is met wherever it writes."""
-    rules = one_shots.one_shot_rules(settings)
-    external_secrets = one_shots.external_secret_variables(settings), rules
+    rules = one_shot_rules(settings)
+    external_secrets = external_secret_variables(settings), rules
     pushes = push_secret_variables(settings), rules
     workloads = ("deployments", "statefulsets", "daemonsets", "rollouts")
     policies = [
@@ -52,7 +58,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
         _policy(settings, "syncs", "UPDATE", ("externalsecrets", "pushsecrets"), _syncs()),
         _policy(settings, "restarts", "UPDATE", workloads, _restarts()),
         _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
-        _policy(settings, "events", "CREATE", ("events",), _events(settings)),
+        _policy(settings, "events", "CREATE", ("events",), _events()),
     ]
     return policies + [_binding(policy["metadata"]) for policy in policies]
 
@@ -105,7 +111,7 @@ def _binding(metadata: Manifest) -> Manifest:
 
 
 def _syncs() -> Policy:
-    token = names.SYNC_TOKEN
+    token = contract.SYNC_TOKEN
     variables = {**both("Spec", "spec"), **_both_metadata()}
     return variables, {
         "the spec is changed": same("Spec", []),
@@ -115,7 +121,7 @@ def _syncs() -> Policy:
 
 
 def _restarts() -> Policy:
-    token = names.RESTART_TOKEN
+    token = contract.RESTART_TOKEN
     variables = {
         **_both_metadata(),
         **both("Spec", "spec"),
@@ -164,49 +170,41 @@ def _is_token(annotations: str, name: str) -> dict[str, str]:
 
 
 def _config_maps(settings: Settings) -> Policy:
-    memory = [name for name, key in settings.catalogue.keys.items() if key.rotate]
+    entries = [*RESERVED, *(key.id for key in settings.keys.values() if key.key.rotate)]
+    others = left_over("variables.written", entries)
+    unknown = f"variables.{[*others][-1]}"
+    pointed = right_name(["object.metadata.name", "variables.fields[0]", "variables.content"])
     variables = {
         "newWhole": "dyn(object)",
         "oldWhole": "dyn(oldObject)",
         **_both_metadata(),
         "data": "dyn(object).?data.orValue({})",
         "oldData": "dyn(oldObject).?data.orValue({})",
-        "entries": cel(["lock", "run", *memory]),
-        "pointers": table(_pointers(settings)),
-        "pointer": "variables.pointers[?object.metadata.name]",
+        "written": "variables.data.filter(entry, !(entry in variables.oldData && "
+        "variables.data[entry] == variables.oldData[entry]))",
+        **others,
+        "fields": f"variables.data.filter(field, field != {cel(contract.POINTER_MARK)})",
+        "content": "variables.data[variables.fields[0]]",
     }
-    mark = cel(names.POINTER_MARK)
+    mark = f"variables.data[?{cel(contract.POINTER_MARK)}]"
     is_memory = f"object.metadata.name == {cel(names.MEMORY)}"
     return variables, {
         "more than the data is changed": same("Whole", ["data", "metadata"]),
         **_metadata([]),
         "the memory holds other entries than its own, or too long ones": (
             # A key that has left the catalogue leaves its entry, which stays as it is.
-            f"!({is_memory}) || variables.data.all(entry, entry in variables.entries && "
-            f"variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH} || "
-            "entry in variables.oldData && variables.data[entry] == variables.oldData[entry])"
+            f"!({is_memory}) || {unknown}.size() == 0 && variables.written.all("
+            f"entry, variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH})"
         ),
         "this is neither the memory nor a pointer to one of its two accounts": (
-            f"{is_memory} || variables.pointer.hasValue() && "
-            "variables.pointer.value().exists(content, content.all(field, field in variables.data) "
-            f"&& variables.data.all(field, field == {mark} ? "
-            f'variables.data[field].matches("{_MARK_FORM}") : '
-            "field in content && variables.data[field] == content[field]))"
+            f"{is_memory} || variables.fields.size() == 1 && "
+            f"(!{mark}.hasValue() || {mark}.value().matches({cel(_MARK_FORM)})) && "
+            + has_right("point", Cel(pointed))
         ),
     }
 
 
-def _pointers(settings: Settings) -> dict[str, list[dict[str, str]]]:
-    """Each pointer with all that it may hold."""
-    found: dict[str, list[dict[str, str]]] = {}
-    for key, bundle in naming.database_keys(settings).items():
-        if database := vault.engine(settings, settings.store_name(bundle)):
-            contents = [{key: naming.pointer_content(database, side)} for side in naming.SIDES]
-            found[naming.database_pointer(key)] = contents
-    return found
-
-
-def _events(settings: Settings) -> Policy:
+def _events() -> Policy:
     stamped = ["labels", "annotations"]
     metadata = ["name", "namespace", "creationTimestamp", "managedFields", "uid", *stamped]
     about = ["apiVersion", "kind", "name", "namespace", "uid"]
@@ -219,8 +217,7 @@ def _events(settings: Settings) -> Policy:
         **both("About", "involvedObject"),
         "whole": "dyn(object)",
         "source": "dyn(object).?source.orValue({})",
-        "names": cel(names.rotated_secrets(settings)),
-        "reasons": cel(["Rotated", "RotationFailed", "RotationRestored"]),
+        "reasons": cel([*contract.EVENT_REASONS]),
     }
     return variables, {
         "the metadata holds more than a name": " && ".join(
@@ -233,11 +230,14 @@ def _events(settings: Settings) -> Policy:
         "this is about no ExternalSecret that is rotated": (
             f"variables.newAbout.all(field, field in {cel(about)}) && "
             'variables.newAbout.kind == "ExternalSecret" && '
-            "variables.newAbout.name in variables.names"
+            # Those that it has synced; others it may not change.
+            "authorizer.group('external-secrets.io')"
+            ".resource('externalsecrets').namespace(request.namespace)"
+            ".name(variables.newAbout.name).check('patch').allowed()"
         ),
         "the event is not as the rotator writes it": (
             "object.reason in variables.reasons && "
-            f"variables.source == {cel({'component': ROTATION})} && "
+            f"variables.source == {cel({'component': contract.EVENT_SOURCE})} && "
             f"variables.whole.all(field, field in {cel(fields)})"
         ),
     }

@@ -7,6 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+_MARK = "\0"
+_AT_ONCE = 300  # texts of up to 253 characters
+
 
 class Cel(str):
     """An expression, where a text would be a literal."""
@@ -21,6 +24,8 @@ def cel(value: Any) -> str:
     """
     if isinstance(value, Cel):
         return value
+    if isinstance(value, str) and _MARK in value:
+        return _of_placeholders(value)
     if isinstance(value, Mapping):
         members = _members([*value.values()])
         pairs = zip(value, members, strict=True)
@@ -30,10 +35,33 @@ def cel(value: Any) -> str:
     return json.dumps(value)
 
 
+def placeholder(expression: str) -> str:
+    """Stands for a text in what is made for plain texts; `cel` then writes the expression."""
+    return f"{_MARK}{expression}{_MARK}"
+
+
+def _of_placeholders(text: str) -> str:
+    parts = [part if at % 2 else json.dumps(part) for at, part in enumerate(text.split(_MARK))]
+    return " + ".join(part for part in parts if part != '""')
+
+
 def table(rows: Mapping[str, Any]) -> Cel:
     """A mapping with a line for each entry, so that a difference is a line."""
-    lines = [f"  {json.dumps(key)}: {cel(value)}" for key, value in rows.items()]
+    pairs = zip(rows, _members([*rows.values()]), strict=True)
+    lines = [f"  {json.dumps(key)}: {member}" for key, member in pairs]
     return Cel("{\n" + ",\n".join(lines) + "\n}" if lines else "{}")
+
+
+def left_over(texts: str, known: list[str]) -> dict[str, str]:
+    """Variables, the last one with those of the list `texts` that are not known. Each has a part of
+    the known ones, since the API server takes no expression of over 100,000 characters."""
+    found: dict[str, str] = {}
+    for at in range(0, max(len(known), 1), _AT_ONCE):
+        # A mapping, since `in` a list costs as much as the list is long.
+        part = table(dict.fromkeys(known[at : at + _AT_ONCE], 0))
+        found[f"unknown{at}"] = f"{texts}.filter(text, !(text in {part}))"
+        texts = f"variables.unknown{at}"
+    return found
 
 
 def _members(values: list[Any]) -> list[str]:
@@ -44,7 +72,7 @@ def _members(values: list[Any]) -> list[str]:
 
 def _type(value: Any) -> object:
     """What makes two literals members of one list; None where that is not known."""
-    if isinstance(value, Cel):
+    if isinstance(value, Cel) or (isinstance(value, str) and _MARK in value):
         return None
     if isinstance(value, Mapping | list):
         types = {

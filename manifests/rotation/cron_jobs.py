@@ -13,9 +13,10 @@ from manifests.naming import SIDES, Manifest, Side
 from manifests.providers import vault
 from manifests.providers.table import provider_of
 from manifests.rotation import names
-from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_map
+from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_maps
 from manifests.rotation.pod import pod_template
 from manifests.rotation.rights import rotation_rights
+from rotator.contract import FINAL_CODES, generator
 from settings import Key, Settings
 from settings.layout import Kind
 from settings.rotations import Generated
@@ -26,8 +27,6 @@ _SHORTEST_VALUE = 64
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
 _ROTATION_SECONDS = 6 * 3600
 _AGE_CHECK_SECONDS = 600
-# rotator/__main__.py: a wrong input, a value before that was restored, a key that is overdue.
-_NOT_TO_BE_RETRIED = [2, 4, 5]
 
 
 def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
@@ -37,7 +36,7 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
         length = generated_length(planned.key)
         # Without symbols, which URLs and shells read differently.
         spec = {"length": length, "symbols": 0, "allowRepeat": True, "noUpper": False}
-        return [_generator(settings, "Password", names.generator(key), spec)]
+        return [_generator(settings, "Password", generator(key), spec)]
     return [_account_generator(settings, planned.bundle, key, side) for side in SIDES]
 
 
@@ -64,7 +63,7 @@ def _account_generator(settings: Settings, bundle: str, key: str, side: Side) ->
         "resultType": "Raw",
         "provider": provider,
     }
-    return _generator(settings, "VaultDynamicSecret", names.generator(key, side), spec)
+    return _generator(settings, "VaultDynamicSecret", generator(key, side), spec)
 
 
 def _generator(settings: Settings, kind: str, name: str, spec: Manifest) -> Manifest:
@@ -90,9 +89,11 @@ def rotation_manifests(settings: Settings, program: Mapping[str, str]) -> list[M
     CronJobs that run it."""
     held = _program_config_map(settings, program)
     name = held["metadata"]["name"]
-    cron_jobs = [_cron_job(settings, name, account) for account in names.ACCOUNTS]
+    plan = plan_config_maps(settings)
+    plans = [one["metadata"]["name"] for one in plan]
+    cron_jobs = [_cron_job(settings, name, plans, account) for account in names.ACCOUNTS]
     accounts = [_account(settings, account) for account in names.ACCOUNTS]
-    return [*accounts, *rotation_rights(settings), held, plan_config_map(settings), *cron_jobs]
+    return [*accounts, *rotation_rights(settings), held, *plan, *cron_jobs]
 
 
 def _account(settings: Settings, name: str) -> Manifest:
@@ -116,7 +117,7 @@ def _program_config_map(settings: Settings, program: Mapping[str, str]) -> Manif
     }
 
 
-def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
+def _cron_job(settings: Settings, program: str, plans: list[str], account: str) -> Manifest:
     rotator, is_rotation = settings.environment.rotator, account == ROTATION
     container = "rotation" if is_rotation else "age-check"
     seconds = _ROTATION_SECONDS if is_rotation else _AGE_CHECK_SECONDS
@@ -125,7 +126,7 @@ def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
         "activeDeadlineSeconds": seconds,
         "backoffLimit": 3,
         "podFailurePolicy": {"rules": _failure_rules(container)},
-        "template": pod_template(settings, program, account, container),
+        "template": pod_template(settings, program, plans, account, container),
     }
     return {
         "apiVersion": "batch/v1",
@@ -145,7 +146,7 @@ def _cron_job(settings: Settings, program: str, account: str) -> Manifest:
 
 def _failure_rules(container: str) -> list[Manifest]:
     """A pod that a drained node ends is no failure; one that tells people what to do is final."""
-    codes = {"containerName": container, "operator": "In", "values": _NOT_TO_BE_RETRIED}
+    codes = {"containerName": container, "operator": "In", "values": [*FINAL_CODES]}
     return [
         {"action": "FailJob", "onExitCodes": codes},
         {

@@ -1,10 +1,9 @@
 """Names of what a rotation consists of, and which keys, entries and workloads it is about."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from manifests import naming
-from manifests.naming import PROJECT, Entry, Side
+from manifests.naming import Entry
 from settings import Settings
 from settings.layout import Kind, overlap_secret
 from settings.rotator import AGE_CHECK, ROTATION
@@ -15,44 +14,6 @@ COMPONENT = "rotation"
 PLAN = f"{ROTATION}-plan"
 MEMORY = f"{ROTATION}-memory"
 ACCOUNTS = (ROTATION, AGE_CHECK)
-ROTATION_ID = f"{PROJECT}/rotation"
-"""On a one-shot object: the day on which its rotation was due, and which attempt it is."""
-SYNC_TOKEN = f"{PROJECT}/sync"
-"""On an ExternalSecret: a change of it has the operator read the store now."""
-RESTART_TOKEN = f"{PROJECT}/restarted"
-"""On a workload's pod template: a change of it restarts the pods."""
-
-POINTER_MARK = "_rotation"
-"""In a database's pointer while a rotation is in flight: where to, the rotation's id, a uid."""
-
-Push = Literal["reserve", "next", "previous", "promote", "restore", "withdraw"]
-PUSHES: tuple[Push, ...] = ("reserve", "next", "previous", "promote", "restore", "withdraw")
-"""What a rotation pushes: the new value as `next` and as the current one; the value before as
-`previous`, and back over the current or the next one. `reserve` makes the place of `previous`."""
-
-Check = Literal["reserved", "kept", "published", "promoted", "restored", "withdrawn"]
-Field = Literal["current", "next", "previous"]
-CHECKS: dict[Check, dict[Field, Literal["before", "staged"]]] = {
-    "reserved": {"previous": "staged"},
-    "kept": {"previous": "before"},
-    "published": {"previous": "before", "next": "staged"},
-    "promoted": {"current": "staged"},
-    "restored": {"current": "before"},
-    "withdrawn": {"next": "before"},
-}
-"""What the services' Secret has to hold after a push: fields of one key, each with the one-shot
-Secret that has the value which it is compared with."""
-
-DATABASE_CHECKS: dict[Check, tuple[str, str]] = {
-    "promoted": ("current", "before"),
-    "restored": ("other", "before"),
-}
-"""The same of a database's URL: it is of the account with the new password, or of the other one."""
-AWS_CHECKS: dict[Check, tuple[str, str]] = {
-    "published": ("current", "before"),
-    "promoted": ("current", "staged"),
-}
-"""The same where Secrets Manager rotates: it is of the version that was the current one then."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +28,6 @@ class GeneratedKey:
     previous: Entry | None
     secret: str
     overlap_secret: str
-
-    def target(self, push: Push) -> Entry | None:
-        """The entry that a push writes; None if this key has no such push."""
-        match push:
-            case "next" | "withdraw":
-                return self.next
-            case "reserve" | "previous":
-                return self.previous
-            case "promote" | "restore":
-                return self.current
-
-    def checked(self, check: Check) -> str | None:
-        """The Secret that a check looks at; None if this key has no such check."""
-        if "current" in CHECKS[check]:
-            return self.secret
-        return self.overlap_secret if self.next else None
 
 
 def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
@@ -150,15 +95,9 @@ def all_readers(settings: Settings) -> list[str]:
     return [*dict.fromkeys(one for bundle in bundles for one in readers(settings, bundle))]
 
 
-def generator(key: str, side: Side | None = None) -> str:
-    """What makes a key's next value; a database's key has one for each account."""
-    return f"rotation-{key}" + (f"-{side}" if side else "")
-
-
-def one_shot(word: Literal["before", "staged"] | Push | Check, key: str) -> str:
-    """The object that keeps the value before, makes the next one, pushes one of them, or checks
-    what the services' Secret holds."""
-    return f"rotation-{word}-{key}"
+def part(name: str, at: int) -> str:
+    """The name of what is split because of its size: the first part has the whole's."""
+    return f"{name}-{at + 1}" if at else name
 
 
 def program(digest: str) -> str:

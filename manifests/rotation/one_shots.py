@@ -1,193 +1,213 @@
-"""The one-shot ExternalSecrets as admission sees them, and what all one-shots have in common: from
-an object's name follows its whole spec.
+"""The one-shot objects as admission sees them: from an object's name follows its whole spec, but
+for places in stores and names of Secrets, which a right of the rotator has to name.
 
-The rotator builds the same specs on its own (rotator/shapes.py), from the plan. Every field is
-written out, also those for which the operator's CRDs have a default.
+Each spec is what the rotator itself makes (rotator/shapes.py), of a key with expressions as texts.
 """
 
+from dataclasses import dataclass, replace
+
 from manifests import naming
-from manifests.naming import SIDES, Entry, Manifest
-from manifests.rotation import names
-from manifests.rotation.cel import Cel, cel, table
+from manifests.naming import SIDES, Manifest
+from manifests.rotation.cel import Cel, cel, placeholder, table
+from manifests.rotation.looked_up import has_right, joined
 from manifests.rotation.names import COMPONENT
+from manifests.rotation.plan import push_metadata
 from manifests.rotation.stamps import only_stamps
+from rotator import contract, shapes
+from rotator.contract import ROTATION_ID
+from rotator.plan import Database, Entry, Generated, Plan, SecretsManager
 from settings import Settings
 
 _VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
 # What the API server itself writes into the metadata of a new object.
 _SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
+_KEY, _STORE, _ENTRY, _PROPERTY, _SECRET = (
+    placeholder(f"variables.{part}") for part in ("key", "store", "entry", "property", "secret")
+)
+_WHOLE, _PART = Entry(_ENTRY, None), Entry(_ENTRY, _PROPERTY)
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """The rotator's own objects, of a key of each kind."""
+
+    plan: Plan
+    generated: Generated
+    database: Database
+    versioned: SecretsManager
 
 
 def external_secret_variables(settings: Settings) -> dict[str, str]:
-    """`expected`: the specs, one of which the new ExternalSecret must have."""
-    generated = names.generated_keys(settings)
+    """`verb` and `right`: the right that the new ExternalSecret needs; `specs`: by verb, what its
+    spec may be."""
+    made = _shapes(settings)
+    reference = "variables.spec.?data[?0].?remoteRef"
     return {
-        **name_parts("before|staged"),
-        "stores": table({key: one.store for key, one in generated.items()}),
-        "entries": table({key: pair(one.current) for key, one in generated.items()}),
-        "databases": cel([*naming.database_keys(settings)]),
-        "versioned": table(_versioned(settings)),
-        "version": 'variables.spec.?data[?0].?remoteRef.?version.orValue("")',
-        "entry": "variables.entries[variables.key]",
-        "remoteRef": with_property(
-            {
-                "key": Cel("variables.entry[0]"),
-                "conversionStrategy": "Default",
-                "decodingStrategy": "None",
-                "metadataPolicy": "None",
-            }
+        **_name_parts("before|staged"),
+        "store": _text("spec.?secretStoreRef.?name"),
+        "entry": f'{reference}.?key.orValue("")',
+        "property": f'{reference}.?property.orValue("")',
+        "version": f'{reference}.?version.orValue("")',
+        "generator": _text("spec.?dataFrom[?0].?sourceRef.?generatorRef.?kind"),
+        "verb": (
+            'variables.step == "" ? "" : '
+            'variables.generator == "VaultDynamicSecret" ? "account" : '
+            'variables.generator != "" ? (variables.step == "staged" ? "generate" : "") : '
+            f'variables.version.matches({cel(_VERSION)}) ? "version" : '
+            'variables.step == "before" ? "current" : ""'
         ),
-        "before": cel(_before(settings)),
-        "staged": cel(_staged(settings)),
-        "accounts": cel([_account(settings, f"-{side}") for side in SIDES]),
-        "accountsBefore": cel([_account_before(settings, f"-{side}") for side in SIDES]),
-        "ofVersion": cel(_of_version(settings)),
-        "expected": 'variables.step != "" && variables.key in variables.entries ? '
-        '[variables.step == "before" ? variables.before : variables.staged] : '
-        'variables.step != "" && variables.key in variables.databases ? '
-        '(variables.step == "staged" ? variables.accounts : variables.accountsBefore) : '
-        'variables.step != "" && variables.key in variables.versioned && '
-        f"variables.version.matches({cel(_VERSION)}) ? [variables.ofVersion] : []",
+        "right": (
+            'variables.generator != "" ? variables.key : '
+            + joined("key", "store", "entry", "property")
+        ),
+        "specs": table(_external_secret_specs(made)),
     }
 
 
-def _before(settings: Settings) -> Manifest:
-    store = {"kind": "SecretStore", "name": Cel("variables.stores[variables.key]")}
-    data = [{"secretKey": "value", "remoteRef": Cel("variables.remoteRef")}]
-    data_of_secret = _with_comparisons("value")
-    return _external_secret(settings, "Owner", data_of_secret) | {
-        "secretStoreRef": store,
-        "data": data,
-    }
+def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
+    def current(entry: Entry) -> Manifest:
+        return shapes.before(made.plan, replace(made.generated, entry=entry), "")["spec"]
 
-
-def _staged(settings: Settings) -> Manifest:
-    generator = Cel('"rotation-" + variables.key')
-    data_of_secret = _with_comparisons("password")
-    return _external_secret(settings, "Owner", data_of_secret) | _from_generator(
-        "Password", generator
+    version = placeholder('variables.version.replace("uuid/", "")')
+    staged, before = (
+        [make(made.plan, made.database, "", side)["spec"] for side in SIDES]
+        for make in (shapes.staged_account, shapes.before_account)
     )
-
-
-def _account(settings: Settings, suffix: str) -> Manifest:
-    """Orphan: the engine's answer is empty, so no Secret is made."""
-    generator = Cel(f'"rotation-" + variables.key + "{suffix}"')
-    return _external_secret(settings, "Orphan", {}) | _from_generator(
-        "VaultDynamicSecret", generator
-    )
-
-
-def _account_before(settings: Settings, suffix: str) -> Manifest:
-    data = {field: _with_key(text) for field, text in _of_account().items()}
-    generator = Cel(f'variables.key + "{suffix}"')
-    one_shot = _external_secret(settings, "Owner", data)
-    return one_shot | _from_generator("VaultDynamicSecret", generator)
-
-
-def _versioned(settings: Settings) -> dict[str, list[str]]:
-    """SecretStore and entry of each key that Secrets Manager rotates."""
+    accounts = f'variables.step == "staged" ? {cel(staged)} : {cel(before)}'
     return {
-        key: [
-            naming.secret_store(settings.store_name(bundle), "read"),
-            naming.rotated_entry(settings, bundle, key),
-        ]
-        for key, bundle in naming.secrets_manager_keys(settings).items()
+        "generate": [shapes.staged(made.plan, made.generated, "")["spec"]],
+        "current": [current(_WHOLE), current(_PART)],
+        "account": Cel(accounts),
+        "version": [
+            shapes.version(made.plan, made.versioned, "", step, version)["spec"]
+            for step in ("before", "staged")
+        ],
     }
 
 
-def _of_version(settings: Settings) -> Manifest:
-    """Any version: a hash of it is all that is kept."""
-    place = "variables.versioned[variables.key]"
-    reference = {
-        "key": Cel(f"{place}[1]"),
-        "version": Cel("variables.version"),
-        "conversionStrategy": "Default",
-        "decodingStrategy": "None",
-        "metadataPolicy": "None",
-    }
-    text = (
-        "{{ $v := .value | fromJson }}{{ `{{ if ne ("
-        + _ACCOUNT
-        + ' | sha256sum) "` }}'
-        + _hash("$v")
-        + '{{ `" }}{{ fail "\0 is of another version" }}{{ end }}` }}'
-    )
-    one_shot = _external_secret(settings, "Owner", {"is-current": _with_key(text)})
-    return one_shot | {
-        "secretStoreRef": {"kind": "SecretStore", "name": Cel(f"{place}[0]")},
-        "data": [{"secretKey": "value", "remoteRef": reference}],
-    }
-
-
-_ACCOUNT = 'index . "\0" | splitList "@" | first'
-
-
-def _of_account() -> dict[str, str]:
-    user = f"{{{{ {_encoded('.username')} }}}}"
-    begin = f"{{{{ $a := {_ACCOUNT} }}}}{{{{ if or "
-    fault = '{{ fail "\0 is not what it should be" }}{{ end }}'
+def push_secret_variables(settings: Settings) -> dict[str, str]:
+    """The same of a new PushSecret, which pushes a value or checks the services' Secret."""
+    made = _shapes(settings)
+    steps = "|".join((*contract.PUSHES, *contract.CHECKS))
+    reference = "variables.spec.?data[?0].?match.?remoteRef"
+    fields = {push: field for push, (field, _) in contract.PUSHES.items()}
     return {
-        "is-current": f'{{{{ `{begin}(not (hasPrefix "postgresql://` }}}}{user}'
-        f'{{{{ `:" $a)) (eq (sha256sum $a) "` }}}}{_hash("")}{{{{ `") }}}}{fault}` }}}}',
-        "is-other": f'{{{{ `{begin}(not $a) (hasPrefix "postgresql://` }}}}{user}'
-        f'{{{{ `:" $a) }}}}{fault}` }}}}',
+        **_name_parts(steps),
+        "store": _text("spec.?secretStoreRefs[?0].?name"),
+        "secret": _text("spec.?selector.?secret.?name"),
+        "entry": f'{reference}.?remoteKey.orValue("")',
+        "property": f'{reference}.?property.orValue("")',
+        "metadataOf": table(_metadata_by_store(settings)),
+        "pushes": table(_pushes(made)),
+        "checks": table(_checks(made)),
+        "fields": cel(fields),
+        "isPush": "variables.step in variables.fields",
+        "check": (
+            'variables.step == "" || variables.isPush ? [] : variables.checks.filter(verb, '
+            'verb.startsWith(variables.step + "-") && variables.checks[verb] == variables.spec)'
+        ),
+        "verb": (
+            "variables.isPush ? variables.fields[variables.step] : "
+            'variables.check.size() == 1 ? variables.check[0] : ""'
+        ),
+        "right": (
+            f"variables.isPush ? {joined('key', 'store', 'entry', 'property')} : "
+            + joined("key", "store", "secret")
+        ),
+        "specs": (
+            "{variables.verb: variables.isPush ? variables.pushes[variables.step] : "
+            "[variables.spec]}"
+        ),
     }
 
 
-def _hash(of: str) -> str:
-    user, password = (_encoded(f"{of}.{field}") for field in ("username", "password"))
-    return f'{{{{ printf "postgresql://%s:%s" {user} {password} | sha256sum }}}}'
+def _pushes(made: _Shapes) -> dict[str, Cel]:
+    """By step, what its spec may be: with the metadata that its store wants, or without any."""
 
-
-def _encoded(value: str) -> str:
-    return f"({value} | {naming.URL_ENCODED})"
-
-
-def _with_key(text: str) -> Cel:
-    """A text in which the key's name stands for each NUL."""
-    return Cel(" + variables.key + ".join(map(cel, text.split("\0"))))
-
-
-def _from_generator(kind: str, generator: Cel) -> Manifest:
-    api_version = "generators.external-secrets.io/v1alpha1"
-    reference = {"apiVersion": api_version, "kind": kind, "name": generator}
-    return {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
-
-
-def _external_secret(settings: Settings, policy: str, data: Manifest) -> Manifest:
-    """The template keeps what others write beside the object's metadata away from its Secret, where
-    it could have a value copied into another namespace."""
-    template = {
-        "engineVersion": "v2",
-        "mergePolicy": "Replace",
-        "metadata": {"labels": naming.labels(settings, COMPONENT)},
-        **({"data": data} if data else {}),
-    }
-    target = {
-        "name": Cel("object.metadata.name"),
-        "creationPolicy": policy,
-        "deletionPolicy": "Retain",
-        "immutable": True,
-        "template": template,
-    }
-    return {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target}
-
-
-def _with_comparisons(value: str) -> Manifest:
-    """The value, and texts that fail unless a field of the services' Secret has this value."""
-    data: Manifest = {value: f"{{{{ .{value} }}}}"}
-    for field, suffix in {"current": "", "next": "-next", "previous": "-previous"}.items():
-        parts = [
-            '{{ `{{ if ne (index . "',
-            f'{suffix}" | sha256sum) "` }}}}{{{{ .{value} | sha256sum }}}}{{{{ `" }}}}{{{{ fail "',
-            f'{suffix} has another value" }}}}{{{{ end }}}}` }}}}',
+    def specs(step: str, metadata: str | None) -> list[Manifest]:
+        keys = [
+            replace(made.generated, entry=at, next=at, previous=at, push_metadata=metadata)
+            for at in (_WHOLE, _PART)
         ]
-        data[f"is-{field}"] = Cel(" + variables.key + ".join(map(cel, parts)))
-    return data
+        return [shapes.push(made.plan, key, "", step)["spec"] for key in keys]
+
+    of_store = placeholder("variables.metadataOf[variables.store]")
+    return {
+        step: Cel(
+            f"variables.store in variables.metadataOf ? {cel(specs(step, of_store))} : "
+            f"{cel(specs(step, None))}"
+        )
+        for step in contract.PUSHES
+    }
 
 
-def name_parts(steps: str) -> dict[str, str]:
+def _checks(made: _Shapes) -> dict[str, Manifest]:
+    """By the verb of its right, a check's spec."""
+    return {
+        contract.check_right(step, fields): shapes.check(made.plan, key, "", step)["spec"]
+        for key in (made.generated, made.database, made.versioned)
+        for step, fields in contract.checks(key).items()
+    }
+
+
+def _metadata_by_store(settings: Settings) -> dict[str, Manifest]:
+    found = {
+        naming.secret_store(settings.store_name(bundle), "rotation"): push_metadata(
+            settings, bundle
+        )
+        for bundle in settings.catalogue.bundles
+    }
+    return {store: metadata for store, metadata in found.items() if metadata}
+
+
+def _shapes(settings: Settings) -> _Shapes:
+    whose = {
+        "name": _KEY,
+        "bundle": "",
+        "owner": None,
+        "every_seconds": 0,
+        "grace_seconds": 0,
+        "external_secret": _SECRET,
+        "store": _STORE,
+        "readers": [],
+    }
+    plan = Plan(
+        environment="",
+        namespace=settings.namespace,
+        labels=naming.labels(settings, COMPONENT),
+        memory="",
+        longest_pause_seconds=0,
+        bundles_at_once=1,
+        sync_seconds=0,
+        rollout_seconds=0,
+        window=None,
+        freezes=[],
+        keys={},
+    )
+    return _Shapes(
+        plan,
+        Generated(
+            **whose,
+            overlap_seconds=1,
+            entry=_PART,
+            next=_PART,
+            previous=_PART,
+            push_metadata=None,
+            overlap_external_secret=None,
+        ),
+        Database(**whose, pointer="", contents={}),
+        SecretsManager(
+            **whose, secret_id=_ENTRY, region="", role=None, credentials="", secrets_manager=""
+        ),
+    )
+
+
+def _text(path: str) -> str:
+    return f'variables.{path}.orValue("")'
+
+
+def _name_parts(steps: str) -> dict[str, str]:
     """Step and key of a name such as rotation-staged-KEY; empty texts for any other name."""
     return {
         "metadata": "dyn(object.metadata)",
@@ -206,11 +226,13 @@ def one_shot_rules(settings: Settings) -> dict[str, str]:
     labels, annotations = (
         f"variables.metadata[?{cel(each)}].orValue({{}})" for each in ("labels", "annotations")
     )
-    rotation_id = cel(names.ROTATION_ID)
+    permitted = has_right(Cel("variables.verb"), Cel("variables.right"))
+    rotation_id = cel(ROTATION_ID)
     return {
-        "no such object is made": "variables.expected.size() > 0",
+        "no such object is made": f'variables.verb != "" && {permitted}',
         "the spec is not the one that goes with the name": (
-            "variables.expected.exists(spec, variables.spec == spec)"
+            "variables.verb in variables.specs && "
+            "variables.specs[variables.verb].exists(spec, variables.spec == spec)"
         ),
         "there is more than metadata and spec": (
             f"dyn(object).all(field, field in {cel(['apiVersion', 'kind', 'metadata', 'spec'])})"
@@ -221,20 +243,8 @@ def one_shot_rules(settings: Settings) -> dict[str, str]:
         "the labels are not the rotation's": (
             only_stamps(labels, cel(naming.labels(settings, COMPONENT)), [])
         ),
-        "the annotations are not the rotation's": (
-            only_stamps(annotations, "{}", [names.ROTATION_ID])
-        ),
+        "the annotations are not the rotation's": (only_stamps(annotations, "{}", [ROTATION_ID])),
         "no annotation says the rotation's day": (
             f'{annotations}[?{rotation_id}].orValue("").matches("{_ID}")'
         ),
     }
-
-
-def with_property(reference: Manifest) -> str:
-    """A reference to `variables.entry`, which has a property or is the value itself."""
-    whole = {**reference, "property": Cel("variables.entry[1]")}
-    return f'variables.entry[1] == "" ? {cel(reference)} : {cel(whole)}'
-
-
-def pair(found: Entry) -> list[str]:
-    return [found.key, found.property or ""]

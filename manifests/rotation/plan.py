@@ -1,16 +1,18 @@
 """What the rotator is told: every key with `rotate`, where it is kept, and who reads it."""
 
-import json
 from base64 import b64encode
-from datetime import timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 from manifests import naming
-from manifests.naming import Entry, Manifest
+from manifests.naming import Manifest
 from manifests.providers import aws, vault
 from manifests.providers.table import provider_of
 from manifests.rotation import names
 from manifests.rotation.names import GeneratedKey
+from rotator import plan as rotators
+from rotator.plan import Plan
+from rotator.plan_texts import plan_texts
 from settings import Key, Settings, time_zones
 from settings.entries import is_overlap_apart
 from settings.layout import overlap_secret
@@ -21,14 +23,17 @@ LATEST_START_SECONDS = 6 * 3600
 """A run may start so much later than its schedule says."""
 
 
-def plan_config_map(settings: Settings) -> Manifest:
-    """The plan, as it is mounted into the rotator's pods."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": naming.metadata(settings, names.PLAN, names.COMPONENT),
-        "data": {"plan.json": json.dumps(_plan(settings), indent=1) + "\n"},
-    }
+def plan_config_maps(settings: Settings) -> list[Manifest]:
+    """The plan, as it is mounted into the rotator's pods; in several where it is long."""
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": naming.metadata(settings, names.part(names.PLAN, at), names.COMPONENT),
+            "data": {f"{names.part('plan', at)}.json": text},
+        }
+        for at, text in enumerate(plan_texts(rotation_plan(settings)))
+    ]
 
 
 def push_metadata(settings: Settings, bundle: str) -> Manifest | None:
@@ -36,62 +41,61 @@ def push_metadata(settings: Settings, bundle: str) -> Manifest | None:
     return provider_of(settings.store_of(bundle)).push_metadata
 
 
-def _plan(settings: Settings) -> dict[str, Any]:
+def rotation_plan(settings: Settings) -> Plan:
+    """The plan as the rotator has it."""
     rotator = settings.environment.rotator
     generated = names.generated_keys(settings)
-    return {
-        "environment": settings.environment.environment,
-        "namespace": settings.namespace,
-        "labels": naming.labels(settings, names.COMPONENT),
-        "memory": names.MEMORY,
-        "longest_pause_seconds": _seconds(rotator.longest_pause) + LATEST_START_SECONDS,
-        "bundles_at_once": rotator.bundles_at_once,
-        "sync_seconds": _seconds(rotator.sync_deadline),
-        "rollout_seconds": _seconds(rotator.rollout_deadline),
-        "window": _window(rotator.window, rotator.time_zone),
-        "freezes": [
-            {"from": freeze.start, "until": freeze.until, "reason": freeze.reason}
+    return Plan(
+        environment=settings.environment.environment,
+        namespace=settings.namespace,
+        labels=naming.labels(settings, names.COMPONENT),
+        memory=names.MEMORY,
+        longest_pause_seconds=_seconds(rotator.longest_pause) + LATEST_START_SECONDS,
+        bundles_at_once=rotator.bundles_at_once,
+        sync_seconds=_seconds(rotator.sync_deadline),
+        rollout_seconds=_seconds(rotator.rollout_deadline),
+        window=rotator.window and _window(rotator.window, rotator.time_zone),
+        freezes=[
+            rotators.Freeze(_day(freeze.start), _day(freeze.until), freeze.reason)
             for freeze in rotator.freezes
         ],
-        "keys": {
+        keys={
             name: _key(settings, bundle, name, key, generated.get(name))
             for bundle, content in settings.catalogue.bundles.items()
             for name, key in content.keys.items()
             if key.rotate
         },
-    }
+    )
 
 
-def _window(window: Window | None, time_zone: str) -> dict[str, Any] | None:
-    if window is None:
-        return None
-    return {
-        "days": window.days,
-        "from": window.start,
-        "until": window.until,
-        "time_zone": time_zone,
-        # So that the image needs none.
-        "time_zone_rules": b64encode(time_zones.rules(time_zone)).decode(),
-    }
+def _window(window: Window, time_zone: str) -> rotators.Window:
+    return rotators.Window(
+        days=[*window.days],
+        start=time.fromisoformat(window.start),
+        until=time.fromisoformat(window.until),
+        time_zone=time_zone,
+        time_zone_rules=b64encode(time_zones.rules(time_zone)).decode(),
+    )
 
 
 def _key(
     settings: Settings, bundle: str, name: str, key: Key, generated: GeneratedKey | None
-) -> dict[str, Any]:
+) -> rotators.Key:
     rule = key.rotate
-    whose = {"bundle": bundle, "owner": key.owner}
+    whose = {"name": name, "bundle": bundle, "owner": key.owner}
+    whose["grace_seconds"] = _seconds(rule.grace) if rule else 0
     if isinstance(rule, Generated) and generated:
-        return {"by": "generate", **whose, **_generated(settings, name, rule, generated)}
+        return rotators.Generated(**whose, **_generated(settings, name, rule, generated))
     if isinstance(rule, Database) and settings.database_key(bundle) == name:
-        return {"by": "database", **whose, **_database(settings, bundle, name, rule)}
+        return rotators.Database(**whose, **_database(settings, bundle, name, rule))
     if isinstance(rule, Database) and settings.rotated_key(bundle) == name:
-        return {"by": "aws", **whose, **_by_aws(settings, bundle, name, rule)}
-    by_hand = {"by": "hand", **whose}
+        return rotators.SecretsManager(**whose, **_by_aws(settings, bundle, name, rule))
+    limit, source = timedelta(0), "catalogue"
     if isinstance(rule, ByHand):
-        by_hand |= {"max_age_seconds": _seconds(rule.max_age), "source": rule.source or "catalogue"}
+        limit, source = rule.max_age, rule.source or "catalogue"
     elif isinstance(rule, Database):
-        by_hand |= {"max_age_seconds": _seconds(rule.every), "source": "catalogue"}
-    return {**by_hand, "grace_seconds": _seconds(rule.grace) if rule else 0}
+        limit = rule.every
+    return rotators.ByHand(**whose, max_age_seconds=_seconds(limit), source=source)
 
 
 def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey) -> dict[str, Any]:
@@ -99,7 +103,6 @@ def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey
     has_own = is_overlap_apart(settings, key.bundle, name)
     return {
         "every_seconds": _seconds(rule.every),
-        "grace_seconds": _seconds(rule.grace),
         "overlap_seconds": _seconds(rule.overlap) if rule.overlap else None,
         "entry": _entry(key.current),
         "next": _entry(key.next),
@@ -135,7 +138,6 @@ def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
     """What both kinds of a database's key have."""
     return {
         "every_seconds": _seconds(rule.every),
-        "grace_seconds": _seconds(rule.grace),
         "external_secret": settings.catalogue.bundles[bundle].secret,
         "store": naming.secret_store(settings.store_name(bundle), "read"),
         **_readers(settings, bundle),
@@ -151,8 +153,12 @@ def _readers(settings: Settings, bundle: str) -> dict[str, Any]:
     }
 
 
-def _entry(found: Entry | None) -> dict[str, Any] | None:
-    return {"key": found.key, "property": found.property} if found else None
+def _entry(found: naming.Entry | None) -> rotators.Entry | None:
+    return rotators.Entry(found.key, found.property) if found else None
+
+
+def _day(day: str | date) -> date:
+    return date.fromisoformat(str(day))
 
 
 def _seconds(duration: timedelta) -> int:

@@ -4,24 +4,26 @@ from manifests import naming
 from manifests.naming import Manifest
 from manifests.providers import aws
 from manifests.rotation import names
+from rotator.contract import AWS_TOKENS_FOLDER
 from settings import Settings
 from settings.pod import Pod
 from settings.rotator import AGE_CHECK, ROTATION
 
 _PROGRAM_FOLDER = "/opt/rotation"
 _PLAN_FOLDER = "/etc/rotation"
-# Where rotator/__main__.py looks for them. The kubelet renews a token long before it ends.
-_AWS_TOKENS_FOLDER = "/var/run/secrets/aws"
+# The kubelet renews a token long before it ends.
 _AWS_TOKEN_SECONDS = 3600
 
 
-def pod_template(settings: Settings, program: str, account: str, container: str) -> Manifest:
-    """The template of an account's pods, with the program of that name."""
+def pod_template(
+    settings: Settings, program: str, plans: list[str], account: str, container: str
+) -> Manifest:
+    """The template of an account's pods, with the program and the plan of these names."""
     wanted = settings.environment.rotator.pod
     metadata: Manifest = {"labels": {**wanted.labels, **naming.labels(settings, names.COMPONENT)}}
     if wanted.annotations:
         metadata["annotations"] = wanted.annotations
-    spec = _pod(settings, program, account, container)
+    spec = _pod(settings, program, plans, account, container)
     return {"metadata": metadata, "spec": {**spec, **_placement(wanted)}}
 
 
@@ -37,8 +39,11 @@ def _placement(wanted: Pod) -> Manifest:
     return {field: value for field, value in found.items() if value}
 
 
-def _pod(settings: Settings, program: str, account: str, container: str) -> Manifest:
+def _pod(
+    settings: Settings, program: str, plans: list[str], account: str, container: str
+) -> Manifest:
     tokens = _aws_tokens(settings, account)
+    plan = [{"configMap": {"name": name}} for name in plans]
     return {
         "serviceAccountName": account,
         "automountServiceAccountToken": True,
@@ -52,7 +57,7 @@ def _pod(settings: Settings, program: str, account: str, container: str) -> Mani
         "containers": [_container(settings, account, container)],
         "volumes": [
             {"name": "program", "configMap": {"name": program}},
-            {"name": "plan", "configMap": {"name": names.PLAN}},
+            {"name": "plan", "projected": {"sources": plan}},
             *([{"name": "aws-tokens", "projected": {"sources": tokens}}] if tokens else []),
         ],
     }
@@ -85,11 +90,11 @@ def _aws_tokens(settings: Settings, account: str) -> list[Manifest]:
 
 def _container(settings: Settings, account: str, name: str) -> Manifest:
     command = "age" if account == AGE_CHECK else "rotate"
-    tokens = {"name": "aws-tokens", "mountPath": _AWS_TOKENS_FOLDER, "readOnly": True}
+    tokens = {"name": "aws-tokens", "mountPath": AWS_TOKENS_FOLDER, "readOnly": True}
     return {
         "name": name,
         "image": settings.environment.rotator.image,
-        "command": ["python", "-m", "rotator", command, "--plan", f"{_PLAN_FOLDER}/plan.json"],
+        "command": ["python", "-m", "rotator", command, "--plan", _PLAN_FOLDER],
         "workingDir": _PROGRAM_FOLDER,
         "env": [
             {"name": "PYTHONDONTWRITEBYTECODE", "value": "1"},

@@ -5,15 +5,21 @@ A right to create can't be bound to names, nor one to patch to a field: that is 
 """
 
 from collections.abc import Iterable
+from itertools import accumulate, takewhile
 
 from manifests import naming
 from manifests.naming import Manifest
 from manifests.rotation import names
-from manifests.rotation.names import AWS_CHECKS, CHECKS, COMPONENT, DATABASE_CHECKS, PUSHES
+from manifests.rotation.names import COMPONENT
+from manifests.rotation.plan import rotation_plan
+from rotator import contract
+from rotator.plan import Database, RotatedKey
 from settings import Settings
 from settings.rotator import AGE_CHECK, ROTATION
 
 _ESO = "external-secrets.io"
+# etcd takes 1.5 MiB, and an object of half of that can still be shown and compared.
+_MOST_BYTES = 750_000
 _WORKLOADS = {
     "Deployment": ("apps", "deployments"),
     "StatefulSet": ("apps", "statefulsets"),
@@ -23,38 +29,29 @@ _WORKLOADS = {
 
 
 def rotation_rights(settings: Settings) -> list[Manifest]:
-    """A Role of each of the two, and their bindings."""
+    """Roles of each of the two, and their bindings."""
     memory = _rules("", "configmaps", ["get"], [names.MEMORY])
     rules = {ROTATION: _rotator_rules(settings), AGE_CHECK: memory}
-    roles = [_role(settings, account, allowed) for account, allowed in rules.items()]
-    return roles + [_binding(settings, account) for account in rules]
+    roles = {
+        names.part(account, at): (account, some)
+        for account, allowed in rules.items()
+        for at, some in enumerate(_by_size(allowed))
+    }
+    found = [_role(settings, name, some) for name, (_, some) in roles.items()]
+    return found + [_binding(settings, name, account) for name, (account, _) in roles.items()]
 
 
 def _rotator_rules(settings: Settings) -> list[Manifest]:
-    generated, databases = names.generated_keys(settings), naming.database_keys(settings)
-    by_aws = naming.secrets_manager_keys(settings)
+    keys = rotation_plan(settings).rotated
     external_secrets = [
-        names.one_shot(word, key)
-        for key, words in {
-            **dict.fromkeys(generated, ("before", "staged")),
-            **dict.fromkeys([*databases, *by_aws], ("before", "staged")),
-        }.items()
-        for word in words
+        contract.one_shot(step, key.name) for key in keys for step in ("before", "staged")
     ]
     pushes = [
-        names.one_shot(push, name)
-        for name, key in generated.items()
-        for push in PUSHES
-        if key.target(push)
-    ] + [
-        names.one_shot(check, name)
-        for name, key in generated.items()
-        for check in CHECKS
-        if key.checked(check)
+        contract.one_shot(step, key.name)
+        for key in keys
+        for step in (*contract.pushes(key), *contract.checks(key))
     ]
-    pushes += [names.one_shot(check, key) for key in databases for check in DATABASE_CHECKS]
-    pushes += [names.one_shot(check, key) for key in by_aws for check in AWS_CHECKS]
-    config_maps = [names.MEMORY, *naming.database_pointers(settings)]
+    pointers = [key.pointer for key in keys if isinstance(key, Database)]
     found = [
         *_one_shots("externalsecrets", external_secrets, ["get", "delete"]),
         *_rules(_ESO, "externalsecrets", ["get", "patch"], names.rotated_secrets(settings)),
@@ -66,7 +63,46 @@ def _rotator_rules(settings: Settings) -> list[Manifest]:
             group, resource, ["get", "patch"], [name for each, _, name in workloads if each == kind]
         )
     events = {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}
-    return [*found, *_rules("", "configmaps", ["get", "patch"], config_maps), events]
+    found += [*_rules("", "configmaps", ["get", "patch"], [names.MEMORY, *pointers]), events]
+    return found + _admitted(keys)
+
+
+def _admitted(keys: list[RotatedKey]) -> list[Manifest]:
+    """What admission looks up: which entries, Secrets and contents a key's objects may name."""
+    by_verb: dict[str, list[str]] = {}
+    for key in keys:
+        for verb, parts in contract.rights(key):
+            by_verb.setdefault(verb, []).append(contract.right_name(parts))
+    group, resource = contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE
+    return [
+        rule for verb, found in by_verb.items() for rule in _rules(group, resource, [verb], found)
+    ]
+
+
+def _by_size(rules: list[Manifest]) -> list[list[Manifest]]:
+    """The rules as Roles that etcd takes; rights of several Roles add up."""
+    found, length = [list[Manifest]()], 0
+    for rule in rules:
+        rest = rule.get("resourceNames", [])
+        while rest and length + _size(rest) > _MOST_BYTES:
+            fitting = _fitting(rest, _MOST_BYTES - length)
+            if fitting:
+                found[-1].append({**rule, "resourceNames": rest[:fitting]})
+            found.append([])
+            rest, length = rest[fitting:], 0
+        found[-1].append({**rule, "resourceNames": rest} if rest else rule)
+        length += _size(rest) + 200
+    return found
+
+
+def _size(texts: list[str]) -> int:
+    return sum(len(text.encode()) + 6 for text in texts)
+
+
+def _fitting(texts: list[str], most: int) -> int:
+    """How many of the texts, from the first one, have so many bytes together."""
+    sizes = accumulate(len(text.encode()) + 6 for text in texts)
+    return sum(1 for _ in takewhile(lambda size: size <= most, sizes))
 
 
 def _one_shots(resource: str, objects: list[str], verbs: list[str]) -> list[Manifest]:
@@ -82,15 +118,15 @@ def _rules(group: str, resource: str, verbs: list[str], objects: Iterable[str]) 
     return [{**rule, "verbs": verbs}] if rule["resourceNames"] else []
 
 
-def _role(settings: Settings, account: str, rules: list[Manifest]) -> Manifest:
+def _role(settings: Settings, name: str, rules: list[Manifest]) -> Manifest:
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
-        "metadata": naming.metadata(settings, account, COMPONENT),
+        "metadata": naming.metadata(settings, name, COMPONENT),
         "rules": rules,
     }
 
 
-def _binding(settings: Settings, account: str) -> Manifest:
+def _binding(settings: Settings, name: str, account: str) -> Manifest:
     subject = {"kind": "ServiceAccount", "name": account, "namespace": settings.namespace}
-    return naming.role_binding(settings, account, COMPONENT, [subject])
+    return naming.role_binding(settings, name, COMPONENT, [subject])

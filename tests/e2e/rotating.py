@@ -259,6 +259,13 @@ class Rotating:
 
     def _files(self, pod: Manifest, volume: Manifest) -> dict[str, str]:
         """What a volume holds: a ConfigMap's data, or tokens of the pod's ServiceAccount."""
+        plans = [
+            self.config_map(source["configMap"]["name"])
+            for source in volume.get("projected", {}).get("sources", [])
+            if "configMap" in source
+        ]
+        if plans:
+            return {name: self._plan(text) for one in plans for name, text in one.items()}
         if "projected" in volume:
             tokens = [one["serviceAccountToken"] for one in volume["projected"]["sources"]]
             account = (self.namespace, pod["serviceAccountName"])
@@ -266,14 +273,14 @@ class Rotating:
                 one["path"]: self.cluster.token(*account, audience=one["audience"])
                 for one in tokens
             }
-        found = self.config_map(volume["configMap"]["name"])
-        if "plan.json" in found:
-            plan = json.loads(found["plan.json"])
-            for key in plan["keys"].values():
-                if key["by"] == "aws":
-                    key |= {"credentials": self.aws_url, "secrets_manager": self.aws_url}
-            found["plan.json"] = json.dumps({**plan, **self.plan_changes})
-        return found
+        return self.config_map(volume["configMap"]["name"])
+
+    def _plan(self, text: str) -> str:
+        plan = json.loads(text)
+        for key in plan["keys"].values():
+            if key["by"] == "aws":
+                key |= {"credentials": self.aws_url, "secrets_manager": self.aws_url}
+        return json.dumps({**plan, **self.plan_changes})
 
     def _pod(self) -> Manifest:
         """The pod of the CronJob, as it is in the cluster."""

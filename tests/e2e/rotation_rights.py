@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from manifests import layer
 from manifests.rotation import names
-from rotator import plan as plans
+from manifests.rotation.plan import rotation_plan
 from rotator.preflight import one_shots
 from secretsctl.projects import rotator_source
 from settings import Settings
@@ -63,7 +63,7 @@ class Admitted:
             made = workload_manifest(self.namespace, workload, {"some-secret": True})
             cluster.api.apply(made, manager="application")
         self.rotator = cluster.api_as(cluster.token(self.namespace, ROTATION))
-        self.plan = plans.parse(self.declared("ConfigMap", names.PLAN)["data"]["plan.json"])
+        self.plan = rotation_plan(settings)
         self._wait_for_policies()
 
     def declared(self, kind: str, name: str) -> Manifest:

@@ -7,6 +7,7 @@ import pytest
 
 from manifests.chart import laid_over
 from manifests.rotation import names
+from rotator import contract
 from tests.e2e import argo_rollouts
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
@@ -122,7 +123,18 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
         ("argoproj.io", "rollouts", "veza-frontend"),
     }
     config_maps = ("secrets-rotation-memory", "database-url-active")
-    assert found == {
+    # Those open no API: admission looks up in them what an object of a key may name.
+    looked_up = {one for one in found if one[0] == "platform-secrets"}
+    assert looked_up == {
+        ("platform-secrets", "rotations", verb, contract.right_name(parts))
+        for key in world.plan.rotated
+        for verb, parts in contract.rights(key)
+    }
+    entry, store = "veza/rights/jwt-secret", "vault-rotation-store"
+    assert {one[3] for one in looked_up if one[2] == "current" and "jwt" in one[3]} == {
+        f"jwt-secret {store} {entry} value"
+    }
+    assert found - looked_up == {
         (eso, "externalsecrets", "create", "*"),
         (eso, "pushsecrets", "create", "*"),
         ("", "events", "create", "*"),

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from rotator import shapes
+from rotator import contract
 from tests.e2e.deviations import deviations
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty
@@ -204,7 +204,7 @@ def test_two_hundred_keys_are_within_what_admission_may_cost(operator_crds):
     world = Admitted(operator_crds, settings, absent={"Password"})
     try:
         for key in ("key-000", f"key-{KEYS - 1:03}"):
-            for step in ("before", "staged", *shapes.PUSHES, *shapes.CHECKS):
+            for step in ("before", "staged", *contract.PUSHES, *contract.CHECKS):
                 obj = world.one_shot(f"rotation-{step}-{key}")
                 assert world.creating(obj) == ""
                 other = {**obj, "spec": {**obj["spec"], "refreshInterval": "1h"}}
