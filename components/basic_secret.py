@@ -49,7 +49,7 @@ class BasicSecret(ComponentResource):
 
 
 def _field(bundle: Bundle, name: str, values: Mapping[str, Output[str]]) -> Output[str]:
-    parts = {key: values[key] for key in bundle.fields[name]}
+    parts = {key: values[bundle.keys[key].id] for key in bundle.fields[name]}
 
     def encoded(found: dict[str, str]) -> str:
         return base64.b64encode(secret_field(bundle, name, found)).decode()

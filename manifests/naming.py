@@ -100,7 +100,7 @@ def identity_entries(settings: Settings, store: str, identity: Identity) -> dict
             if value.is_placed:
                 placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
             else:
-                found[bundle if is_whole else value.name] = value.entry.key
+                found[bundle if is_whole else value.id] = value.entry.key
         rotated = settings.rotated_key(bundle)
         if rotated and identity == "read":
             found[rotated] = rotated_entry(settings, bundle, rotated)

@@ -30,7 +30,7 @@ def _contents(bundle: Bundle, values: Mapping[str, str]) -> dict[str, bytes]:
     """The files of one Secret by their names."""
     files = field_files(bundle)
     fields = {
-        name: secret_field(bundle, name, {key: values[key] for key in parts})
+        name: secret_field(bundle, name, {key: values[bundle.keys[key].id] for key in parts})
         for name, parts in bundle.fields.items()
     }
     lines = [name.encode() + b"=" + fields[name] + b"\n" for name in fields if name not in files]

@@ -11,9 +11,10 @@ _OPENING = """\
 def example_text(catalogue: Catalogue) -> str:
     """Every key with what it is, its rules and its example; no values."""
     blocks = [_OPENING]
+    spellings = {id: name for name, id in catalogue.spellings.items()}
     for bundle in catalogue.bundles.values():
         lines = [f"\n# --- Secret {bundle.secret}\n"]
-        lines += [_block(name, key) for name, key in bundle.keys.items()]
+        lines += [_block(spellings[key.id], key) for key in bundle.keys.values()]
         blocks += lines
     return "".join(blocks)
 

@@ -43,9 +43,9 @@ def sync(settings: Settings, options: argparse.Namespace) -> str:
 
 def restart(settings: Settings, options: argparse.Namespace) -> str:
     """Restarts the workloads that read a key, one after the other, each to a complete rollout."""
-    _known("KEY", options.key, settings.catalogue.keys)
-    bundles = settings.catalogue.bundles
-    bundle = next(name for name in bundles if options.key in bundles[name].keys)
+    id = _key_id(settings, options.key)
+    bundles = settings.catalogue.bundles.items()
+    bundle = next(name for name, one in bundles if id in [key.id for key in one.keys.values()])
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
     lines = [waiting.restarted(kubectl, one, seconds) for one in names.readers(settings, bundle)]
@@ -57,18 +57,20 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
 def rotated(settings: Settings, options: argparse.Namespace) -> str:
     """Remembers that a key was rotated elsewhere, today or on a day: its age begins there."""
     plan = _plan(settings)
-    _known("KEY", options.key, plan.keys)
+    id = _key_id(settings, options.key)
+    if id not in plan.keys:
+        raise _wrong("KEY", f"{options.key} has no `rotate`: its age is not watched")
     at = _day(options.on) if options.on else datetime.now(UTC)
     kubectl = right_cluster(settings)
     memory = waiting.memory(kubectl)
-    known = remembered(memory.get("data", {}).get(options.key)) or Remembered(at)
+    known = remembered(memory.get("data", {}).get(id)) or Remembered(at)
     entry = Remembered(known.first_seen, at, known.id)
     kubectl.patch(
         "configmap",
         names.MEMORY,
         {
             "metadata": {"resourceVersion": memory["metadata"]["resourceVersion"]},
-            "data": {options.key: entry.text()},
+            "data": {id: entry.text()},
         },
     )
     return f"{options.key}: rotated on {at:%Y-%m-%d}\n"
@@ -80,22 +82,22 @@ def rotate(settings: Settings, options: argparse.Namespace) -> str:
     --wait follows its steps, and ends with the rotator's verdict. --dry-run changes nothing.
     """
     plan = _plan(settings)
-    _known("KEY", options.key, settings.catalogue.keys)
-    if options.key not in [key.name for key in plan.rotated]:
+    id = _key_id(settings, options.key)
+    if id not in [key.name for key in plan.rotated]:
         raise _by_hand(settings, options)
     kubectl = right_cluster(settings)
     if options.dry_run:
-        return described(kubectl, plan, options.key)
+        return described(kubectl, plan, id)
     cron_job = kubectl.get("cronjob", ROTATION)
     if cron_job is None:
         raise ClusterError(f"CronJob/{ROTATION}: does not exist; apply the environment first")
-    known = remembered(waiting.memory(kubectl).get("data", {}).get(options.key))
-    job = rotation_job(cron_job, options.key, (known and known.id) or "none")
-    if isinstance(plan.keys[options.key], SecretsManager):
+    known = remembered(waiting.memory(kubectl).get("data", {}).get(id))
+    job = rotation_job(cron_job, id, (known and known.id) or "none")
+    if isinstance(plan.keys[id], SecretsManager):
         # AWS may have rotated it by itself, before: the cluster's clock tells.
         container = job["spec"]["template"]["spec"]["containers"][0]
         made = kubectl.would_create(job)["metadata"]["creationTimestamp"]
-        container["args"] = ["--key", options.key, "--asked-at", made]
+        container["args"] = ["--key", id, "--asked-at", made]
     kubectl.create(job)
     name = job["metadata"]["name"]
     return waiting.verdict(kubectl, name, cron_job) if options.wait else f"Job/{name}: created\n"
@@ -115,7 +117,7 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
     """Prints the commands that put values into the stores."""
     _with_stores(settings)
     for key in options.keys:
-        _known("KEY", key, settings.catalogue.keys)
+        _key_id(settings, key)
     return commands_for(settings, options)
 
 
@@ -139,6 +141,15 @@ def _known(argument: str, name: str, names: Collection[str]) -> None:
     if name not in names:
         hint = did_you_mean(name, names)
         raise _wrong(argument, f"there is none of this name{hint}; there are: {', '.join(names)}")
+
+
+def _key_id(settings: Settings, name: str) -> str:
+    """The id of a key that is given by its name, or as bundle/key where several have that name."""
+    found = settings.catalogue.key_id(name)
+    if found is None:
+        _known("KEY", name, settings.catalogue.spellings)
+        raise LookupError(name)
+    return found
 
 
 def _by_hand(settings: Settings, options: argparse.Namespace) -> SettingsError:

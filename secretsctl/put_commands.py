@@ -62,20 +62,19 @@ class _Place:
     was there already, and nobody here writes it."""
 
     key: str
+    """As people call it."""
+    id: str
     bundle: str
     external_secret: str
     entry: Entry | None
     is_others: bool = False
-    derived_from: str | None = None
+    is_derived: bool = False
 
 
 def put_commands(settings: Settings, options: argparse.Namespace) -> str:
     """A script that asks for values and puts them into the stores: of all keys, or of some."""
-    places = [
-        place
-        for place in _places(settings)
-        if not options.keys or (place.derived_from or place.key) in options.keys
-    ]
+    ids = {settings.catalogue.key_id(key) for key in options.keys}
+    places = [place for place in _places(settings) if not options.keys or place.id in ids]
     if options.not_ready:
         waiting = _not_ready(settings)
         places = [place for place in places if place.external_secret in waiting]
@@ -104,12 +103,11 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
 
 def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
     """What makes a new value of a key the one in use, once it is in its store."""
-    synced = [
-        one.external_secret for one in _places(settings) if key in (one.key, one.derived_from)
-    ]
+    id = settings.catalogue.key_id(key)
+    synced = [one.external_secret for one in _places(settings) if one.id == id]
     steps = [f"secretsctl sync {name} --wait {which}" for name in dict.fromkeys(synced)]
     steps.append(f"secretsctl restart {key} {which}")
-    if settings.has_rotation and settings.catalogue.keys[key].rotate:
+    if settings.has_rotation and id and settings.catalogue.keys[id].rotate:
         steps.append(f"secretsctl rotated {key} {which}")
     return steps
 
@@ -129,17 +127,19 @@ def stack_options(options: argparse.Namespace) -> str:
 
 
 def _places(settings: Settings) -> Iterator[_Place]:
+    spellings = {id: name for name, id in settings.catalogue.spellings.items()}
     for bundle, content in settings.catalogue.bundles.items():
         values = {value.name: value for value in kept(settings, bundle)}
-        for key in content.keys:
+        for key, rules in content.keys.items():
+            id, spelling = rules.id, spellings[rules.id]
             if key not in values:
-                yield _Place(key, bundle, content.secret, None)
+                yield _Place(spelling, id, bundle, content.secret, None)
                 continue
             is_others = not values[key].may_be_written
-            yield _Place(key, bundle, content.secret, values[key].entry, is_others)
+            yield _Place(spelling, id, bundle, content.secret, values[key].entry, is_others)
             for derived in DERIVED if is_overlap_apart(settings, bundle, key) else ():
                 secret, name = overlap_secret(content.secret), f"{key}{derived}"
-                yield _Place(name, bundle, secret, values[name].entry, is_others, key)
+                yield _Place(name, id, bundle, secret, values[name].entry, is_others, True)
 
 
 def _not_ready(settings: Settings) -> set[str]:
@@ -162,7 +162,7 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
         written &= naming.adopted_entries(settings, name) if is_gcp else set()
     yield f"\n# --- Store {name}\n{store_commands(store)}"
     for place in places:
-        rules = settings.catalogue.keys[place.derived_from or place.key]
+        rules = settings.catalogue.keys[place.id]
         if place.entry is None:
             yield f"\n# {place.key}: left out, since {_MAKERS[store.provider]}.\n"
             continue
@@ -171,9 +171,9 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
             continue
         other = str(generated_length(rules)) if rules.is_generated else ""
         mark = MARK if place.entry.key in written else ""
-        words = [place.key, "same" if place.derived_from else other]
+        words = [place.key, "same" if place.is_derived else other]
         words += [place.entry.key, place.entry.property or "", mark]
-        if place.derived_from is None:
+        if not place.is_derived:
             yield f"\n{about(rules)}"
         yield f"put {shlex.join(words)}\n"
 

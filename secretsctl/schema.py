@@ -165,6 +165,8 @@ def _attribute_docs(cls: type[Model]) -> dict[str, str]:
         statements = body.body if isinstance(body, ast.ClassDef) else []
         for field, text in pairwise(statements):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                if field.target.id not in parent.model_fields:
+                    continue
                 key = parent.model_fields[field.target.id].alias or field.target.id
                 if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
                     docs[key] = inspect.cleandoc(str(text.value.value))

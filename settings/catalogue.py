@@ -1,13 +1,15 @@
 """The catalogue: which services need which keys, as data, for every environment alike."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
+from settings.key_ids import key_ids
 from settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
 from settings.rotations import Database, Generated, Rotation
 from settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
@@ -74,6 +76,8 @@ class Key(Model):
     hidden: bool = False
     """Whether it is only a part of texts and registries, and not in the Secret itself."""
 
+    _id: str = PrivateAttr("")
+
     @model_validator(mode="after")
     def _is_as_long_as_it_must_be(self) -> "Key":
         if isinstance(self.rotate, Generated) and (self.rotate.length or 4096) < self.min_length:
@@ -96,6 +100,17 @@ class Key(Model):
         return self
 
     @property
+    def id(self) -> str:
+        """What its objects and entries are called after; unique in the catalogue."""
+        return self._id
+
+    def called(self, id: str) -> "Key":
+        """The same with its id."""
+        found = self.model_copy()
+        found._id = id
+        return found
+
+    @property
     def is_generated(self) -> bool:
         return isinstance(self.rotate, Generated)
 
@@ -114,7 +129,8 @@ class Bundle(SecretContent):
     secret: SecretName
     """The name of its Kubernetes Secret in every environment."""
     keys: Annotated[dict[KeyName, Key], Field(min_length=1)]
-    """Its values, by their names in the Secret. A name is unique in the catalogue."""
+    """Its values, by their names in the Secret. The same name may stand in other bundles:
+    a key is known as bundle/key."""
 
     @property
     def shown(self) -> dict[str, Key]:
@@ -193,10 +209,36 @@ class Catalogue(Model):
         }
         return self.model_copy(update={"bundles": left, "services": services})
 
+    def identified(self) -> "Catalogue":
+        """The same, its keys with their ids."""
+        ids = key_ids((name, key) for name, one in self.bundles.items() for key in one.keys)
+        bundles: dict[str, Bundle] = {}
+        for bundle, content in self.bundles.items():
+            keys = {name: key.called(ids[bundle, name]) for name, key in content.keys.items()}
+            bundles[bundle] = content.model_copy(update={"keys": keys})
+        return self.model_copy(update={"bundles": bundles})
+
     @property
     def keys(self) -> dict[str, Key]:
-        """Every key by its name, which is unique in the catalogue."""
-        return {name: key for bundle in self.bundles.values() for name, key in bundle.keys.items()}
+        """Every key by its id."""
+        return {key.id: key for bundle in self.bundles.values() for key in bundle.keys.values()}
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """The id of each key by what people call it: its name where no other bundle has that, else
+        bundle/key."""
+        counts = Counter(name for content in self.bundles.values() for name in content.keys)
+        return {
+            name if counts[name] == 1 else f"{bundle}/{name}": key.id
+            for bundle, content in self.bundles.items()
+            for name, key in content.keys.items()
+        }
+
+    def key_id(self, spelling: str) -> str | None:
+        """The id of a key that somebody names: as above, or as bundle/key."""
+        bundle, _, name = spelling.partition("/")
+        key = self.bundles[bundle].keys.get(name) if bundle in self.bundles else None
+        return key.id if key else self.spellings.get(spelling)
 
     @cached_property
     def account_makers(self) -> dict[str, str]:

@@ -27,6 +27,8 @@ class Kept:
     """A key's value, or one that is derived from it, and where it is kept."""
 
     name: str
+    """In the Secret."""
+    id: str
     key: str
     entry: Entry
     is_alone: bool
@@ -53,6 +55,7 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
             found = entry(settings, bundle, name, derived)
             yield Kept(
                 name=f"{name}{derived}",
+                id=f"{key.id}{derived}",
                 key=name,
                 entry=found,
                 is_alone=settings.store_of(bundle).layout == "per-key",
@@ -65,10 +68,11 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
     """Where `key` is kept, or the value derived from it."""
     store, name = settings.store_of(bundle), f"{key}{derived}"
+    id = f"{settings.catalogue.bundles[bundle].keys[key].id}{derived}"
     place = settings.key_place(bundle, key)
     named = adopted_entry(settings, bundle, key)
     if place.property:
-        kept = named or _by_convention(settings, bundle, key)
+        kept = named or _by_convention(settings, bundle, id.removesuffix(derived))
         return Entry(kept, f"{place.property}{derived}", place.version)
     if named and (place.entry is None or _has_properties(settings, bundle)):
         return Entry(named, name, place.version)
@@ -77,7 +81,7 @@ def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> E
         return Entry(f"{named}{derived}", value, place.version)
     if store.layout == "bundle":
         return Entry(bundle_entry(settings, bundle), name, place.version)
-    return Entry(_by_convention(settings, bundle, name), value, place.version)
+    return Entry(_by_convention(settings, bundle, id), value, place.version)
 
 
 def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from settings.catalogue import Catalogue
 from settings.environment import Environment
 from settings.place_faults import place_faults
 from settings.problems import did_you_mean
@@ -24,6 +25,9 @@ from settings.vault_server import VaultServer
 
 # Google: a service account's ID; AWS: an IAM role's name.
 _LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
+
+
+_ROTATED_NAME = "a name that no other bundle has: its objects are called after it"
 
 
 def stack_faults(env: Environment) -> Iterator[Fault]:
@@ -118,6 +122,15 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
             yield (*path, "client-ids", identity), message
 
 
+def generated_faults(catalogue: Catalogue) -> Iterator[Fault]:
+    """A rotation's objects are called after the key."""
+    for bundle, content in catalogue.bundles.items():
+        for name, key in content.keys.items():
+            if key.is_generated and key.id != name:
+                path = ("bundles", bundle, "keys", name, "rotate")
+                yield path, f"`by: generate` needs {_ROTATED_NAME}"
+
+
 def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
     bundles, config = settings.bundles_in(store), settings.environment.stores[store]
     is_whole_in_aws = isinstance(config, AwsStore) and config.layout == "bundle"
@@ -132,6 +145,9 @@ def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
         yield ("stores", store, "database"), message
     elif [key for key in found.values() if key.format != "postgres-url"]:
         message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
+        yield ("stores", store, "database"), message
+    elif [name for name, key in found.items() if key.id != name]:
+        message = f"provides {listed(found)}, which needs {_ROTATED_NAME}"
         yield ("stores", store, "database"), message
     elif is_whole_in_aws and found.keys() & bundles.keys():
         yield ("stores", store, "database"), f"{listed(found)} and a bundle have one name"

@@ -76,7 +76,7 @@ def planned_keys(settings: Settings) -> Iterator[PlannedKey]:
             yield PlannedKey(
                 bundle=bundle,
                 name=name,
-                id=name,
+                id=key.id,
                 key=key,
                 kind=_kind(settings, bundle, name, key),
                 store=store,

@@ -11,7 +11,7 @@ from settings.documents import Document
 from settings.doubtful import doubts_of_catalogue, doubts_of_stack
 from settings.environment import Environment
 from settings.explain import explained
-from settings.faults import cross_faults, stack_faults
+from settings.faults import cross_faults, generated_faults, stack_faults
 from settings.model import Model
 from settings.place_faults import without_faults
 from settings.problems import Problem, SettingsError
@@ -59,7 +59,11 @@ def load_catalogue(document: Document) -> Catalogue:
     problems += [document.problem(*fault) for fault in catalogue_faults(document.content)]
     if parsed is None or problems:
         raise SettingsError(problems)
-    return parsed
+    found = parsed.identified()
+    problems += [document.problem(*fault) for fault in generated_faults(found)]
+    if problems:
+        raise SettingsError(problems)
+    return found
 
 
 def _parsed(model: type[_Model], document: Document, problems: list[Problem]) -> _Model | None:

@@ -15,14 +15,10 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
     bundles = {name: _mapping(value) for name, value in _mapping(content, "bundles").items()}
     services = {name: _mapping(value) for name, value in _mapping(content, "services").items()}
     secrets = Counter(_text(bundle, "secret") for bundle in bundles.values())
-    keys = Counter(key for bundle in bundles.values() for key in _mapping(bundle, "keys"))
     workloads = Counter(one for service in services.values() for one in _workloads(service))
     for name, bundle in bundles.items():
         if _is_double(secrets, _text(bundle, "secret")):
             yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
-        for key in _mapping(bundle, "keys"):
-            if keys[key] > 1:
-                yield ("bundles", name, "keys", key), "is in two bundles; a key's name is unique"
     for name, service in services.items():
         reads = [read for read in _list(service, "reads") if isinstance(read, str)]
         for place, read in enumerate(reads):

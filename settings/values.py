@@ -24,14 +24,15 @@ _FORMS = {
 def basic_values(
     settings: Settings, env_file: File, configured: Callable[[str], str | None]
 ) -> dict[str, str]:
-    """The value of every key: from `env_file`, or set by `pulumi config set --secret`.
+    """The value of every key, by its id: from `env_file`, or set by `pulumi config set --secret`.
 
     Empty when there is neither, and for an environment with stores, whatever is in the file.
     Raises SettingsError with everything that is missing or wrong.
     """
     if settings.environment.secrets == "external":
         return {}
-    known = settings.catalogue.keys
+    keys, ids = settings.catalogue.keys, settings.catalogue.spellings
+    known = {name: keys[id] for name, id in ids.items()}
     lines, problems = _lines(env_file, known)
     by_config = {name: value for name in known if (value := configured(name)) is not None}
     if not lines and not by_config and not problems:
@@ -60,7 +61,7 @@ def basic_values(
     ]
     if problems:
         raise SettingsError(problems)
-    return {name: values[name] for name in known}
+    return {id: values[name] for name, id in ids.items()}
 
 
 def value_fault(key: Key, value: str) -> str | None:

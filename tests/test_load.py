@@ -20,7 +20,6 @@ from tests.settings_files import (
 )
 
 A_KEY = "bundles.shared.keys.token"
-IN_TWO = "is in two bundles; a key's name is unique"
 TWO_SECRETS = "two bundles make a Secret of this name"
 TWO_ACCOUNTS = "web, worker would share the ServiceAccount web; if they do, each sets"
 TWO_WORKLOADS = "Deployment/web is named twice; it belongs to one service"
@@ -33,14 +32,6 @@ TOGETHER = {
         [
             f"catalogue.yaml:4: bundles.shared.secret: {TWO_SECRETS}",
             f"catalogue.yaml:16: bundles.mail.secret: {TWO_SECRETS}",
-        ],
-    ),
-    "a key is in two bundles": (
-        changed(CATALOGUE, "bundles.mail.keys.token", {"description": "another"}),
-        STACK,
-        [
-            f"catalogue.yaml:9: bundles.shared.keys.token: {IN_TWO}",
-            f"catalogue.yaml:24: bundles.mail.keys.token: {IN_TWO}",
         ],
     ),
     "the previous value is valid for as long as the next": (

@@ -27,9 +27,9 @@ def reminder_periods(settings: Settings, store: str) -> dict[str, timedelta]:
     is_whole = settings.environment.stores[store].layout == "bundle"
     found: dict[str, timedelta] = {}
     for bundle, content in settings.bundles_in(store).items():
-        for name, key in content.keys.items():
+        for key in content.keys.values():
             if key.rotate and not key.is_generated:
-                place = bundle if is_whole else name
+                place = bundle if is_whole else key.id
                 found[place] = min(key.rotate.period, found.get(place, key.rotate.period))
     return found
 

@@ -60,9 +60,9 @@ def rotation_plan(settings: Settings) -> Plan:
             for freeze in rotator.freezes
         ],
         keys={
-            name: _key(settings, bundle, name, key, generated.get(name))
+            key.id: _key(settings, bundle, key.id, key, generated.get(key.id))
             for bundle, content in settings.catalogue.bundles.items()
-            for name, key in content.keys.items()
+            for key in content.keys.values()
             if key.rotate
         },
     )
