@@ -30,6 +30,8 @@ def plan_texts(plan: Plan) -> Iterator[str]:
 def _key(key: Key) -> dict[str, Any]:
     by = next(word for word, kind in KINDS.items() if isinstance(key, kind))
     fields = {field: one for field, one in vars(key).items() if field != "name"}
+    if not fields.get("not_restarted"):
+        fields.pop("not_restarted", None)
     entries = {field: vars(one) for field, one in fields.items() if isinstance(one, Entry)}
     return {"by": by, **fields, **entries}
 

@@ -4,7 +4,7 @@ rest."""
 import pytest
 
 from manifests.access import service_manifests
-from manifests.rotation.plan import plan_config_map
+from manifests.rotation.plan import plan_config_maps
 from manifests.rotation.rights import rotation_rights
 from rotator import plan as plans
 from tests.rotator_world import World, generated
@@ -34,7 +34,7 @@ def of(settings, name):
 
 
 def planned(settings):
-    text = plan_config_map(settings)["data"]["plan.json"]
+    text = plan_config_maps(settings)[0]["data"]["plan.json"]
     return plans.parse(text).keys["signing-key"]
 
 
@@ -50,7 +50,7 @@ def test_the_rotator_may_touch_only_what_it_restarts(with_others, settings_with)
         name: rule["apiGroups"][0]
         for rule in role["rules"]
         for name in rule.get("resourceNames", [])
-        if rule["resources"][0] not in ("configmaps", "externalsecrets", "pushsecrets")
+        if rule["resources"][0] not in ("configmaps", "externalsecrets", "pushsecrets", "rotations")
     }
     assert named == {"web": "apps", "web-queue": "apps"}
 
