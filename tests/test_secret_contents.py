@@ -190,10 +190,11 @@ def basic_values():
 
 def test_a_basic_secret_is_the_same_by_pulumi_and_by_kustomize(tmp_path):
     basic = settings_of({**BASIC, "cluster": {"uid": CLUSTER_UID}}, ledger=BUNDLE, pull=PULL)
-    values = basic_values()
+    values, ids = basic_values(), basic.catalogue.spellings
+    by_id = {ids[key]: value for key, value in values.items()}
 
     def program():
-        secret = {key: pulumi.Output.secret(value) for key, value in values.items()}
+        secret = {id: pulumi.Output.secret(value) for id, value in by_id.items()}
         SecretsLayer("secrets", settings=basic, values=secret, rotator={})
 
     found = declare(program)
@@ -204,7 +205,7 @@ def test_a_basic_secret_is_the_same_by_pulumi_and_by_kustomize(tmp_path):
         for one in found.of_kind("Secret")
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization(basic)))
-    write_env_files(tmp_path, basic.catalogue, values)
+    write_env_files(tmp_path, basic.catalogue, by_id)
     made = {}
     for one in kustomization(basic)["secretGenerator"]:
         fields = {}
