@@ -66,9 +66,11 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
 
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
-    """Where `key` is kept, or the value derived from it."""
+    """Where `key` is kept, or the value derived from it; one that the catalogue does not have, where
+    it would be."""
     store, name = settings.store_of(bundle), f"{key}{derived}"
-    id = f"{settings.catalogue.bundles[bundle].keys[key].id}{derived}"
+    known = settings.catalogue.bundles[bundle].keys.get(key)
+    id = f"{known.id if known else key}{derived}"
     place = settings.key_place(bundle, key)
     named = adopted_entry(settings, bundle, key)
     if place.property:
