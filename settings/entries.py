@@ -66,8 +66,7 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
 
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
-    """Where `key` is kept, or the value derived from it; one that the catalogue does not have, where
-    it would be."""
+    """Where `key` is kept, or the value derived from it; an undeclared key, where it would be."""
     store, name = settings.store_of(bundle), f"{key}{derived}"
     known = settings.catalogue.bundles[bundle].keys.get(key)
     id = f"{known.id if known else key}{derived}"
