@@ -27,7 +27,10 @@ from settings.vault_server import VaultServer
 _LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
 
 
-_ROTATED_NAME = "a name that no other bundle has: its objects are called after it"
+_ROTATED_NAME = (
+    "a name of at most 50 lower-case letters, digits and hyphens that no other bundle has: its "
+    "objects are called after it"
+)
 
 
 def stack_faults(env: Environment) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 every provider, whatever the key's own name is."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -11,36 +12,33 @@ _LONGEST = 50
 
 
 def key_ids(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """The id of each key, given as bundle and name. A name that is fit stays as it is where it is
-    first; any other has its bundle's name before it, and a hash where that is not enough."""
-    ids: dict[tuple[str, str], str] = {}
-    taken: set[str] = set()
-    others: list[tuple[str, str]] = []
-    for key in names:
-        if is_fit(key[1]) and key[1] not in taken:
-            ids[key] = key[1]
-            taken.add(key[1])
-        else:
-            others.append(key)
-    for key in others:
-        ids[key] = _long_id(*key, taken)
-        taken.add(ids[key])
-    return ids
+    """The id of each key, given as bundle and name: the name where it is fit and no other bundle
+    has it, else the bundle's name before it, with a hash where two keys would be called alike.
+
+    Order decides nothing: else a key that is added could take over the entry of another.
+    """
+    keys = list(names)
+    bundles_of = Counter(name for _, name in keys)
+    wished = {
+        (bundle, name): name if is_fit(name) and bundles_of[name] == 1 else _slug(bundle, name)
+        for bundle, name in keys
+    }
+    keys_of = Counter(wished.values())
+    return {
+        key: id if is_fit(id) and keys_of[id] == 1 else _hashed(id, key)
+        for key, id in wished.items()
+    }
 
 
 def is_fit(name: str) -> bool:
     return len(name) <= _LONGEST and _FIT.fullmatch(name) is not None
 
 
-def _long_id(bundle: str, name: str, taken: set[str]) -> str:
+def _slug(bundle: str, name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
-    found = re.sub(r"[^a-z0-9]+", "-", f"{bundle}-{words}".lower()).strip("-")
-    if is_fit(found) and found not in taken:
-        return found
-    begin = found[: _LONGEST - 11].strip("-")
-    digest = sha256(f"{bundle}/{name}".encode()).hexdigest()
-    return next(
-        f"{begin}-{digest[at : at + 10]}"
-        for at in range(54)
-        if f"{begin}-{digest[at : at + 10]}" not in taken
-    )
+    return re.sub(r"[^a-z0-9]+", "-", f"{bundle}-{words}".lower()).strip("-")
+
+
+def _hashed(slug: str, key: tuple[str, str]) -> str:
+    digest = sha256("/".join(key).encode()).hexdigest()
+    return f"{slug[: _LONGEST - 11].strip('-')}-{digest[:10]}"

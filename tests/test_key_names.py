@@ -43,9 +43,17 @@ def test_no_two_keys_share_an_id_and_no_id_is_another_one_s_derived_key(keys):
     assert all(re.fullmatch(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?", id) for id in ids.values())
 
 
-def test_a_name_of_lower_case_letters_is_the_id_and_a_later_one_has_its_bundle_s_name_before_it():
-    keys = [("ledger", "password"), ("mirror", "password"), ("ledger", "DATABASE_URL")]
-    assert [*key_ids(keys).values()] == ["password", "mirror-password", "ledger-database-url"]
+def test_a_name_that_no_other_bundle_has_is_the_id_and_others_have_their_bundle_s_name_before():
+    keys = [("ledger", "user"), ("ledger", "password"), ("mirror", "password"), ("ledger", "URL")]
+    ids = ["user", "ledger-password", "mirror-password", "ledger-url"]
+    assert [*key_ids(keys).values()] == ids
+
+
+@given(st.lists(st.tuples(BUNDLES, NAMES), unique=True, min_size=1, max_size=30), st.data())
+def test_a_key_that_is_added_never_takes_the_id_of_another(keys, data):
+    """Else its program would read the other's value."""
+    [new, *before] = data.draw(st.permutations(keys))
+    assert key_ids([new, *before])[new] not in key_ids(before).values()
 
 
 @pytest.mark.parametrize("provider", STORES)
@@ -95,5 +103,6 @@ def test_people_call_a_key_by_its_name_where_that_is_unique_and_always_by_bundle
 
 def test_a_key_that_is_rotated_needs_a_name_that_no_other_bundle_has(tmp_path):
     rules = {"description": "x", "rotate": {"by": "generate", "every": "90d"}}
-    [found] = lines(tmp_path, changed(CATALOGUE, "bundles.mail.keys.token", rules))
-    assert "bundles.mail.keys.token.rotate: `by: generate` needs a name that no other" in found
+    found = lines(tmp_path, changed(CATALOGUE, "bundles.mail.keys.token", rules))
+    for line, bundle in zip(found, ["shared", "mail"], strict=True):
+        assert f"bundles.{bundle}.keys.token.rotate: `by: generate` needs a name of at most" in line
