@@ -7,6 +7,7 @@ from typing import Any
 from settings.problems import Path
 from settings.references import Fault
 from settings.resolved import Settings
+from settings.secret_kinds import PULL_TYPES
 
 # RFC 2606 and 6761: domains in which nothing can ever answer.
 _PLACEHOLDER = re.compile(
@@ -36,8 +37,9 @@ def doubts_of_catalogue(settings: Settings) -> Iterator[Fault]:
     """Places in the catalogue."""
     catalogue = settings.catalogue
     read = {bundle for service in catalogue.services.values() for bundle in service.reads}
-    for bundle in catalogue.bundles:
-        if catalogue.services and bundle not in read:
+    for bundle, content in catalogue.bundles.items():
+        is_for_the_kubelet = content.secret_type in PULL_TYPES
+        if catalogue.services and bundle not in read and not is_for_the_kubelet:
             yield ("bundles", bundle), "no service reads it"
 
 

@@ -12,6 +12,9 @@ from settings.texts import Part, TextContent, parts_of
 
 DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"
 DOCKER_CONFIG_KEY = ".dockerconfigjson"
+_OLD_DOCKER_CONFIG = "kubernetes.io/dockercfg"
+PULL_TYPES = (DOCKER_CONFIG, _OLD_DOCKER_CONFIG)
+"""Of Secrets with which the kubelet pulls images: it reads them without any Role."""
 
 # Each type's keys: all of the first, and one of the second.
 _RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -19,7 +22,7 @@ _RULES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "kubernetes.io/basic-auth": ((), ("username", "password")),
     "kubernetes.io/ssh-auth": (("ssh-privatekey",), ()),
     DOCKER_CONFIG: ((DOCKER_CONFIG_KEY,), ()),
-    "kubernetes.io/dockercfg": ((".dockercfg",), ()),
+    _OLD_DOCKER_CONFIG: ((".dockercfg",), ()),
 }
 _NOT_OURS = {
     "kubernetes.io/service-account-token": "is made by Kubernetes alone, for a ServiceAccount",

@@ -21,7 +21,14 @@ from settings.documents import STACK_KEY
 from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
 
 CATALOGUE = PROJECT / "catalogue.yaml"
-STACK_FILES = sorted([*PROJECT.glob("Pulumi.*.yaml"), *PROJECT.glob("examples/*.yaml")])
+PLATFORMS = sorted(PROJECT.glob("examples/*/catalogue.yaml"))
+STACK_FILES = sorted(
+    [
+        *PROJECT.glob("Pulumi.*.yaml"),
+        *PROJECT.glob("examples/*.yaml"),
+        *(file for platform in PLATFORMS for file in platform.parent.glob("Pulumi.*.yaml")),
+    ]
+)
 
 # What a value must begin with where the catalogue has a pattern.
 _BEGINNINGS = {"stripe-api-key": "sk_test_", "stripe-webhook-secret": "whsec_"}
@@ -54,13 +61,21 @@ SHOP = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack file of the project or an example."""
+    """A stack file of the project or an example; one in a folder with a catalogue is of that."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        """The environment's, or that of the example's folder."""
+        if self.catalogue != CATALOGUE:
+            return self.path.parent.name
+        return self.path.stem.removeprefix("Pulumi.")
+
+    @property
+    def catalogue(self) -> Path:
+        own = self.path.with_name("catalogue.yaml")
+        return own if own.exists() else CATALOGUE
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -71,13 +86,13 @@ class Stack:
     @cached_property
     def settings(self) -> settings.Settings:
         document = settings.stack_document(self.path)
-        [loaded] = settings.load([document], settings.catalogue_document(CATALOGUE))
+        [loaded] = settings.load([document], settings.catalogue_document(self.catalogue))
         return loaded
 
     @cached_property
     def tree(self) -> dict[str, Any]:
         """The rendered files, read again as YAML, by name."""
-        files = rendered_files(self.settings, CATALOGUE)
+        files = rendered_files(self.settings, self.catalogue)
         return {name: yaml.load(text, yaml.CSafeLoader) for name, text in files.items()}
 
     @property
@@ -96,18 +111,18 @@ class Stack:
         return _declared_by_main(self)
 
 
-STACKS = {path.stem.removeprefix("Pulumi."): Stack(path) for path in STACK_FILES}
+STACKS = {stack.name: stack for stack in map(Stack, STACK_FILES)}
 
 
 def _declared_by_main(stack: Stack) -> Run:
     content = {**stack.content, "cluster": {"uid": CLUSTER_UID}}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        Path("catalogue.yaml").write_bytes(CATALOGUE.read_bytes())
-        lines = [f"{key}={value}\n" for key, value in made_up_values().items()]
+        Path("catalogue.yaml").write_bytes(stack.catalogue.read_bytes())
+        lines = [f"{key}={value}\n" for key, value in made_up_values(stack.catalogue).items()]
         Path("secrets.env").write_text("".join(lines))
         return declare(
             lambda: runpy.run_path(str(PROJECT / "__main__.py")),
-            stack=stack.name.removeprefix("Pulumi."),
+            stack=stack.name,
             config={STACK_KEY: json.dumps(content)},
             outputs=_chosen_by_azure(stack.settings),
         )
@@ -123,9 +138,9 @@ def _chosen_by_azure(found: settings.Settings) -> dict[str, dict[str, str]]:
     }
 
 
-def made_up_values() -> dict[str, str]:
+def made_up_values(catalogue: Path = CATALOGUE) -> dict[str, str]:
     """A value that the catalogue accepts for every key, another one each time."""
-    keys = settings.load_catalogue(settings.catalogue_document(CATALOGUE)).keys
+    keys = settings.load_catalogue(settings.catalogue_document(catalogue)).keys
     forms = {"postgres-url": "postgresql://veza:{}@db/veza", "redis-url": "redis://:{}@redis/0"}
     return {
         name: _BEGINNINGS.get(name, "") + forms.get(key.format, "{}").format(secrets.token_hex(20))

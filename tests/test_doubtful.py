@@ -67,6 +67,15 @@ def test_a_bundle_that_no_service_reads_is_told():
     assert warnings(a_stack(), catalogue) == ["catalogue.yaml: bundles.mail: no service reads it"]
 
 
+def test_what_the_kubelet_pulls_with_needs_no_service():
+    pull = {
+        "secret": "pull",
+        "registries": {"registry.shop.internal": {"username-text": "shop", "password": "TOKEN"}},
+        "keys": {"TOKEN": {"description": "may pull", "hidden": True}},
+    }
+    assert warnings(a_stack(), changed(CATALOGUE, "bundles.pull", pull)) == []
+
+
 def test_a_database_s_key_in_a_store_without_an_engine_is_told():
     catalogue = changed(CATALOGUE, "bundles.shared.keys.database-url.rotate", BY_ENGINE)
     [line] = warnings(a_stack(), catalogue)
