@@ -23,6 +23,11 @@ from settings import time_zones
 from tests.conftest import VAULT
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
+GCP = {
+    "provider": "gcp",
+    "project": "shop-test",
+    "cluster": {"project": "shop-test", "location": "europe-west3", "name": "shop"},
+}
 DATABASE = {
     "host": "db.example.com",
     "name": "shop",
@@ -119,6 +124,14 @@ def test_in_a_cloud_a_value_is_pushed_as_text_and_derived_keys_have_a_secret_of_
     assert key["push_metadata"]["spec"] == {"secretPushFormat": "string"}
     assert key["overlap_external_secret"] == "shop-secrets-overlap"  # noqa: S105 - a name
     assert key["store"] == "aws-rotation-store"
+
+
+@pytest.mark.parametrize(
+    ("layout", "told"), [("per-key", {"mergePolicy": "Merge"}), ("bundle", None)]
+)
+def test_a_push_to_google_leaves_the_labels_of_others(settings_with, layout, told):
+    key = plan_of(settings_with(stores={"gcp": GCP | {"layout": layout}}))["keys"]["signing-key"]
+    assert (key["push_metadata"] or {}).get("spec") == told
 
 
 def test_a_database_key_is_the_engine_s_where_there_is_one_and_people_s_elsewhere(

@@ -1,6 +1,7 @@
 """AWS Secrets Manager: an IAM role, assumed with a ServiceAccount's token or by the operator."""
 
 from manifests.naming import Manifest
+from manifests.providers.provider import metadata_of_push
 from settings import AwsStore, Identity, Settings
 from settings.aws import RotatedDatabase
 
@@ -10,12 +11,6 @@ _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
 _AGENT_AUDIENCE = "pods.eks.amazonaws.com"
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}
-# The operator writes AWS values as bytes unless it is told otherwise.
-AWS_TEXT: Manifest = {
-    "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
-    "kind": "PushSecretMetadata",
-    "spec": {"secretPushFormat": "string"},
-}
 
 
 def role_arn(store: AwsStore, role: str) -> str:
@@ -62,7 +57,8 @@ def rotated_database(settings: Settings, name: str) -> RotatedDatabase | None:
 class Aws:
     """A store in AWS Secrets Manager."""
 
-    push_metadata: Manifest | None = AWS_TEXT
+    # The operator writes AWS values as bytes unless it is told otherwise.
+    push_metadata: Manifest | None = metadata_of_push({"secretPushFormat": "string"})
     port = 443
     caches_tokens = False
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from manifests.naming import Manifest
+from manifests.providers.provider import metadata_of_push
 from settings import GcpStore, Identity, Settings
 
 
@@ -37,13 +38,20 @@ def reminder_periods(settings: Settings, store: str) -> dict[str, timedelta]:
 class Gcp:
     """A store in GCP Secret Manager."""
 
-    push_metadata: Manifest | None = None
     port = 443
     is_reached_by_pod_identity = False
     caches_tokens = False
 
     def __init__(self, store: GcpStore) -> None:
         self._store = store
+
+    @property
+    def push_metadata(self) -> Manifest | None:
+        """Leaves the labels that others have put on an entry: to change them takes a right that the
+        identity does not have. With a property the operator keeps them, and takes no metadata."""
+        if self._store.layout == "bundle":
+            return None
+        return metadata_of_push({"mergePolicy": "Merge"})
 
     @property
     def address(self) -> tuple[object, ...]:

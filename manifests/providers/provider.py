@@ -46,3 +46,12 @@ class Provider(Protocol):
     def spec(self, account: str, name: str) -> Manifest:
         """The `provider` of a SecretStore that acts as `account`, as the identity `name`."""
         ...
+
+
+def metadata_of_push(spec: Manifest) -> Manifest:
+    """What a PushSecret tells its provider beside the value, in the operator's own form."""
+    return {
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+        "kind": "PushSecretMetadata",
+        "spec": spec,
+    }

@@ -3,7 +3,7 @@ are checked against. Google's IAM itself is not here; docs/providers/gcp.md says
 
 import itertools
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,10 @@ import pytest
 from google.api_core import exceptions
 
 from manifests import naming
+from manifests.naming import Manifest
 from manifests.providers.gcp import service_account_email
+from manifests.providers.provider import metadata_of_push
+from manifests.providers.table import provider_of
 from settings import GcpStore, Settings
 from tests.e2e import gcp_provider
 from tests.e2e.cloud_clients import CloudClients
@@ -138,13 +141,28 @@ def test_the_operator_pushes_into_an_empty_entry_that_holds_a_generated_key(
     assert halves.production.stack.preview().changes == {}
 
 
+def test_labels_that_others_put_on_an_entry_stay_and_do_not_stop_a_push(
+    cluster: Cluster, stores: Stores, halves: Halves
+) -> None:
+    settings, value = halves.production.settings, secrets.token_hex(24)
+    entry = "veza-gcp-production-jwt-secret-previous"
+    metadata = provider_of(settings.environment.stores["gcp"]).push_metadata
+    stores.gcp.labels(entry)["cost-centre"] = "shop"
+    assert push(cluster, settings, "rotation", entry, value, metadata) == "True"
+    assert stores.gcp.get(entry) == value
+    labels = stores.gcp.labels(entry)
+    assert labels == {"managed-by": "external-secrets", "cost-centre": "shop"}
+    del labels["cost-centre"]
+
+
 def test_the_operator_pushes_into_an_entry_of_which_it_was_told_later(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
     value = halves.values[halves.staging.settings.namespace]["smtp-password"] = secrets.token_hex()
     entry, settings = "veza-gcp-staging-smtp-password", halves.staging.settings
     topic = f"projects/{GCP_PROJECT}/topics/veza-gcp-staging-reminders"
-    assert push(cluster, settings, "seed", entry, value, topics=[topic]) == "True"
+    metadata = metadata_of_push({"topics": [topic]})
+    assert push(cluster, settings, "seed", entry, value, metadata) == "True"
     assert stores.gcp.get(entry) == value
 
 
@@ -291,28 +309,23 @@ def push(
     identity: Any,
     entry: str,
     value: str,
-    topics: Sequence[str] = (),
+    told: Manifest | None = None,
 ) -> str:
-    """The Ready status of a PushSecret of its own, once the operator has tried it. It names the
-    entry's topics."""
+    """The Ready status of a PushSecret of its own, with this metadata, once the operator has tried
+    it."""
     name, namespace = f"push-{secrets.token_hex(4)}", settings.namespace
     metadata = {"name": name, "namespace": namespace}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     cluster.api.apply({**secret, "stringData": {"value": value}})
     kind = ("external-secrets.io/v1alpha1", "PushSecret")
     match = {"secretKey": "value", "remoteRef": {"remoteKey": entry}}
-    named = {
-        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
-        "kind": "PushSecretMetadata",
-        "spec": {"topics": topics},
-    }
     store = {"name": naming.secret_store("gcp", identity), "kind": "SecretStore"}
     spec = {
         "secretStoreRefs": [store],
         "selector": {"secret": {"name": name}},
         "updatePolicy": "Replace",
         "deletionPolicy": "None",
-        "data": [{"match": match, **({"metadata": named} if topics else {})}],
+        "data": [{"match": match, **({"metadata": told} if told else {})}],
     }
     cluster.api.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec})
 
