@@ -17,10 +17,11 @@ from tests.e2e.stores import Stores
 
 # Shorter than it takes Google at times; each of a rotation's two or more writes waits for it.
 LAG_SECONDS, DEADLINE_SECONDS = 2.5, 2
-PATTERN = {"entry-pattern": "{platform}-{environment}-{key}"}
+PER_KEY = {"entry-pattern": "{platform}-{environment}-{key}"}
+PER_BUNDLE = {"entry-pattern": "{platform}-{environment}-{bundle}", "layout": "bundle"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "gcp": ("examples/production-gcp", {"gcp": PATTERN}),
-    "gcp-bundle": ("examples/production-gcp", {"gcp": {**PATTERN, "layout": "bundle"}}),
+    "gcp": ("examples/production-gcp", {"gcp": PER_KEY}),
+    "gcp-bundle": ("examples/production-gcp", {"gcp": PER_BUNDLE}),
     "aws": ("examples/production-aws", {}),
     "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
     "azure": ("examples/production-azure", {}),

@@ -39,7 +39,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         "examples/production-gcp",
         {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
     ),
-    "gcp-bundle": ("examples/production-gcp", {"gcp": {"layout": "bundle"}}),
+    "gcp-bundle": (
+        "examples/production-gcp",
+        {"gcp": {"layout": "bundle", "entry-pattern": "{platform}-{environment}-{bundle}"}},
+    ),
     "azure": ("examples/production-azure", {}),
     "two-stores": ("examples/two-stores", {}),
 }
