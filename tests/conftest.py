@@ -22,13 +22,10 @@ from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
 
 CATALOGUE = PROJECT / "catalogue.yaml"
 PLATFORMS = sorted(PROJECT.glob("examples/*/catalogue.yaml"))
-STACK_FILES = sorted(
-    [
-        *PROJECT.glob("Pulumi.*.yaml"),
-        *PROJECT.glob("examples/*.yaml"),
-        *(file for platform in PLATFORMS for file in platform.parent.glob("Pulumi.*.yaml")),
-    ]
-)
+STACK_FILES = sorted([*PROJECT.glob("Pulumi.*.yaml"), *PROJECT.glob("examples/*.yaml")])
+PLATFORM_FILES = [
+    file for platform in PLATFORMS for file in sorted(platform.parent.glob("Pulumi.*.yaml"))
+]
 
 # What a value must begin with where the catalogue has a pattern.
 _BEGINNINGS = {"stripe-api-key": "sk_test_", "stripe-webhook-secret": "whsec_"}
@@ -112,6 +109,7 @@ class Stack:
 
 
 STACKS = {stack.name: stack for stack in map(Stack, STACK_FILES)}
+OF_ANY_PLATFORM = STACKS | {stack.name: stack for stack in map(Stack, PLATFORM_FILES)}
 
 
 def _declared_by_main(stack: Stack) -> Run:
@@ -150,8 +148,14 @@ def made_up_values(catalogue: Path = CATALOGUE) -> dict[str, str]:
 
 @pytest.fixture(params=STACKS)
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """Every stack file and every example in turn."""
+    """Every stack file of the project's platform, and every example of one, in turn."""
     return STACKS[request.param]
+
+
+@pytest.fixture(params=OF_ANY_PLATFORM)
+def any_stack(request: pytest.FixtureRequest) -> Stack:
+    """The same, and the examples of whole platforms."""
+    return OF_ANY_PLATFORM[request.param]
 
 
 @pytest.fixture(params=[name for name in STACKS if "stores" in STACKS[name].content])

@@ -25,10 +25,10 @@ def _schemas_are_read_once(monkeypatch):
 _schema_contents = cache(utils.schema_contents)
 
 
-def core_objects(stack):
-    rendered = [one for one in stack.rendered_objects if one["apiVersion"] in CORE]
+def core_objects(any_stack):
+    rendered = [one for one in any_stack.rendered_objects if one["apiVersion"] in CORE]
     # The tree's kustomization makes these, and Pulumi declares them.
-    basic = [one.manifest for one in stack.declared.of_kind("Secret")]
+    basic = [one.manifest for one in any_stack.declared.of_kind("Secret")]
     return rendered + [{**one, "data": {}} for one in basic]
 
 
@@ -42,15 +42,15 @@ def faults(one, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_every_object_of_a_core_kind_is_valid(version, stack):
-    objects = core_objects(stack)
+def test_every_object_of_a_core_kind_is_valid(version, any_stack):
+    objects = core_objects(any_stack)
     found = [(one["kind"], one["metadata"]["name"], faults(one, version)) for one in objects]
     assert found
     assert not [one for one in found if one[-1]]
 
 
-def test_only_the_operator_s_own_kinds_are_checked_elsewhere(stack):
-    others = {one["apiVersion"] for one in stack.rendered_objects} - {*CORE}
+def test_only_the_operator_s_own_kinds_are_checked_elsewhere(any_stack):
+    others = {one["apiVersion"] for one in any_stack.rendered_objects} - {*CORE}
     assert others <= {"external-secrets.io/v1", "generators.external-secrets.io/v1alpha1"}
 
 

@@ -12,7 +12,7 @@ from settings.documents import STACK_KEY
 from settings.model import duration_text
 from settings.rotations import ByHand
 from tests.conftest import CATALOGUE as OUR_CATALOGUE
-from tests.conftest import PLATFORMS, STACK_FILES
+from tests.conftest import PLATFORM_FILES, PLATFORMS, STACK_FILES
 from tests.mistakes import IN_CATALOGUE, IN_STACK
 from tests.settings_files import BASIC, CATALOGUE, STORES, changed, problems, stack
 
@@ -42,7 +42,9 @@ def test_a_schema_is_one(name):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
 
 
-@pytest.mark.parametrize("path", STACK_FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", STACK_FILES + PLATFORM_FILES, ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_our_own_stack_files_and_examples_have_no_mistake(path):
     assert finds("stack", stack_document(path).content) == []
 
