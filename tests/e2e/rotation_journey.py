@@ -89,7 +89,12 @@ class Watch:
             seen = {one.values[key] for one in happened if key in one.values}
             assert seen <= {self.before[key], after[key]}, (key, seen)
             assert place.secret(key) == after[key]
-            assert {pod.values[key] for pod in place.readers(key)} == {after[key]}
+            # A rollout is complete while pods before it are still ending.
+            wait_until(
+                lambda k=key: {pod.values[k] for pod in place.readers(k)} == {after[k]},
+                f"all readers of {key} have its new value",
+                timeout_seconds=60,
+            )
         for one in happened:
             if one.what == "secret" and not one.name.startswith("rotation-"):
                 assert one.values.keys() == place.secret_keys(one.name), one
