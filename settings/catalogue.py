@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from settings.key_ids import key_ids
+from settings.key_ids import is_fit, key_ids
 from settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
 from settings.rotations import Database, Generated, Rotation
 from settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
@@ -39,8 +39,6 @@ KeyName = Annotated[
         253,
     ),
 ]
-# Its rotation has objects that are called after it.
-_ROTATED_NAME = re.compile(r"[a-z]([-a-z0-9]{0,48}[a-z0-9])?")
 
 
 def _pattern(text: str) -> str:
@@ -144,11 +142,17 @@ class Bundle(SecretContent):
 
     @model_validator(mode="after")
     def _is_a_secret_that_can_be(self) -> "Bundle":
-        if faults := [*self._faults()]:
+        if faults := [*self.faults()]:
             raise ValueError("; ".join(faults))
         return self
 
-    def _faults(self) -> Iterator[str]:
+    def without(self, keys: Collection[str]) -> "Bundle":
+        """The same without these keys; what then is wrong with it, `faults` says."""
+        left = {name: key for name, key in self.keys.items() if name not in keys}
+        return self.model_copy(update={"keys": left})
+
+    def faults(self) -> Iterator[str]:
+        """Why this can't be a Secret."""
         fields = {*self.shown}
         for name in self.parts:
             if name in self.keys:
@@ -164,7 +168,7 @@ class Bundle(SecretContent):
         for name, key in self.keys.items():
             if key.hidden and name not in used:
                 yield f"{name} is `hidden` and no text is made of it"
-            if (key.is_generated or key.is_of_database) and not _ROTATED_NAME.fullmatch(name):
+            if (key.is_generated or key.is_of_database) and not is_fit(name):
                 message = "is rotated: its name has 50 lower-case letters, digits, hyphens at most"
                 yield f"{name} {message}"
             for derived in DERIVED_ENDINGS if key.overlap else ():
@@ -193,11 +197,7 @@ class Catalogue(Model):
         if not bundles and not keys:
             return self
         left = {
-            name: bundle.model_copy(
-                update={
-                    "keys": {k: key for k, key in bundle.keys.items() if f"{name}/{k}" not in keys}
-                }
-            )
+            name: bundle.without([key for key in bundle.keys if f"{name}/{key}" in keys])
             for name, bundle in self.bundles.items()
             if name not in bundles
         }

@@ -49,14 +49,15 @@ def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
             yield ("bundles", bundle, "keys", key), "has no meaning: `without` leaves this key out"
     left_out = {*env.without.keys}
     for name, content in bundles.items():
-        if left_out and {f"{name}/{key}" for key in content.keys} <= left_out:
+        keys = [key for key in content.keys if f"{name}/{key}" in left_out]
+        if len(keys) == len(content.keys):
             yield ("without", "keys"), f"leaves bundle {name} without keys: name it in `bundles`"
-    for name in left_out & {*names}:
-        bundle, _, key = name.partition("/")
-        made = [text for text, parts in bundles[bundle].parts.items() if key in parts]
-        if made and bundle not in env.without.bundles:
-            message = f"leaves out {name}, of which text {made[0]} is made"
-            yield ("without", "keys"), message
+        elif keys and name not in env.without.bundles:
+            for fault in content.without(keys).faults():
+                yield (
+                    ("without", "keys"),
+                    f"of bundle {name} leaves what can't be a Secret: {fault}",
+                )
     if {*bundles} <= {*env.without.bundles}:
         yield ("without", "bundles"), "leaves nothing of the catalogue"
 

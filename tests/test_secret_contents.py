@@ -149,7 +149,8 @@ def test_a_part_that_the_environment_leaves_out_is_refused(tmp_path):
     catalogue = {**CATALOGUE, "bundles": {"ledger": BUNDLE}, "services": {}}
     found = lines(tmp_path, catalogue, {**STACK, "without": {"keys": ["ledger/DB_USER"]}})
     assert found == [
-        "stack.yaml:24: without.keys: leaves out ledger/DB_USER, of which text DATABASE_URL is made"
+        "stack.yaml:24: without.keys: of bundle ledger leaves what can't be a Secret: "
+        "text DATABASE_URL is made of DB_USER, which is no key of this bundle"
     ]
 
 

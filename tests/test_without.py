@@ -70,6 +70,29 @@ def test_what_cannot_be_left_out_is_refused(tmp_path, change, value, message):
     assert any(message in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("tls.key", "this type needs tls.key in the Secret"),
+        ("HOST", "text url is made of HOST, which is no key of this bundle"),
+        ("NOTE", None),
+    ],
+)
+def test_what_is_left_of_a_bundle_must_be_a_secret_too(tmp_path, key, fault):
+    """Else the API server, or the operator, would refuse it where it runs."""
+    edge = {
+        "secret": "edge",
+        "type": "kubernetes.io/tls",
+        "keys": {name: {"description": "x"} for name in ("tls.crt", "tls.key", "NOTE")}
+        | {"HOST": {"description": "x", "hidden": True}},
+        "texts": {"url": "https://${HOST}"},
+    }
+    found = changed(STACK, "without.keys", [f"edge/{key}"])
+    problems = lines(tmp_path, changed(CATALOGUE, "bundles.edge", edge), found)
+    said = f"without.keys: of bundle edge leaves what can't be a Secret: {fault}"
+    assert [said in line for line in problems] == ([True] if fault else [])
+
+
 def test_a_place_of_what_is_left_out_is_refused(tmp_path):
     found = changed(STACK, "bundles.mail.entry", "apps/mail")
     [line] = lines(tmp_path, stack=changed(found, "without.bundles", ["mail"]))
