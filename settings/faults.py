@@ -28,8 +28,8 @@ _LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
 
 
 _ROTATED_NAME = (
-    "a name of at most 50 lower-case letters, digits and hyphens that no other bundle has: its "
-    "objects are called after it"
+    "a name of its own, since its objects are called after it: another key has this one, or a "
+    "bundle's and a key's name together make it"
 )
 
 

@@ -31,6 +31,7 @@ def key_ids(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
 
 
 def is_fit(name: str) -> bool:
+    """Whether a key's name can be its id, as that of a rotated key has to be."""
     return len(name) <= _LONGEST and _FIT.fullmatch(name) is not None
 
 

@@ -105,4 +105,4 @@ def test_a_key_that_is_rotated_needs_a_name_that_no_other_bundle_has(tmp_path):
     rules = {"description": "x", "rotate": {"by": "generate", "every": "90d"}}
     found = lines(tmp_path, changed(CATALOGUE, "bundles.mail.keys.token", rules))
     for line, bundle in zip(found, ["shared", "mail"], strict=True):
-        assert f"bundles.{bundle}.keys.token.rotate: `by: generate` needs a name of at most" in line
+        assert f"bundles.{bundle}.keys.token.rotate: `by: generate` needs a name of its own" in line

@@ -13,7 +13,6 @@ from components.backends.gcp import GcpBackend
 from components.backends.vault import VaultBackend, policy
 from manifests import naming
 from manifests.external_secret import external_secret_manifests, reads_per_refresh
-from manifests.rotation.names import generated_keys
 from secretsctl.put_commands import put_commands
 from settings.entries import Entry
 from tests.declaring import declare
@@ -183,7 +182,7 @@ def test_in_azure_named_entries_end_the_right_on_the_whole_vault(settings_with):
 
 def test_where_writes_are_allowed_the_rotator_writes_there(settings_with, vault):
     settings = settings_with(stores={"vault": vault | {"backend": "declare"}}, bundles=WRITTEN)
-    key = generated_keys(settings)["signing-key"]
+    key = settings.keys["shared/signing-key"]
     assert key.current == Entry("apps-shop", "signing-key")
     assert key.next == Entry("apps-shop", "signing-key-next")
     assert 'path "secret/data/apps-shop" {\n  capabilities = ["read", "update"]' in policy(

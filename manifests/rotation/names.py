@@ -1,9 +1,6 @@
 """Names of what a rotation consists of, and which keys, entries and workloads it is about."""
 
-from dataclasses import dataclass
-
 from manifests import naming
-from manifests.naming import Entry
 from settings import Settings
 from settings.layout import Kind, overlap_secret
 from settings.rotator import AGE_CHECK, ROTATION
@@ -14,36 +11,6 @@ COMPONENT = "rotation"
 PLAN = f"{ROTATION}-plan"
 MEMORY = f"{ROTATION}-memory"
 ACCOUNTS = (ROTATION, AGE_CHECK)
-
-
-@dataclass(frozen=True)
-class GeneratedKey:
-    """Where a generated key is kept, the SecretStore through which it is rotated, and the Secrets
-    in which the services read it and its derived keys."""
-
-    bundle: str
-    store: str
-    current: Entry
-    next: Entry | None
-    previous: Entry | None
-    secret: str
-    overlap_secret: str
-
-
-def generated_keys(settings: Settings) -> dict[str, GeneratedKey]:
-    """Every key that the rotator has the operator make, by its name."""
-    return {
-        key.id: GeneratedKey(
-            key.bundle,
-            naming.secret_store(key.store, "rotation"),
-            current=key.kept[0].entry,
-            next=key.next,
-            previous=key.previous,
-            secret=key.secret,
-            overlap_secret=key.overlap_secret or key.secret,
-        )
-        for key in settings.keys_of(Kind.GENERATED)
-    }
 
 
 def operator_keys(settings: Settings) -> list[str]:

@@ -9,14 +9,12 @@ from manifests.naming import Manifest
 from manifests.providers import aws, vault
 from manifests.providers.table import provider_of
 from manifests.rotation import names
-from manifests.rotation.names import GeneratedKey
 from rotator import plan as rotators
 from rotator.plan import Plan
 from rotator.plan_texts import plan_texts
-from settings import Key, Settings, time_zones
-from settings.entries import is_overlap_apart
-from settings.layout import overlap_secret
-from settings.rotations import ByHand, Database, Generated
+from settings import Identity, Settings, time_zones
+from settings.layout import Kind, PlannedKey
+from settings.rotations import ByHand, Rotation
 from settings.rotator import Window
 
 LATEST_START_SECONDS = 6 * 3600
@@ -44,7 +42,6 @@ def push_metadata(settings: Settings, bundle: str) -> Manifest | None:
 def rotation_plan(settings: Settings) -> Plan:
     """The plan as the rotator has it."""
     rotator = settings.environment.rotator
-    generated = names.generated_keys(settings)
     return Plan(
         environment=settings.environment.environment,
         namespace=settings.namespace,
@@ -60,10 +57,9 @@ def rotation_plan(settings: Settings) -> Plan:
             for freeze in rotator.freezes
         ],
         keys={
-            key.id: _key(settings, bundle, key.id, key, generated.get(key.id))
-            for bundle, content in settings.catalogue.bundles.items()
-            for key in content.keys.values()
-            if key.rotate
+            key.id: _key(settings, key, key.key.rotate)
+            for key in settings.keys.values()
+            if key.key.rotate
         },
     )
 
@@ -78,69 +74,61 @@ def _window(window: Window, time_zone: str) -> rotators.Window:
     )
 
 
-def _key(
-    settings: Settings, bundle: str, name: str, key: Key, generated: GeneratedKey | None
-) -> rotators.Key:
-    rule = key.rotate
-    whose = {"name": name, "bundle": bundle, "owner": key.owner}
-    whose["grace_seconds"] = _seconds(rule.grace) if rule else 0
-    if isinstance(rule, Generated) and generated:
-        return rotators.Generated(**whose, **_generated(settings, name, rule, generated))
-    if isinstance(rule, Database) and settings.database_key(bundle) == name:
-        return rotators.Database(**whose, **_database(settings, bundle, name, rule))
-    if isinstance(rule, Database) and settings.rotated_key(bundle) == name:
-        return rotators.SecretsManager(**whose, **_by_aws(settings, bundle, name, rule))
-    limit, source = timedelta(0), "catalogue"
-    if isinstance(rule, ByHand):
-        limit, source = rule.max_age, rule.source or "catalogue"
-    elif isinstance(rule, Database):
-        limit = rule.every
-    return rotators.ByHand(**whose, max_age_seconds=_seconds(limit), source=source)
+def _key(settings: Settings, key: PlannedKey, rule: Rotation) -> rotators.Key:
+    whose: dict[str, Any] = {"name": key.id, "bundle": key.bundle, "owner": key.key.owner}
+    whose["grace_seconds"] = _seconds(rule.grace)
+    match key.kind:
+        case Kind.GENERATED:
+            return rotators.Generated(**whose, **_generated(settings, key, rule))
+        case Kind.ENGINE:
+            return rotators.Database(**whose, **_database(settings, key, rule))
+        case Kind.SECRETS_MANAGER:
+            return rotators.SecretsManager(**whose, **_by_aws(settings, key, rule))
+        case _:
+            source = rule.source if isinstance(rule, ByHand) else None
+            limit = _seconds(rule.period)
+            return rotators.ByHand(**whose, max_age_seconds=limit, source=source or "catalogue")
 
 
-def _generated(settings: Settings, name: str, rule: Generated, key: GeneratedKey) -> dict[str, Any]:
-    secret = settings.catalogue.bundles[key.bundle].secret
-    has_own = is_overlap_apart(settings, key.bundle, name)
+def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
     return {
-        "every_seconds": _seconds(rule.every),
-        "overlap_seconds": _seconds(rule.overlap) if rule.overlap else None,
+        **_changed(settings, key, rule, "rotation"),
+        "overlap_seconds": _seconds(key.key.overlap) if key.key.overlap else None,
         "entry": _entry(key.current),
         "next": _entry(key.next),
         "previous": _entry(key.previous),
         "push_metadata": push_metadata(settings, key.bundle),
-        "external_secret": secret,
-        "store": key.store,
-        "overlap_external_secret": overlap_secret(secret) if has_own else None,
-        **_readers(settings, key.bundle),
+        "overlap_external_secret": key.overlap_secret,
     }
 
 
-def _database(settings: Settings, bundle: str, name: str, rule: Database) -> dict[str, Any]:
-    database = vault.engine(settings, settings.store_name(bundle))
+def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
+    database = vault.engine(settings, key.store)
     contents = {side: naming.pointer_content(database, side) for side in naming.SIDES if database}
     return {
-        **_whole(settings, bundle, rule),
-        "pointer": naming.database_pointer(name),
+        **_changed(settings, key, rule, "read"),
+        "pointer": naming.database_pointer(key.id),
         "contents": contents,
     }
 
 
-def _by_aws(settings: Settings, bundle: str, name: str, rule: Database) -> dict[str, Any]:
-    store = settings.store_name(bundle)
+def _by_aws(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
     return {
-        **_whole(settings, bundle, rule),
-        "secret_id": naming.rotated_entry(settings, bundle, name),
-        **aws.rotated_by_aws(settings, store, aws.rotating_store(settings, store)),
+        **_changed(settings, key, rule, "read"),
+        "secret_id": naming.rotated_entry(settings, key.bundle, key.name),
+        **aws.rotated_by_aws(settings, key.store, aws.rotating_store(settings, key.store)),
     }
 
 
-def _whole(settings: Settings, bundle: str, rule: Database) -> dict[str, Any]:
-    """What both kinds of a database's key have."""
+def _changed(
+    settings: Settings, key: PlannedKey, rule: Rotation, identity: Identity
+) -> dict[str, Any]:
+    """What every key has that the rotator changes, through the SecretStore of `identity`."""
     return {
-        "every_seconds": _seconds(rule.every),
-        "external_secret": settings.catalogue.bundles[bundle].secret,
-        "store": naming.secret_store(settings.store_name(bundle), "read"),
-        **_readers(settings, bundle),
+        "every_seconds": _seconds(rule.period),
+        "external_secret": key.secret,
+        "store": naming.secret_store(key.store, identity),
+        **_readers(settings, key.bundle),
     }
 
 
