@@ -245,6 +245,26 @@ def fail_now(cluster: Cluster, case: Case) -> None:
     fails(cluster, case.settings.namespace, "ledger-env")
 
 
+def test_a_secret_that_lives_keeps_its_type_and_values_when_the_bundle_s_type_changes(
+    cluster: Cluster, cases: dict[str, Case]
+) -> None:
+    case, name = cases["vault"], "ledger-env"
+    before = secret_of(cluster, case, "ledger")
+
+    def give(secret_type: str) -> None:
+        spec = {"target": {"template": {"type": secret_type}}}
+        kind = ("external-secrets.io/v1", "ExternalSecret")
+        cluster.api.patch(*kind, name, case.settings.namespace, {"spec": spec})
+
+    give("example.com/other")
+    fails(cluster, case.settings.namespace, name)
+    after = secret_of(cluster, case, "ledger")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert (after["type"], after["data"]) == (before["type"], before["data"])
+    give(before["type"])
+    sync(cluster, case.settings.namespace, name)
+
+
 def test_with_refresh_interval_0_a_secret_changes_when_somebody_asks_for_it(
     cluster: Cluster, stores: Stores, cases: dict[str, Case]
 ) -> None:
