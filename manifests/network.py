@@ -6,6 +6,7 @@ from manifests import naming
 from manifests.naming import Manifest
 from manifests.providers.table import providers
 from settings import Settings, VaultServer
+from settings.rotator import ROTATION
 
 _COMPONENT = "network"
 
@@ -112,7 +113,7 @@ def rotation_policy(settings: Settings) -> Manifest:
     return _policy(
         settings,
         settings.namespace,
-        "secrets-rotation",
+        ROTATION,
         {"matchLabels": naming.labels(settings, "rotation")},
         [],
         [_api_server(settings), *to_aws],

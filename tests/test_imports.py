@@ -33,7 +33,7 @@ def allowed(name):
     if name in {f"manifests/{part}.py" for part in ("secret_store", "database", "network", "eso")}:
         return {"settings", "manifests.naming", "manifests.chart", "manifests.providers"}
     if folder == "manifests/providers":
-        return {"settings", "manifests.naming", "manifests.providers"}
+        return {"settings", "manifests.naming", "manifests.providers", "rotator.contract"}
     if name == "manifests/external_secret.py":
         return {
             "settings",

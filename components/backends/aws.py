@@ -21,7 +21,7 @@ from components.backends.aws_policies import (
     trust,
 )
 from manifests import naming
-from manifests.providers.aws import AUDIENCE, role_arn, rotator_role
+from manifests.providers.aws import STS_AUDIENCE, role_arn, rotator_role
 from settings import Identity, Settings
 from settings.aws import RotatedDatabase
 from settings.rotator import ROTATION
@@ -78,7 +78,7 @@ class AwsBackend(ComponentResource):
             aws.iam.OpenIdConnectProvider(
                 f"{self._name}-issuer",
                 url=self._config.oidc_issuer,
-                client_id_lists=[AUDIENCE],
+                client_id_lists=[STS_AUDIENCE],
                 opts=opts,
             )
         ]

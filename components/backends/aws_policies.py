@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from manifests import naming
-from manifests.providers.aws import AUDIENCE, role_arn
+from manifests.providers.aws import STS_AUDIENCE, role_arn
 from settings import AwsStore, Identity, Settings
 from settings.rotator import ROTATION
 
@@ -72,7 +72,7 @@ def _account_trust(settings: Settings, config: AwsStore, account: str) -> Docume
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
                 "StringEquals": {
-                    f"{issuer}:aud": AUDIENCE,
+                    f"{issuer}:aud": STS_AUDIENCE,
                     f"{issuer}:sub": f"system:serviceaccount:{settings.namespace}:{account}",
                 }
             },

@@ -2,14 +2,12 @@
 
 from manifests.naming import Manifest
 from manifests.providers.provider import metadata_of_push
+from rotator.contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
 from settings import AwsStore, Identity, Settings
 from settings.aws import RotatedDatabase
 
-AUDIENCE = "sts.amazonaws.com"
-"""Of the tokens that AWS takes from the cluster's issuer."""
 _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
-_AGENT_AUDIENCE = "pods.eks.amazonaws.com"
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
@@ -37,7 +35,7 @@ def rotated_by_aws(settings: Settings, name: str, store: AwsStore) -> Manifest:
 
 def token_audience(store: AwsStore) -> str:
     """For whom the token of a pod is with which it has an identity in AWS."""
-    return AUDIENCE if store.identity == "irsa" else _AGENT_AUDIENCE
+    return STS_AUDIENCE if store.identity == "irsa" else POD_IDENTITY_AUDIENCE
 
 
 def rotating_store(settings: Settings, name: str) -> AwsStore:
