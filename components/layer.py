@@ -1,11 +1,11 @@
 """SecretsLayer: the parts with their dependencies, on one page."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from pulumi import ComponentResource, Output, Resource, ResourceOptions, log
 
 from components.access import SecretsReader, ServiceAccess
+from components.backends.table import backend_of
 from components.basic_secret import BasicSecret, require_values
 from components.cluster import cluster_provider, waiting_for
 from components.database import DatabaseKey
@@ -18,32 +18,9 @@ from components.rotation import RotatedKey, Rotation, RotationAdmission, Rotatio
 from components.secret_store import SecretStore
 from components.vault_server import VaultServers
 from manifests import naming
+from manifests.providers.table import provider_of
 from manifests.rotation.names import operator_keys
-from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore, warning_lines
-from settings.stores import ProviderHalf
-
-
-def _backend(store: ProviderHalf) -> Callable[..., Any]:
-    """The provider half's component, imported here: a stack loads only the SDKs that it uses."""
-    match store:
-        case VaultStore():
-            from components.backends.vault import VaultBackend
-
-            return VaultBackend
-        case AzureStore():
-            from components.backends.azure import AzureBackend
-
-            return AzureBackend
-        case GcpStore():
-            from components.backends.gcp import GcpBackend
-
-            return GcpBackend
-        case AwsStore():
-            from components.backends.aws import AwsBackend
-
-            return AwsBackend
-        case _:
-            raise TypeError(type(store))
+from settings import Settings, warning_lines
 
 
 class SecretsLayer(ComponentResource):
@@ -164,10 +141,10 @@ class SecretsLayer(ComponentResource):
         """The provider half of each store that this stack declares, by the store's name."""
         declared: dict[str, list[Resource]] = {}
         for name, store in self.settings.environment.stores.items():
-            if isinstance(store, ProviderHalf) and store.backend == "declare":
-                backend = _backend(store)(name, settings=self.settings, store=name, opts=opts)
+            if store.declares_backend:
+                backend = backend_of(store)(name, settings=self.settings, store=name, opts=opts)
                 declared[name] = backend.objects
-                if isinstance(store, VaultStore) and store.database:
+                if store.engine:
                     declared[name] += self._declare_database(name, backend.objects, opts)
         return declared
 
@@ -192,7 +169,7 @@ class SecretsLayer(ComponentResource):
         after = [
             one
             for name, store in self.settings.environment.stores.items()
-            if isinstance(store, AwsStore) and store.identity == "pod-identity"
+            if provider_of(store).is_reached_by_pod_identity
             for one in self._backends.get(name, [])
         ]
         operator = Operator("operator", settings=self.settings, after=after, opts=self._options)
@@ -221,8 +198,9 @@ class SecretsLayer(ComponentResource):
         return vault.ready
 
     def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
-        """The SecretStore of each store's *read* identity, by the store's name."""
-        readers: dict[str, list[Resource]] = {}
+        """What reading from each store needs, by the store's name: the SecretStore of its *read*
+        identity; of a store of others, what such a one needs itself."""
+        readers = dict.fromkeys(self.settings.environment.stores, after)
         self._rotation_stores: list[Resource] = []
         for store in self.settings.environment.stores:
             for identity in self.settings.identities(store):

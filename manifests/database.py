@@ -6,7 +6,6 @@ so that no service ever holds a password that the database refuses.
 
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
-from manifests.providers import vault
 from manifests.providers.table import provider_of
 from settings import PostgresDatabase, Settings
 
@@ -18,7 +17,7 @@ _FIRST_CONTENT_ONLY = {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
 def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's two generators and their pointer; nothing where no engine provides a key."""
     key, name = settings.database_key(bundle), settings.store_name(bundle)
-    database = vault.engine(settings, name)
+    database = settings.environment.stores[name].engine
     if key is None or database is None:
         return []
     generators = [_generator(settings, name, database, key, side) for side in SIDES]

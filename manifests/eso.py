@@ -64,6 +64,8 @@ def chart_values(settings: Settings) -> Manifest:
         # One replica, and so no PodDisruptionBudget: it would block every drain.
         "certController": _small_pod("certController"),
     }
+    if any(provider.is_cluster_wide for provider in providers(settings)):
+        values["processClusterStore"] = values["crds"]["createClusterSecretStore"] = True
     if any(provider.caches_tokens for provider in providers(settings)):
         values["vault"] = {"enableTokenCache": True}
     return laid_over(values, settings.environment.chart.values)

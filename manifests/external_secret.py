@@ -8,7 +8,7 @@ import hashlib
 
 from manifests import naming
 from manifests.naming import Manifest
-from manifests.providers import aws
+from manifests.providers.table import provider_of
 from manifests.remote_values import remote_values
 from manifests.secret_template import (
     Source,
@@ -88,7 +88,7 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
     While a part of that is missing the sync fails, and the Secret keeps its values.
     """
     key = settings.rotated_key(bundle)
-    database = aws.rotated_database(settings, settings.store_name(bundle))
+    database = settings.store_of(bundle).rotated_database
     if key is None or database is None:
         return external_secret
     entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
@@ -151,7 +151,7 @@ def _external_secret(
     settings: Settings, bundle: str, name: str, source: Manifest, lines: dict[str, str]
 ) -> Manifest:
     annotations = naming.NEVER_PRUNED if settings.environment.protect else None
-    store = naming.secret_store(settings.store_name(bundle), "read")
+    store = provider_of(settings.store_of(bundle)).reference(settings.store_name(bundle))
     content = settings.catalogue.bundles[bundle]
     is_own, interval = name == content.secret, refresh_interval(settings, bundle, name)
     return {
@@ -162,7 +162,7 @@ def _external_secret(
             # With an interval of 0 a periodic one would not even look when somebody asks.
             "refreshPolicy": "OnChange" if interval == "0s" else "Periodic",
             "refreshInterval": interval,
-            "secretStoreRef": {"kind": "SecretStore", "name": store},
+            "secretStoreRef": store,
             "target": {
                 "name": name,
                 "creationPolicy": "Owner",

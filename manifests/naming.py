@@ -3,9 +3,9 @@
 from typing import Any, Literal
 
 from settings import Identity, PostgresDatabase, Settings
+from settings.any_store import SECRET_STORE_SUFFIXES
 from settings.entries import Entry, entry, is_overlap_apart, kept
 from settings.layout import Kind
-from settings.stores import SECRET_STORE_SUFFIXES
 
 Manifest = dict[str, Any]
 """A Kubernetes object in Kubernetes' own spelling."""

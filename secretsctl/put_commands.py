@@ -10,8 +10,8 @@ from manifests import naming
 from manifests.rotation.cron_jobs import generated_length
 from secretsctl.example import about
 from secretsctl.kubectl import right_cluster
-from secretsctl.store_commands import MARK, is_marked_by_hand, store_commands
-from settings import GcpStore, Settings
+from secretsctl.store_commands import MARK, store_commands
+from settings import Settings
 from settings.entries import DERIVED, Entry, is_overlap_apart, kept
 from settings.layout import overlap_secret
 
@@ -50,10 +50,8 @@ put() {{ # KEY OTHER ENTRY PROPERTY MARK
 }}
 """
 
-_MAKERS = {
-    "vault": "the database's engine makes it",
-    "aws": "Secrets Manager rotates it; its first account: docs/providers/aws.md, `database`",
-}
+_BY_ENGINE = "the database's engine makes it"
+_BY_PROVIDER = "Secrets Manager rotates it; its first account: docs/providers/aws.md, `database`"
 
 
 @dataclass(frozen=True)
@@ -115,7 +113,11 @@ def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
 def others_place(settings: Settings, key: str) -> str | None:
     """Where a key is kept that was there already, and that nobody here writes, in words."""
     [place] = [place for place in _places(settings) if place.key == key]
-    return _described(place.entry) if place.entry and place.is_others else None
+    if place.entry is None or not place.is_others:
+        return None
+    is_others = settings.store_of(place.bundle).is_others
+    store = f" of store {settings.store_name(place.bundle)}, which is others'" if is_others else ""
+    return f"{_described(place.entry)}{store}"
 
 
 def stack_options(options: argparse.Namespace) -> str:
@@ -155,22 +157,23 @@ def _not_ready(settings: Settings) -> set[str]:
 
 def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[str]:
     store = settings.environment.stores[name]
-    written = {*naming.written_entries(settings, name).values()}
-    if not is_marked_by_hand(store):
-        # Google lets nobody declare a label of an entry alone.
-        is_gcp = isinstance(store, GcpStore)
-        written &= naming.adopted_entries(settings, name) if is_gcp else set()
-    yield f"\n# --- Store {name}\n{store_commands(store)}"
+    commands = store_commands(store)
+    marked = {*naming.written_entries(settings, name).values()}
+    if commands.marking != "all":
+        is_adopted = commands.marking == "adopted"
+        marked &= naming.adopted_entries(settings, name) if is_adopted else set()
+    yield f"\n# --- Store {name}\n{commands.functions}"
     for place in places:
         rules = settings.catalogue.keys[place.id]
         if place.entry is None:
-            yield f"\n# {place.key}: left out, since {_MAKERS[store.provider]}.\n"
+            maker = _BY_ENGINE if store.engine else _BY_PROVIDER
+            yield f"\n# {place.key}: left out, since {maker}.\n"
             continue
         if place.is_others:
             yield f"\n# {place.key}: left out: {_described(place.entry)} was there already.\n"
             continue
         other = str(generated_length(rules)) if rules.is_generated else ""
-        mark = MARK if place.entry.key in written else ""
+        mark = MARK if place.entry.key in marked else ""
         words = [place.key, "same" if place.is_derived else other]
         words += [place.entry.key, place.entry.property or "", mark]
         if not place.is_derived:

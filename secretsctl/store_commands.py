@@ -7,8 +7,9 @@ are called as ENTRY PROPERTY MARK; what is printed where a command fails holds n
 
 import json
 import shlex
+from typing import Literal, NamedTuple
 
-from settings import AwsStore, AzureStore, GcpStore, Store, VaultStore
+from settings import AwsStore, AzureStore, ExistingStore, GcpStore, Store, VaultStore
 
 MARK = "managed-by=external-secrets"
 """Without it the operator refuses to write an entry that it did not make."""
@@ -19,26 +20,43 @@ added() { # PROPERTY JSON: sets $json to the JSON with the value as this propert
 }
 """
 _MADE_BY_PULUMI = "echo 'entries are made by `pulumi up`, not here' >&2; return 1"
+_OTHERS = "# Others declare it, as {kind}/{name}: nothing here puts values into it.\n"
 _AZURE_CLOUDS = {"USGovernmentCloud": "AzureUSGovernment", "ChinaCloud": "AzureChinaCloud"}
 
 
-def store_commands(store: Store) -> str:
-    """The functions for one store. `change` keeps what else an entry holds; `create` is called
-    when it has failed, and does nothing to an entry that has a value."""
+Marking = Literal["all", "adopted", "none"]
+"""Which entries that the operator may write get its mark by these commands, rather than by a stack:
+all, those that were there already, or none."""
+
+
+class StoreCommands(NamedTuple):
+    """How people put values into one store."""
+
+    functions: str
+    """In bash. `change` keeps what else an entry holds; `create` is called when it has failed, and
+    does nothing to an entry that has a value."""
+    marking: Marking
+
+
+def store_commands(store: Store) -> StoreCommands:
+    """The commands for a store: a row for each provider."""
     match store:
         case VaultStore():
-            return _vault(store)
+            return StoreCommands(_vault(store), _marking(store, "none"))
         case AwsStore():
-            return _aws(store)
+            return StoreCommands(_aws(store), _marking(store, "none"))
         case GcpStore():
-            return _gcp(store)
+            # Google lets nobody declare a label of an entry alone.
+            return StoreCommands(_gcp(store), _marking(store, "adopted"))
         case AzureStore():
-            return _azure(store)
+            # No stack makes the secrets of a key vault.
+            return StoreCommands(_azure(store), "all")
+        case ExistingStore():
+            return StoreCommands(_OTHERS.format(kind=store.kind, name=store.name), "none")
 
 
-def is_marked_by_hand(store: Store) -> bool:
-    """Whether no stack marks the entries; none makes those of a key vault."""
-    return isinstance(store, AzureStore) or store.backend == "existing"
+def _marking(store: Store, where_declared: Marking) -> Marking:
+    return where_declared if store.declares_backend else "all"
 
 
 def _vault(store: VaultStore) -> str:
@@ -91,7 +109,7 @@ mark() {{ {label}; }}
 
 
 def _single(store: AwsStore | GcpStore, put: str, make: str) -> str:
-    create = f"give | {make}" if store.backend == "existing" else _MADE_BY_PULUMI
+    create = f"give | {make}" if not store.declares_backend else _MADE_BY_PULUMI
     return f"change() {{ give | {put}; }}\ncreate() {{ {create}; }}\n"
 
 
@@ -100,7 +118,7 @@ def _whole(
 ) -> str:
     """For an entry that is JSON. Nothing is written while what it holds can't be read, unless it
     has no version: then there is nothing to lose."""
-    otherwise = f'printf %s "$json" | {make}' if store.backend == "existing" else _MADE_BY_PULUMI
+    otherwise = f'printf %s "$json" | {make}' if not store.declares_backend else _MADE_BY_PULUMI
     return f"""{_JSON}\
 change() {{ json=$({current}) && added "$2" "$json" && printf %s "$json" | {put}; }}
 create() {{

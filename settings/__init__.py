@@ -4,6 +4,7 @@ Everything below works on these values alone; nothing below reads configuration,
 clock.
 """
 
+from settings.any_store import Identity
 from settings.catalogue import Bundle, Catalogue, Key
 from settings.databases import PostgresDatabase
 from settings.documents import Document, catalogue_document, stack_document
@@ -13,7 +14,7 @@ from settings.load import load, load_catalogue
 from settings.problems import Problem, SettingsError
 from settings.resolved import Settings
 from settings.services import Service
-from settings.stores import AwsStore, AzureStore, GcpStore, Identity, Store, VaultStore
+from settings.stores import AwsStore, AzureStore, ExistingStore, GcpStore, Store, VaultStore
 from settings.values import basic_values
 from settings.vault_server import VaultServer
 
@@ -24,6 +25,7 @@ __all__ = [
     "Catalogue",
     "Document",
     "Environment",
+    "ExistingStore",
     "GcpStore",
     "Identity",
     "Key",

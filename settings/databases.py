@@ -1,4 +1,4 @@
-"""A database whose accounts a store's engine owns: no person and no entry knows a password."""
+"""A database whose password no person changes: Vault's engine or AWS Secrets Manager does."""
 
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -14,8 +14,27 @@ DatabaseName = Annotated[
         "a PostgreSQL name: lower-case letters, digits, _ and -, no digit or hyphen first",
     ),
 ]
+AWS_PARTITION = "aws(-cn|-us-gov)?"
 
-
+LambdaArn = Annotated[
+    str,
+    text_of(
+        rf"arn:{AWS_PARTITION}:lambda:[a-z0-9-]+:[0-9]{{12}}:function:[A-Za-z0-9_-]{{1,64}}",
+        "a Lambda function's full ARN, without a version",
+        200,
+    ),
+]
+_HOUR = r"(\*|([01]?[0-9]|2[0-3])(-([01]?[0-9]|2[0-3]))?)(/[1-9][0-9]?)?"
+_HOURS = rf"{_HOUR}(,{_HOUR})*"
+Schedule = Annotated[
+    str,
+    text_of(
+        r"rate\(([1-9][0-9]{0,2} days|([4-9]|[1-9][0-9]{1,2}) hours)\)"
+        rf"|cron\(0 {_HOURS}( [A-Z0-9?*/,#-]+){{3}} \*\)",
+        "rate(30 days), rate(4 hours) or rarer, or cron(0 3 1 * ? *): minute 0, every year, in UTC",
+        200,
+    ),
+]
 SslMode = Literal["verify-full", "verify-ca", "require", "disable"]
 
 
@@ -54,3 +73,15 @@ class PostgresDatabase(Model):
         if self.ttl > self.max_ttl:
             raise ValueError("ttl must not be longer than max-ttl")
         return self
+
+
+class RotatedDatabase(Model):
+    """A PostgreSQL account in an entry of AWS Secrets Manager's own form, which its rotation keeps:
+    JSON with username, password, host, port and dbname."""
+
+    rotation_lambda_arn: LambdaArn | None = None
+    """With `backend: declare`: the function that changes the password."""
+    schedule: Schedule | None = None
+    """When it does; every so many days as the catalogue's `every` says unless it is set."""
+    ssl_mode: SslMode = "verify-full"
+    """For the services' URL."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from settings.resolved import Settings
-from settings.stores import AwsStore, VaultStore
 
 Derived = Literal["", "-next", "-previous"]
 """What a derived key's name ends in; nothing for a key itself."""
@@ -34,7 +33,8 @@ class Kept:
     is_alone: bool
     """Whether an entry of this kind holds one value, not those of a bundle."""
     is_placed: bool
-    """Whether the stack file names the entry, or that beside which this one is."""
+    """Whether the stack file names the entry, or that beside which this one is; or the store is
+    others', and has no entries but those that are there."""
     is_adopted: bool
     """Whether the entry was there already: no stack makes or destroys it."""
     may_be_written: bool
@@ -46,11 +46,12 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
     Not the key that a database engine provides, whose value is in no entry; nor the one that
     Secrets Manager rotates: nobody here writes its entry.
     """
+    store = settings.store_of(bundle)
     of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
     for name, key in settings.catalogue.bundles[bundle].keys.items():
         if name in of_database:
             continue
-        named = adopted_entry(settings, bundle, name)
+        named, is_others = adopted_entry(settings, bundle, name), store.is_others
         for derived in ("", *(DERIVED if key.overlap else ())):
             found = entry(settings, bundle, name, derived)
             yield Kept(
@@ -58,9 +59,9 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 id=f"{key.id}{derived}",
                 key=name,
                 entry=found,
-                is_alone=settings.store_of(bundle).layout == "per-key",
-                is_placed=named is not None,
-                is_adopted=found.key == named,
+                is_alone=store.layout == "per-key",
+                is_placed=named is not None or is_others,
+                is_adopted=found.key == named or is_others,
                 may_be_written=may_be_written(settings, bundle, name),
             )
 
@@ -75,9 +76,9 @@ def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> E
     if place.property:
         kept = named or _by_convention(settings, bundle, id.removesuffix(derived))
         return Entry(kept, f"{place.property}{derived}", place.version)
-    if named and (place.entry is None or _has_properties(settings, bundle)):
+    if named and (place.entry is None or store.has_named_properties):
         return Entry(named, name, place.version)
-    value = "value" if isinstance(store, VaultStore) else None
+    value = store.single_property
     if named:
         return Entry(f"{named}{derived}", value, place.version)
     if store.layout == "bundle":
@@ -99,8 +100,10 @@ def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
 
 
 def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
-    """Whether rotation and seeding may write a key's entry: not one that was there already, unless
-    the stack file allows it."""
+    """Whether rotation and seeding may write a key's entry: none of a store of others, and none
+    that was there already, unless the stack file allows it."""
+    if settings.store_of(bundle).is_others:
+        return False
     places = settings.key_place(bundle, key), settings.bundle_place(bundle)
     naming = next((place for place in places if place.entry), None)
     return naming is None or naming.writes == "allowed"
@@ -110,7 +113,7 @@ def bundle_entry(settings: Settings, bundle: str) -> str:
     """The entry that holds a whole bundle in layout `bundle`. Without a pattern the bundle `shared`
     is Vault's and AWS' environment's own."""
     pattern = settings.store_of(bundle).entry_pattern
-    if pattern is None and bundle == "shared" and _separator(settings, bundle) == "/":
+    if pattern is None and bundle == "shared" and settings.store_of(bundle).separator == "/":
         pattern = "{platform}/{environment}"
     return _by_pattern(settings, bundle, pattern or "", "bundle", "")
 
@@ -124,20 +127,9 @@ def _by_convention(settings: Settings, bundle: str, key: str) -> str:
 
 def _by_pattern(settings: Settings, bundle: str, pattern: str, kind: str, key: str) -> str:
     fields = ("{platform}", "{environment}", f"{{{kind}}}")
-    return (pattern or _separator(settings, bundle).join(fields)).format(
+    return (pattern or settings.store_of(bundle).separator.join(fields)).format(
         platform=settings.catalogue.platform,
         environment=settings.environment.environment,
         bundle=bundle,
         key=key,
     )
-
-
-def _separator(settings: Settings, bundle: str) -> str:
-    return "/" if isinstance(settings.store_of(bundle), VaultStore | AwsStore) else "-"
-
-
-def _has_properties(settings: Settings, bundle: str) -> bool:
-    """Whether an entry that a key names has the value as a property of the key's name: an entry of
-    Vault's in layout `bundle` has; a cloud's own entry for one key is the value itself."""
-    store = settings.store_of(bundle)
-    return isinstance(store, VaultStore) and store.layout == "bundle"

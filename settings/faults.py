@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import urlsplit
 
+from settings.any_store import SECRET_STORE_SUFFIXES
 from settings.catalogue import Catalogue
 from settings.environment import Environment
 from settings.place_faults import place_faults
@@ -12,20 +12,8 @@ from settings.problems import did_you_mean
 from settings.references import Fault, listed
 from settings.resolved import Settings
 from settings.rotator import AGE_CHECK, ROTATION
-from settings.stores import (
-    SECRET_STORE_SUFFIXES,
-    AwsStore,
-    AzureStore,
-    GcpStore,
-    ProviderHalf,
-    Store,
-    VaultStore,
-)
+from settings.stores import Store
 from settings.vault_server import VaultServer
-
-# Google: a service account's ID; AWS: an IAM role's name.
-_LONGEST_IDENTITY_NAME = {"gcp": 30, "aws": 64}
-
 
 _ROTATED_NAME = (
     "a name of its own, since its objects are called after it: another key has this one, or a "
@@ -79,50 +67,34 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
             yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
+    if env.seeding == "enabled" and all(store.is_others for store in stores.values()):
+        yield ("seeding",), "has nothing to write: every store here is others'"
     yield from place_faults(settings)
     if env.vault_server:
         yield from _server_faults(settings, env.vault_server)
 
 
 def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
-    path = ("stores", name)
-    if isinstance(store, ProviderHalf) and store.shared == "own" and store.backend != "declare":
-        yield (*path, "shared"), "`own` needs `backend: declare`"
-    if isinstance(store, VaultStore) and store.auth == "own" and store.backend != "declare":
-        yield (*path, "auth"), "`own` needs `backend: declare`"
-    if isinstance(store, VaultStore) and store.needs_issuer and store.cluster_issuer is None:
-        yield (*path, "cluster-issuer"), "is missing: Vault trusts the tokens of this issuer"
-    if isinstance(store, VaultStore) and store.cluster_ca_certificate and not store.owns_auth:
-        message = "is for the stack that owns the auth method; here it is another's to set"
-        yield (*path, "cluster-ca-certificate"), message
-    if isinstance(store, VaultStore | AwsStore) and store.database:
+    path, identities = ("stores", name), settings.identities(name)
+    for inner, message in store.faults(identities, protect=settings.environment.protect):
+        yield (*path, *inner), message
+    if store.engine or store.rotated_database:
         yield from _database_faults(settings, name)
-    if isinstance(store, AzureStore):
-        for setting in store.missing:
-            yield (*path, setting), "is missing: `backend: declare` needs it"
-        if store.shared == "own":
-            yield (*path, "shared"), "has no meaning with Azure: each environment has its own vault"
-    if isinstance(store, GcpStore) and store.backend == "declare" and store.access == "direct":
-        number = (*path, "cluster", "project-number")
-        if store.cluster.project_number is None:
-            yield number, "is missing: `access: direct` names the cluster's accounts by it"
-    if isinstance(store, AwsStore) and store.backend == "declare":
-        yield from _aws_faults(settings, name, store)
+    if store.declares_backend and store.rotated_database:
+        yield from _schedule_faults(settings, name, store.rotated_database.schedule)
     if not settings.bundles_in(name):
         yield path, "holds no bundle; remove it, or place a bundle in it"
-    accounts = {f"{name}-{suffix}" for suffix in SECRET_STORE_SUFFIXES.values()}
+    suffixes = () if store.is_others else SECRET_STORE_SUFFIXES.values()
+    accounts = {f"{name}-{suffix}" for suffix in suffixes}
     for service, content in settings.catalogue.services.items():
         if content.account in accounts:
             yield path, f"its ServiceAccounts and the one of service {service} have one name"
-    for identity in settings.identities(name):
+    for identity in identities:
         length = len(settings.identity_name(name, identity))
-        most = _LONGEST_IDENTITY_NAME.get(store.provider, length)
+        most = store.longest_identity_name or length
         if length > most:
             message = f"the {identity} identity's name has {length} characters"
             yield path, f"{message}; {store.provider} allows {most}"
-        if isinstance(store, AzureStore) and getattr(store.client_ids, identity) is None:
-            message = f"is missing: the {identity} identity needs its client ID"
-            yield (*path, "client-ids", identity), message
 
 
 def generated_faults(catalogue: Catalogue) -> Iterator[Fault]:
@@ -136,7 +108,7 @@ def generated_faults(catalogue: Catalogue) -> Iterator[Fault]:
 
 def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
     bundles, config = settings.bundles_in(store), settings.environment.stores[store]
-    is_whole_in_aws = isinstance(config, AwsStore) and config.layout == "bundle"
+    is_whole_in_aws = config.rotated_database and config.layout == "bundle"
     found = {
         name: key
         for bundle in bundles.values()
@@ -161,30 +133,9 @@ def _server_faults(settings: Settings, server: VaultServer) -> Iterator[Fault]:
     if server.namespace in (settings.namespace, env.operator_namespace):
         yield ("vault-server", "namespace"), "is in use by another part; the servers have their own"
     for name, store in env.stores.items():
-        if (
-            isinstance(store, VaultStore)
-            and server.product == "openbao"
-            and store.shared == "own"
-            and store.audit == "declare"
-            and urlsplit(store.server).hostname == server.host
-        ):
+        if server.product == "openbao" and store.makes_audit_device_on(server.host):
             message = "OpenBao's audit device is in its configuration; here: existing"
             yield ("stores", name, "audit"), message
-
-
-def _aws_faults(settings: Settings, name: str, store: AwsStore) -> Iterator[Fault]:
-    path, days = ("stores", name), store.recovery_window_days
-    for setting in store.missing:
-        yield (*path, *setting.split(".")), "is missing: `backend: declare` needs it"
-    if 0 < days < 7:
-        yield (*path, "recovery-window-days"), "must be 0, or 7 to 30"
-    if days == 0 and settings.environment.protect:
-        yield (*path, "recovery-window-days"), "0 needs `protect: false`"
-    regions = [store.region, *store.replica_regions]
-    if len(set(regions)) < len(regions):
-        yield (*path, "replica-regions"), "must be other regions than the store's, each once"
-    if store.database:
-        yield from _schedule_faults(settings, name, store.database.schedule)
 
 
 def _schedule_faults(settings: Settings, store: str, schedule: str | None) -> Iterator[Fault]:

@@ -11,22 +11,9 @@ from settings.places import BundlePlace, KeyPlace
 from settings.problems import did_you_mean
 from settings.references import Fault, listed
 from settings.resolved import Settings
-from settings.stores import AzureStore
+from settings.stores import Store
 
 _NO_PLACE = BundlePlace()
-# Each provider's own rule for the name of an entry.
-_ENTRY = {
-    "vault": (r"[^+*]{1,512}", "a path below the mount, at most 512 characters without + and *"),
-    "aws": (r"[A-Za-z0-9/_+=.@-]{1,512}", "at most 512 letters, digits and /_+=.@-"),
-    "gcp": (r"[A-Za-z0-9_-]{1,255}", "at most 255 letters, digits, _ and -"),
-    "azure": (r"[A-Za-z0-9-]{1,127}", "at most 127 letters, digits and hyphens"),
-}
-_VERSION = {
-    "vault": (r"[1-9][0-9]*", "a version's number"),
-    "aws": (r"uuid/[A-Za-z0-9-]{32,64}|[A-Za-z0-9_+=.@-]+", "uuid/<version id>, or a stage's name"),
-    "gcp": (r"[1-9][0-9]*|[A-Za-z][A-Za-z0-9_-]{0,62}", "a version's number, or an alias"),
-    "azure": (r"[0-9a-f]{32}", "a version's 32 hexadecimal digits"),
-}
 
 
 def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
@@ -83,9 +70,13 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
         for value in kept(settings, bundle):
             if value.name == value.key:
                 yield from _writing_faults(settings, bundle, value, content.keys[value.key])
-    yield from _pattern_faults(settings)
-    for store in settings.environment.stores:
-        yield from _entry_faults(settings, store)
+    for store, config in settings.environment.stores.items():
+        if message := _pattern_fault(config):
+            yield ("stores", store, "entry-pattern"), message
+        else:
+            yield from _entry_faults(settings, store)
+        if config.is_others:
+            yield from _others_faults(settings, store)
 
 
 def _key_faults(
@@ -95,9 +86,8 @@ def _key_faults(
     if not place.model_fields_set:
         yield path, "says nothing; name an entry or a property, or remove it"
     if place.version:
-        pattern, rule = _VERSION[store.provider]
-        if not re.fullmatch(pattern, place.version):
-            yield (*path, "version"), f"must be {rule}"
+        if not re.fullmatch(store.version_rule.pattern, place.version):
+            yield (*path, "version"), f"must be {store.version_rule.words}"
         if key.rotate:
             message = "keeps a key with `rotate` at one value: remove it, or the key's `rotate`"
             yield (*path, "version"), message
@@ -108,7 +98,7 @@ def _key_faults(
 
 def _writing_faults(settings: Settings, bundle: str, value: Kept, key: Key) -> Iterator[Fault]:
     """A generated key is written where it is kept."""
-    if not key.is_generated:
+    if not key.is_generated or settings.store_of(bundle).is_others:
         return
     name = value.name
     named = settings.key_place(bundle, name).entry
@@ -121,35 +111,59 @@ def _writing_faults(settings: Settings, bundle: str, value: Kept, key: Key) -> I
                 "add `writes: allowed`, or have people change it (`by: hand`)"
             ),
         )
-    elif isinstance(settings.store_of(bundle), AzureStore) and value.entry.property:
+    elif value.entry.property and not settings.store_of(bundle).writes_properties:
         path = _path(settings, settings.store_name(bundle), bundle, value)
         yield path, f"Azure can't write one property of a secret, as key {name} needs it"
 
 
-def _pattern_faults(settings: Settings) -> Iterator[Fault]:
-    for name, store in settings.environment.stores.items():
-        pattern, path = store.entry_pattern, ("stores", name, "entry-pattern")
-        if pattern and store.layout == "per-key" and "{key}" not in pattern:
-            yield path, "must hold {key} once: each key has an entry of its own"
-        elif pattern and store.layout == "bundle" and "{bundle}" not in pattern:
-            yield path, "must hold {bundle} once: an entry holds a whole bundle"
-        elif pattern and store.layout == "bundle" and "{key}" in pattern:
-            yield path, "can't hold {key}: an entry holds a whole bundle"
+def _others_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    """A store that others declare is read, at places that somebody says."""
+    config = settings.environment.stores[store]
+    for bundle, content in settings.bundles_in(store).items():
+        place = settings.bundle_place(bundle)
+        path = ("bundles", bundle)
+        unnamed = [name for name in content.keys if not adopted_entry(settings, bundle, name)]
+        if unnamed and not config.has_convention:
+            of_keys = "" if len(unnamed) == len(content.keys) else f" for {listed(unnamed)}"
+            message = f"needs `entry`{of_keys}, or store {store} `entry-pattern`: it is others'"
+            yield path, f"{message}, and has no convention of this program's"
+        for at, one in ((path, place), *(((*path, "keys", k), v) for k, v in place.keys.items())):
+            if one.writes == "allowed":
+                yield (*at, "writes"), f"store {store} is others': nothing here writes to it"
+        for value in kept(settings, bundle):
+            if value.name == value.key and content.keys[value.key].is_generated:
+                yield (
+                    _path(settings, store, bundle, value),
+                    (
+                        f"is in store {store}, which is others': nothing here writes to it, so key "
+                        f"{value.name} can't be `by: generate`; have people change it (`by: hand`)"
+                    ),
+                )
+
+
+def _pattern_fault(store: Store) -> str | None:
+    pattern = store.entry_pattern
+    if pattern and store.layout == "per-key" and "{key}" not in pattern:
+        return "must hold {key} once: each key has an entry of its own"
+    if pattern and store.layout == "bundle" and "{bundle}" not in pattern:
+        return "must hold {bundle} once: an entry holds a whole bundle"
+    if pattern and store.layout == "bundle" and "{key}" in pattern:
+        return "can't hold {key}: an entry holds a whole bundle"
+    return None
 
 
 def _entry_faults(settings: Settings, store: str) -> Iterator[Fault]:
     """Names that the provider does not take, and values at one place."""
     config = settings.environment.stores[store]
-    pattern, rule = _ENTRY[config.provider]
     by_entry: dict[str, list[tuple[str, Kept]]] = defaultdict(list)
     for bundle in settings.bundles_in(store):
         for value in kept(settings, bundle):
             by_entry[value.entry.key].append((bundle, value))
     for entry, values in by_entry.items():
         bundle, value = values[0]
-        if not re.fullmatch(pattern, entry):
-            path = _path(settings, store, bundle, value)
-            yield path, f"makes the entry {entry}; {config.provider} allows {rule}"
+        if not re.fullmatch(config.entry_rule.pattern, entry):
+            path, words = _path(settings, store, bundle, value), config.entry_rule.words
+            yield path, f"makes the entry {entry}; {config.provider} allows {words}"
         yield from _double_faults(settings, store, values)
 
 

@@ -8,21 +8,15 @@ from settings.catalogue import KeyName
 from settings.model import Model, RefreshInterval, ServiceName, text_of
 from settings.store_texts import StoreName
 
+_NAME = r"[^\s\"'`\\{}]([^\"'`\\{}\x00-\x1f]*[^\s\"'`\\{}])?"
+_NAME_RULE = "without quotes, backslashes, braces, or blanks at its ends"
 EntryName = Annotated[
     str,
-    text_of(
-        r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9_.@=:,~+-]+(/[A-Za-z0-9_.@=:,~+-]+)*",
-        "an entry's name: letters, digits and _.@=:,~+-, with single slashes between its parts",
-        512,
-    ),
+    text_of(_NAME, f"an entry's name, {_NAME_RULE}", 1024),
 ]
 Property = Annotated[
     str,
-    text_of(
-        r"[^\s\"'`\\{}]([^\"'`\\{}\x00-\x1f]*[^\s\"'`\\{}])?",
-        "a property's name, without quotes, backslashes, braces, or blanks at its ends",
-        253,
-    ),
+    text_of(_NAME, f"a property's name, {_NAME_RULE}", 253),
 ]
 Version = Annotated[
     str, text_of(r"[A-Za-z0-9_.+=,@/-]+", "a version as its store calls it, quoted", 128)

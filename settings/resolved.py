@@ -5,11 +5,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from settings.any_store import Identity
 from settings.catalogue import Bundle, Catalogue
 from settings.environment import Environment
 from settings.places import BundlePlace, KeyPlace
 from settings.problems import Problem
-from settings.stores import AwsStore, Identity, Store, VaultStore
+from settings.stores import Store
 
 if TYPE_CHECKING:
     from settings.layout import Kind, PlannedKey
@@ -73,17 +74,11 @@ class Settings:
 
     def database_key(self, bundle: str) -> str | None:
         """The bundle's key that its store's database engine provides; None without one."""
-        store = self.environment.stores[self.store_name(bundle)]
-        if not isinstance(store, VaultStore) or store.database is None:
-            return None
-        return self._database_key(bundle)
+        return self._database_key(bundle) if self.store_of(bundle).engine else None
 
     def rotated_key(self, bundle: str) -> str | None:
         """The bundle's key whose entry Secrets Manager rotates, as JSON; None without one."""
-        store = self.environment.stores[self.store_name(bundle)]
-        if not isinstance(store, AwsStore) or store.database is None:
-            return None
-        return self._database_key(bundle)
+        return self._database_key(bundle) if self.store_of(bundle).rotated_database else None
 
     def _database_key(self, bundle: str) -> str | None:
         return self._first_database_keys.get(bundle)
@@ -154,7 +149,10 @@ class Settings:
         return is_leader and any(key.rotate for bundle in bundles for key in bundle.keys.values())
 
     def identities(self, store: str) -> list[Identity]:
-        """Who acts on a store: readers always, the rotator and the seeder where they have work."""
+        """Who acts on a store: readers always, the rotator and the seeder where they have work;
+        nobody of ours on a store of others."""
+        if self.environment.stores[store].is_others:
+            return []
         identities: list[Identity] = ["read"]
         is_rotated = any(
             self.database_key(name) or any(key.is_generated for key in bundle.keys.values())

@@ -33,7 +33,12 @@ def _pattern_schema(rest: str) -> WithJsonSchema:
 
 
 _FLAT, _PATH = "A-Za-z0-9-", "A-Za-z0-9_./-"
-_WORDS = {_FLAT: "letters, digits and hyphens", _PATH: "letters, digits, _ . - and /"}
+_FREE = r"^\"'`\\{}\x00-\x1f"
+_WORDS = {
+    _FLAT: "letters, digits and hyphens",
+    _PATH: "letters, digits, _ . - and /",
+    _FREE: "characters other than quotes, backslashes and braces",
+}
 
 
 _PEM = r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n*"
@@ -67,6 +72,7 @@ StoreName = Annotated[
     ),
 ]
 EntryPattern = Annotated[str, _pattern(_FLAT), _pattern_schema(_FLAT)]
+FreePattern = Annotated[str, _pattern(_FREE), _pattern_schema(_FREE)]
 PathPattern = Annotated[str, _pattern(_PATH), _pattern_schema(_PATH)]
 Uuid = Annotated[
     str,

@@ -228,7 +228,7 @@ MAIL = "bundles.mail.keys.smtp-password"
         ("bundles.shared.keys.databse-url.entry", "a", "did you mean database-url?"),
         ("bundles.mail.entry", "/apps", "with single slashes between its parts"),
         ("bundles.mail.entry", "a/../b", "with single slashes between its parts"),
-        ("bundles.mail.entry", "apps/+", "without + and *"),
+        ("bundles.mail.entry", "apps/+", "digits and _.@=:,~-"),
         ("bundles.mail", {}, "says nothing"),
         (MAIL, {}, "says nothing"),
         ("stores.vault.entry-pattern", "{environment}/{key}", "must hold {bundle} once"),

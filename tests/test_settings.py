@@ -106,7 +106,11 @@ IN_STACK = [
     ),
     ("stores.vault.provider", "consul", "must be one of: vault, aws, gcp, azure"),
     ("stores.vault.provider", REMOVED, "must be one of: vault, aws, gcp, azure"),
-    ("stores.vault.provider", "openbao", "must be one of: vault, aws, gcp, azure; OpenBao is"),
+    (
+        "stores.vault.provider",
+        "openbao",
+        "must be one of: vault, aws, gcp, azure, existing; ",
+    ),
     ("stores.vault.path", "secret", "unknown key (did you mean mount?); allowed: audience"),
     ("stores.vault.caBundle", "canary", "unknown key (did you mean ca-certificate?)"),
     ("namespace", "shop", "must be one of: create or existing; its name is `namespace-name`"),

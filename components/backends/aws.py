@@ -23,7 +23,7 @@ from components.backends.aws_policies import (
 from manifests import naming
 from manifests.providers.aws import STS_AUDIENCE, role_arn, rotator_role
 from settings import Identity, Settings
-from settings.aws import RotatedDatabase
+from settings.databases import RotatedDatabase
 from settings.rotator import ROTATION
 
 _MARK = {"key": "managed-by", "value": "external-secrets"}

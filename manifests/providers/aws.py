@@ -1,10 +1,9 @@
 """AWS Secrets Manager: an IAM role, assumed with a ServiceAccount's token or by the operator."""
 
 from manifests.naming import Manifest
-from manifests.providers.provider import metadata_of_push
+from manifests.providers.provider import Provider, metadata_of_push
 from rotator.contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
 from settings import AwsStore, Identity, Settings
-from settings.aws import RotatedDatabase
 
 _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
@@ -46,19 +45,8 @@ def rotating_store(settings: Settings, name: str) -> AwsStore:
     return store
 
 
-def rotated_database(settings: Settings, name: str) -> RotatedDatabase | None:
-    """The database whose password a store rotates; None without one."""
-    store = settings.environment.stores[name]
-    return store.database if isinstance(store, AwsStore) else None
-
-
-class Aws:
+class Aws(Provider):
     """A store in AWS Secrets Manager."""
-
-    # The operator writes AWS values as bytes unless it is told otherwise.
-    push_metadata: Manifest | None = metadata_of_push({"secretPushFormat": "string"})
-    port = 443
-    caches_tokens = False
 
     def __init__(self, store: AwsStore) -> None:
         self._store = store
@@ -68,8 +56,9 @@ class Aws:
         return ("aws", self._store.account_id, self._store.region)
 
     @property
-    def ports_of_its_server(self) -> set[int]:
-        return set()
+    def push_metadata(self) -> Manifest | None:
+        """The operator writes AWS values as bytes unless it is told otherwise."""
+        return metadata_of_push({"secretPushFormat": "string"})
 
     @property
     def is_reached_by_pod_identity(self) -> bool:

@@ -1,6 +1,7 @@
 """Azure Key Vault: a token of the identity's ServiceAccount, exchanged by Workload ID."""
 
 from manifests.naming import Manifest
+from manifests.providers.provider import Provider
 from settings import AzureStore, Identity
 
 # https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates#dns-suffixes
@@ -11,13 +12,8 @@ _SUFFIXES = {
 }
 
 
-class Azure:
+class Azure(Provider):
     """A store in Azure Key Vault."""
-
-    push_metadata: Manifest | None = None
-    port = 443
-    is_reached_by_pod_identity = False
-    caches_tokens = False
 
     def __init__(self, store: AzureStore) -> None:
         self._store = store
@@ -25,10 +21,6 @@ class Azure:
     @property
     def address(self) -> tuple[object, ...]:
         return ("azure", self._store.cloud, self._store.vault_name.lower())
-
-    @property
-    def ports_of_its_server(self) -> set[int]:
-        return set()
 
     def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
         """The managed identity whose federated credential trusts this account."""

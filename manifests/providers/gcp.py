@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from manifests.naming import Manifest
-from manifests.providers.provider import metadata_of_push
+from manifests.providers.provider import Provider, metadata_of_push
 from settings import GcpStore, Identity, Settings
 
 
@@ -35,12 +35,8 @@ def reminder_periods(settings: Settings, store: str) -> dict[str, timedelta]:
     return found
 
 
-class Gcp:
+class Gcp(Provider):
     """A store in GCP Secret Manager."""
-
-    port = 443
-    is_reached_by_pod_identity = False
-    caches_tokens = False
 
     def __init__(self, store: GcpStore) -> None:
         self._store = store
@@ -56,10 +52,6 @@ class Gcp:
     @property
     def address(self) -> tuple[object, ...]:
         return ("gcp", self._store.project)
-
-    @property
-    def ports_of_its_server(self) -> set[int]:
-        return set()
 
     def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
         """The Google service account that the operator impersonates with this account's token;

@@ -2,10 +2,11 @@
 
 from manifests.providers.aws import Aws
 from manifests.providers.azure import Azure
+from manifests.providers.existing import Existing
 from manifests.providers.gcp import Gcp
 from manifests.providers.provider import Provider
 from manifests.providers.vault import Vault
-from settings import AwsStore, AzureStore, GcpStore, Settings, VaultStore
+from settings import AwsStore, AzureStore, ExistingStore, GcpStore, Settings, VaultStore
 from settings.stores import Store
 
 
@@ -20,6 +21,8 @@ def provider_of(store: Store) -> Provider:
             return Gcp(store)
         case AzureStore():
             return Azure(store)
+        case ExistingStore():
+            return Existing(store)
 
 
 def providers(settings: Settings) -> list[Provider]:

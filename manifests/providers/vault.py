@@ -4,22 +4,12 @@ import base64
 from urllib.parse import urlsplit
 
 from manifests.naming import Manifest
-from settings import Identity, Settings, VaultStore
-from settings.databases import PostgresDatabase
+from manifests.providers.provider import Provider
+from settings import VaultStore
 
 
-def engine(settings: Settings, store: str) -> PostgresDatabase | None:
-    """The database engine of a store; None without one."""
-    config = settings.environment.stores[store]
-    return config.database if isinstance(config, VaultStore) else None
-
-
-class Vault:
+class Vault(Provider):
     """A store in Vault or OpenBao."""
-
-    push_metadata: Manifest | None = None
-    is_reached_by_pod_identity = False
-    caches_tokens = True
 
     def __init__(self, store: VaultStore) -> None:
         self._store = store
@@ -38,11 +28,12 @@ class Vault:
         ports = {urlsplit(issuer).port or 443} if issuer else set[int]()
         return ports | ({database.port} if database else set())
 
-    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
-        """None are needed: Vault knows the ServiceAccount by its name and namespace."""
-        return {}
+    @property
+    def caches_tokens(self) -> bool:
+        return True
 
     def spec(self, account: str, name: str) -> Manifest:
+        """No annotation is needed: Vault knows the ServiceAccount by its name and namespace."""
         store = self._store
         vault: Manifest = {
             "server": store.server,

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from manifests import naming
 from manifests.naming import SIDES, Manifest, Side
-from manifests.providers import vault
 from manifests.providers.table import provider_of
 from manifests.rotation import names
 from manifests.rotation.plan import LATEST_START_SECONDS, plan_config_maps
@@ -49,7 +48,7 @@ def generated_length(key: Key) -> int:
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:
     """Has Vault change one account's password; the answer is empty."""
     name = settings.store_name(bundle)
-    database = vault.engine(settings, name)
+    database = settings.environment.stores[name].engine
     if database is None:
         raise LookupError("no engine provides this key")
     account = naming.secret_store(name, "rotation")

@@ -6,7 +6,7 @@ from typing import Any
 
 from manifests import naming
 from manifests.naming import Manifest
-from manifests.providers import aws, vault
+from manifests.providers import aws
 from manifests.providers.table import provider_of
 from manifests.rotation import names
 from rotator import plan as rotators
@@ -103,7 +103,7 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
 
 
 def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
-    database = vault.engine(settings, key.store)
+    database = settings.environment.stores[key.store].engine
     contents = {side: naming.pointer_content(database, side) for side in naming.SIDES if database}
     return {
         **_changed(settings, key, rule, "read"),
