@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pulumi
 
-import settings
-from components.interruption import end_at_interrupt
-from components.layer import SecretsLayer
+from platform_secrets import rotator, settings
+from platform_secrets.components.interruption import end_at_interrupt
+from platform_secrets.components.layer import SecretsLayer
 
 end_at_interrupt()
 config = pulumi.Config()
@@ -17,13 +17,13 @@ try:
     values = settings.basic_values(loaded, Path("secrets.env"), config.get)
 except settings.SettingsError as error:
     raise pulumi.RunError(str(error)) from None
-sources = (Path(__file__).parent / "rotator").glob("*.py")
-rotator = {source.name: source.read_text("utf-8") for source in sources}
+sources = Path(rotator.__file__).parent.glob("*.py")
+programs = {source.name: source.read_text("utf-8") for source in sources}
 layer = SecretsLayer(
     "secrets",
     settings=loaded,
     values={key: pulumi.Output.secret(value) for key, value in values.items()},
-    rotator=rotator,
+    rotator=programs,
     database_admin_password=config.get_secret("database-admin-password"),
 )
 pulumi.export("namespace", loaded.namespace)

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.real_parts import Parts
-from manifests import eso, layer, naming
-from manifests.naming import Manifest
-from secretsctl.projects import rotator_source
-from settings import Document, Settings, load
+from platform_secrets.manifests import eso, layer, naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.eso import has_condition
 from tests.e2e.live_objects import empty

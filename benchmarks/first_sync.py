@@ -9,8 +9,8 @@ from typing import NamedTuple
 from benchmarks import environments
 from benchmarks.environments import PATIENCE_SECONDS, AuditLog
 from benchmarks.real_parts import Parts
-from manifests.naming import Manifest
-from settings import Settings
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings import Settings
 
 
 class FirstSync(NamedTuple):

@@ -14,7 +14,7 @@ def import_milliseconds(python: str, arguments: Sequence[str]) -> dict[str, list
 
     Raises RunError.
     """
-    command = [python, "-X", "importtime", "-m", "secretsctl", *arguments]
+    command = [python, "-X", "importtime", "-m", "platform_secrets.secretsctl", *arguments]
     done = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True
     )

@@ -12,14 +12,14 @@ import yaml
 
 from benchmarks.measure import ROOT, Program, RunError, run
 from benchmarks.work import Work, chart, kustomization, object_list
-from manifests.naming import Manifest
+from platform_secrets.manifests.naming import Manifest
 
 _PROGRAMS = Path(__file__).parent / "programs"
 _CDK8S = ROOT / ".cache" / "cdk8s"
 # What `make render` uses; where it has not run, what this benchmark runs on.
 _RENDERING = ROOT / ".venv-render" / "bin" / "python"
 PYTHON = str(_RENDERING) if _RENDERING.exists() else sys.executable
-SECRETSCTL = (PYTHON, "-m", "secretsctl")
+SECRETSCTL = (PYTHON, "-m", "platform_secrets.secretsctl")
 
 
 class Absent(NamedTuple):

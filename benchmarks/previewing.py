@@ -28,7 +28,7 @@ from pulumi.runtime.proto import language_pb2_grpc, provider_pb2
 
 from benchmarks.measure import Program, RunError, best_of
 from benchmarks.report import judged, say
-from manifests.naming import Manifest
+from platform_secrets.manifests.naming import Manifest
 from tests.e2e.engine import EngineError, Stack
 from tests.e2e.noting_provider import PACKAGES, NotingProvider
 from tests.e2e.process import PROJECT, Run

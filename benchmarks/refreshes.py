@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from benchmarks import environments
 from benchmarks.environments import AuditLog
 from benchmarks.real_parts import Parts
-from manifests.naming import Manifest
-from settings import Settings
-from settings.entries import bundle_entry
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings import Settings
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.environments import sync
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.real_parts import Parts, report
 from benchmarks.report import judged
 from benchmarks.rotations import LOOK_SECONDS, ApiCalls, Rotation, measured
-from settings import Document, Settings, load
+from platform_secrets.settings import Document, Settings, load
 from tests.e2e.process import Run
 from tests.e2e.rotation_journey import journeys
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manifests.external_secret import refresh_interval
-from manifests.layer import waves
-from manifests.naming import Manifest
-from secretsctl.projects import rotator_source
-from secretsctl.yaml_text import yaml_stream, yaml_text
-from settings import Settings, catalogue_document, load, stack_document
+from platform_secrets.manifests.external_secret import refresh_interval
+from platform_secrets.manifests.layer import waves
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.yaml_text import yaml_stream, yaml_text
+from platform_secrets.settings import Settings, catalogue_document, load, stack_document
 
 _CHART = Path(__file__).parent / "programs" / "chart"
 _KEYS = 2

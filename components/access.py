@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.access import reader_manifests, service_manifests
-from settings import Service, Settings
+from platform_secrets.manifests.access import reader_manifests, service_manifests
+from platform_secrets.settings import Service, Settings
+
+from .declare import declare
 
 
 class ServiceAccess(ComponentResource):

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 import pulumi
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.basic_secret import basic_secret
-from settings import Bundle, Settings
-from settings.secret_fields import secret_field
+from platform_secrets.manifests.basic_secret import basic_secret
+from platform_secrets.settings import Bundle, Settings
+from platform_secrets.settings.secret_fields import secret_field
+
+from .declare import declare
 
 
 class BasicSecret(ComponentResource):

@@ -7,7 +7,7 @@ import pulumi
 from pulumi import CustomResource, Output, Resource, ResourceOptions, ResourceTransformation
 from pulumi_kubernetes import Provider
 
-from settings import Settings
+from platform_secrets.settings import Settings
 
 _SET_UID = "pulumi config set --path 'platform-secrets:environment.cluster.uid' {uid}"
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.database import database_manifests
-from settings import Settings
+from platform_secrets.manifests.database import database_manifests
+from platform_secrets.settings import Settings
+
+from .declare import declare
 
 
 class DatabaseKey(ComponentResource):

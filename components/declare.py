@@ -8,8 +8,8 @@ from pulumi import Alias, ComponentResource, CustomResource, Resource, ResourceO
 from pulumi_kubernetes import _utilities
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-from manifests.chart import ChartRelease
-from manifests.naming import Manifest
+from platform_secrets.manifests.chart import ChartRelease
+from platform_secrets.manifests.naming import Manifest
 
 _TIMEOUT_SECONDS = 600
 

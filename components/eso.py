@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare, declare_release
-from manifests.eso import operator_namespace, operator_release
-from settings import Settings
+from platform_secrets.manifests.eso import operator_namespace, operator_release
+from platform_secrets.settings import Settings
+
+from .declare import declare, declare_release
 
 
 class Operator(ComponentResource):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.external_secret import external_secret_manifests
-from settings import Settings
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.settings import Settings
+
+from .declare import declare
 
 
 class ExternalSecret(ComponentResource):

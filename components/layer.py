@@ -4,23 +4,24 @@ from collections.abc import Mapping
 
 from pulumi import ComponentResource, Output, Resource, ResourceOptions, log
 
-from components.access import SecretsReader, ServiceAccess
-from components.backends.table import backend_of
-from components.basic_secret import BasicSecret, require_values
-from components.cluster import cluster_provider, waiting_for
-from components.database import DatabaseKey
-from components.declare import formerly
-from components.eso import Operator
-from components.external_secret import ExternalSecret
-from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork, RotationNetwork, VaultNetwork
-from components.rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
-from components.secret_store import SecretStore
-from components.vault_server import VaultServers
-from manifests import naming
-from manifests.providers.table import provider_of
-from manifests.rotation.names import operator_keys
-from settings import Settings, warning_lines
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.manifests.rotation.names import operator_keys
+from platform_secrets.settings import Settings, warning_lines
+
+from .access import SecretsReader, ServiceAccess
+from .backends.table import backend_of
+from .basic_secret import BasicSecret, require_values
+from .cluster import cluster_provider, waiting_for
+from .database import DatabaseKey
+from .declare import formerly
+from .eso import Operator
+from .external_secret import ExternalSecret
+from .namespace import EnvironmentNamespace
+from .network import OperatorNetwork, RotationNetwork, VaultNetwork
+from .rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
+from .secret_store import SecretStore
+from .vault_server import VaultServers
 
 
 class SecretsLayer(ComponentResource):
@@ -151,7 +152,7 @@ class SecretsLayer(ComponentResource):
     def _declare_database(
         self, store: str, after: list[Resource], opts: ResourceOptions
     ) -> list[Resource]:
-        from components.backends.vault_database import VaultDatabase
+        from .backends.vault_database import VaultDatabase
 
         return VaultDatabase(
             f"{store}-database",

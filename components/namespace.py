@@ -2,9 +2,10 @@
 
 from pulumi import ComponentResource, ResourceOptions
 
-from components.declare import declare
-from manifests.namespace import namespace_manifests
-from settings import Settings
+from platform_secrets.manifests.namespace import namespace_manifests
+from platform_secrets.settings import Settings
+
+from .declare import declare
 
 
 class EnvironmentNamespace(ComponentResource):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.network import operator_policies, rotation_policy, vault_policies
-from settings import Settings, VaultServer
+from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
+from platform_secrets.settings import Settings, VaultServer
+
+from .declare import declare
 
 
 class OperatorNetwork(ComponentResource):

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.rotation.admission import admission_manifests
-from manifests.rotation.cron_jobs import (
+from platform_secrets.manifests.rotation.admission import admission_manifests
+from platform_secrets.manifests.rotation.cron_jobs import (
     generator_manifests,
     memory_config_map,
     rotation_manifests,
 )
-from settings import Settings
+from platform_secrets.settings import Settings
+
+from .declare import declare
 
 
 class RotationAdmission(ComponentResource):

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare
-from manifests.secret_store import store_manifests
-from settings import Identity, Settings
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.settings import Identity, Settings
+
+from .declare import declare
 
 
 class SecretStore(ComponentResource):

@@ -2,9 +2,10 @@
 
 from pulumi import ComponentResource, Resource, ResourceOptions
 
-from components.declare import declare, declare_release
-from manifests.vault_server import server_manifests, server_release
-from settings import Settings, VaultServer
+from platform_secrets.manifests.vault_server import server_manifests, server_release
+from platform_secrets.settings import Settings, VaultServer
+
+from .declare import declare, declare_release
 
 
 class VaultServers(ComponentResource):

@@ -3,7 +3,7 @@ provider half declares."""
 
 import copy
 
-from components.backends.aws import AwsBackend
+from platform_secrets.components.backends.aws import AwsBackend
 from tests.conftest import SHOP
 from tests.declaring import declare
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
-import settings
-from secretsctl.rendering import rendered_files
-from settings.documents import STACK_KEY
+from platform_secrets import settings
+from platform_secrets.secretsctl.rendering import rendered_files
+from platform_secrets.settings.documents import STACK_KEY
 from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
 
 CATALOGUE = PROJECT / "catalogue.yaml"

@@ -10,8 +10,8 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from rotator import proof
-from rotator.clock import Clock
+from platform_secrets.rotator import proof
+from platform_secrets.rotator.clock import Clock
 
 NAMESPACE = "shop-production"
 MEMORY = "secrets-rotation-memory"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rotator.__main__ import main
+from platform_secrets.rotator.__main__ import main
 from tests import rotator_aws
 from tests.rotator_api import NAMESPACE, STORE, Cluster, FakeClock
 from tests.rotator_aws import FakeAws

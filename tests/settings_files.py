@@ -7,7 +7,13 @@ from typing import Any
 
 import yaml
 
-from settings import Problem, SettingsError, catalogue_document, load, stack_document
+from platform_secrets.settings import (
+    Problem,
+    SettingsError,
+    catalogue_document,
+    load,
+    stack_document,
+)
 
 REMOVED = object()
 """A value for `changed`: the entry is taken out."""

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 import yaml
 
-from manifests.access import reader_manifests, service_manifests
+from platform_secrets.manifests.access import reader_manifests, service_manifests
 from tests.declaring import PROJECT
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from components.backends.aws_policies import key_policy
-from components.layer import SecretsLayer
-from manifests.layer import waves
-from manifests.network import operator_policies
-from manifests.secret_store import store_manifests
-from secretsctl.projects import rotator_source
-from settings import SettingsError
+from platform_secrets.components.backends.aws_policies import key_policy
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.manifests.layer import waves
+from platform_secrets.manifests.network import operator_policies
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE
 from tests.declaring import CLUSTER_UID, declare
 

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from components.backends.aws import AwsBackend
-from components.backends.aws_policies import key_policy, rights, trust
-from manifests.providers.aws import role_arn
-from settings import SettingsError
+from platform_secrets.components.backends.aws import AwsBackend
+from platform_secrets.components.backends.aws_policies import key_policy, rights, trust
+from platform_secrets.manifests.providers.aws import role_arn
+from platform_secrets.settings import SettingsError
 from tests.declaring import declare
 
 ISSUER = "https://oidc.eks.eu-central-1.amazonaws.com/id/0A1B"

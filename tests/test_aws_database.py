@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from manifests import naming
-from manifests.external_secret import external_secret_manifests
-from settings import SettingsError
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE
 
 LAMBDA = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:rotate-postgres"

@@ -5,15 +5,15 @@ import json
 
 import pytest
 
-from manifests.network import rotation_policy
-from manifests.rotation.cron_jobs import rotation_manifests
-from manifests.rotation.plan import plan_config_maps
-from manifests.rotation.rights import rotation_rights
-from rotator.contract import PUSHES
-from rotator.plan import parse
-from secretsctl import operations
-from secretsctl.kubectl import ClusterError
-from settings import SettingsError
+from platform_secrets.manifests.network import rotation_policy
+from platform_secrets.manifests.rotation.cron_jobs import rotation_manifests
+from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.rights import rotation_rights
+from platform_secrets.rotator.contract import PUSHES
+from platform_secrets.rotator.plan import parse
+from platform_secrets.secretsctl import operations
+from platform_secrets.secretsctl.kubectl import ClusterError
+from platform_secrets.settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE
 
 LAMBDA = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:rotate-postgres"

@@ -4,9 +4,9 @@ import uuid
 
 import pytest
 
-from components.backends.azure import AzureBackend
-from components.backends.azure_rights import push_role, role_assignments
-from settings import SettingsError
+from platform_secrets.components.backends.azure import AzureBackend
+from platform_secrets.components.backends.azure_rights import push_role, role_assignments
+from platform_secrets.settings import SettingsError
 from tests.declaring import declare, run
 
 SUBSCRIPTION = "99999999-0000-4000-8000-000000000000"

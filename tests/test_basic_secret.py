@@ -6,8 +6,8 @@ import secrets
 import pulumi
 import pytest
 
-from components.basic_secret import BasicSecret
-from components.layer import SecretsLayer
+from platform_secrets.components.basic_secret import BasicSecret
+from platform_secrets.components.layer import SecretsLayer
 from tests.declaring import CLUSTER_UID, Secret, declare, run
 
 KEYS = ("api-token", "signing-key", "bank-password")

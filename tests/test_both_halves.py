@@ -2,7 +2,7 @@
 
 import pytest
 
-from settings import AwsStore, AzureStore, GcpStore, VaultStore
+from platform_secrets.settings import AwsStore, AzureStore, GcpStore, VaultStore
 from tests.conftest import STACKS
 
 DECLARING = sorted(

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.commands import main
-from settings import SettingsError, basic_values, catalogue_document, load, stack_document
+from platform_secrets.secretsctl.commands import main
+from platform_secrets.settings import (
+    SettingsError,
+    basic_values,
+    catalogue_document,
+    load,
+    stack_document,
+)
 
 PROJECT = Path(__file__).parents[1]
 COMMANDS = [

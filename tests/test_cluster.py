@@ -5,7 +5,7 @@ import uuid
 import pulumi
 import pytest
 
-from components.layer import SecretsLayer
+from platform_secrets.components.layer import SecretsLayer
 from tests.declaring import CLUSTER_UID, declare, run
 
 READER, VERIFIED = "cluster-reader", "cluster"

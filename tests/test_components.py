@@ -5,25 +5,34 @@ from collections import Counter
 
 import pytest
 
-from components.access import SecretsReader, ServiceAccess
-from components.eso import Operator
-from components.external_secret import ExternalSecret
-from components.layer import SecretsLayer
-from components.namespace import EnvironmentNamespace
-from components.network import OperatorNetwork, RotationNetwork, VaultNetwork
-from components.rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
-from components.secret_store import SecretStore
-from components.vault_server import VaultServers
-from manifests.access import reader_manifests, service_manifests
-from manifests.eso import operator_namespace
-from manifests.external_secret import external_secret_manifests
-from manifests.namespace import namespace_manifests
-from manifests.network import operator_policies, rotation_policy, vault_policies
-from manifests.rotation.admission import admission_manifests
-from manifests.rotation.cron_jobs import generator_manifests, memory_config_map, rotation_manifests
-from manifests.secret_store import store_manifests
-from manifests.vault_server import server_manifests
-from settings import VaultServer
+from platform_secrets.components.access import SecretsReader, ServiceAccess
+from platform_secrets.components.eso import Operator
+from platform_secrets.components.external_secret import ExternalSecret
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.namespace import EnvironmentNamespace
+from platform_secrets.components.network import OperatorNetwork, RotationNetwork, VaultNetwork
+from platform_secrets.components.rotation import (
+    RotatedKey,
+    Rotation,
+    RotationAdmission,
+    RotationMemory,
+)
+from platform_secrets.components.secret_store import SecretStore
+from platform_secrets.components.vault_server import VaultServers
+from platform_secrets.manifests.access import reader_manifests, service_manifests
+from platform_secrets.manifests.eso import operator_namespace
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.namespace import namespace_manifests
+from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
+from platform_secrets.manifests.rotation.admission import admission_manifests
+from platform_secrets.manifests.rotation.cron_jobs import (
+    generator_manifests,
+    memory_config_map,
+    rotation_manifests,
+)
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.manifests.vault_server import server_manifests
+from platform_secrets.settings import VaultServer
 from tests.declaring import PROJECT, declare
 
 ENVIRONMENTS = ("development", "staging", "production")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from settings.cron import cron
+from platform_secrets.settings.cron import cron
 from tests.settings_files import STACK, changed, lines
 
 KUBERNETES_ACCEPTS = [

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from settings import catalogue_document, stack_document
+from platform_secrets.settings import catalogue_document, stack_document
 from tests.settings_files import CATALOGUE, STACK, changed, lines, problems, text_of, write_files
 
 CATALOGUE_TEXT = text_of(CATALOGUE)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.layer import SecretsLayer
-from secretsctl.commands import main
-from settings import Document, load, warning_lines
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.secretsctl.commands import main
+from platform_secrets.settings import Document, load, warning_lines
 from tests.declaring import declare
 from tests.settings_files import BASIC, CATALOGUE, changed, stack, text_of
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from secretsctl.arguments import parser
-from secretsctl.commands import main
+from platform_secrets.secretsctl.arguments import parser
+from platform_secrets.secretsctl.commands import main
 from tests.settings_files import BASIC, CATALOGUE, REMOVED, STACK, changed, stack, text_of
 
 UID = "11111111-2222-4333-8444-555555555555"

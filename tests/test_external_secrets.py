@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from manifests import naming
-from manifests.external_secret import external_secret_manifests, refresh_interval
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests, refresh_interval
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 GCP = {

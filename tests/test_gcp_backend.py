@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.backends.gcp import GcpBackend
-from manifests.secret_store import store_manifests
-from settings import SettingsError
+from platform_secrets.components.backends.gcp import GcpBackend
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.settings import SettingsError
 from tests.declaring import declare
 
 GCP = {

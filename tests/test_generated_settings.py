@@ -12,9 +12,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from secretsctl.rendering import rendered_files
-from secretsctl.yaml_text import yaml_stream
-from settings import Document, Settings, SettingsError, catalogue_document, load, stack_document
+from platform_secrets.secretsctl.rendering import rendered_files
+from platform_secrets.secretsctl.yaml_text import yaml_stream
+from platform_secrets.settings import (
+    Document,
+    Settings,
+    SettingsError,
+    catalogue_document,
+    load,
+    stack_document,
+)
 from tests.settings_files import BASIC, CATALOGUE, STORES, stack, text_of, write_files
 
 # A value that could be a name, and a key that could not: neither may be seen in any message.

@@ -2,10 +2,10 @@
 
 import pytest
 
-from manifests.eso import chart_values
-from manifests.layer import kustomizations, waves
-from secretsctl.projects import rotator_source
-from settings import SettingsError
+from platform_secrets.manifests.eso import chart_values
+from platform_secrets.manifests.layer import kustomizations, waves
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
 

@@ -11,7 +11,7 @@ from tests.declaring import PROJECT
 HOST = """
 import asyncio, threading
 from concurrent.futures import ThreadPoolExecutor
-from components.interruption import end_at_interrupt
+from platform_secrets.components.interruption import end_at_interrupt
 {install}
 threads, loop = ThreadPoolExecutor(), asyncio.new_event_loop()
 async def wait():

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests import naming
-from manifests.external_secret import external_secret_manifests
-from secretsctl.basic_files import write_env_files
-from settings import basic_values, catalogue_document, load, stack_document
-from settings.documents import STACK_KEY
-from settings.key_ids import key_ids
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.secretsctl.basic_files import write_env_files
+from platform_secrets.settings import basic_values, catalogue_document, load, stack_document
+from platform_secrets.settings.documents import STACK_KEY
+from platform_secrets.settings.key_ids import key_ids
 from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, text_of
 
 BUNDLES = st.from_regex(r"[a-z][-a-z0-9]{0,20}[a-z0-9]", fullmatch=True)

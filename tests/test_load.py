@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.projects import loaded
-from settings import SettingsError, catalogue_document, load, stack_document
+from platform_secrets.secretsctl.projects import loaded
+from platform_secrets.settings import SettingsError, catalogue_document, load, stack_document
 from tests.settings_files import (
     BASIC,
     CATALOGUE,

@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from manifests.eso import chart_values, operator_namespace
-from manifests.layer import waves
-from manifests.namespace import namespace_manifests
-from manifests.network import operator_policies
-from secretsctl.projects import rotator_source
+from platform_secrets.manifests.eso import chart_values, operator_namespace
+from platform_secrets.manifests.layer import waves
+from platform_secrets.manifests.namespace import namespace_manifests
+from platform_secrets.manifests.network import operator_policies
+from platform_secrets.secretsctl.projects import rotator_source
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 LEVELS = ("enforce", "audit", "warn")

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from manifests import naming
-from manifests.layer import OPERATOR, kustomizations, waves
-from secretsctl.projects import rotator_source
-from settings import SettingsError
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.layer import OPERATOR, kustomizations, waves
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 
 GITOPS = {"repository": "https://git.example.com/shop.git"}
 

@@ -3,7 +3,7 @@ have (docs/network.md)."""
 
 import pytest
 
-from manifests.network import operator_policies, rotation_policy, vault_policies
+from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
 from tests.network_rules import Pod, answers, reaches
 from tests.settings_files import STACK, changed, lines
 from tests.test_aws_rotation import DATABASE

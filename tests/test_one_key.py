@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.declaring import PROJECT
 
 KEY = "jwt-secret"

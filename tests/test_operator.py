@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.eso import Operator
-from manifests.eso import chart_values
+from platform_secrets.components.eso import Operator
+from platform_secrets.manifests.eso import chart_values
 from tests.declaring import declare
 
 RELEASE = "kubernetes:helm.sh/v3:Release"

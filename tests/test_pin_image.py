@@ -2,8 +2,8 @@
 
 import pytest
 
-from secretsctl.pinning import with_image
-from settings import SettingsError
+from platform_secrets.secretsctl.pinning import with_image
+from platform_secrets.settings import SettingsError
 
 IMAGE = f"docker.io/library/python:3.13-alpine@sha256:{'a' * 64}"
 KEY = "config:\n  platform-secrets:environment:"

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from components.backends.aws import AwsBackend
-from components.backends.aws_policies import rights
-from components.backends.azure_rights import role_assignments
-from components.backends.gcp import GcpBackend
-from components.backends.vault import VaultBackend, policy
-from manifests import naming
-from manifests.external_secret import external_secret_manifests, reads_per_refresh
-from secretsctl.put_commands import put_commands
-from settings.entries import Entry
+from platform_secrets.components.backends.aws import AwsBackend
+from platform_secrets.components.backends.aws_policies import rights
+from platform_secrets.components.backends.azure_rights import role_assignments
+from platform_secrets.components.backends.gcp import GcpBackend
+from platform_secrets.components.backends.vault import VaultBackend, policy
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests, reads_per_refresh
+from platform_secrets.secretsctl.put_commands import put_commands
+from platform_secrets.settings.entries import Entry
 from tests.declaring import declare
 from tests.settings_files import CATALOGUE, STACK, changed, lines, stack
 

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 import pytest
 
-from secretsctl.commands import main
+from platform_secrets.secretsctl.commands import main
 from tests.settings_files import CATALOGUE, STACK, changed, stack, text_of
 
 KEYS = ("database-url", "token", "token-next", "token-previous", "smtp-password")

@@ -3,10 +3,10 @@ rest."""
 
 import pytest
 
-from manifests.access import service_manifests
-from manifests.rotation.plan import plan_config_maps
-from manifests.rotation.rights import rotation_rights
-from rotator import plan as plans
+from platform_secrets.manifests.access import service_manifests
+from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.rights import rotation_rights
+from platform_secrets.rotator import plan as plans
 from tests.rotator_world import World, generated
 from tests.settings_files import CATALOGUE, REMOVED, changed, lines
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from manifests.layer import waves
-from secretsctl.projects import rotator_source
+from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl.projects import rotator_source
 from tests.declaring import Secret
 
 Objects = dict[tuple[str, str, str | None, str], dict[str, Any]]

@@ -6,20 +6,20 @@ from base64 import b64encode
 import pytest
 import yaml
 
-from manifests import naming
-from manifests.layer import ROTATION, waves
-from manifests.network import rotation_policy
-from manifests.rotation.cron_jobs import (
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.layer import ROTATION, waves
+from platform_secrets.manifests.network import rotation_policy
+from platform_secrets.manifests.rotation.cron_jobs import (
     generator_manifests,
     memory_config_map,
     rotation_manifests,
 )
-from manifests.rotation.plan import plan_config_maps
-from manifests.rotation.rights import rotation_rights
-from rotator import plan as plans
-from secretsctl.projects import rotator_source
-from secretsctl.yaml_text import yaml_text
-from settings import time_zones
+from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.rights import rotation_rights
+from platform_secrets.rotator import plan as plans
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.yaml_text import yaml_text
+from platform_secrets.settings import time_zones
 from tests.conftest import VAULT
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}

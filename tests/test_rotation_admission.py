@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from manifests.layer import ROTATION, waves
-from manifests.rotation.admission import admission_manifests
-from manifests.rotation.cel import Cel, cel, same, table
-from manifests.rotation.rights import rotation_rights
-from rotator import contract
+from platform_secrets.manifests.layer import ROTATION, waves
+from platform_secrets.manifests.rotation.admission import admission_manifests
+from platform_secrets.manifests.rotation.cel import Cel, cel, same, table
+from platform_secrets.manifests.rotation.rights import rotation_rights
+from platform_secrets.rotator import contract
 
 OPERATIONS = {"create": "CREATE", "patch": "UPDATE", "update": "UPDATE"}
 

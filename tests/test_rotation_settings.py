@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.projects import loaded
-from settings import SettingsError
-from settings.rotator import Rotator
+from platform_secrets.secretsctl.projects import loaded
+from platform_secrets.settings import SettingsError
+from platform_secrets.settings.rotator import Rotator
 from tests.settings_files import CATALOGUE, STACK, changed, lines, text_of
 
 TOKEN = "bundles.shared.keys.token"  # noqa: S105 - the place of a key

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from rotator import __main__
-from rotator.__main__ import OVERDUE
-from rotator.memory import moment, timestamp
+from platform_secrets.rotator import __main__
+from platform_secrets.rotator.__main__ import OVERDUE
+from platform_secrets.rotator.memory import moment, timestamp
 from tests.rotator_api import MEMORY
 from tests.rotator_world import ONE_DAY, START, World, generated
 

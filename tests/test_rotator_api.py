@@ -11,8 +11,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rotator.__main__ import FAILED
-from rotator.api import Api, ConflictError, InCluster, RefusedError, UnreachableError
+from platform_secrets.rotator.__main__ import FAILED
+from platform_secrets.rotator.api import (
+    Api,
+    ConflictError,
+    InCluster,
+    RefusedError,
+    UnreachableError,
+)
 from tests.declaring import PROJECT
 from tests.rotator_api import MEMORY, NAMESPACE, Cluster, FakeClock
 from tests.rotator_world import World, generated
@@ -260,7 +266,7 @@ def program(server, account, tmp_path):
     """Starts the program as a pod does: its files from a folder, alone with Python."""
     folder = tmp_path / "program" / "rotator"
     folder.mkdir(parents=True)
-    for source in (PROJECT / "rotator").glob("*.py"):
+    for source in (PROJECT / "platform_secrets" / "rotator").glob("*.py"):
         shutil.copy(source, folder)
     world = World({"signing-key": generated("signing-key", readers=[WEB])}, {WEB: ["shared"]})
     server.cluster = world.cluster

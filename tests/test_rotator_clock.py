@@ -1,6 +1,6 @@
 """Tasks side by side in one thread."""
 
-from rotator.clock import pauses, side_by_side
+from platform_secrets.rotator.clock import pauses, side_by_side
 from tests.rotator_api import FakeClock
 from tests.rotator_world import START
 

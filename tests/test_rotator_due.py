@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rotator import due
-from rotator.__main__ import FAILED, NOTHING_DUE, WRONG_INPUT
-from rotator.memory import Remembered
-from rotator.plan import parse
-from settings import time_zones
+from platform_secrets.rotator import due
+from platform_secrets.rotator.__main__ import FAILED, NOTHING_DUE, WRONG_INPUT
+from platform_secrets.rotator.memory import Remembered
+from platform_secrets.rotator.plan import parse
+from platform_secrets.settings import time_zones
 from tests.declaring import PROJECT
 from tests.rotator_world import DUE, ONE_DAY, START, World, database, generated
 
@@ -104,7 +104,8 @@ def test_an_image_needs_no_time_zones_of_its_own(name):
     """Seen with a Python that finds neither the system's nor the package's."""
     window = {"days": ["mon"], "from": "02:00", "until": "05:00", **zone(name)}
     code = (
-        "import json, sys; from datetime import UTC, datetime; from rotator.plan import parse\n"
+        "import json, sys; from datetime import UTC, datetime\n"
+        "from platform_secrets.rotator.plan import parse\n"
         "zone = parse(sys.stdin.read()).window.zone\n"
         "at = [datetime.fromisoformat(one).replace(tzinfo=UTC) for one in sys.argv[1:]]\n"
         "print(*(f'{one.astimezone(zone):%H:%M}' for one in at))"

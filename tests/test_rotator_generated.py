@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from rotator import proof, shapes
-from rotator.__main__ import FAILED
-from rotator.plan import parse
+from platform_secrets.rotator import proof, shapes
+from platform_secrets.rotator.__main__ import FAILED
+from platform_secrets.rotator.plan import parse
 from tests.rotator_api import MEMORY
 from tests.rotator_world import DUE, ONE_DAY, World, generated
 

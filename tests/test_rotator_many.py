@@ -1,6 +1,6 @@
 """Many keys due in one run: what goes side by side, what one after the other, and what it costs."""
 
-from rotator.__main__ import FAILED
+from platform_secrets.rotator.__main__ import FAILED
 from tests.rotator_world import DUE, ONE_DAY, World, generated
 
 WEB = "Deployment/web"

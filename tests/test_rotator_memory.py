@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from rotator.__main__ import FAILED
-from rotator.api import Api
-from rotator.memory import LockLostError, Memory, Remembered
+from platform_secrets.rotator.__main__ import FAILED
+from platform_secrets.rotator.api import Api
+from platform_secrets.rotator.memory import LockLostError, Memory, Remembered
 from tests.rotator_api import MEMORY, NAMESPACE, Cluster, FakeClock, Killed, Mortal
 from tests.rotator_world import DUE, ONE_DAY, START, World, generated
 

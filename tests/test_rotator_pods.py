@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from manifests import naming
-from manifests.network import rotation_policy
-from manifests.rotation import names
-from manifests.rotation.cron_jobs import rotation_manifests
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.network import rotation_policy
+from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.rotation.cron_jobs import rotation_manifests
 from tests.rotator_pods import ENV, SPEC, TOLERATION, WANTED
 from tests.settings_files import STACK, changed, lines
 from tests.test_aws_rotation import DATABASE

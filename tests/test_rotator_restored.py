@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rotator.__main__ import FAILED, RESTORED
+from platform_secrets.rotator.__main__ import FAILED, RESTORED
 from tests.rotator_api import Recorder
 from tests.rotator_world import DUE, ONE_DAY, World, database, generated
 

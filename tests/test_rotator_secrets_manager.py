@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rotator.__main__ import FAILED, RESTORED
-from rotator.aws import Credentials, signed
-from rotator.plan import SecretsManager
+from platform_secrets.rotator.__main__ import FAILED, RESTORED
+from platform_secrets.rotator.aws import Credentials, signed
+from platform_secrets.rotator.plan import SecretsManager
 from tests.rotator_api import MEMORY, Killed, Mortal
 from tests.rotator_aws import AGENT, ENTRY, ROLE, SECRETS_MANAGER, STS
 from tests.rotator_world import DUE, ONE_DAY, World, generated, secrets_manager

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from rotator import proof, shapes
-from rotator.plan import parse
-from rotator.rollout import progress
+from platform_secrets.rotator import proof, shapes
+from platform_secrets.rotator.plan import parse
+from platform_secrets.rotator.rollout import progress
 from tests.rotator_world import LABELS, World, database, generated
 
 REMOTE = {"key": "shop/shared", "property": "signing-key"}

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from rotator.__main__ import FAILED, RESTORED
+from platform_secrets.rotator.__main__ import FAILED, RESTORED
 from tests.rotator_world import DUE, ONE_DAY, World, database, generated
 from tests.test_rotator_killed import every_token_is_accepted
 

@@ -6,11 +6,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from secretsctl.schema import schema_texts
-from settings import catalogue_document, stack_document
-from settings.documents import STACK_KEY
-from settings.model import duration_text
-from settings.rotations import ByHand
+from platform_secrets.secretsctl.schema import schema_texts
+from platform_secrets.settings import catalogue_document, stack_document
+from platform_secrets.settings.documents import STACK_KEY
+from platform_secrets.settings.model import duration_text
+from platform_secrets.settings.rotations import ByHand
 from tests.conftest import CATALOGUE as OUR_CATALOGUE
 from tests.conftest import PLATFORM_FILES, PLATFORMS, STACK_FILES
 from tests.mistakes import IN_CATALOGUE, IN_STACK

@@ -8,13 +8,13 @@ import pulumi
 import pytest
 import yaml
 
-from components.layer import SecretsLayer
-from manifests.basic_secret import kustomization
-from manifests.external_secret import external_secret_manifests
-from manifests.rotation.cron_jobs import generator_manifests
-from secretsctl.basic_files import write_env_files
-from settings import Document, load
-from settings.texts import filled
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.manifests.basic_secret import kustomization
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.rotation.cron_jobs import generator_manifests
+from platform_secrets.secretsctl.basic_files import write_env_files
+from platform_secrets.settings import Document, load
+from platform_secrets.settings.texts import filled
 from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import BASIC, CATALOGUE, STACK, changed, lines
 

@@ -9,11 +9,17 @@ import jsonschema
 import pytest
 import yaml
 
-from manifests.layer import waves
-from secretsctl.commands import main
-from secretsctl.projects import rotator_source
-from secretsctl.schema import schema_texts
-from settings import Problem, SettingsError, catalogue_document, load, stack_document
+from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl.commands import main
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.schema import schema_texts
+from platform_secrets.settings import (
+    Problem,
+    SettingsError,
+    catalogue_document,
+    load,
+    stack_document,
+)
 
 PROJECT = Path(__file__).parents[1]
 STACK_FILES = sorted(PROJECT.glob("Pulumi.*.yaml"))

@@ -9,8 +9,8 @@ import json
 import pulumi
 import pytest
 
-import settings
-from settings.documents import STACK_KEY
+from platform_secrets import settings
+from platform_secrets.settings.documents import STACK_KEY
 from tests.declaring import PROJECT, declare
 
 

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from manifests.secret_store import store_manifests
+from platform_secrets.manifests.secret_store import store_manifests
 from tests.declaring import PROJECT
 
 CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl import tree
-from secretsctl.tree import HEADER, TreeError
+from platform_secrets.secretsctl import tree
+from platform_secrets.secretsctl.tree import HEADER, TreeError
 
 ONE = HEADER.format(source="a test") + "one: 1\n"
 TWO = HEADER.format(source="a test") + "two: 2\n"

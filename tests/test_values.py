@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from settings import Document, Settings, SettingsError, basic_values, load
+from platform_secrets.settings import Document, Settings, SettingsError, basic_values, load
 from tests.settings_files import BASIC, CATALOGUE, STACK, changed
 
 MADE_UP = changed(CATALOGUE, "bundles.mail.keys.smtp-password.pattern", "pw_[0-9a-f]+")

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from components.backends.vault import VaultBackend, policy
-from settings import SettingsError
+from platform_secrets.components.backends.vault import VaultBackend, policy
+from platform_secrets.settings import SettingsError
 from tests.declaring import PROJECT, declare
 
 DECLARED = {"backend": "declare"}

@@ -5,15 +5,15 @@ import copy
 import pytest
 from pulumi import Output
 
-from components.backends.vault_database import VaultDatabase
-from components.database import DatabaseKey
-from components.layer import SecretsLayer
-from manifests import gitops, naming
-from manifests.database import database_manifests
-from manifests.external_secret import external_secret_manifests
-from manifests.layer import waves
-from secretsctl.projects import rotator_source
-from settings import SettingsError
+from platform_secrets.components.backends.vault_database import VaultDatabase
+from platform_secrets.components.database import DatabaseKey
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.manifests import gitops, naming
+from platform_secrets.manifests.database import database_manifests
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 from tests.conftest import SHOP, VAULT
 from tests.declaring import CLUSTER_UID, Secret, declare
 

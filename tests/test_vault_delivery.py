@@ -3,11 +3,11 @@ taken away; and what can't be installed."""
 
 import pytest
 
-from components.layer import SecretsLayer
-from manifests.layer import kustomizations, waves
-from manifests.vault_server import chart_values
-from secretsctl.projects import rotator_source
-from settings import SettingsError
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.manifests.layer import kustomizations, waves
+from platform_secrets.manifests.vault_server import chart_values
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 from tests.declaring import CLUSTER_UID, declare
 from tests.test_rendered_equals_declared import by_identity
 from tests.test_vault_server import AWS, server

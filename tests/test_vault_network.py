@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.network import operator_policies, vault_policies
+from platform_secrets.manifests.network import operator_policies, vault_policies
 from tests.test_vault_server import AWS, GCP, server
 
 PODS = {"matchLabels": {"app.kubernetes.io/instance": "vault", "component": "server"}}

@@ -4,8 +4,13 @@ import json
 
 import pytest
 
-from manifests.vault_server import chart_values, configuration, server_manifests, server_release
-from settings import VaultServer
+from platform_secrets.manifests.vault_server import (
+    chart_values,
+    configuration,
+    server_manifests,
+    server_release,
+)
+from platform_secrets.settings import VaultServer
 
 AWS = {
     "provider": "aws",

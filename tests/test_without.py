@@ -2,11 +2,11 @@
 
 import pytest
 
-from manifests import naming
-from manifests.layer import waves
-from secretsctl.projects import rotator_source
-from secretsctl.rendering import rendered_files, staying
-from secretsctl.tree import leaving, write
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.rendering import rendered_files, staying
+from platform_secrets.secretsctl.tree import leaving, write
 from tests.settings_files import CATALOGUE, STACK, changed, lines
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from secretsctl.commands import main
+from platform_secrets.secretsctl.commands import main
 from tests.conftest import made_up_values
 
 PROJECT = Path(__file__).parents[1]
@@ -228,12 +228,17 @@ def _run(*arguments: object, env: dict | None = None, **options) -> subprocess.C
 
 
 def _secretsctl(*arguments: object, **options) -> subprocess.CompletedProcess:
-    return _run("-m", "secretsctl", *arguments, **options)
+    return _run("-m", "platform_secrets.secretsctl", *arguments, **options)
 
 
 def test_the_command_line_loads_neither_pulumi_nor_an_sdk():
-    program = "import secretsctl.__main__, secretsctl.commands, sys; print(*sorted(sys.modules))"
-    loaded = {name.partition(".")[0] for name in _run("-c", program).stdout.decode().split()}
+    program = """
+import sys
+import platform_secrets.secretsctl.commands
+print(*sorted(sys.modules))
+"""
+    names = _run("-c", program).stdout.decode().split()
+    loaded = {name.removeprefix("platform_secrets.").partition(".")[0] for name in names}
     assert {"settings", "manifests", "secretsctl", "pydantic"} <= loaded
     unwanted = ("pulumi", "grpc", "google", "boto", "azure", "hvac", "kubernetes", "components")
     assert not [name for name in loaded if name.startswith(unwanted)]

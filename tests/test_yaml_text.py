@@ -8,7 +8,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from secretsctl.yaml_text import yaml_stream, yaml_text
+from platform_secrets.secretsctl.yaml_text import yaml_stream, yaml_text
 
 AMBIGUOUS = [
     *("", "~", "null", "Null", "true", "True", "FALSE", "y", "Y", "n", "yes", "No", "on", "OFF"),

@@ -8,8 +8,14 @@ from typing import cast
 import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 
-from components.backends.aws_alarm import AwsAlarm
-from components.backends.aws_policies import (
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.aws import STS_AUDIENCE, role_arn, rotator_role
+from platform_secrets.settings import Identity, Settings
+from platform_secrets.settings.databases import RotatedDatabase
+from platform_secrets.settings.rotator import ROTATION
+
+from .aws_alarm import AwsAlarm
+from .aws_policies import (
     Document,
     key_arn,
     key_policy,
@@ -20,11 +26,6 @@ from components.backends.aws_policies import (
     store_of,
     trust,
 )
-from manifests import naming
-from manifests.providers.aws import STS_AUDIENCE, role_arn, rotator_role
-from settings import Identity, Settings
-from settings.databases import RotatedDatabase
-from settings.rotator import ROTATION
 
 _MARK = {"key": "managed-by", "value": "external-secrets"}
 _KEY_DELETION_DAYS = 7  # the fewest that KMS allows

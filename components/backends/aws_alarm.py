@@ -6,11 +6,12 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import ComponentResource, ResourceOptions
 
-from components.backends.aws_policies import store_of
-from manifests import naming
-from manifests.providers.aws import role_arn
-from settings import Settings
-from settings.aws import Alarm
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.aws import role_arn
+from platform_secrets.settings import Settings
+from platform_secrets.settings.aws import Alarm
+
+from .aws_policies import store_of
 
 Pattern = dict[str, Any]
 """An event pattern in EventBridge's own language: every field must fit, by one of its filters."""

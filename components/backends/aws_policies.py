@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from manifests import naming
-from manifests.providers.aws import STS_AUDIENCE, role_arn
-from settings import AwsStore, Identity, Settings
-from settings.rotator import ROTATION
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.aws import STS_AUDIENCE, role_arn
+from platform_secrets.settings import AwsStore, Identity, Settings
+from platform_secrets.settings.rotator import ROTATION
 
 Document = dict[str, Any]
 """A policy in IAM's own language."""

@@ -11,14 +11,15 @@ import pulumi
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_azure_native import Provider, authorization, keyvault, managedidentity, monitor
 
-from components.backends.azure_rights import (
+from platform_secrets.settings import AzureStore, Identity, Settings
+
+from .azure_rights import (
     Document,
     push_role,
     role_assignments,
     trust,
     vault_id,
 )
-from settings import AzureStore, Identity, Settings
 
 _ENVIRONMENTS = {
     "PublicCloud": "public",

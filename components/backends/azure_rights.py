@@ -6,8 +6,8 @@ Functions from settings to plain values; `azure.py` declares them.
 import uuid
 from typing import Any, cast
 
-from manifests import naming
-from settings import AzureStore, Identity, Settings
+from platform_secrets.manifests import naming
+from platform_secrets.settings import AzureStore, Identity, Settings
 
 Document = dict[str, Any]
 

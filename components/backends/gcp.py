@@ -9,9 +9,13 @@ import pulumi_gcp as gcp
 from pulumi import ComponentResource, Resource, ResourceOptions
 from pulumi_gcp import projects, pubsub, secretmanager, serviceaccount
 
-from manifests import naming
-from manifests.providers.gcp import reminder_periods, reminder_topic, service_account_email
-from settings import GcpStore, Identity, Settings
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.gcp import (
+    reminder_periods,
+    reminder_topic,
+    service_account_email,
+)
+from platform_secrets.settings import GcpStore, Identity, Settings
 
 READ_ROLE = "roles/secretmanager.secretAccessor"
 IMPERSONATION_ROLE = "roles/iam.workloadIdentityUser"

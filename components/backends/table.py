@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from typing import Any
 
-from settings import AwsStore, AzureStore, GcpStore, Store, VaultStore
+from platform_secrets.settings import AwsStore, AzureStore, GcpStore, Store, VaultStore
 
 
 def backend_of(store: Store) -> Callable[..., Any]:
     """The provider half's component, imported here: a stack loads only the SDKs that it uses."""
     match store:
         case VaultStore():
-            from components.backends.vault import VaultBackend
+            from .vault import VaultBackend
 
             return VaultBackend
         case AwsStore():
-            from components.backends.aws import AwsBackend
+            from .aws import AwsBackend
 
             return AwsBackend
         case GcpStore():
-            from components.backends.gcp import GcpBackend
+            from .gcp import GcpBackend
 
             return GcpBackend
         case AzureStore():
-            from components.backends.azure import AzureBackend
+            from .azure import AzureBackend
 
             return AzureBackend
         case _:

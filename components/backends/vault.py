@@ -10,8 +10,8 @@ import pulumi_vault as vault
 from pulumi import ComponentResource, Resource, ResourceOptions
 from pulumi_vault import generic, jwt, kubernetes, kv
 
-from manifests import naming
-from settings import Identity, Settings, VaultStore
+from platform_secrets.manifests import naming
+from platform_secrets.settings import Identity, Settings, VaultStore
 
 _TOKEN_SECONDS = 600
 _TOKEN_MOST_SECONDS = 3600

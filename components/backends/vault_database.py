@@ -11,8 +11,8 @@ import pulumi_vault as vault
 from pulumi import ComponentResource, Output, Resource, ResourceOptions
 from pulumi_vault import database, generic
 
-from manifests.naming import SIDES
-from settings import PostgresDatabase, Settings, VaultStore
+from platform_secrets.manifests.naming import SIDES
+from platform_secrets.settings import PostgresDatabase, Settings, VaultStore
 
 _PLUGIN = "postgresql-database-plugin"
 

@@ -8,10 +8,10 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from manifests import naming
-from manifests.naming import identity_entries
-from manifests.providers.aws import role_arn
-from settings import AwsStore, Identity, Settings
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import identity_entries
+from platform_secrets.manifests.providers.aws import role_arn
+from platform_secrets.settings import AwsStore, Identity, Settings
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_gate import AUDIENCE
 from tests.e2e.aws_policies import DeclaredAwsGate

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from settings import Settings, catalogue_document, load, stack_document
+from platform_secrets.settings import Settings, catalogue_document, load, stack_document
 from tests.e2e.cluster import Cluster
 from tests.e2e.engine import Stack, project_program
 from tests.e2e.live_objects import empty
@@ -18,7 +18,7 @@ from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_provider import KubernetesProvider
 
 SOURCES = (
-    *("settings", "manifests", "components", "rotator"),
+    *("platform_secrets", "components"),
     *("__main__.py", "catalogue.yaml", "Pulumi.yaml"),
 )
 STACK_KEY = "platform-secrets:environment"
@@ -43,8 +43,10 @@ class Deployment:
         self.folder = run.folder / f"program-{name}"
         self.folder.mkdir()
         for source in SOURCES:
-            copy = shutil.copytree if (PROJECT / source).is_dir() else shutil.copy
-            copy(PROJECT / source, self.folder / source)
+            if (PROJECT / source).is_dir():
+                shutil.copytree(PROJECT / source, self.folder / source, symlinks=True)
+            else:
+                shutil.copy(PROJECT / source, self.folder / source)
         content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
         own = content["config"][STACK_KEY]
         own |= {"cluster": {"uid": cluster.uid}, **changes}

@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from manifests import eso as operator_part
-from manifests import layer, naming
-from manifests.chart import laid_over
-from rotator import proof
-from secretsctl.projects import rotator_source
-from settings import Document, Settings, catalogue_document, load
+from platform_secrets.manifests import eso as operator_part
+from platform_secrets.manifests import layer, naming
+from platform_secrets.manifests.chart import laid_over
+from platform_secrets.rotator import proof
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import Document, Settings, catalogue_document, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.eso import has_condition

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 
-from manifests import eso as operator_part
-from manifests import layer, naming
-from secretsctl.projects import rotator_source
-from settings import Document, Settings, catalogue_document, load, stack_document
+from platform_secrets.manifests import eso as operator_part
+from platform_secrets.manifests import layer, naming
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import Document, Settings, catalogue_document, load, stack_document
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from settings.rotator import Rotator
+from platform_secrets.settings.rotator import Rotator
 
 IMAGE = Rotator().image
 IMAGE_MINOR = int(re.findall(r"python:3\.(\d+)", IMAGE)[0])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment
 from tests.e2e.engine import EngineError, Outcome
@@ -185,7 +185,8 @@ def life_of(made: Deployment, cluster: Cluster, stores: Stores, stack_file: Path
 
 def rendered(stack_file: Path) -> list[Manifest]:
     """What `secretsctl render` writes for a stack file."""
-    command = ["-m", "secretsctl", "render", "--stack", str(stack_file), "--out", "-"]
+    module = "platform_secrets.secretsctl"
+    command = ["-m", module, "render", "--stack", str(stack_file), "--out", "-"]
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *command], cwd=PROJECT, stdout=subprocess.PIPE, check=True
     )

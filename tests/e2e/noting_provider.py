@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2
 
-from settings import AzureStore, Settings
+from platform_secrets.settings import AzureStore, Settings
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
 from tests.e2e.stand_in import CloudStandIn
 

@@ -27,6 +27,7 @@ RECORD_SUFFIX = ".processes"
 # Linux' default; macOS starts at 49,152.
 LOWEST_EPHEMERAL_PORT = 32_768
 T = TypeVar("T")
+_SETPRIV = "setpriv"
 _claims: list[socket.socket] = []
 
 
@@ -164,7 +165,7 @@ class Run:
         self._record(popen.pid, name)
 
         def is_settled() -> object:
-            return not process.is_running or is_ready()
+            return not process.is_running or (_is_started(popen.pid) and is_ready())
 
         with suppress(TimeoutError):
             wait_until(is_settled, f"{name} is ready", timeout_seconds=timeout_seconds)
@@ -232,6 +233,15 @@ def _ending_with_this_thread() -> list[str]:
     none, the other two nets hold. Python's own way, a function in the child between fork and exec,
     can hang or crash a process with threads such as the engine's.
     """
-    setpriv = shutil.which("setpriv")
+    setpriv = shutil.which(_SETPRIV)
     is_main = threading.current_thread() is threading.main_thread()
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv and is_main else []
+
+
+def _is_started(pid: int) -> bool:
+    """Whether the process is the program itself. Before that `setpriv` may not have asked the
+    kernel yet, and a killed test process would leave the program behind."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name != _SETPRIV
+    except OSError:
+        return True  # no Linux, or it has ended

@@ -11,12 +11,21 @@ from typing import Any
 
 import yaml
 
-from manifests import layer, naming
-from manifests.chart import laid_over
-from secretsctl.projects import rotator_source
-from settings import AwsStore, AzureStore, Document, GcpStore, Service, Settings, VaultStore, load
-from settings.layout import overlap_secret
-from settings.services import RESTARTABLE_KINDS
+from platform_secrets.manifests import layer, naming
+from platform_secrets.manifests.chart import laid_over
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import (
+    AwsStore,
+    AzureStore,
+    Document,
+    GcpStore,
+    Service,
+    Settings,
+    VaultStore,
+    load,
+)
+from platform_secrets.settings.layout import overlap_secret
+from platform_secrets.settings.services import RESTARTABLE_KINDS
 from tests.e2e.api_proxy import HOST, ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import dropwhile, takewhile
 from typing import Any
 
-from settings import Settings
+from platform_secrets.settings import Settings
 from tests.e2e.api_proxy import ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import operated

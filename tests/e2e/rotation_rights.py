@@ -5,13 +5,13 @@ No operator runs: what is written is looked at as it is admitted, and mostly onl
 
 from collections.abc import Container
 
-from manifests import layer
-from manifests.rotation import names
-from manifests.rotation.plan import rotation_plan
-from rotator.preflight import one_shots
-from secretsctl.projects import rotator_source
-from settings import Settings
-from settings.rotator import ROTATION
+from platform_secrets.manifests import layer
+from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator.preflight import one_shots
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import Settings
+from platform_secrets.settings.rotator import ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import workload_manifest
 from tests.e2e.kubernetes_api import KubernetesApiError, Manifest

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from manifests import naming
-from manifests.providers import aws, gcp
-from settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
-from settings.entries import bundle_entry
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers import aws, gcp
+from platform_secrets.settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
 from tests.e2e.aws_gate import AwsGate

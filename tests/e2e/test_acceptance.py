@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from manifests.layer import BASIC_SECRETS
-from secretsctl import tree
-from secretsctl.basic_files import write_env_files
-from secretsctl.rendering import rendered_files
+from platform_secrets.manifests.layer import BASIC_SECRETS
+from platform_secrets.secretsctl import tree
+from platform_secrets.secretsctl.basic_files import write_env_files
+from platform_secrets.secretsctl.rendering import rendered_files
 from tests.conftest import CATALOGUE, STACKS, Stack, made_up_values
 from tests.declaring import Secret
 from tests.e2e import eso, gitops_kinds

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from settings import AzureStore, Identity, Settings
+from platform_secrets.settings import AzureStore, Identity, Settings
 from tests.e2e.adopting import adopt
 from tests.e2e.aws import Aws
 from tests.e2e.aws_provider import AwsProvider

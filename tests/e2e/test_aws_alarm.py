@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
-from components.backends.aws_alarm import denied_calls, failed_rotations, unusual_reads
-from settings import AwsStore
+from platform_secrets.components.backends.aws_alarm import (
+    denied_calls,
+    failed_rotations,
+    unusual_reads,
+)
+from platform_secrets.settings import AwsStore
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.environments import settings_of
 from tests.e2e.process import PROJECT, Run

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from manifests.naming import identity_entries
-from settings import Identity
+from platform_secrets.manifests.naming import identity_entries
+from platform_secrets.settings import Identity
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_gate import ASSUME, AUDIENCE
 from tests.e2e.aws_half import assume, calls, client_of, key_of, names_in, push, put, role_of

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from manifests import naming
-from settings import Identity, Settings
+from platform_secrets.manifests import naming
+from platform_secrets.settings import Identity, Settings
 from tests.e2e import azure_server
 from tests.e2e.azure_provider import IDENTITY, ROLE_ASSIGNMENT, VAULT, AzureProvider
 from tests.e2e.cloud_clients import CloudClients

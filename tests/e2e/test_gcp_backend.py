@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 
-from manifests import naming
-from manifests.naming import Manifest
-from manifests.providers.gcp import service_account_email
-from manifests.providers.provider import metadata_of_push
-from manifests.providers.table import provider_of
-from settings import GcpStore, Settings
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.providers.gcp import service_account_email
+from platform_secrets.manifests.providers.provider import metadata_of_push
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.settings import GcpStore, Settings
 from tests.e2e import gcp_provider
 from tests.e2e.cloud_clients import CloudClients
 from tests.e2e.cluster import ISSUER, Cluster

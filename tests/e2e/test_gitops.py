@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from manifests.layer import BASIC_SECRETS, OPERATOR
-from settings import Settings
+from platform_secrets.manifests.layer import BASIC_SECRETS, OPERATOR
+from platform_secrets.settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import deployment
 from tests.e2e.environments import ESO, PATIENCE_SECONDS, is_synced, secret_values
@@ -164,7 +164,9 @@ def delete(cluster: Cluster, namespaces: list[str]) -> None:
 def secretsctl(command: str, stack_file: Path, *options: str) -> None:
     which = [f"--stack={stack_file}", f"--catalogue={PROJECT / 'catalogue.yaml'}"]
     subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "secretsctl", command, *which, *options], cwd=PROJECT, check=True
+        [sys.executable, "-m", "platform_secrets.secretsctl", command, *which, *options],
+        cwd=PROJECT,
+        check=True,
     )
 
 

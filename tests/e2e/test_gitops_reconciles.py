@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
-from manifests.database import database_manifests
-from secretsctl import operations
+from platform_secrets.manifests.database import database_manifests
+from platform_secrets.secretsctl import operations
 from tests.e2e import flux
 from tests.e2e.api_proxy import Call, Forward, Reply
 from tests.e2e.cluster import Cluster

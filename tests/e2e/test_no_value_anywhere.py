@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import pytest
 import yaml
 
-from manifests import naming
-from settings.entries import bundle_entry
+from platform_secrets.manifests import naming
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError
@@ -183,7 +183,7 @@ def run_commands(world: World) -> None:
     folder = world.basic.folder
     for command, status in COMMANDS:
         done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-m", "secretsctl", *command.split()],
+            [sys.executable, "-m", "platform_secrets.secretsctl", *command.split()],
             cwd=folder,
             env={"PYTHONPATH": str(PROJECT)},
             capture_output=True,

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from manifests.chart import laid_over
+from platform_secrets.manifests.chart import laid_over
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.operator_release import OperatorRelease
@@ -51,7 +51,7 @@ class Desk:
         """`secretsctl` with these arguments, for the environment."""
         programs = path if path is not None else f"{build('kubectl').parent}:{os.environ['PATH']}"
         return subprocess.Popen(  # noqa: S603 - the project's own program
-            [sys.executable, "-m", "secretsctl", *arguments, "--env", ENVIRONMENT],
+            [sys.executable, "-m", "platform_secrets.secretsctl", *arguments, "--env", ENVIRONMENT],
             cwd=self.folder,
             env={
                 "PATH": programs,

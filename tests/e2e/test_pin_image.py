@@ -98,7 +98,13 @@ def pin(tmp_path: Path, registry: Registry) -> Callable[..., tuple[int, str, str
         if not (folder / "Pulumi.test.yaml").exists():
             (folder / "Pulumi.test.yaml").write_text(STACK.format(image=image))
         done = subprocess.run(  # noqa: S603 - the project's own program
-            [sys.executable, "-m", "secretsctl", "pin-image", *(arguments or ("--env", "test"))],
+            [
+                sys.executable,
+                "-m",
+                "platform_secrets.secretsctl",
+                "pin-image",
+                *(arguments or ("--env", "test")),
+            ],
             cwd=folder,
             env={"PYTHONPATH": str(PROJECT), "SSL_CERT_FILE": str(registry.trust)},
             capture_output=True,

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from manifests.external_secret import external_secret_manifests, reads_per_refresh
+from platform_secrets.manifests.external_secret import external_secret_manifests, reads_per_refresh
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_half import client_of
 from tests.e2e.aws_policies import DeclaredAwsGate

@@ -66,6 +66,14 @@ def test_a_program_ends_with_the_killed_test_process(root: Path) -> None:
     wait_until(lambda: started_at(pid) is None, "the kernel ended the program")
 
 
+def test_a_program_is_given_only_once_the_kernel_knows_when_to_end_it(root: Path) -> None:
+    run = Run(root)
+    for _ in range(20):
+        pid = run.start("sleep", SLEEP, is_ready=lambda: True).pid
+        assert Path(f"/proc/{pid}/exe").readlink().name != "setpriv"
+    run.stop(keep_folder=False)
+
+
 def test_the_next_run_ends_what_a_killed_run_left(root: Path) -> None:
     tests, pid = run_in_another_process(root, thread=True)
     tests.kill()

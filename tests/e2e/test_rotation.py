@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from manifests import naming
-from settings import Settings
+from platform_secrets.manifests import naming
+from platform_secrets.settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import operated
 from tests.e2e.kubelet import Happening, Kubelet

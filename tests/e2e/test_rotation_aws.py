@@ -15,8 +15,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from manifests import naming
-from manifests.providers.aws import role_arn, rotator_role
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.providers.aws import role_arn, rotator_role
 from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_gate import AUDIENCE

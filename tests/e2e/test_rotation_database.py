@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
 from tests.e2e.cluster import Cluster
 from tests.e2e.database_clients import Clients

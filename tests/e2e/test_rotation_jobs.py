@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from manifests.rotation.cron_jobs import rotation_manifests
-from secretsctl.operations import rotation_job
-from secretsctl.projects import rotator_source
-from settings.rotator import AGE_CHECK, ROTATION
+from platform_secrets.manifests.rotation.cron_jobs import rotation_manifests
+from platform_secrets.secretsctl.operations import rotation_job
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.process import wait_until

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.e2e.cluster import Cluster
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run

@@ -5,9 +5,9 @@ import uuid
 
 import pytest
 
-from manifests.chart import laid_over
-from manifests.rotation import names
-from rotator import contract
+from platform_secrets.manifests.chart import laid_over
+from platform_secrets.manifests.rotation import names
+from platform_secrets.rotator import contract
 from tests.e2e import argo_rollouts
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty

@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 
-from rotator import contract
+from platform_secrets.rotator import contract
 from tests.e2e.deviations import deviations
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.live_objects import empty

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.e2e.cluster import Cluster
 from tests.e2e.openbao import OpenBao
 from tests.e2e.operator_release import OperatorRelease

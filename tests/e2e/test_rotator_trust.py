@@ -17,13 +17,13 @@ from tests.e2e.process import PROJECT
 
 OF_A_CLUSTER = """
 import pathlib, sys
-from rotator.api import InCluster
+from platform_secrets.rotator.api import InCluster
 cluster = InCluster(pathlib.Path(sys.argv[1]))
 ask = lambda: cluster.send("GET", "/version", None)
 """
 OF_AWS = """
 import sys
-from rotator.aws import send
+from platform_secrets.rotator.aws import send
 ask = lambda: send(sys.argv[1], {}, None)
 """
 AND_SAYS_WHAT_CAME = """

@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from manifests import naming
-from manifests.chart import laid_over
-from settings import Document, Settings, load
-from settings.secret_fields import secret_field
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.chart import laid_over
+from platform_secrets.settings import Document, Settings, load
+from platform_secrets.settings.secret_fields import secret_field
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import PATIENCE_SECONDS, fails, operated, sync, touch

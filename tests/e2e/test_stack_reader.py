@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import settings
-from settings.documents import STACK_KEY
+from platform_secrets import settings
+from platform_secrets.settings.documents import STACK_KEY
 from tests.declaring import CLUSTER_UID, PROJECT
 from tools.build import MissingGoError, build
 

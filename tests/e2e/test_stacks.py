@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from manifests import naming
-from manifests.rotation.names import MEMORY
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.kubernetes_api import Manifest

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from manifests import naming
-from manifests.external_secret import external_secret_manifests
-from manifests.secret_store import store_manifests
-from settings import AwsStore, GcpStore, Settings, Store, VaultStore
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.settings import AwsStore, GcpStore, Settings, Store, VaultStore
 from tests.e2e import aws_gate
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import (

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from manifests import naming
-from settings import VaultStore
+from platform_secrets.manifests import naming
+from platform_secrets.settings import VaultStore
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome

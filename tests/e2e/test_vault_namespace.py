@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from manifests import naming
-from settings.entries import bundle_entry
+from platform_secrets.manifests import naming
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome

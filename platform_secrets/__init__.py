@@ -1,0 +1,1 @@
+"""The secrets layer of a Kubernetes platform as one Pulumi program."""

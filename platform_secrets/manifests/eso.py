@@ -1,0 +1,122 @@
+"""The External Secrets Operator: its namespace, and its chart's values in every delivery."""
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.chart import ChartRelease, laid_over
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.providers.table import providers
+from platform_secrets.settings import Settings
+
+_COMPONENT = "operator"
+
+# From measurements of a first sync (docs/architecture.md, "Size of the operator"): up to so many
+# ExternalSecrets, (concurrent reconciles, client QPS, client burst).
+_SIZES = ((500, (20, 200, 400)), (None, (50, 1000, 2000)))
+
+_LOG = {"level": "info", "timeEncoding": "rfc3339"}
+_RESOURCES = {
+    "controller": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+    "webhook": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+    "certController": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
+}
+
+
+def operator_namespace(settings: Settings) -> Manifest:
+    """The operator's namespace; nothing else runs there."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": settings.environment.operator_namespace,
+            "labels": {
+                **naming.labels(settings, _COMPONENT),
+                "pod-security.kubernetes.io/enforce": "restricted",
+                "pod-security.kubernetes.io/audit": "restricted",
+                "pod-security.kubernetes.io/warn": "restricted",
+            },
+            "annotations": dict(naming.NEVER_PRUNED),
+        },
+    }
+
+
+def operator_release(settings: Settings) -> ChartRelease:
+    """The operator's chart as it is installed."""
+    chart = settings.environment.chart
+    return ChartRelease(
+        name=naming.OPERATOR_RELEASE,
+        namespace=settings.environment.operator_namespace,
+        chart=naming.OPERATOR_RELEASE,
+        version=chart.version,
+        repository=chart.repository,
+        path=chart.path,
+        values=chart_values(settings),
+    )
+
+
+def chart_values(settings: Settings) -> Manifest:
+    """Values of chart external-secrets 2.9.0: highly available, no right that is not used."""
+    values = _controller_values(settings) | {
+        "webhook": {
+            "replicaCount": 2,
+            "failurePolicy": "Fail",
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+            **_small_pod("webhook"),
+        },
+        # One replica, and so no PodDisruptionBudget: it would block every drain.
+        "certController": _small_pod("certController"),
+    }
+    if any(provider.is_cluster_wide for provider in providers(settings)):
+        values["processClusterStore"] = values["crds"]["createClusterSecretStore"] = True
+    if any(provider.caches_tokens for provider in providers(settings)):
+        values["vault"] = {"enableTokenCache": True}
+    return laid_over(values, settings.environment.chart.values)
+
+
+def _small_pod(name: str) -> Manifest:
+    return {"revisionHistoryLimit": 3, "log": dict(_LOG), "resources": _RESOURCES[name]}
+
+
+def _controller_values(settings: Settings) -> Manifest:
+    concurrent, qps, burst = _size(settings)
+    return {
+        "replicaCount": 2,
+        "leaderElect": True,
+        "revisionHistoryLimit": 3,
+        "concurrent": concurrent,
+        # Strings: the chart writes a bare `--flag` for a YAML boolean, and for a number in its
+        # scientific form what the operator can't read.
+        "extraArgs": {"client-qps": str(qps), "client-burst": str(burst)},
+        "log": dict(_LOG),
+        "resources": _RESOURCES["controller"],
+        "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+        "livenessProbe": {"enabled": True},
+        "readinessProbe": {"enabled": True},
+        "metrics": {"service": {"enabled": True}},
+        "installCRDs": True,
+        "crds": {
+            "annotations": {"helm.sh/resource-policy": "keep"},
+            "createClusterExternalSecret": False,
+            "createClusterGenerator": False,
+            "createClusterPushSecret": False,
+            "createClusterSecretStore": False,
+        },
+        "processClusterExternalSecret": False,
+        "processClusterGenerator": False,
+        "processClusterPushSecret": False,
+        "processClusterStore": False,
+        "rbac": {
+            "aggregateToAdmin": False,
+            "aggregateToEdit": False,
+            "aggregateToView": False,
+            "serviceAccountTokenCreate": False,
+            "servicebindings": {"create": False},
+        },
+        "serviceAccount": {"name": settings.environment.operator_service_account},
+    }
+
+
+def _size(settings: Settings) -> tuple[int, int, int]:
+    count = settings.environment.expected_external_secrets
+    if settings.environment.stores:
+        for bundle in settings.catalogue.bundles:
+            count += 2 if naming.has_overlap_secret(settings, bundle) else 1
+    return next(size for most, size in _SIZES if most is None or count <= most)

@@ -1,0 +1,209 @@
+"""An ExternalSecret per bundle: what the operator reads, and the Secret that it makes of it.
+
+A value that is missing or empty fails the sync (manifests/secret_template.py), and the Secret keeps
+its values.
+"""
+
+import hashlib
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.manifests.remote_values import remote_values
+from platform_secrets.manifests.secret_template import (
+    Source,
+    docker_config_line,
+    literal,
+    required,
+    text_line,
+    with_fallback,
+)
+from platform_secrets.settings import Bundle, Settings
+from platform_secrets.settings.entries import Kept, is_overlap_apart, kept
+from platform_secrets.settings.layout import overlap_secret
+from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
+
+_COMPONENT = "external-secret"
+# How far an interval may be from the one in the settings: the operator itself has no jitter.
+_SPREAD = 0.05
+
+
+def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
+    """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
+    name = settings.catalogue.bundles[bundle].secret
+    main, derived = [], []
+    for value in kept(settings, bundle):
+        is_apart = value.name != value.key and is_overlap_apart(settings, bundle, value.key)
+        (derived if is_apart else main).append(value)
+    external_secret = _with_database(
+        _of_values(settings, bundle, name, main), settings.database_key(bundle)
+    )
+    found = [_with_rotated(settings, bundle, external_secret)]
+    if derived:
+        found.append(_of_values(settings, bundle, overlap_secret(name), derived))
+    return found
+
+
+def reads_per_refresh(external_secret: Manifest) -> int:
+    """How often the operator asks the provider each time that it refreshes this ExternalSecret."""
+    spec = external_secret["spec"]
+    return len(spec.get("data", [])) + len(spec.get("dataFrom", []))
+
+
+def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
+    """The ExternalSecret with the key that a database engine provides: both accounts' passwords are
+    read, and the pointer's content makes the URL of the one in use."""
+    if key is None:
+        return external_secret
+    spec = external_secret["spec"]
+    pointer = {
+        "name": naming.database_pointer(key),
+        "items": [{"key": key, "templateAs": "Values"}],
+    }
+    template = {**spec["target"]["template"], "templateFrom": [{"configMap": pointer}]}
+    generated = [
+        {
+            "sourceRef": {
+                "generatorRef": {
+                    "apiVersion": "generators.external-secrets.io/v1alpha1",
+                    "kind": "VaultDynamicSecret",
+                    "name": naming.database_generator(key, side),
+                }
+            },
+            "rewrite": [{"regexp": {"source": "(.*)", "target": f"{side}_$1"}}],
+        }
+        for side in naming.SIDES
+    ]
+    spec = {
+        **spec,
+        "target": {**spec["target"], "template": {k: v for k, v in template.items() if v}},
+        "dataFrom": [*spec.get("dataFrom", []), *generated],
+    }
+    return {**external_secret, "spec": {k: v for k, v in spec.items() if v}}
+
+
+def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) -> Manifest:
+    """The ExternalSecret with the key that Secrets Manager rotates: a URL, of the entry's JSON.
+
+    While a part of that is missing the sync fails, and the Secret keeps its values.
+    """
+    key = settings.rotated_key(bundle)
+    database = settings.store_of(bundle).rotated_database
+    if key is None or database is None:
+        return external_secret
+    entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
+    template = spec["target"]["template"]
+    lines = {**template["data"], key: _url(key, entry, database.ssl_mode)}
+    spec = {
+        **spec,
+        "target": {**spec["target"], "template": {**template, "data": lines}},
+        "data": [*spec.get("data", []), {"secretKey": key, "remoteRef": {"key": entry}}],
+    }
+    return {**external_secret, "spec": spec}
+
+
+def _url(key: str, entry: str, ssl_mode: str) -> str:
+    parts = ("username", "password", "host", "port", "dbname")
+    fault = f"{entry} is no JSON with {', '.join(parts)}"
+    missing = " ".join(f"(not $v.{part})" for part in parts)
+    checked = f'{{{{ if or (not $v) {missing} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
+    user, password = (f"{{{{ $v.{one} | {naming.URL_ENCODED} }}}}" for one in parts[:2])
+    place = "{{ $v.host }}:{{ $v.port }}/{{ $v.dbname }}"
+    return (
+        f'{{{{ $v := index . "{key}" | fromJson }}}}{checked}'
+        f"postgresql://{user}:{password}@{place}?sslmode={ssl_mode}"
+    )
+
+
+def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -> Manifest:
+    remote = remote_values(values)
+    content = settings.catalogue.bundles[bundle]
+    own = {value.key: value for value in values if value.name == value.key}
+    sources = {
+        key: Source(remote.names[key], _fault(value), content.keys[key].stored_as == "base64")
+        for key, value in own.items()
+    }
+    lines: dict[str, str] = {}
+    for value in values:
+        source = remote.names[value.name]
+        if value.name != value.key and value.key in own:
+            lines[value.name] = with_fallback(source, sources[value.key])
+        elif value.name != value.key:
+            lines[value.name] = required(Source(source, _fault(value)))
+        elif value.key in content.shown:
+            lines[value.name] = required(sources[value.key])
+    if name == content.secret:
+        lines |= {one: text_line(text, sources) for one, text in content.texts.items()}
+        if content.registries:
+            lines[DOCKER_CONFIG_KEY] = docker_config_line(content, sources)
+    return _external_secret(settings, bundle, name, remote.spec, lines)
+
+
+def _fault(value: Kept) -> str:
+    """What the sync says where a value is missing."""
+    place = value.entry
+    if place.property is None or place.property == "value":
+        return f"{place.key} is empty"
+    return f"{place.key} has no {place.property}"
+
+
+def _external_secret(
+    settings: Settings, bundle: str, name: str, source: Manifest, lines: dict[str, str]
+) -> Manifest:
+    annotations = naming.NEVER_PRUNED if settings.environment.protect else None
+    store = provider_of(settings.store_of(bundle)).reference(settings.store_name(bundle))
+    content = settings.catalogue.bundles[bundle]
+    is_own, interval = name == content.secret, refresh_interval(settings, bundle, name)
+    return {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
+        "spec": {
+            # With an interval of 0 a periodic one would not even look when somebody asks.
+            "refreshPolicy": "OnChange" if interval == "0s" else "Periodic",
+            "refreshInterval": interval,
+            "secretStoreRef": store,
+            "target": {
+                "name": name,
+                "creationPolicy": "Owner",
+                "deletionPolicy": content.deletion.capitalize(),
+                "template": {
+                    "engineVersion": "v2",
+                    "mergePolicy": "Replace",
+                    "type": content.secret_type if is_own else "Opaque",
+                    # Set, so that nothing of the ExternalSecret's own metadata lands on the Secret.
+                    "metadata": _metadata(settings, content if is_own else None),
+                    "data": lines,
+                },
+            },
+            **source,
+        },
+    }
+
+
+def _metadata(settings: Settings, bundle: Bundle | None) -> Manifest:
+    """What the Secret's metadata are made of; they are templates too."""
+    labels = naming.labels(settings, _COMPONENT)
+    if bundle is None:
+        return {"labels": labels}
+    annotations = {name: literal(text) for name, text in bundle.annotations.items()}
+    found: Manifest = {"labels": {**labels, **bundle.labels}}
+    return {**found, "annotations": annotations} if annotations else found
+
+
+def refresh_interval(settings: Settings, bundle: str, name: str) -> str:
+    """The interval of one ExternalSecret, in Go's own spelling: the same in every run, and up to
+    5 % off the settings' one, so that a platform's reads do not all fall on one moment. With 0 the
+    operator reads only when the ExternalSecret changes or somebody asks for it."""
+    own = settings.bundle_place(bundle).refresh_interval
+    wanted = (settings.environment.refresh_interval if own is None else own).total_seconds()
+    if wanted == 0:
+        return "0s"
+    digest = hashlib.sha256(f"{settings.namespace}/{name}".encode()).digest()
+    share = int.from_bytes(digest[:8], "big") / 2**64
+    seconds = max(1, round(wanted * (1 - _SPREAD + 2 * _SPREAD * share)))
+    hours, rest = divmod(seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return f"{hours}h{minutes}m{seconds}s"
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -1,0 +1,112 @@
+"""Every object of an environment, in apply order: the architecture on one page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from platform_secrets.manifests import eso, gitops, naming, vault_server
+from platform_secrets.manifests.access import reader_manifests, service_manifests
+from platform_secrets.manifests.basic_secret import kustomization
+from platform_secrets.manifests.chart import ChartRelease
+from platform_secrets.manifests.database import database_manifests
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.namespace import namespace_manifests
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
+from platform_secrets.manifests.rotation.admission import admission_manifests
+from platform_secrets.manifests.rotation.cron_jobs import (
+    generator_manifests,
+    memory_config_map,
+    rotation_manifests,
+)
+from platform_secrets.manifests.rotation.names import operator_keys
+from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.settings import Settings
+
+OPERATOR = "1-operator"
+VAULT = "1-vault"
+ACCESS = "2-access"
+STORES = "3-stores"
+EXTERNAL_SECRETS = "4-external-secrets"
+ROTATION = "5-rotation"
+BASIC_SECRETS = "basic-secrets"
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Objects that may be applied together, once the waves before are there."""
+
+    name: str
+    objects: list[Manifest]
+
+
+def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
+    """The Kubernetes half of an environment; waves without objects are left out.
+
+    `rotator` is the source of what rotates, by file name.
+    """
+    env = settings.environment
+    operator: list[Manifest] = []
+    if env.operator == "install":
+        operator = [eso.operator_namespace(settings), *operator_policies(settings)]
+    vault: list[Manifest] = []
+    if env.vault_server:
+        vault = vault_server.server_manifests(settings, env.vault_server)
+        vault += vault_policies(settings, env.vault_server)
+    access = namespace_manifests(settings) + reader_manifests(settings)
+    for name, service in settings.catalogue.services.items():
+        access += service_manifests(settings, name, service)
+    stores: list[Manifest] = []
+    external_secrets: list[Manifest] = []
+    if env.secrets == "external":
+        for store in env.stores:
+            for identity in settings.identities(store):
+                stores += store_manifests(settings, store, identity)
+        for bundle in settings.catalogue.bundles:
+            stores += database_manifests(settings, bundle)
+            external_secrets += external_secret_manifests(settings, bundle)
+    found = [
+        Wave(OPERATOR, operator),
+        Wave(VAULT, vault),
+        Wave(ACCESS, access),
+        Wave(STORES, stores),
+        Wave(EXTERNAL_SECRETS, external_secrets),
+        Wave(ROTATION, _rotation(settings, rotator) if settings.has_rotation else []),
+    ]
+    return [wave for wave in found if wave.objects]
+
+
+def charts(settings: Settings) -> dict[str, ChartRelease]:
+    """The Helm charts, each by the wave after which it is installed."""
+    env = settings.environment
+    found: dict[str, ChartRelease] = {}
+    if env.operator == "install":
+        found[OPERATOR] = eso.operator_release(settings)
+    if env.vault_server:
+        found[VAULT] = vault_server.server_release(env.vault_server)
+    return found
+
+
+def _rotation(settings: Settings, rotator: Mapping[str, str]) -> list[Manifest]:
+    """Its bounds first, then what acts."""
+    found = [*admission_manifests(settings), memory_config_map(settings)]
+    for key in operator_keys(settings):
+        found += generator_manifests(settings, key)
+    return [*found, rotation_policy(settings), *rotation_manifests(settings, rotator)]
+
+
+def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:
+    """What stands beside the waves of these names in a rendered tree: basic Secrets, and the
+    entry points for GitOps."""
+    env = settings.environment
+    found = []
+    if env.secrets == "basic":
+        found.append(Wave(BASIC_SECRETS, [kustomization(settings)]))
+    if env.gitops:
+        releases = charts(settings)
+        argocd = gitops.argocd_manifests(settings, env.gitops, names, releases)
+        flux = gitops.flux_manifests(settings, env.gitops, names, releases)
+        found += [Wave("gitops/argocd", argocd), Wave("gitops/flux", flux)]
+        for wave, release in releases.items():
+            folder = f"{gitops.FLUX}/{naming.wave_part(wave)}"
+            found.append(Wave(folder, gitops.flux_release_manifests(settings, release)))
+    return found

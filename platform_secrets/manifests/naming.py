@@ -1,0 +1,209 @@
+"""Every shared name, label and annotation, and every entry in a store."""
+
+from typing import Any, Literal
+
+from platform_secrets.settings import Identity, PostgresDatabase, Settings
+from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
+from platform_secrets.settings.entries import Entry, entry, is_overlap_apart, kept
+from platform_secrets.settings.layout import Kind
+
+Manifest = dict[str, Any]
+"""A Kubernetes object in Kubernetes' own spelling."""
+
+PROJECT = "platform-secrets"
+OPERATOR_RELEASE = "external-secrets"
+VAULT_RELEASE = "vault"
+
+# Argo CD and Flux leave such an object where it is, whatever happens to the tree around it. To Argo
+# CD it is then no difference: one that it may not take away would have it sync without end.
+NEVER_PRUNED = {
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+    "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+}
+
+
+# `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
+URL_ENCODED = 'urlquery | replace "+" "%20"'
+"""How a template encodes the parts of a URL's account."""
+
+Side = Literal["a", "b"]
+"""One of a database's two accounts."""
+SIDES: tuple[Side, Side] = ("a", "b")
+
+
+def wave_part(wave: str) -> str:
+    """A wave's name without its number."""
+    return wave.lstrip("0123456789-")
+
+
+def labels(settings: Settings, component: str) -> dict[str, str]:
+    """The labels of every object; `component` is the part of the layer that declares it."""
+    return {
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/managed-by": PROJECT,
+        "app.kubernetes.io/part-of": settings.catalogue.platform,
+        f"{PROJECT}/environment": settings.environment.environment,
+    }
+
+
+def metadata(
+    settings: Settings,
+    name: str,
+    component: str,
+    annotations: dict[str, str] | None = None,
+    namespace: str | None = None,
+) -> Manifest:
+    """Metadata of an object in `namespace`, or in the environment's own."""
+    found: Manifest = {"name": name, "namespace": namespace or settings.namespace}
+    found["labels"] = labels(settings, component)
+    if annotations:
+        found["annotations"] = dict(annotations)
+    return found
+
+
+def secret_store(store: str, identity: Identity) -> str:
+    """The SecretStore through which an identity acts, and that identity's ServiceAccount."""
+    return f"{store}-{SECRET_STORE_SUFFIXES[identity]}"
+
+
+def derived_keys(key: str) -> tuple[str, str]:
+    """The keys that exist beside one with `overlap`: the value to come and the one before."""
+    return f"{key}-next", f"{key}-previous"
+
+
+def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
+    """Every key of a bundle, derived ones too, with its entry: what is read and checked."""
+    return {value.name: value.entry for value in kept(settings, bundle)}
+
+
+def rotated_entry(settings: Settings, bundle: str, key: str) -> str:
+    """The entry of a key that Secrets Manager rotates: its own, in either layout."""
+    if settings.store_of(bundle).layout == "per-key":
+        return entry(settings, bundle, key).key
+    return f"{settings.catalogue.platform}/{settings.environment.environment}/{key}"
+
+
+def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
+    """The entries of a store that an identity is for, each under its bundle's or its key's name,
+    that of a place which the stack file names under bundle/key: that is the same in every
+    environment, which the entry's own is not."""
+    is_whole = settings.environment.stores[store].layout == "bundle"
+    found: dict[str, str] = {}
+    placed: dict[str, str] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for value in kept(settings, bundle):
+            if identity == "rotation" and not content.keys[value.key].is_generated:
+                continue
+            if identity == "seed" and not value.may_be_written:
+                continue
+            if value.is_placed:
+                placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
+            else:
+                found[bundle if is_whole else value.id] = value.entry.key
+        rotated = settings.rotated_key(bundle)
+        if rotated and identity == "read":
+            found[rotated] = rotated_entry(settings, bundle, rotated)
+    by_convention = {*found.values()}
+    return found | {name: entry for entry, name in placed.items() if entry not in by_convention}
+
+
+def adopted_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that were there already: no stack makes or destroys them."""
+    values = [value for bundle in settings.bundles_in(store) for value in kept(settings, bundle)]
+    own = {value.entry.key for value in values if not value.is_adopted}
+    return {value.entry.key for value in values} - own
+
+
+def overlap_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that hold nothing but a derived key's value."""
+    return {
+        value.entry.key
+        for bundle in settings.bundles_in(store)
+        for value in kept(settings, bundle)
+        if value.name != value.key and is_overlap_apart(settings, bundle, value.key)
+    }
+
+
+def made_entries(settings: Settings, store: str) -> dict[str, str]:
+    """The entries of a store that a stack makes where it declares that store's provider half."""
+    adopted = adopted_entries(settings, store)
+    read = identity_entries(settings, store, "read")
+    return {name: entry for name, entry in read.items() if entry not in adopted}
+
+
+def written_entries(settings: Settings, store: str) -> dict[str, str]:
+    """Those that the operator may write, as rotation or as seed; it refuses entries without its
+    mark."""
+    found: dict[str, str] = {}
+    for identity in settings.identities(store):
+        if identity != "read":
+            found |= identity_entries(settings, store, identity)
+    return found
+
+
+def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
+    """What the stores must hold: by store and entry, what is read from it: the keys, or the
+    properties that the stack file names for them."""
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
+    for bundle in settings.catalogue.bundles if settings.environment.stores else ():
+        of_store = found[settings.store_name(bundle)]
+        for value in kept(settings, bundle):
+            is_named = settings.key_place(bundle, value.key).property
+            content = (is_named and value.entry.property) or value.name
+            of_store.setdefault(value.entry.key, []).append(content)
+        if rotated := settings.rotated_key(bundle):
+            of_store[rotated_entry(settings, bundle, rotated)] = [rotated]
+    return found
+
+
+def has_overlap_secret(settings: Settings, bundle: str) -> bool:
+    """Whether derived keys need a Secret of their own."""
+    keys = settings.catalogue.bundles[bundle].keys
+    return any(is_overlap_apart(settings, bundle, key) for key in keys)
+
+
+def database_pointer(key: str) -> str:
+    """The ConfigMap that says which of a database's two accounts is in use."""
+    return f"{key}-active"
+
+
+def database_keys(settings: Settings) -> dict[str, str]:
+    """Every key that a database engine provides, with its bundle."""
+    return {key.name: key.bundle for key in settings.keys_of(Kind.ENGINE)}
+
+
+def secrets_manager_keys(settings: Settings) -> dict[str, str]:
+    """Every key that AWS Secrets Manager rotates, with its bundle."""
+    return {key.name: key.bundle for key in settings.keys_of(Kind.SECRETS_MANAGER)}
+
+
+def database_pointers(settings: Settings) -> list[str]:
+    """Every pointer of an environment."""
+    return [database_pointer(key) for key in database_keys(settings)]
+
+
+def database_generator(key: str, side: Side) -> str:
+    """The generator that reads the password of one of a database's two accounts."""
+    return f"{key}-{side}"
+
+
+def pointer_content(database: PostgresDatabase, side: Side) -> str:
+    """The template of the services' URL, which is all that a pointer may hold: one per side."""
+    fields = ("username", "password")
+    user, password = (f"{{{{ .{side}_{field} | {URL_ENCODED} }}}}" for field in fields)
+    place = f"{database.host}:{database.port}/{database.name}"
+    return f"postgresql://{user}:{password}@{place}?sslmode={database.ssl_mode}"
+
+
+def role_binding(
+    settings: Settings, name: str, component: str, subjects: list[Manifest]
+) -> Manifest:
+    """Binds the Role of the same name."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata(settings, name, component),
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+        "subjects": subjects,
+    }

@@ -1,0 +1,67 @@
+"""What the rest of the core asks of a store's provider."""
+
+from typing import Protocol
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings import Identity
+
+
+class Provider(Protocol):
+    """One store, as its provider's own file describes it; what holds for most stands here."""
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        """Equal for two stacks' stores that are one and the same."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Where the operator reaches it."""
+        return 443
+
+    @property
+    def ports_of_its_server(self) -> set[int]:
+        """What the store's server itself reaches, for one that runs in this cluster."""
+        return set()
+
+    @property
+    def is_reached_by_pod_identity(self) -> bool:
+        """Whether pods have their identity of an agent on their node."""
+        return False
+
+    @property
+    def caches_tokens(self) -> bool:
+        """Whether the operator is to keep this provider's tokens between reads."""
+        return False
+
+    @property
+    def is_cluster_wide(self) -> bool:
+        """Whether it is a ClusterSecretStore, which an operator of ours otherwise leaves alone."""
+        return False
+
+    @property
+    def push_metadata(self) -> Manifest | None:
+        """What a push tells the provider beside the value."""
+        return None
+
+    def reference(self, store: str) -> Manifest:
+        """How an ExternalSecret names the store: the SecretStore of its *read* identity."""
+        return {"kind": "SecretStore", "name": naming.secret_store(store, "read")}
+
+    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+        """Those of an identity's ServiceAccount; None where the operator acts as itself."""
+        return {}
+
+    def spec(self, account: str, name: str) -> Manifest:
+        """The `provider` of a SecretStore that acts as `account`, as the identity `name`."""
+        ...
+
+
+def metadata_of_push(spec: Manifest) -> Manifest:
+    """What a PushSecret tells its provider beside the value, in the operator's own form."""
+    return {
+        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+        "kind": "PushSecretMetadata",
+        "spec": spec,
+    }

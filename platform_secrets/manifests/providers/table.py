@@ -1,0 +1,37 @@
+"""Which provider a store has: a row for each."""
+
+from platform_secrets.manifests.providers.aws import Aws
+from platform_secrets.manifests.providers.azure import Azure
+from platform_secrets.manifests.providers.existing import Existing
+from platform_secrets.manifests.providers.gcp import Gcp
+from platform_secrets.manifests.providers.provider import Provider
+from platform_secrets.manifests.providers.vault import Vault
+from platform_secrets.settings import (
+    AwsStore,
+    AzureStore,
+    ExistingStore,
+    GcpStore,
+    Settings,
+    VaultStore,
+)
+from platform_secrets.settings.stores import Store
+
+
+def provider_of(store: Store) -> Provider:
+    """The store as its provider's own file describes it."""
+    match store:
+        case VaultStore():
+            return Vault(store)
+        case AwsStore():
+            return Aws(store)
+        case GcpStore():
+            return Gcp(store)
+        case AzureStore():
+            return Azure(store)
+        case ExistingStore():
+            return Existing(store)
+
+
+def providers(settings: Settings) -> list[Provider]:
+    """Those of the environment's stores."""
+    return [provider_of(store) for store in settings.environment.stores.values()]

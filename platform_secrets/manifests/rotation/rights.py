@@ -1,0 +1,132 @@
+"""What the rotator and the age check may ask of the API server: exact verbs on exact names.
+
+A right to create can't be bound to names, nor one to patch to a field: that is what
+`rotation_admission` does. No right on Secrets.
+"""
+
+from collections.abc import Iterable
+from itertools import accumulate, takewhile
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.rotation.names import COMPONENT
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator import contract
+from platform_secrets.rotator.plan import Database, RotatedKey
+from platform_secrets.settings import Settings
+from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
+
+_ESO = "external-secrets.io"
+# etcd takes 1.5 MiB, and an object of half of that can still be shown and compared.
+_MOST_BYTES = 750_000
+_WORKLOADS = {
+    "Deployment": ("apps", "deployments"),
+    "StatefulSet": ("apps", "statefulsets"),
+    "DaemonSet": ("apps", "daemonsets"),
+    "Rollout": ("argoproj.io", "rollouts"),
+}
+
+
+def rotation_rights(settings: Settings) -> list[Manifest]:
+    """Roles of each of the two, and their bindings."""
+    memory = _rules("", "configmaps", ["get"], [names.MEMORY])
+    rules = {ROTATION: _rotator_rules(settings), AGE_CHECK: memory}
+    roles = {
+        names.part(account, at): (account, some)
+        for account, allowed in rules.items()
+        for at, some in enumerate(_by_size(allowed))
+    }
+    found = [_role(settings, name, some) for name, (_, some) in roles.items()]
+    return found + [_binding(settings, name, account) for name, (account, _) in roles.items()]
+
+
+def _rotator_rules(settings: Settings) -> list[Manifest]:
+    keys = rotation_plan(settings).rotated
+    external_secrets = [
+        contract.one_shot(step, key.name) for key in keys for step in ("before", "staged")
+    ]
+    pushes = [
+        contract.one_shot(step, key.name)
+        for key in keys
+        for step in (*contract.pushes(key), *contract.checks(key))
+    ]
+    pointers = [key.pointer for key in keys if isinstance(key, Database)]
+    found = [
+        *_one_shots("externalsecrets", external_secrets, ["get", "delete"]),
+        *_rules(_ESO, "externalsecrets", ["get", "patch"], names.rotated_secrets(settings)),
+        *_one_shots("pushsecrets", pushes, ["get", "patch", "delete"]),
+    ]
+    for kind, (group, resource) in _WORKLOADS.items():
+        workloads = [each.partition("/") for each in names.all_readers(settings)]
+        found += _rules(
+            group, resource, ["get", "patch"], [name for each, _, name in workloads if each == kind]
+        )
+    events = {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}
+    found += [*_rules("", "configmaps", ["get", "patch"], [names.MEMORY, *pointers]), events]
+    return found + _admitted(keys)
+
+
+def _admitted(keys: list[RotatedKey]) -> list[Manifest]:
+    """What admission looks up: which entries, Secrets and contents a key's objects may name."""
+    by_verb: dict[str, list[str]] = {}
+    for key in keys:
+        for verb, parts in contract.rights(key):
+            by_verb.setdefault(verb, []).append(contract.right_name(parts))
+    group, resource = contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE
+    return [
+        rule for verb, found in by_verb.items() for rule in _rules(group, resource, [verb], found)
+    ]
+
+
+def _by_size(rules: list[Manifest]) -> list[list[Manifest]]:
+    """The rules as Roles that etcd takes; rights of several Roles add up."""
+    found, length = [list[Manifest]()], 0
+    for rule in rules:
+        rest = rule.get("resourceNames", [])
+        while rest and length + _size(rest) > _MOST_BYTES:
+            fitting = _fitting(rest, _MOST_BYTES - length)
+            if fitting:
+                found[-1].append({**rule, "resourceNames": rest[:fitting]})
+            found.append([])
+            rest, length = rest[fitting:], 0
+        found[-1].append({**rule, "resourceNames": rest} if rest else rule)
+        length += _size(rest) + 200
+    return found
+
+
+def _size(texts: list[str]) -> int:
+    return sum(len(text.encode()) + 6 for text in texts)
+
+
+def _fitting(texts: list[str], most: int) -> int:
+    """How many of the texts, from the first one, have so many bytes together."""
+    sizes = accumulate(len(text.encode()) + 6 for text in texts)
+    return sum(1 for _ in takewhile(lambda size: size <= most, sizes))
+
+
+def _one_shots(resource: str, objects: list[str], verbs: list[str]) -> list[Manifest]:
+    if not objects:
+        return []
+    create = {"apiGroups": [_ESO], "resources": [resource], "verbs": ["create"]}
+    return [create, *_rules(_ESO, resource, verbs, objects)]
+
+
+def _rules(group: str, resource: str, verbs: list[str], objects: Iterable[str]) -> list[Manifest]:
+    """One rule, or none without names: a rule that names nothing is a right on everything."""
+    rule = {"apiGroups": [group], "resources": [resource], "resourceNames": [*objects]}
+    return [{**rule, "verbs": verbs}] if rule["resourceNames"] else []
+
+
+def _role(settings: Settings, name: str, rules: list[Manifest]) -> Manifest:
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": naming.metadata(settings, name, COMPONENT),
+        "rules": rules,
+    }
+
+
+def _binding(settings: Settings, name: str, account: str) -> Manifest:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": settings.namespace}
+    return naming.role_binding(settings, name, COMPONENT, [subject])

@@ -1,0 +1,62 @@
+"""A namespaced SecretStore: the operator's door to one provider, for one identity."""
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.settings import Identity, Settings
+
+_COMPONENT = "store"
+
+
+def store_manifests(settings: Settings, store: str, identity: Identity) -> list[Manifest]:
+    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore; that
+    alone where the operator acts as itself."""
+    name = naming.secret_store(store, identity)
+    identity_name = settings.identity_name(store, identity)
+    provider = provider_of(settings.environment.stores[store])
+    secret_store: Manifest = {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "SecretStore",
+        "metadata": naming.metadata(settings, name, _COMPONENT),
+        "spec": {"provider": provider.spec(name, identity_name)},
+    }
+    annotations = provider.account_annotations(identity, identity_name)
+    if annotations is None:
+        return [secret_store]
+    return [*_account(settings, name, annotations), secret_store]
+
+
+def _account(settings: Settings, name: str, annotations: dict[str, str]) -> list[Manifest]:
+    operator = {
+        "kind": "ServiceAccount",
+        "name": settings.environment.operator_service_account,
+        "namespace": settings.environment.operator_namespace,
+    }
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
+            "automountServiceAccountToken": False,
+        },
+        _token_role(settings, name),
+        naming.role_binding(settings, f"{name}-token", _COMPONENT, [operator]),
+    ]
+
+
+def _token_role(settings: Settings, account: str) -> Manifest:
+    """Lets the operator ask for tokens of this one ServiceAccount: the chart's own right, which
+    covers every account in the cluster, is switched off."""
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": naming.metadata(settings, f"{account}-token", _COMPONENT),
+        "rules": [
+            {
+                "apiGroups": [""],
+                "resources": ["serviceaccounts/token"],
+                "resourceNames": [account],
+                "verbs": ["create"],
+            }
+        ],
+    }

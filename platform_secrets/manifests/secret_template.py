@@ -1,0 +1,104 @@
+"""The operator's template of a Secret: a line for each field.
+
+Every value passes a guard that fails the sync when it is missing or empty: without it the operator
+drops a missing property silently and stays Ready.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from platform_secrets.manifests.naming import URL_ENCODED
+from platform_secrets.settings import Bundle
+from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
+from platform_secrets.settings.texts import Filter, Part, parts_of
+
+# What would begin an action, also together with the part that follows.
+_BRACES = re.compile(r"\{\{+|\{\Z")
+_FILTERS: dict[Filter, str] = {
+    "": "",
+    "url": f" | {URL_ENCODED}",
+    "json": " | toRawJson",
+    "base64": " | b64enc",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a template finds a value, and what the sync says where it is missing."""
+
+    name: str
+    fault: str
+    is_base64: bool = False
+
+
+def required(source: Source) -> str:
+    """A field that is one value."""
+    return f"{_value('$v', source)}{{{{ $v }}}}"
+
+
+def with_fallback(derived: str, current: Source) -> str:
+    """A derived key has the current value until a rotation gives it one of its own."""
+    fallback = f'{{{{ if not $v }}}}{{{{ $v = index . "{current.name}" }}}}{{{{ end }}}}'
+    return f'{{{{ $v := index . "{derived}" }}}}{fallback}{_or_fail("$v", current)}{{{{ $v }}}}'
+
+
+def text_line(text: str, sources: Mapping[str, Source]) -> str:
+    """A field that is a text made of values."""
+    parts = [*parts_of(text)]
+    keys = dict.fromkeys(one.key for one in parts if isinstance(one, Part))
+    variables = {key: f"$p{number}" for number, key in enumerate(keys)}
+    found = "".join(_value(variables[key], sources[key]) for key in keys)
+    for one in parts:
+        found += (
+            literal(one)
+            if isinstance(one, str)
+            else f"{{{{ {variables[one.key]}{_FILTERS[one.filter]} }}}}"
+        )
+    return found
+
+
+def docker_config_line(bundle: Bundle, sources: Mapping[str, Source]) -> str:
+    """The configuration with which kubelets log in to the bundle's registries."""
+    keys = dict.fromkeys(bundle.parts[DOCKER_CONFIG_KEY])
+    variables = {key: f"$p{number}" for number, key in enumerate(keys)}
+    found = "".join(_value(variables[key], sources[key]) for key in keys)
+    logins = []
+    for host, login in bundle.registries.items():
+        user = variables[login.username] if login.username else _quoted(login.username_text or "")
+        password = variables[login.password]
+        logins.append(
+            f'{literal(json.dumps(host))}:{{"username":{{{{ {user} | toRawJson }}}},'
+            f'"password":{{{{ {password} | toRawJson }}}},'
+            f'"auth":"{{{{ printf "%s:%s" {user} {password} | b64enc }}}}"}}'
+        )
+    return f'{found}{{"auths":{{{",".join(logins)}}}}}'
+
+
+def literal(text: str) -> str:
+    """Text that stands in a template for itself."""
+    return _BRACES.sub(lambda match: f'{{{{ "{match[0]}" }}}}', text)
+
+
+def _quoted(text: str) -> str:
+    """A text as a template's constant."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _value(variable: str, source: Source) -> str:
+    """Makes the value known as `variable`, or fails."""
+    found = f'{{{{ {variable} := index . "{source.name}" }}}}{_or_fail(variable, source)}'
+    if not source.is_base64:
+        return found
+    # What can't be decoded becomes an error's text, which is shorter or longer when encoded again.
+    fault = f"{source.fault.removesuffix(' is empty')} is no base64"
+    return (
+        f"{found}{{{{ {variable} = {variable} | nospace }}}}"
+        f"{{{{ if or (not {variable}) (ne ({variable} | b64dec | b64enc) {variable}) }}}}"
+        f'{{{{ fail "{fault}" }}}}{{{{ end }}}}{{{{ {variable} = {variable} | b64dec }}}}'
+    )
+
+
+def _or_fail(variable: str, source: Source) -> str:
+    return f'{{{{ if not {variable} }}}}{{{{ fail "{source.fault}" }}}}{{{{ end }}}}'

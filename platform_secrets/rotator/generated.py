@@ -1,0 +1,176 @@
+"""The rotation of one generated key, step by step; each step is a task that may be run again."""
+
+from . import contract, shapes
+from .api import Api, Manifest
+from .checks import Check, Checks
+from .clock import Steps
+from .memory import Remembered
+from .operator_objects import OperatorObjects, StepError
+from .plan import Generated, Plan
+
+_PUSHED = {  # by check, in the order in which they were made
+    "reserved": ["reserve"],
+    "kept": ["previous"],
+    "published": ["previous", "next"],
+    "promoted": ["promote"],
+    "restored": ["restore"],
+    "withdrawn": ["withdraw"],
+}
+
+
+class GeneratedRotation:
+    """What its objects in the cluster mean: with `before` it goes on (before a `promote` the old
+    value is in use); with `restore` or `withdraw` it is being taken back; without `before`, or with
+    one in deletion, only cleaning is left, as `before` is deleted first and `staged` last."""
+
+    can_be_taken_back = True
+    rotated_at = None
+
+    def __init__(
+        self,
+        plan: Plan,
+        key: Generated,
+        known: Remembered,
+        api: Api,
+        operator: OperatorObjects,
+        checks: Checks,
+    ) -> None:
+        self.key, self._plan, self._api, self._operator = key, plan, api, operator
+        self._checks, self._known = checks, known
+        self.id = self.uid = ""
+        self.is_promoted = self.is_pushed = self.is_taken_back = self.has_before = False
+        self._is_withdrawn = self._is_found = False
+        self._made = {"before", "staged"}
+        self.has_next = bool(key.overlap_seconds)
+        self.shares_entry = (key.store, key.entry.key) in plan.shared_entries
+
+    def find(self) -> bool:
+        """Looks for the objects of a rotation in flight, and says whether there is one."""
+        before, staged = self._live("before"), self._live("staged")
+        if before is None and staged is None:
+            return False
+        self._is_found = True
+        metadata = (before or staged or {})["metadata"]
+        self.id = metadata.get("annotations", {}).get(contract.ROTATION_ID, "")
+        self.uid = (staged or {"metadata": {"uid": ""}})["metadata"]["uid"]
+        self.has_before = before is not None and "deletionTimestamp" not in before["metadata"]
+        self.is_promoted = self._live("promote") is not None
+        undone = ("restore", "withdraw") if self.has_next else ("restore",)
+        self.is_taken_back = any(self._live(step) is not None for step in undone)
+        is_published = self.has_next and self._live("next") is not None
+        self.is_pushed = self.is_promoted or self.is_taken_back or is_published
+        return True
+
+    @property
+    def can_go_on(self) -> bool:
+        return self.has_before or self.is_promoted
+
+    def stage(self) -> Steps:
+        """The value before is kept, and the new one made."""
+        wanted = [shapes.staged(self._plan, self.key, self.id)]
+        if not self.is_promoted:
+            wanted.insert(0, shapes.before(self._plan, self.key, self.id))
+            self.has_before = True
+        *_, staged = yield from self._operator.made(*wanted)
+        self.uid = staged["metadata"]["uid"]
+
+    def publish(self) -> Steps:
+        """The services may read the value to come. The one before is kept for them already here:
+        as long as it is the current one it does no harm, and promotion is then one write."""
+        if not self.shares_entry:
+            yield from self._pushed("previous")
+            yield from self._pushed("next")
+            return
+        if self._known.rotated is None and self._live("previous") is None:
+            # In the Secret a missing `previous` looks like the value before, which it will be: so
+            # it first has a value that can be seen.
+            yield from self._pushed("reserve")
+            yield from self._seen("reserved")
+        yield from self._pushed("previous")
+        yield from self._seen("kept")
+        yield from self._pushed("next")
+
+    def promote(self) -> Steps:
+        """The new value is the current one."""
+        yield from self._pushed("promote")
+        self.is_promoted = True
+
+    def take_back(self) -> Steps:
+        """The value before is the current one again; if the new one was current, it stays under
+        `next`, so that what was signed with it is accepted."""
+        if not self.has_before:
+            name = contract.one_shot("before", self.key.name)
+            raise StepError(f"the value before is gone: ExternalSecret/{name} does not exist")
+        if self.is_promoted or self._live("restore") is not None or not self.has_next:
+            pushed, pushes_back = "promote", "restore"
+        else:
+            pushed, pushes_back = "next", "withdraw"
+        self._is_withdrawn = pushes_back == "withdraw"
+        # In this order: two pushes to one entry could overtake each other.
+        yield from self._operator.gone(pushed, self.key.name)
+        yield from self._pushed(pushes_back)
+
+    def delete(self) -> Steps:
+        """The objects of the rotation are in deletion, or gone."""
+        pushes = contract.pushes(self.key)
+        checks = contract.checks(self.key)
+        for step in ("before", *pushes, *checks, "staged"):
+            if self._is_found or step in self._made:
+                self._operator.delete(step, self.key.name)
+        yield from ()
+
+    def clean(self) -> Steps:
+        """No object of the rotation is left."""
+        for step in ("before", "staged"):
+            yield from self._operator.gone(step, self.key.name)
+
+    def external_secrets(self, phase: str) -> list[str]:
+        """What to sync after a phase's pushes."""
+        main, of_next = self.key.external_secret, self.key.overlap_external_secret
+        if of_next is None or phase == "promote":
+            return [main]
+        return [of_next] if phase == "next" else [of_next, main]
+
+    def checks(self, phase: str, external_secret: str) -> list[Check]:
+        """What has to be in one of the services' Secrets after a phase."""
+        if phase == "next":
+            steps = ["published"]
+        elif phase == "promote":
+            steps = ["promoted"]
+        else:
+            steps = ["withdrawn" if self._is_withdrawn else "restored"]
+        # Whoever pushes to the entry last may have undone what was there before.
+        if self.shares_entry and self.has_next and not self._is_withdrawn and self.has_before:
+            steps = list(dict.fromkeys(["published", *steps]))
+        found = [self._check(step) for step in steps]
+        return [one for one in found if _secret(one) == external_secret]
+
+    def by_hand(self) -> str:
+        """How to finish when it could not be taken back."""
+        kept = contract.one_shot("before", self.key.name)
+        return (
+            f"the value before is in Secret/{kept}: write it to the"
+            f" store's entry {self.key.entry.key}, sync ExternalSecret/{self.key.external_secret},"
+            " restart the readers, or run the rotation again, which tries to take it back"
+        )
+
+    def _pushed(self, step: str) -> Steps:
+        self._made.add(step)
+        return self._operator.made(shapes.push(self._plan, self.key, self.id, step))
+
+    def _seen(self, step: str) -> Steps:
+        secret, token = self.key.external_secret, f"{step}-{self.uid}"
+        return self._checks.shown(secret, token, [self._check(step)])
+
+    def _check(self, step: str) -> Check:
+        self._made.add(step)
+        manifest = shapes.check(self._plan, self.key, self.id, step)
+        pushes = [shapes.push(self._plan, self.key, self.id, push) for push in _PUSHED[step]]
+        return Check(self.key.name, manifest, pushes, self.shares_entry)
+
+    def _live(self, step: str) -> Manifest | None:
+        return self._api.get(contract.KINDS[step], contract.one_shot(step, self.key.name))
+
+
+def _secret(check: Check) -> str:
+    return check.manifest["spec"]["selector"]["secret"]["name"]

@@ -1,0 +1,96 @@
+"""The stack's cluster, through the user's own kubectl: their kubeconfig, login and rights."""
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings import Settings
+
+# Whoever is called kubectl has what he wrote taken back by Flux.
+_FIELD_MANAGER = "--field-manager=secretsctl"
+# kubectl's libraries log each of their tries before it says what is wrong.
+_LOG_LINE = re.compile(r"[EWIF][0-9]{4} ")
+
+
+class ClusterError(Exception):
+    """The cluster, or kubectl, did not do what was asked; `str` says what and why."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """One namespace of one kubeconfig context. Each method raises ClusterError."""
+
+    context: str | None
+    namespace: str
+
+    def get(self, resource: str, name: str) -> Manifest | None:
+        """The object; None when there is no such object."""
+        text = self._run("get", resource, name, "--ignore-not-found", "--output=json")
+        return json.loads(text) if text else None
+
+    def find(self, resource: str, selector: str) -> list[Manifest]:
+        """The objects that `--selector=…` or `--field-selector=…` is true of."""
+        return json.loads(self._run("get", resource, selector, "--output=json"))["items"]
+
+    def get_raw(self, path: str) -> str:
+        """The API server's own answer to a GET of a path."""
+        return self._run("get", "--raw", path)
+
+    def create(self, manifest: Manifest) -> None:
+        self._run("create", _FIELD_MANAGER, "--filename=-", text=json.dumps(manifest))
+
+    def would_create(self, manifest: Manifest, *, user: str | None = None) -> Manifest:
+        """What the API server would make of it now, if `user` asked."""
+        options = (*_try_as(user), "--filename=-")
+        return json.loads(self._run("create", *options, text=json.dumps(manifest)))
+
+    def would_patch(
+        self, resource: str, name: str, change: dict[str, Any], *, user: str
+    ) -> Manifest:
+        """What would become of the object by a merge patch now, if `user` asked."""
+        options = (*_try_as(user), "--type=merge", "--patch-file=/dev/stdin")
+        return json.loads(self._run("patch", resource, name, *options, text=json.dumps(change)))
+
+    def patch(self, resource: str, name: str, change: dict[str, Any]) -> Manifest:
+        """The object after a merge patch."""
+        options = (_FIELD_MANAGER, "--type=merge", "--patch-file=/dev/stdin", "--output=json")
+        return json.loads(self._run("patch", resource, name, *options, text=json.dumps(change)))
+
+    def _run(self, *arguments: str, text: str | None = None) -> str:
+        context = [f"--context={self.context}"] if self.context else []
+        command = ["kubectl", *context, f"--namespace={self.namespace}", *arguments]
+        try:
+            done = subprocess.run(  # noqa: S603
+                command, input=text, capture_output=True, text=True, check=False
+            )
+        except FileNotFoundError:
+            raise ClusterError("kubectl: not found; install it, or put it on the PATH") from None
+        if done.returncode:
+            what = " ".join(arguments[:3] if arguments[0] != "create" else arguments[:1])
+            said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
+            raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")
+        return done.stdout
+
+
+def _try_as(user: str | None) -> list[str]:
+    return ["--dry-run=server", "--output=json", *([f"--as={user}"] if user else [])]
+
+
+def right_cluster(settings: Settings) -> Kubectl:
+    """The stack's cluster. Raises ClusterError for another one, and where the stack names none."""
+    cluster = settings.environment.cluster
+    found = Kubectl(cluster.context, settings.namespace)
+    kube_system = found.get("namespace", "kube-system") or {}
+    actual = kube_system.get("metadata", {}).get("uid")
+    place = f"{settings.stack_file}: cluster.uid"
+    if cluster.uid is None:
+        raise ClusterError(f"{place}: is not set; this cluster's is {actual}")
+    if cluster.uid != actual:
+        raise ClusterError(
+            f"{place}: is {cluster.uid}, but this is the cluster {actual}; "
+            "nothing was changed. Use the kubeconfig of the stack's cluster."
+        )
+    return found

@@ -1,0 +1,65 @@
+"""A rendered tree as file names and texts: a kustomization per wave, a file per object."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from platform_secrets.manifests.layer import BASIC_SECRETS, kustomizations, waves
+from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
+from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.tree import HEADER, OWNER
+from platform_secrets.secretsctl.yaml_text import yaml_text
+from platform_secrets.settings import Settings
+
+
+def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
+    """Every file below the environment's folder. The same settings give the same bytes."""
+    header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
+    owner = OWNER.format(
+        environment=settings.environment.environment, platform=settings.catalogue.platform
+    )
+    files: dict[str, str] = {}
+    declared = waves(settings, rotator_source())
+    names = [wave.name for wave in declared]
+    for wave in declared + kustomizations(settings, names):
+        if wave.name == BASIC_SECRETS:
+            files[f"{wave.name}/kustomization.yaml"] = header + yaml_text(wave.objects[0])
+            continue
+        texts = {_file_name(manifest): header + yaml_text(manifest) for manifest in wave.objects}
+        texts["kustomization.yaml"] = header + _kustomization([*texts])
+        files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
+    files["kustomization.yaml"] = header + owner + _kustomization(names)
+    return files
+
+
+def staying(texts: Iterable[str]) -> list[str]:
+    """A line for each object of these files that GitOps tools leave in the cluster."""
+    found = []
+    for text in texts:
+        try:
+            manifest = yaml.safe_load(text)
+        except yaml.YAMLError:  # a merge has left its marks in it
+            continue
+        kind, metadata = manifest["kind"], manifest.get("metadata", {})
+        if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
+            place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
+            command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"
+            found.append(f"{kind}/{metadata['name']}: stays in the cluster until: {command}")
+    return found
+
+
+def _file_name(manifest: Manifest) -> str:
+    return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+
+
+def _kustomization(resources: list[str]) -> str:
+    return yaml_text(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": resources,
+            # Else kubectl sorts by kind: what acts would come before what bounds it.
+            "sortOptions": {"order": "fifo"},
+        }
+    )

@@ -1,0 +1,143 @@
+"""What is done in a cluster, followed until it is: progress goes to stderr.
+
+Raises ClusterError for what does not come to its end in time.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.rotation import names
+from platform_secrets.rotator import proof
+from platform_secrets.rotator.rollout import progress
+from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
+
+SYNC_SECONDS = 120
+"""The operator acts on a changed annotation at once; what takes longer has a cause to be read."""
+_PAUSE_SECONDS = 0.5
+_ENOUGH_REFUSALS = 3
+_RESOURCES = {"Rollout": "rollouts.argoproj.io"}
+
+
+def annotated(annotation: str) -> dict[str, Any]:
+    """A change that nobody has made before."""
+    return {"metadata": {"annotations": {annotation: datetime.now(UTC).isoformat()}}}
+
+
+def memory(kubectl: Kubectl) -> Manifest:
+    """The rotator's memory."""
+    found = kubectl.get("configmap", names.MEMORY)
+    if found is None:
+        raise ClusterError(f"ConfigMap/{names.MEMORY}: does not exist; apply the environment first")
+    return found
+
+
+def verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
+    """Follows the steps that the rotator notes in its memory."""
+    seconds = cron_job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"]
+    seen = None
+    for _ in _until(seconds):
+        run = json.loads(memory(kubectl).get("data", {}).get("run", "{}"))
+        # The holder is the pod's host name, which begins with its Job's.
+        if run.get("holder", "").startswith(f"{job}-"):
+            said, step = run.get("verdict"), run.get("step")
+            if said and said.startswith("rotated"):
+                return f"{said}\n"
+            if said:
+                raise ClusterError(f"Job/{job}: {said}")
+        else:
+            step = _hindrance(kubectl, job)
+        if step and step != seen:
+            seen = step
+            _say(step)
+        conditions = (kubectl.get("job", job) or {}).get("status", {}).get("conditions", [])
+        failed = next((one for one in conditions if one["type"] == "Failed"), None)
+        if failed and failed["status"] == "True":
+            raise ClusterError(f"Job/{job}: {failed.get('message')}; kubectl logs job/{job}")
+    raise ClusterError(f"Job/{job}: no verdict in {seconds} s; kubectl logs job/{job}")
+
+
+def _hindrance(kubectl: Kubectl, job: str) -> str | None:
+    """What keeps a Job's pod from running. ClusterError where it gets none: the Job's controller
+    goes on trying for hours, and its status does not say so."""
+    try:
+        pods = kubectl.find("pods", f"--selector=batch.kubernetes.io/job-name={job}")
+        about = f"involvedObject.kind=Job,involvedObject.name={job},reason=FailedCreate"
+        refusals = kubectl.find("events", f"--field-selector={about}")
+    except ClusterError:
+        return None  # who may not look at them still gets the verdict
+    if pods:
+        return next(filter(None, map(_not_running, pods)), None)
+    if not refusals:
+        return None
+    why = f"Job/{job}: no pod is made: {refusals[-1]['message']}"
+    if sum(one.get("count") or 1 for one in refusals) < _ENOUGH_REFUSALS:
+        return why
+    raise ClusterError(f"{why}; it goes on trying until `kubectl delete job {job}`")
+
+
+def _not_running(pod: Manifest) -> str | None:
+    """Why a pod does not run, as far as its status says."""
+    status = pod.get("status", {})
+    waiting = [
+        one["state"]["waiting"]
+        for one in status.get("containerStatuses", [])
+        if "waiting" in one.get("state", {})
+    ]
+    unscheduled = [
+        one
+        for one in status.get("conditions", [])
+        if one["type"] == "PodScheduled" and one["status"] == "False"
+    ]
+    found = next((one for one in (*waiting, *unscheduled) if one.get("message")), None)
+    return found and f"Pod/{pod['metadata']['name']}: {found['reason']}: {found['message']}"
+
+
+def synced(kubectl: Kubectl, name: str) -> str:
+    """Says that an ExternalSecret is synced, once that is proved."""
+    fault = seen = None
+    for _ in _until(SYNC_SECONDS):
+        fault = proof.fault(kubectl.get("externalsecret", name))
+        if fault is None:
+            return f"{name}: synced"
+        if fault != seen:
+            seen = fault
+            _say(f"{name}: {fault}")
+    raise ClusterError(f"ExternalSecret/{name}: not synced in {SYNC_SECONDS} s: {fault}")
+
+
+def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
+    """Restarts a workload, and says so once all of its pods are new."""
+    kind, name = workload.split("/")
+    resource = _RESOURCES.get(kind, kind.lower())
+    if kubectl.get(resource, name) is None:
+        return f"{workload}: does not exist, nothing to restart"
+    change = annotated("kubectl.kubernetes.io/restartedAt")
+    kubectl.patch(resource, name, {"spec": {"template": change}})
+    lacking = seen = None
+    for _ in _until(seconds):
+        state, lacking = progress(kubectl.get(resource, name) or {})
+        if state == "complete":
+            return f"{workload}: restarted"
+        if state == "stuck":
+            break
+        if lacking != seen:
+            seen = lacking
+            _say(f"{workload}: {lacking}")
+    raise ClusterError(f"{workload}: restarted, but not rolled out: {lacking}")
+
+
+def _until(seconds: float) -> Iterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _say(progress: str) -> None:
+    sys.stderr.write(f"{progress}\n")
+    sys.stderr.flush()

@@ -1,0 +1,135 @@
+"""Where each value is kept: by its store's convention, or where the stack file says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from platform_secrets.settings.resolved import Settings
+
+Derived = Literal["", "-next", "-previous"]
+"""What a derived key's name ends in; nothing for a key itself."""
+DERIVED: tuple[Derived, Derived] = ("-next", "-previous")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a store keeps a value: `property` is None where the entry is the value itself, and
+    `version` where the newest is read."""
+
+    key: str
+    property: str | None
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A key's value, or one that is derived from it, and where it is kept."""
+
+    name: str
+    """In the Secret."""
+    id: str
+    key: str
+    entry: Entry
+    is_alone: bool
+    """Whether an entry of this kind holds one value, not those of a bundle."""
+    is_placed: bool
+    """Whether the stack file names the entry, or that beside which this one is; or the store is
+    others', and has no entries but those that are there."""
+    is_adopted: bool
+    """Whether the entry was there already: no stack makes or destroys it."""
+    may_be_written: bool
+
+
+def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
+    """Every value of a bundle that is in an entry of its own, or in one of the bundle's.
+
+    Not the key that a database engine provides, whose value is in no entry; nor the one that
+    Secrets Manager rotates: nobody here writes its entry.
+    """
+    store = settings.store_of(bundle)
+    of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
+    for name, key in settings.catalogue.bundles[bundle].keys.items():
+        if name in of_database:
+            continue
+        named, is_others = adopted_entry(settings, bundle, name), store.is_others
+        for derived in ("", *(DERIVED if key.overlap else ())):
+            found = entry(settings, bundle, name, derived)
+            yield Kept(
+                name=f"{name}{derived}",
+                id=f"{key.id}{derived}",
+                key=name,
+                entry=found,
+                is_alone=store.layout == "per-key",
+                is_placed=named is not None or is_others,
+                is_adopted=found.key == named or is_others,
+                may_be_written=may_be_written(settings, bundle, name),
+            )
+
+
+def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
+    """Where `key` is kept, or the value derived from it; an undeclared key, where it would be."""
+    store, name = settings.store_of(bundle), f"{key}{derived}"
+    known = settings.catalogue.bundles[bundle].keys.get(key)
+    id = f"{known.id if known else key}{derived}"
+    place = settings.key_place(bundle, key)
+    named = adopted_entry(settings, bundle, key)
+    if place.property:
+        kept = named or _by_convention(settings, bundle, id.removesuffix(derived))
+        return Entry(kept, f"{place.property}{derived}", place.version)
+    if named and (place.entry is None or store.has_named_properties):
+        return Entry(named, name, place.version)
+    value = store.single_property
+    if named:
+        return Entry(f"{named}{derived}", value, place.version)
+    if store.layout == "bundle":
+        return Entry(bundle_entry(settings, bundle), name, place.version)
+    return Entry(_by_convention(settings, bundle, id), value, place.version)
+
+
+def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
+    """Whether the values derived from a key have entries of their own: a missing entry fails the
+    whole sync, and they must never stop the bundle's own."""
+    if not settings.catalogue.bundles[bundle].keys[key].overlap:
+        return False
+    return entry(settings, bundle, key, "-next").key != entry(settings, bundle, key).key
+
+
+def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
+    """The entry that the stack file names for a key; None where the convention holds."""
+    return settings.key_place(bundle, key).entry or settings.bundle_place(bundle).entry
+
+
+def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
+    """Whether rotation and seeding may write a key's entry: none of a store of others, and none
+    that was there already, unless the stack file allows it."""
+    if settings.store_of(bundle).is_others:
+        return False
+    places = settings.key_place(bundle, key), settings.bundle_place(bundle)
+    naming = next((place for place in places if place.entry), None)
+    return naming is None or naming.writes == "allowed"
+
+
+def bundle_entry(settings: Settings, bundle: str) -> str:
+    """The entry that holds a whole bundle in layout `bundle`. Without a pattern the bundle `shared`
+    is Vault's and AWS' environment's own."""
+    pattern = settings.store_of(bundle).entry_pattern
+    if pattern is None and bundle == "shared" and settings.store_of(bundle).separator == "/":
+        pattern = "{platform}/{environment}"
+    return _by_pattern(settings, bundle, pattern or "", "bundle", "")
+
+
+def _by_convention(settings: Settings, bundle: str, key: str) -> str:
+    if settings.store_of(bundle).layout == "bundle":
+        return bundle_entry(settings, bundle)
+    pattern = settings.store_of(bundle).entry_pattern
+    return _by_pattern(settings, bundle, pattern or "", "key", key)
+
+
+def _by_pattern(settings: Settings, bundle: str, pattern: str, kind: str, key: str) -> str:
+    fields = ("{platform}", "{environment}", f"{{{kind}}}")
+    return (pattern or settings.store_of(bundle).separator.join(fields)).format(
+        platform=settings.catalogue.platform,
+        environment=settings.environment.environment,
+        bundle=bundle,
+        key=key,
+    )

@@ -1,0 +1,218 @@
+"""One stack's settings: where the catalogue's keys live in one environment, and who acts there."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from platform_secrets.settings.charts import OperatorChart
+from platform_secrets.settings.model import (
+    HOST_AND_PORT,
+    Cidr,
+    DnsLabel,
+    DnsSubdomain,
+    HttpsUrl,
+    MinuteOrMore,
+    Model,
+    Namespace,
+    PathSegments,
+    Port,
+    ServiceName,
+    Text,
+    text_of,
+)
+from platform_secrets.settings.places import BundlePlace, Without
+from platform_secrets.settings.rotator import Rotator
+from platform_secrets.settings.store_texts import StoreName, Uuid
+from platform_secrets.settings.stores import Store
+from platform_secrets.settings.vault_server import VaultServer
+
+PodSecurityLevel = Literal["privileged", "baseline", "restricted"]
+
+
+class Cluster(Model):
+    """The cluster that the stack belongs to."""
+
+    uid: Uuid | None = None
+    """The UID of the namespace kube-system. Pulumi changes nothing until it is set."""
+    context: Text | None = None
+    """The kubeconfig's context; the current one unless it is set."""
+
+
+class PodSecurity(Model):
+    """Pod Security Admission for the environment's namespace, where this program creates it."""
+
+    enforce: PodSecurityLevel = "baseline"
+    """Pods below this level are refused."""
+    audit: PodSecurityLevel = "restricted"
+    """Pods below this level are noted in the audit log."""
+    warn: PodSecurityLevel = "restricted"
+    """Whoever makes pods below this level is warned."""
+
+
+class ApiServer(Model):
+    """Where pods reach the API server: its endpoints, not its Service. Any address if empty."""
+
+    cidrs: list[Cidr] = []
+    """Its addresses; any if empty."""
+    ports: Annotated[list[Port], Field(min_length=1)] = [443, 6443]
+    """Its ports."""
+
+
+class Providers(Model):
+    """Where the operator and the rotator reach the stores. Any address if empty."""
+
+    cidrs: list[Cidr] = []
+    """Their addresses; any if empty."""
+    ports: list[Port] = []
+    """Besides those of this stack's own stores: of other environments on the cluster, of an HTTP
+    proxy, of the pods behind a Service whose own port is another."""
+
+
+class Dns(Model):
+    """Where pods resolve names. Any cluster's usual servers unless it is set (docs/network.md)."""
+
+    namespaces: list[DnsLabel] = ["kube-system", "openshift-dns"]
+    """Of the cluster's DNS servers."""
+    cidrs: list[Cidr] = ["169.254.0.0/16"]
+    """Link-local addresses, unless it is set: caches on the pod's own node, clouds' own servers."""
+    ports: Annotated[list[Port], Field(min_length=1)] = [53, 5353]
+    """Of the servers themselves, not of their Service; UDP and TCP."""
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "Dns":
+        if not self.namespaces and not self.cidrs:
+            raise ValueError("needs namespaces or cidrs: without names no store is found")
+        return self
+
+
+class Network(Model):
+    """Addresses for the NetworkPolicies."""
+
+    api_server: ApiServer = ApiServer()
+    providers: Providers = Providers()
+    dns: Dns = Dns()
+
+
+_EVERYBODY = "Kubernetes' own (system:…) stand for everybody or for its parts, and * for nobody"
+Group = Annotated[
+    str,
+    text_of(r"(?!system:)(?!\*$).+", f"a group of your identity provider: {_EVERYBODY}", 1000),
+]
+User = Annotated[
+    str,
+    text_of(
+        r"(?!\*$)(?!system:(?!serviceaccount:[a-z0-9-]+:[a-z0-9.-]+$)).+",
+        f"a user, or one system:serviceaccount:<namespace>:<name>: {_EVERYBODY}",
+        1000,
+    ),
+]
+
+
+class Readers(Model):
+    """People who may read this environment's Secrets."""
+
+    groups: list[Group] = []
+    """As the cluster knows them, from its identity provider."""
+    users: list[User] = []
+    """As the cluster knows them; better are groups, which people can join and leave."""
+
+
+class ArgoCd(Model):
+    """Where Argo CD runs, and which of its projects may deploy this environment."""
+
+    namespace: DnsLabel = "argocd"
+    """Where Argo CD runs."""
+    project: DnsLabel = "default"
+    """The project of its Applications."""
+    destination: HttpsUrl = "https://kubernetes.default.svc"
+    """The cluster, as Argo CD knows it."""
+
+
+class Flux(Model):
+    """Where Flux runs, and the Secret there with which it reads a private repository."""
+
+    namespace: DnsLabel = "flux-system"
+    """Where Flux runs."""
+    secret: DnsSubdomain | None = None
+    """What it reads a private repository with."""
+
+
+class GitOps(Model):
+    """The repository that holds the rendered tree."""
+
+    repository: Annotated[
+        str,
+        text_of(
+            rf"(https://|ssh://git@){HOST_AND_PORT}/[A-Za-z0-9._~/-]+",
+            "an https:// or ssh://git@ address without password",
+            2048,
+        ),
+    ]
+    """Its address, without password."""
+    branch: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch", 200)] = "main"
+    """What is applied."""
+    path: PathSegments = "rendered"
+    """The rendered tree's folder in the repository."""
+    argocd: ArgoCd = ArgoCd()
+    flux: Flux = Flux()
+
+
+class Environment(Model):
+    """Everything that differs between environments."""
+
+    environment: Annotated[
+        str,
+        text_of(
+            r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+            "a name of lower-case letters, digits and single hyphens",
+            20,
+        ),
+    ]
+    """Its name, in every name that it has of its own."""
+    cluster: Cluster = Cluster()
+    delivery: Literal["pulumi", "gitops"] = "pulumi"
+    """Who declares the Kubernetes half: the Pulumi program, or the rendered tree."""
+    protect: bool = True
+    """Whether what holds Secrets is protected from deletion."""
+
+    namespace: Literal["create", "existing"] = "create"
+    """Whether this program creates the environment's namespace."""
+    namespace_name: Namespace | None = None
+    """`<platform>-<environment>` unless it is set."""
+    pod_security: PodSecurity = PodSecurity()
+    network: Network = Network()
+    readers: Readers = Readers()
+
+    secrets: Literal["external", "basic"] = "external"
+    """`basic`: plain Kubernetes Secrets from secrets.env, without operator and stores."""
+    stores: dict[StoreName, Store] = {}
+    """Where values are kept, by a name for each store."""
+    default_store: StoreName | None = None
+    """Needed where there are several stores."""
+    bundles: dict[ServiceName, BundlePlace] = {}
+    """Bundles that are kept elsewhere than in the default store, or elsewhere in their store than
+    its convention says: in entries that are there already."""
+    without: Without = Without()
+    refresh_interval: MinuteOrMore = timedelta(hours=1)
+    """How often the operator reads the stores; each bundle up to 5 % off, so not all at once."""
+
+    rotation: Literal["leader", "follower"] = "leader"
+    """Exactly one stack of an environment leads."""
+    rotator: Rotator = Rotator()
+    seeding: Literal["enabled", "disabled"] = "disabled"
+    """Whether an identity exists that may write every entry."""
+
+    operator: Literal["install", "existing"] | None = None
+    """Whether this stack owns the External Secrets Operator, of which a cluster has one."""
+    operator_namespace: Namespace = "external-secrets-system"
+    """Where the operator runs; nothing else does."""
+    operator_service_account: DnsSubdomain = "external-secrets"
+    """Whose tokens the operator's controller has."""
+    chart: OperatorChart = OperatorChart()
+    expected_external_secrets: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """How many ExternalSecrets the operator serves besides this environment's own."""
+    vault_server: VaultServer | None = None
+    """A Vault or OpenBao that this stack installs on its cluster; one exists unless it is set."""
+
+    gitops: GitOps | None = None

@@ -1,0 +1,150 @@
+"""What does not go together within a stack, and between a stack and its catalogue."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
+from platform_secrets.settings.catalogue import Catalogue
+from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.place_faults import place_faults
+from platform_secrets.settings.problems import did_you_mean
+from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.resolved import Settings
+from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
+from platform_secrets.settings.stores import Store
+from platform_secrets.settings.vault_server import VaultServer
+
+_ROTATED_NAME = (
+    "a name of its own, since its objects are called after it: another key has this one, or a "
+    "bundle's and a key's name together make it"
+)
+
+
+def stack_faults(env: Environment) -> Iterator[Fault]:
+    if env.secrets == "basic":
+        for key, is_set in (
+            ("stores", env.stores),
+            ("bundles", env.bundles),
+            ("default-store", env.default_store),
+            ("vault-server", env.vault_server),
+        ):
+            if is_set:
+                yield (key,), "has no meaning with `secrets: basic`; remove it"
+    elif not env.stores:
+        yield ("stores",), "at least one store is needed, or `secrets: basic`"
+    elif env.operator is None:
+        yield ("operator",), "is missing; allowed: install, existing"
+    if env.delivery == "gitops":
+        message = "is for `delivery: pulumi`; name a repository for GitOps"
+        if env.chart.path:
+            yield ("chart", "path"), message
+        if env.vault_server and env.vault_server.chart.path:
+            yield ("vault-server", "chart", "path"), message
+    if env.delivery == "gitops" and env.gitops is None:
+        yield ("gitops",), "is missing: `delivery: gitops` needs the repository's address"
+
+
+def cross_faults(settings: Settings) -> Iterator[Fault]:
+    env, stores = settings.environment, settings.environment.stores
+    bundles = settings.catalogue.bundles
+    if settings.namespace == env.operator_namespace:
+        yield ("operator-namespace",), "is the environment's own namespace; it has one of its own"
+    if env.secrets == "basic":
+        return
+    for name in env.bundles:
+        if name not in bundles:
+            hint = did_you_mean(name, bundles)
+            message = f"no such bundle in the catalogue{hint}; it has: {listed(bundles)}"
+            yield ("bundles", name), message
+    placed = {name for name, place in env.bundles.items() if place.store}
+    if settings.default_store is None and not set(bundles) <= placed:
+        yield ("default-store",), f"is missing; it is one of: {listed(stores)}"
+        return
+    taken = (ROTATION, AGE_CHECK) if settings.has_rotation else ()
+    for name, service in settings.catalogue.services.items():
+        if service.account in taken:
+            yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
+    for name, store in stores.items():
+        yield from _store_faults(settings, name, store)
+    if env.seeding == "enabled" and all(store.is_others for store in stores.values()):
+        yield ("seeding",), "has nothing to write: every store here is others'"
+    yield from place_faults(settings)
+    if env.vault_server:
+        yield from _server_faults(settings, env.vault_server)
+
+
+def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
+    path, identities = ("stores", name), settings.identities(name)
+    for inner, message in store.faults(identities, protect=settings.environment.protect):
+        yield (*path, *inner), message
+    if store.engine or store.rotated_database:
+        yield from _database_faults(settings, name)
+    if store.declares_backend and store.rotated_database:
+        yield from _schedule_faults(settings, name, store.rotated_database.schedule)
+    if not settings.bundles_in(name):
+        yield path, "holds no bundle; remove it, or place a bundle in it"
+    suffixes = () if store.is_others else SECRET_STORE_SUFFIXES.values()
+    accounts = {f"{name}-{suffix}" for suffix in suffixes}
+    for service, content in settings.catalogue.services.items():
+        if content.account in accounts:
+            yield path, f"its ServiceAccounts and the one of service {service} have one name"
+    for identity in identities:
+        length = len(settings.identity_name(name, identity))
+        most = store.longest_identity_name or length
+        if length > most:
+            message = f"the {identity} identity's name has {length} characters"
+            yield path, f"{message}; {store.provider} allows {most}"
+
+
+def generated_faults(catalogue: Catalogue) -> Iterator[Fault]:
+    """A rotation's objects are called after the key."""
+    for bundle, content in catalogue.bundles.items():
+        for name, key in content.keys.items():
+            if key.is_generated and key.id != name:
+                path = ("bundles", bundle, "keys", name, "rotate")
+                yield path, f"`by: generate` needs {_ROTATED_NAME}"
+
+
+def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    bundles, config = settings.bundles_in(store), settings.environment.stores[store]
+    is_whole_in_aws = config.rotated_database and config.layout == "bundle"
+    found = {
+        name: key
+        for bundle in bundles.values()
+        for name, key in bundle.keys.items()
+        if key.is_of_database
+    }
+    if len(found) != 1:
+        message = f"needs one key with `by: database` in its bundles; there are: {listed(found)}"
+        yield ("stores", store, "database"), message
+    elif [key for key in found.values() if key.format != "postgres-url"]:
+        message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
+        yield ("stores", store, "database"), message
+    elif [name for name, key in found.items() if key.id != name]:
+        message = f"provides {listed(found)}, which needs {_ROTATED_NAME}"
+        yield ("stores", store, "database"), message
+    elif is_whole_in_aws and found.keys() & bundles.keys():
+        yield ("stores", store, "database"), f"{listed(found)} and a bundle have one name"
+
+
+def _server_faults(settings: Settings, server: VaultServer) -> Iterator[Fault]:
+    env = settings.environment
+    if server.namespace in (settings.namespace, env.operator_namespace):
+        yield ("vault-server", "namespace"), "is in use by another part; the servers have their own"
+    for name, store in env.stores.items():
+        if server.product == "openbao" and store.makes_audit_device_on(server.host):
+            message = "OpenBao's audit device is in its configuration; here: existing"
+            yield ("stores", name, "audit"), message
+
+
+def _schedule_faults(settings: Settings, store: str, schedule: str | None) -> Iterator[Fault]:
+    """A cron expression's own interval is not computed."""
+    path, every = ("stores", store, "database", "schedule"), settings.database_rotation(store)
+    match = re.fullmatch(r"rate\(([0-9]+) (hours|days)\)", schedule or "")
+    if every is None:
+        return
+    if schedule is None and (every % timedelta(days=1) or every.days > 1000):
+        yield path, "is missing: the catalogue's `every` is not 1 to 1000 whole days"
+    if match and timedelta(**{match[2]: int(match[1])}) > every:
+        yield path, "is rarer than the catalogue's `every`"

@@ -1,0 +1,102 @@
+"""Which names must be known or unique. These checks read plain content, not checked classes, so
+that a wrong value elsewhere in a file hides none of their faults."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from platform_secrets.settings.problems import Path, did_you_mean
+
+Fault = tuple[Path, str]
+
+
+def catalogue_faults(content: object) -> Iterator[Fault]:
+    """References and doubles within a catalogue."""
+    bundles = {name: _mapping(value) for name, value in _mapping(content, "bundles").items()}
+    services = {name: _mapping(value) for name, value in _mapping(content, "services").items()}
+    secrets = Counter(_text(bundle, "secret") for bundle in bundles.values())
+    workloads = Counter(one for service in services.values() for one in _workloads(service))
+    for name, bundle in bundles.items():
+        if _is_double(secrets, _text(bundle, "secret")):
+            yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
+    for name, service in services.items():
+        reads = [read for read in _list(service, "reads") if isinstance(read, str)]
+        for place, read in enumerate(reads):
+            path = ("services", name, "reads", place)
+            if bundles and read not in bundles:
+                holding = [one for one in bundles if read in _mapping(bundles[one], "keys")]
+                of_key = f"; it is a key of bundle {holding[0]}" if holding else ""
+                hint = of_key or did_you_mean(read, bundles)
+                yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
+            elif read in reads[:place]:
+                yield path, "is there twice"
+        for workload in _workloads(service):
+            if workloads[workload] > 1:
+                yield ("services", name), f"{workload} is named twice; it belongs to one service"
+    yield from _account_faults(services)
+
+
+def store_faults(content: object) -> Iterator[Fault]:
+    """Stores that a stack names and does not declare."""
+    stores = _mapping(content, "stores")
+    if not stores or _text(_mapping(content), "secrets") == "basic":
+        return
+    declared = f"; declared: {listed(stores)}"
+    default = _text(_mapping(content), "default-store")
+    if default and default not in stores:
+        yield ("default-store",), f"no such store{did_you_mean(default, stores)}{declared}"
+    for name, place in _mapping(content, "bundles").items():
+        store = _text(_mapping(place), "store")
+        if store and store not in stores:
+            hint = did_you_mean(store, stores)
+            yield ("bundles", name, "store"), f"no such store{hint}{declared}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message."""
+    return ", ".join(sorted(names)) or "none"
+
+
+def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Services share a ServiceAccount where they say so, and agree on whether it exists."""
+    sharing: dict[str, list[str]] = {}
+    for name, service in services.items():
+        first = next(iter(_workloads(service)), "").partition("/")[2]
+        account = _text(service, "service-account-name") or first
+        if account and _text(service, "service-account") != "none":
+            sharing.setdefault(account, []).append(name)
+    for account, names in sharing.items():
+        if len(names) == 1:
+            continue
+        makers = {_text(services[name], "service-account") or "create" for name in names}
+        for name in names:
+            if not _text(services[name], "service-account-name"):
+                message = f"{listed(names)} would share the ServiceAccount {account}"
+                yield ("services", name), f"{message}; if they do, each sets service-account-name"
+            elif len(makers) > 1:
+                message = f"must be alike for {listed(names)}, which share {account}"
+                yield ("services", name, "service-account"), message
+
+
+def _workloads(service: Mapping[str, Any]) -> list[str]:
+    found = [service.get("workload"), *_list(service, "workloads")]
+    return [workload for workload in found if isinstance(workload, str)]
+
+
+def _is_double(counts: Counter[str], name: str) -> bool:
+    return name != "" and counts[name] > 1
+
+
+def _text(content: Mapping[str, Any], key: str) -> str:
+    found = content.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _mapping(content: object, key: str | None = None) -> Mapping[str, Any]:
+    found = _mapping(content).get(key) if key else content
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(content: Mapping[str, Any], key: str) -> list[Any]:
+    found = content.get(key)
+    return found if isinstance(found, list) else []

@@ -1,0 +1,165 @@
+"""One environment of one platform: catalogue and stack together, and what follows from both."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from platform_secrets.settings.any_store import Identity
+from platform_secrets.settings.catalogue import Bundle, Catalogue
+from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.places import BundlePlace, KeyPlace
+from platform_secrets.settings.problems import Problem
+from platform_secrets.settings.stores import Store
+
+if TYPE_CHECKING:
+    from platform_secrets.settings.layout import Kind, PlannedKey
+
+_BY_CONVENTION, _KEY_BY_CONVENTION = BundlePlace(), KeyPlace()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One environment of one platform; the only thing that the rest of the program takes."""
+
+    catalogue: Catalogue
+    environment: Environment
+    stack_file: str
+    """The file's name, for messages."""
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    """What is allowed and seldom meant."""
+
+    @property
+    def namespace(self) -> str:
+        env = self.environment
+        return env.namespace_name or f"{self.catalogue.platform}-{env.environment}"
+
+    @cached_property
+    def default_store(self) -> str | None:
+        names = list(self.environment.stores)
+        return self.environment.default_store or (names[0] if len(names) == 1 else None)
+
+    def store_name(self, bundle: str) -> str:
+        """The store that holds a bundle. Only for `secrets: external`."""
+        name = self.bundle_place(bundle).store or self.default_store
+        if name is None:
+            raise LookupError("basic Secrets have no store")
+        return name
+
+    def store_of(self, bundle: str) -> Store:
+        """The same store's own settings."""
+        return self.environment.stores[self.store_name(bundle)]
+
+    def bundle_place(self, bundle: str) -> BundlePlace:
+        """Where the stack file says that a bundle is kept."""
+        return self.environment.bundles.get(bundle, _BY_CONVENTION)
+
+    def key_place(self, bundle: str, key: str) -> KeyPlace:
+        """Where the stack file says that a key is kept."""
+        return self.bundle_place(bundle).keys.get(key, _KEY_BY_CONVENTION)
+
+    def identity_name(self, store: str, identity: Identity) -> str:
+        """What the provider calls an identity: a Vault role, an IAM role, a service account."""
+        return self.name_at_provider(store, identity)
+
+    def name_at_provider(self, store: str, part: str) -> str:
+        """What the provider calls a thing that each environment has of its own.
+
+        A store that is not called after its provider is told apart by two hyphens, which no
+        environment's name holds: else `production` with store `eu` were `production-eu`.
+        """
+        env, platform = self.environment, self.catalogue.platform
+        own_name = "" if store == env.stores[store].provider else f"-{store}-"
+        return f"{platform}-{env.environment}-{own_name}{part}"
+
+    def database_key(self, bundle: str) -> str | None:
+        """The bundle's key that its store's database engine provides; None without one."""
+        return self._database_key(bundle) if self.store_of(bundle).engine else None
+
+    def rotated_key(self, bundle: str) -> str | None:
+        """The bundle's key whose entry Secrets Manager rotates, as JSON; None without one."""
+        return self._database_key(bundle) if self.store_of(bundle).rotated_database else None
+
+    def _database_key(self, bundle: str) -> str | None:
+        return self._first_database_keys.get(bundle)
+
+    @cached_property
+    def _first_database_keys(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for bundle, content in self.catalogue.bundles.items():
+            for name, key in content.keys.items():
+                if key.is_of_database:
+                    found.setdefault(bundle, name)
+        return found
+
+    @cached_property
+    def keys(self) -> "dict[str, PlannedKey]":
+        """The plan of every key, as bundle/key; none for an environment without stores."""
+        from platform_secrets.settings.layout import planned_keys  # it needs what is here
+
+        return {f"{key.bundle}/{key.name}": key for key in planned_keys(self)}
+
+    @cached_property
+    def keys_by_id(self) -> "dict[str, PlannedKey]":
+        """The same, each by what its objects are called after."""
+        return {key.id: key for key in self.keys.values()}
+
+    @cached_property
+    def _keys_by_kind(self) -> "dict[Kind, list[PlannedKey]]":
+        found: dict[Kind, list[PlannedKey]] = {}
+        for key in self.keys.values():
+            found.setdefault(key.kind, []).append(key)
+        return found
+
+    def keys_of(self, kind: "Kind") -> "list[PlannedKey]":
+        """The keys of one kind, in the catalogue's order."""
+        return self._keys_by_kind.get(kind, [])
+
+    @cached_property
+    def readers(self) -> dict[str, list[str]]:
+        """The workloads that read each bundle, as Kind/name."""
+        found: dict[str, list[str]] = {name: [] for name in self.catalogue.bundles}
+        for service in self.catalogue.services.values():
+            for bundle in service.reads:
+                found.setdefault(bundle, []).extend(service.all_workloads)
+        return found
+
+    def database_rotation(self, store: str) -> timedelta | None:
+        """How often the catalogue wants the password of a store's database changed."""
+        for bundle in self.bundles_in(store).values():
+            for key in bundle.keys.values():
+                if key.rotate and key.rotate.by == "database":
+                    return key.rotate.every
+        return None
+
+    def bundles_in(self, store: str) -> dict[str, Bundle]:
+        """The bundles that a store holds."""
+        return {
+            name: bundle
+            for name, bundle in self.catalogue.bundles.items()
+            if self.store_name(name) == store
+        }
+
+    @property
+    def has_rotation(self) -> bool:
+        """Whether this stack declares the environment's rotator."""
+        env = self.environment
+        is_leader = env.secrets == "external" and env.rotation == "leader"
+        bundles = self.catalogue.bundles.values()
+        return is_leader and any(key.rotate for bundle in bundles for key in bundle.keys.values())
+
+    def identities(self, store: str) -> list[Identity]:
+        """Who acts on a store: readers always, the rotator and the seeder where they have work;
+        nobody of ours on a store of others."""
+        if self.environment.stores[store].is_others:
+            return []
+        identities: list[Identity] = ["read"]
+        is_rotated = any(
+            self.database_key(name) or any(key.is_generated for key in bundle.keys.values())
+            for name, bundle in self.bundles_in(store).items()
+        )
+        if is_rotated and self.environment.rotation == "leader":
+            identities.append("rotation")
+        if self.environment.seeding == "enabled":
+            identities.append("seed")
+        return identities

@@ -1,0 +1,82 @@
+"""How a key changes: who makes its next value, and how old one may become."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from platform_secrets.settings.model import DAY_OR_MORE_PATTERN, Duration, Model, Text
+
+
+def _a_day_or_more(duration: timedelta) -> timedelta:
+    if duration < timedelta(days=1):
+        raise ValueError("must be 1d or more: a rotation is known by the day on which it is due")
+    return duration
+
+
+Age = Annotated[
+    Duration,
+    AfterValidator(_a_day_or_more),
+    WithJsonSchema({"type": "string", "pattern": DAY_OR_MORE_PATTERN}),
+]
+
+
+class Generated(Model):
+    """The rotator has the operator make a new value."""
+
+    by: Literal["generate"]
+    """The rotator."""
+    every: Age
+    """How old a value may become."""
+    grace: Duration = timedelta(days=7)
+    """How much later than `every` the age check reports the key."""
+    overlap: Duration | None = None
+    """How long the value before stays valid; without it readers change over in one restart."""
+    length: Annotated[int, Field(ge=16, le=4096)] | None = None
+    """How many letters and digits a new value has; 64, or the key's min-length where that is more,
+    unless it is set."""
+
+    @property
+    def period(self) -> timedelta:
+        return self.every
+
+    @model_validator(mode="after")
+    def _overlap_ends_before_the_next_rotation(self) -> "Generated":
+        if self.overlap and self.overlap >= self.every:
+            raise ValueError("overlap must be shorter than every")
+        return self
+
+
+class Database(Model):
+    """The engine that owns the account makes the new value; by hand where there is no engine."""
+
+    by: Literal["database"]
+    """The engine, or Secrets Manager, that owns the account; people where there is none."""
+    every: Age
+    """How old a password may become."""
+    grace: Duration = timedelta(days=14)
+    """How much later than `every` the age check reports the key."""
+
+    @property
+    def period(self) -> timedelta:
+        return self.every
+
+
+class ByHand(Model):
+    """People change the value where it is issued; only its age is watched."""
+
+    by: Literal["hand"]
+    """People."""
+    max_age: Age
+    """How old a value may become."""
+    grace: Duration = timedelta(days=14)
+    """How much later than `max-age` the age check reports the key."""
+    source: Text | None = None
+    """Where the limit comes from: a standard, a contract, a provider's advice."""
+
+    @property
+    def period(self) -> timedelta:
+        return self.max_age
+
+
+Rotation = Annotated[Generated | Database | ByHand, Field(discriminator="by")]

@@ -1,0 +1,16 @@
+"""The stores of a stack: a class for each provider, with its provider's own fields."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from platform_secrets.settings.aws import AwsStore
+from platform_secrets.settings.azure import AzureStore
+from platform_secrets.settings.existing import ExistingStore
+from platform_secrets.settings.gcp import GcpStore
+from platform_secrets.settings.vault import VaultStore
+
+Store = Annotated[
+    VaultStore | AwsStore | GcpStore | AzureStore | ExistingStore,
+    Field(discriminator="provider"),
+]
