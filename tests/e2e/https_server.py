@@ -55,7 +55,7 @@ def _handler(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             host = self.headers.get("Host", "").partition(":")[0]
             reply = answer(Request(self.command, host, self.path, self.headers, body))
-            content = json.dumps(reply.content).encode()
+            content = b"" if reply.status == 204 else json.dumps(reply.content).encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

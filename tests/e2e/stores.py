@@ -7,8 +7,8 @@ their own names, and the proxy leads it here.
 import base64
 import json
 import secrets
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +88,16 @@ class Stores:
 
     def stop(self) -> None:
         self._parts.close()
+
+    @contextmanager
+    def reached_at(self, host: str, port: int) -> Iterator[None]:
+        """Leads new connections to a host (`name:port`) to another local port."""
+        before = self.proxy.ports[host]
+        self.proxy.ports[host] = port
+        try:
+            yield
+        finally:
+            self.proxy.ports[host] = before
 
     def lose_vault(self) -> None:
         """Puts a fresh Vault in the place of the old one, with the KV engine and nothing else;

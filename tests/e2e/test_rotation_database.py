@@ -18,17 +18,20 @@ from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import sync
 from tests.e2e.kubelet import Kubelet
+from tests.e2e.late_vault import LateVault
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.rotating import NOTHING_DUE, ROTATED, Ended, Rotating, ended
-from tests.e2e.stores import Stores, made_values
+from tests.e2e.stores import VAULT_HOST, Stores, made_values
 from tests.e2e.test_vault_database import ADMIN, PASSWORD_SETTING, PEOPLE, USERS, make_accounts
 from tests.e2e.vault_provider import VaultProvider
 
 KV, AUTH, MOUNT = "rotation-kv", "rotation-kubernetes", "rotation-database"
 KEY, NAME = "database-url", "rotation-database"
 BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-07-01T03:17:00Z", "2027-07-02T03:17:00Z"
+DUE_AGAIN = "2028-01-05T03:17:00Z"
+LATE_SECONDS = 8
 
 
 @dataclass
@@ -39,16 +42,22 @@ class World:
     made: Deployment
     place: Rotating
     clients: Clients
+    vault: LateVault
     engine: dict[str, list[Outcome]] = field(default_factory=dict)
     moved: dict[str, set[str]] = field(default_factory=dict)
     runs: list[Ended] = field(default_factory=list)
     memories: list[dict[str, str]] = field(default_factory=list)
     held: list[dict[str, str]] = field(default_factory=list)
+    read: list[set[str]] = field(default_factory=list)
+    """The fingerprints of the URLs in the Secret and in the pods that run."""
 
-    def rotate(self, now: str) -> None:
-        self.runs.append(self.place.rotate(now, "--detailed-exit-code"))
+    def rotate(self, now: str, *arguments: str) -> None:
+        self.runs.append(self.place.rotate(now, "--detailed-exit-code", *arguments))
         self.memories.append(self.place.memory)
         self.held.append(self.place.held())
+
+        in_pods = {pod.values[KEY] for pod in self.place.readers(KEY)}
+        self.read.append({self.place.secret(KEY), *in_pods})
 
     def run_engine(self, when: str) -> None:
         stack = self.made.stack
@@ -87,6 +96,9 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
             "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
             "token_reviewer_jwt": cluster.token("vault-system", "vault"),
         }
+        vault = LateVault(stores.bao.url, stores.certificates)
+        port = stack.enter_context(vault.serve())
+        stack.enter_context(stores.reached_at(f"{VAULT_HOST}:8200", port))
         made = stack.enter_context(
             deployment(
                 *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),
@@ -110,7 +122,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         sync(cluster, NAME, "veza-secrets")
         place.start_workloads(replicas=1)
         place.wait_for_workloads()
-        found = World(made, place, clients)
+        found = World(made, place, clients, vault)
         clients.start()
         stack.callback(clients.stop)
         found.rotate(BEGINNING)
@@ -118,6 +130,8 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         found.rotate_while_the_engine_runs(DUE)
         found.run_engine("after")
         found.rotate(DAY_AFTER)
+        with vault.late(LATE_SECONDS):
+            found.rotate(DUE_AGAIN, f"--key={KEY}")
         yield found
 
 
@@ -189,3 +203,14 @@ def test_the_engine_keeps_the_memory_and_causes_no_rotation(world: World) -> Non
     for key in ("jwt-secret", KEY):
         assert world.memories[2][key] == world.memories[1][key]
         assert world.memories[1][key] != world.memories[0][key]
+
+
+def test_a_vault_that_answers_late_delays_a_rotation_and_no_login_is_refused(world: World) -> None:
+    """The run goes on only once the Secret holds what the engine has, which reads told too late."""
+    assert world.runs[3].code == ROTATED, world.runs[3].text
+    assert [path for path in world.vault.old_answers if f"/{MOUNT}/static-creds/" in path]
+    assert world.memories[3][KEY] != world.memories[2][KEY]
+    assert len(world.read[-1]) == 1
+    assert world.read[-1] != world.read[-2]
+    assert world.clients.refused == []
+    assert world.place.one_shots == []
