@@ -3,6 +3,7 @@ PYTHON ?= python3
 # Each has its own cluster and stores. They mostly wait for those, so more than the cores at hand.
 # In the order of their names: else files of one long test come last, while the other sessions rest.
 E2E_SESSIONS ?= 3
+DIST ?= dist
 
 help: ## What can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -15,6 +16,13 @@ render: .venv-render/installed ## Render rendered/<environment>, and secrets.env
 test: .venv/installed ## Everything that runs with packages from PyPI alone
 	.venv/bin/pytest --ignore=tests/e2e
 	@echo "not run: tests/e2e, which need programs that PyPI does not have (make e2e)"
+
+# Of requirements-dev.txt the packages alone that tests import: the rest is pinned to newer ones.
+lowest: ## The same tests with the oldest packages that may be installed
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/pip install --quiet --disable-pip-version-check -r requirements-lowest.txt \
+	  $$(grep -hE '^(hypothesis|jsonschema|kubernetes-validate|pytest)' requirements.txt requirements-dev.txt)
+	.venv-lowest/bin/python -m pytest --ignore=tests/e2e
 
 e2e: .venv/e2e-installed ## On a real engine, API server, operator and stores; needs Go
 	.venv/bin/python tools/build.py
@@ -40,6 +48,14 @@ bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with pe
 schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv-render/bin/secretsctl schema
 
+dist: .venv-build/installed ## The wheel and the sdist, in dist/
+	.venv-build/bin/hatchling build --clean --directory $(DIST)
+
+.venv-build/installed: requirements-build.txt
+	$(PYTHON) -m venv .venv-build
+	.venv-build/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
+	@touch $@
+
 .venv-render/installed: requirements-render.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv-render
@@ -56,4 +72,4 @@ schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
 	@touch $@
 
-.PHONY: help render test e2e e2e-long check bench schema
+.PHONY: help render test e2e e2e-long check bench schema dist lowest

@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from platform_secrets import __version__
+
 Command = Callable[[argparse.Namespace], tuple[int, str]]
 """Does its work, and returns the exit code and what to print."""
 
@@ -13,6 +15,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secretsctl", description="Renders an environment, and works on a running one."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:

@@ -1,9 +1,9 @@
 """A rendered folder: written as a whole or not at all; only rendered files are ever removed."""
 
 import difflib
-import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -133,7 +133,12 @@ def _write(root: Path, files: Mapping[str, str]) -> int:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Makes a second run at the same time wait for the first."""
+    """Makes a second run at the same time wait for the first; Windows locks no folder."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -150,7 +155,9 @@ def _fill(new: Path, old: Path, files: Mapping[str, str], foreign: list[str]) ->
     for name in foreign:
         (new / name).parent.mkdir(parents=True, exist_ok=True)
         # A second name for the same file: nothing is copied, and nothing is lost on the way.
-        os.link(old / name, new / name, follow_symlinks=False)
+        # Windows never follows a link here, and knows no such option.
+        following = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
+        os.link(old / name, new / name, **following)
     for folder in [path for path in new.rglob("*") if path.is_dir() and not path.is_symlink()]:
         before = old / folder.relative_to(new)
         if before.is_dir():
