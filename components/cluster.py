@@ -9,7 +9,7 @@ from pulumi_kubernetes import Provider
 
 from platform_secrets.settings import Settings
 
-_SET_UID = "pulumi config set --path 'platform-secrets:environment.cluster.uid' {uid}"
+_SET_UID = "pulumi config set --path environment.cluster.uid {uid}"
 
 
 class KubeSystem(CustomResource):

@@ -116,6 +116,7 @@ def run(
     *,
     preview: bool = False,
     stack: str = "test",
+    project: str = "platform-secrets",
     config: Mapping[str, str] | None = None,
     cluster_uid: str = CLUSTER_UID,
     outputs: Mapping[str, Mapping[str, str]] | None = None,
@@ -127,7 +128,7 @@ def run(
     Absence is only certain once every registration has landed, so all of them are waited for.
     """
     cloud = _Mocks(cluster_uid, outputs or {})
-    return contextvars.Context().run(_run, program, preview, stack, config or {}, cloud)
+    return contextvars.Context().run(_run, program, preview, project, stack, config or {}, cloud)
 
 
 def declare(program: Callable[[], object], **options: Any) -> Run:
@@ -141,6 +142,7 @@ def declare(program: Callable[[], object], **options: Any) -> Run:
 def _run(
     program: Callable[[], object],
     preview: bool,
+    project: str,
     stack: str,
     config: Mapping[str, str],
     cloud: "_Mocks",
@@ -156,7 +158,7 @@ def _run(
     try:
         pulumi.runtime.set_all_config(dict(config))
         pulumi.runtime.set_mocks(
-            monitor.mocks, "platform-secrets", stack, preview, logger=logger, monitor=monitor
+            monitor.mocks, project, stack, preview, logger=logger, monitor=monitor
         )
         loop.run_until_complete(run_pulumi_func(lambda: (program(), None)[1]))
         found.outputs = dict(get_root_resource().outputs)

@@ -16,7 +16,7 @@ from tests.conftest import PLATFORM_FILES, PLATFORMS, STACK_FILES
 from tests.mistakes import IN_CATALOGUE, IN_STACK
 from tests.settings_files import BASIC, CATALOGUE, STORES, changed, problems, stack
 
-SCHEMAS = {name: json.loads(text) for name, text in schema_texts().items()}
+SCHEMAS = {name: json.loads(text) for name, text in schema_texts("platform-secrets").items()}
 FORMATS = jsonschema.Draft202012Validator.FORMAT_CHECKER
 VALIDATORS = {
     name: jsonschema.Draft202012Validator(schema, format_checker=FORMATS)

@@ -160,14 +160,14 @@ def test_values_may_come_from_both_as_long_as_each_comes_from_one(env_file, valu
     assert _read(env_file, _text(values), token) == {**values, **token}
     values |= token
     assert _faults(env_file, _text(values), token) == [
-        "Pulumi.test.yaml: platform-secrets:token: is also in secrets.env; keep one"
+        "Pulumi.test.yaml: token: is also in secrets.env; keep one"
     ]
 
 
 def test_a_wrong_value_in_pulumis_configuration_is_named_there(env_file, values):
     with pytest.raises(SettingsError) as caught:
         _read(env_file, configured={**values, "token": values["token"][:15]})
-    assert str(caught.value).startswith("Pulumi.test.yaml: platform-secrets:token: is too short")
+    assert str(caught.value).startswith("Pulumi.test.yaml: token: is too short")
     _assert_unseen(values, str(caught.value))
 
 

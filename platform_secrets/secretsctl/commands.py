@@ -133,8 +133,9 @@ def example(options: argparse.Namespace) -> tuple[int, str]:
 def schema(options: argparse.Namespace) -> tuple[int, str]:
     """Writes the JSON Schemas of the catalogue and of stack files."""
     from platform_secrets.secretsctl.schema import schema_texts
+    from platform_secrets.settings.documents import project_name
 
-    texts = schema_texts()
+    texts = schema_texts(project_name(Path()))
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

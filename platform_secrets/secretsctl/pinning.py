@@ -7,6 +7,7 @@ from typing import Any, cast
 import yaml
 
 from platform_secrets.settings import Document, SettingsError, stack_document
+from platform_secrets.settings.documents import project_name
 
 Entry = tuple[yaml.Node, yaml.Node]
 
@@ -19,7 +20,7 @@ def with_image(path: Path, image: str) -> bytes:
     with TemporaryDirectory() as folder:
         tried = Path(folder) / path.name
         tried.write_bytes(changed)
-        after = stack_document(tried)
+        after = stack_document(tried, project_name(path.parent))
     content = cast(dict[str, Any], before.content)
     rotator = {**content.get("rotator", {}), "image": image}
     if after.problems or after.content != {**content, "rotator": rotator}:

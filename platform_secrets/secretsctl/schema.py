@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from platform_secrets.settings import Catalogue, Environment
-from platform_secrets.settings.documents import STACK_KEY
 from platform_secrets.settings.model import Model, duration_text
 
 _DIALECT = GenerateJsonSchema.schema_dialect
@@ -98,8 +97,9 @@ class _AsPeopleWrite(GenerateJsonSchema):
         return {} if isinstance(dft, BaseModel) else super().encode_default(dft)
 
 
-def schema_texts() -> dict[str, str]:
-    """The schemas by file name, as indented JSON."""
+def schema_texts(project: str) -> dict[str, str]:
+    """The schemas by file name, as indented JSON; stack files are those of a Pulumi project."""
+    stack_key = f"{project}:environment"
     stack = _schema(Environment, "Environment")
     definitions = stack.pop("$defs")
     definitions["Environment"] = {k: v for k, v in stack.items() if k not in ("$schema",)}
@@ -107,9 +107,9 @@ def schema_texts() -> dict[str, str]:
         "type": "object",
         "description": "Pulumi's configuration of the stack",
         "properties": {
-            STACK_KEY: {"$ref": "#/$defs/Environment", "description": "this environment"}
+            stack_key: {"$ref": "#/$defs/Environment", "description": "this environment"}
         },
-        "required": [STACK_KEY],
+        "required": [stack_key],
     }
     schemas = {
         "catalogue.schema.json": _schema(Catalogue, "Catalogue"),

@@ -13,8 +13,9 @@ import yaml
 
 from platform_secrets.settings.problems import Path, Problem
 
-STACK_KEY = "platform-secrets:environment"
-PROJECT_PREFIX = "platform-secrets:"
+SAMPLE_PROJECT = "platform-secrets"
+"""The project of a stack file that has no `Pulumi.yaml` beside it, as in our examples."""
+STACK_KEY = f"{SAMPLE_PROJECT}:environment"
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _NULL = frozenset({"", "~", "null"})
@@ -97,8 +98,17 @@ def catalogue_document(path: File) -> Document:
     return Document(name, content, node, tuple(reader.problems))
 
 
-def stack_document(path: File) -> Document:
-    """The settings in a stack file: `platform-secrets:environment` in Pulumi's `config`.
+def project_name(folder: File) -> str:
+    """The name in a folder's `Pulumi.yaml`: the prefix of all that a project's stack files set."""
+    root, _ = _root(folder / "Pulumi.yaml")
+    found = _child(root, "name")
+    is_name = found and isinstance(found[1], yaml.ScalarNode)
+    return found[1].value if found and is_name else SAMPLE_PROJECT
+
+
+def stack_document(path: File, project: str | None = None) -> Document:
+    """The settings in a stack file: `<project>:environment` in Pulumi's `config`. The project is
+    that of the file's folder, if none is given.
 
     Pulumi's other top-level keys and other namespaces' settings are Pulumi's to read. Values that
     `pulumi config set --secret` put beside the settings are accepted, encrypted ones only.
@@ -112,17 +122,19 @@ def stack_document(path: File) -> Document:
     reader.check_keys(root, ())
     config = _child(root, "config")
     config_node = config[1] if config else None
-    ours = _child(config_node, STACK_KEY)
+    prefix = f"{project or project_name(path.parent)}:"
+    stack_key = f"{prefix}environment"
+    ours = _child(config_node, stack_key)
     if config_node is None or ours is None:
-        message = f"holds no settings: `config` with the key `{STACK_KEY}` is missing"
+        message = f"holds no settings: `config` with the key `{stack_key}` is missing"
         return Document(name, None, problems=(Problem(name, None, (), message),))
     reader.check_keys(config_node, ("config",))
     for key, value in config_node.value:
         if not isinstance(key, yaml.ScalarNode):
             continue
-        beside = key.value.startswith(PROJECT_PREFIX) and key.value != STACK_KEY
+        beside = key.value.startswith(prefix) and key.value != stack_key
         if beside and _child(value, "secure") is None:
-            setting = key.value.removeprefix(PROJECT_PREFIX)
+            setting = key.value.removeprefix(prefix)
             message = f"is in plain text; only `pulumi config set --secret {setting}` may set it"
             problem_line = key.start_mark.line + 1
             reader.problems.append(Problem(name, problem_line, ("config", key.value), message))

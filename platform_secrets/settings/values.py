@@ -52,8 +52,7 @@ def basic_values(
         fault = f"is also in {env_file}; keep one" if name in lines else None
         fault = fault or value_fault(known[name], value)
         if fault:
-            place = (f"platform-secrets:{name}",)
-            problems.append(Problem(settings.stack_file, None, place, fault))
+            problems.append(Problem(settings.stack_file, None, (name,), fault))
     problems += [
         Problem(str(env_file), None, (name,), f"is missing: {key.description}")
         for name, key in known.items()

@@ -17,7 +17,7 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.stores import made_values
 
-UID_PATH = "platform-secrets:environment.cluster.uid"
+UID_PATH = "environment.cluster.uid"
 SET_UID = re.compile(r"pulumi config set .*")
 
 
