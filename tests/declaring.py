@@ -154,7 +154,7 @@ def _run(
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
     # One error ends in every future that waited for it; it is reported once, by `found`.
     loop.set_exception_handler(lambda *_: None)
-    SETTINGS.outputs = set()
+    SETTINGS.outputs = type(SETTINGS.outputs)()  # a list or a set, by the release of the SDK
     try:
         pulumi.runtime.set_all_config(dict(config))
         pulumi.runtime.set_mocks(

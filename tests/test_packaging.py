@@ -150,6 +150,14 @@ def test_the_installed_command_writes_the_same_schemas(installed, platform):
     assert _texts(platform / "schemas") == _tracked("schemas")
 
 
+def test_the_installed_command_writes_a_repository_that_renders(installed, platform):
+    secretsctl = installed / "secretsctl"
+    run(secretsctl, "init", "orchard", "--provider", "azure", folder=platform)
+    (platform / "orchard/home").mkdir()
+    run(secretsctl, "render", "--all", folder=platform / "orchard")
+    run(secretsctl, "render", "--all", "--check", folder=platform / "orchard")
+
+
 WINDOWS = """
 import sys
 from platform_secrets.secretsctl.commands import main

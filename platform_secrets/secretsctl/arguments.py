@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from platform_secrets import __version__
+from platform_secrets.secretsctl.new_project import TOOLS
 
 Command = Callable[[argparse.Namespace], tuple[int, str]]
 """Does its work, and returns the exit code and what to print."""
@@ -22,6 +23,19 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=functions[name])
         return added
+
+    one = add("init", "Writes a repository of your own, which can be rendered at once.")
+    one.add_argument("folder", type=_path, metavar="DIR", nargs="?", default=Path())
+    name_help = "of the project and its platform; the folder's by default"
+    one.add_argument("--name", type=_given, metavar="NAME", help=name_help)
+    providers = ["vault", "aws", "gcp", "azure"]
+    provider_help = "where production keeps its values; default: %(default)s"
+    one.add_argument("--provider", choices=providers, default="vault", help=provider_help)
+    delivery_help = "who applies production's objects; default: %(default)s"
+    deliveries = ["pulumi", "gitops"]
+    one.add_argument("--delivery", choices=deliveries, default="pulumi", help=delivery_help)
+    tool_help = "who does it with GitOps; default: %(default)s"
+    one.add_argument("--gitops-tool", choices=[*TOOLS], default="argo-cd", help=tool_help)
 
     one = add(
         "render", "Renders each environment's tree, or one stream, or says what would change."

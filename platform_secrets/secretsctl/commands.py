@@ -3,6 +3,7 @@
 import argparse
 import io
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -145,6 +146,22 @@ def schema(options: argparse.Namespace) -> tuple[int, str]:
     return OK, "".join(f"{options.out / name}\n" for name in texts)
 
 
+def init(options: argparse.Namespace) -> tuple[int, str]:
+    """Writes a repository of one's own; all of it, or nothing where a file is there already."""
+    from platform_secrets.secretsctl.new_project import in_the_way, project_files, write_project
+
+    folder: Path = options.folder
+    name = options.name or folder.resolve().name
+    files = project_files(name, options.provider, options.delivery, options.gitops_tool)
+    obstacles = in_the_way(folder, [*files])
+    if obstacles:
+        raise tree.TreeError("\n".join(obstacles))
+    write_project(folder, files)
+    lines = [str(folder / name) for name in files]
+    enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    return OK, "".join(f"{line}\n" for line in [*lines, f"next: {enter}secretsctl render --all"])
+
+
 def pin_image(options: argparse.Namespace) -> tuple[int, str]:
     """Has the registry say the digest of the rotator's image, and writes it into the stack file."""
     from platform_secrets.secretsctl.pinning import with_image
@@ -192,6 +209,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
 
 
 _FUNCTIONS: dict[str, Command] = {
+    "init": init,
     "render": render,
     "basic-secrets": basic_secrets,
     "example": example,

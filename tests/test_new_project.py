@@ -1,0 +1,140 @@
+"""`secretsctl init` writes a repository that renders, and whose program declares, at once."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from platform_secrets import __version__
+from platform_secrets.secretsctl.commands import main
+from platform_secrets.settings import stack_document
+from tests.declaring import CLUSTER_UID, declare
+
+PROVIDERS = ["vault", "aws", "gcp", "azure"]
+DELIVERIES = ["pulumi", "gitops"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def texts():
+    return {str(path): path.read_text() for path in Path().rglob("*") if path.is_file()}
+
+
+def names(objects):
+    return {
+        (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"]) for one in objects
+    }
+
+
+def rendered(environment, folders):
+    found = [
+        yaml.safe_load(path.read_text())
+        for path in Path("rendered", environment).glob(f"{folders}/*.yaml")
+    ]
+    return names([one for one in found if one["kind"] != "Kustomization"])
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_it_renders_at_once(provider, delivery, capsys):
+    assert main(["init", "--name", "shop", "--provider", provider, "--delivery", delivery]) == 0
+    assert main(["render", "--all"]) == 0
+    assert main(["render", "--all", "--check"]) == 0
+    assert {kind for kind, *_ in rendered("production", "*")} >= {"SecretStore", "ExternalSecret"}
+    assert stack_document(Path("Pulumi.production.yaml")).content["stores"].keys() == {provider}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_its_program_declares_what_is_rendered(provider):
+    main(["init", "--name", "shop", "--provider", provider])
+    main(["render", "--all"])
+    content = stack_document(Path("Pulumi.production.yaml")).content
+    found = declare(
+        lambda: runpy.run_path("__main__.py"),
+        stack="production",
+        project="shop",
+        config={"shop:environment": json.dumps({**content, "cluster": {"uid": CLUSTER_UID}})},
+    )
+    assert names([one.inputs for one in found.objects()]) == rendered("production", "[1-5]-*")
+
+
+def test_with_gitops_its_program_leaves_the_cluster_alone():
+    main(["init", "--name", "shop", "--delivery", "gitops"])
+    content = stack_document(Path("Pulumi.production.yaml")).content
+    config = {"shop:environment": json.dumps(content)}
+    program = lambda: runpy.run_path("__main__.py")  # noqa: E731
+    found = declare(program, stack="production", project="shop", config=config)
+    assert [one.type for one in found.declared] == ["platform-secrets:layer:SecretsLayer"]
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_longest_name_renders_and_a_longer_one_is_refused(provider, delivery, capsys):
+    how = ["--provider", provider, "--delivery", delivery]
+    longest = 10 if provider == "gcp" else 24
+    assert main(["init", *how, "--name", "a" * (longest + 1)]) == 2
+    assert f"with {provider} of up to {longest} characters" in capsys.readouterr().err
+    assert main(["init", *how, "--name", "a" * longest]) == 0
+    assert main(["render", "--all"]) == 0
+
+
+@pytest.mark.parametrize("name", ["Shop", "shop_1", "1shop", "shop-", "a" * 25])
+def test_a_name_that_no_platform_can_have_is_refused(name, capsys):
+    assert main(["init", "--name", name]) == 2
+    assert "--name: must be a name of lower-case letters" in capsys.readouterr().err
+    assert texts() == {}
+
+
+def test_the_folder_is_made_and_its_name_is_the_project_s():
+    assert main(["init", "deep/orchard"]) == 0
+    assert yaml.safe_load(Path("deep/orchard/Pulumi.yaml").read_text())["name"] == "orchard"
+    assert yaml.safe_load(Path("deep/orchard/catalogue.yaml").read_text())["platform"] == "orchard"
+
+
+def test_it_is_pinned_to_this_version_with_the_provider_s_extra():
+    main(["init", "--name", "shop", "--provider", "gcp"])
+    assert Path("requirements.txt").read_text() == f"platform-secrets[gcp]=={__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("delivery", "tool", "said"),
+    [
+        ("gitops", "argo-cd", "kubectl apply -k rendered/production/gitops/argocd\n"),
+        ("gitops", "flux", "kubectl apply -k rendered/production/gitops/flux\n"),
+        ("pulumi", "argo-cd", "pulumi up\n"),
+    ],
+)
+def test_its_readme_tells_how_it_is_applied(delivery, tool, said):
+    main(["init", "--name", "shop", "--delivery", delivery, "--gitops-tool", tool])
+    readme = Path("README.md").read_text()
+    assert readme.count("## Apply") == readme.count(said) == 1
+    assert "@" not in readme
+
+
+@pytest.mark.parametrize("delivery", DELIVERIES)
+def test_its_workflows_call_the_command_line_and_run_only_actions_of_one_commit(delivery):
+    main(["init", "--name", "shop", "--delivery", delivery])
+    for file in ("check.yaml", "deploy.yaml"):
+        workflow = yaml.safe_load(Path(".github/workflows", file).read_text())
+        [job] = workflow["jobs"].values()
+        assert workflow["permissions"] == {"contents": "read"}
+        assert any("secretsctl render --all --check" in one.get("run", "") for one in job["steps"])
+        for action in [one["uses"] for one in job["steps"] if "uses" in one]:
+            assert len(action.partition("@")[2]) == 40, action
+
+
+def test_what_is_there_already_stays_and_nothing_else_is_written(capsys):
+    Path("README.md").write_text("mine")
+    Path(".github").write_text("a file")
+    assert main(["init", "--name", "shop"]) == 2
+    said = capsys.readouterr().err
+    assert "README.md: is there already" in said
+    assert ".github: is there already" in said
+    assert "2 problems, nothing written" in said
+    assert texts() == {"README.md": "mine", ".github": "a file"}
