@@ -4,9 +4,10 @@ PYTHON ?= python3
 # In the order of their names: else files of one long test come last, while the other sessions rest.
 E2E_SESSIONS ?= 3
 DIST ?= dist
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' platform_secrets/__init__.py)
 
 help: ## What can be done here
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 render: .venv-render/installed ## Render rendered/<environment>, and secrets.env.example
 	.venv-render/bin/secretsctl render --all
@@ -52,6 +53,26 @@ schema: .venv-render/installed ## The editors' JSON Schemas
 dist: .venv-build/installed ## The wheel and the sdist, in dist/
 	.venv-build/bin/hatchling build --clean --directory $(DIST)
 
+dist-check: .venv-publish/installed ## Whether PyPI would take them
+	.venv-publish/bin/twine check --strict $(DIST)/*.whl $(DIST)/*.tar.gz
+
+release-check: ## Whether TAG may be released: the version's own, and in CHANGELOG.md
+	@[ "$(TAG)" = "v$(VERSION)" ] || { echo "TAG is $(TAG), and the version's is v$(VERSION)" >&2; exit 1; }
+	@$(MAKE) --silent release-notes > /dev/null
+
+release-notes: ## What CHANGELOG.md says of this version
+	@awk '/^## / {on = $$2 == "$(VERSION)"; next} on {print; some = 1} END {exit !some}' CHANGELOG.md \
+	  || { echo "CHANGELOG.md has no section $(VERSION)" >&2; exit 1; }
+
+publish: .venv-publish/installed ## Sign dist/ and upload it to PyPI: by the release workflow alone
+	.venv-publish/bin/pypi-attestations sign $(DIST)/*.whl $(DIST)/*.tar.gz
+	.venv-publish/bin/twine upload --non-interactive --attestations $(DIST)/*
+
+.venv-publish/installed: requirements-publish.txt
+	$(PYTHON) -m venv .venv-publish
+	.venv-publish/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-publish.txt
+	@touch $@
+
 .venv-build/installed: requirements-build.txt
 	$(PYTHON) -m venv .venv-build
 	.venv-build/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
@@ -73,4 +94,4 @@ dist: .venv-build/installed ## The wheel and the sdist, in dist/
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
 	@touch $@
 
-.PHONY: help render test e2e e2e-long check bench schema dist lowest
+.PHONY: help render test e2e e2e-long check bench schema dist lowest dist-check release-check release-notes publish

@@ -1,3 +1,3 @@
 """The secrets layer of a Kubernetes platform as one Pulumi program."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -134,6 +134,13 @@ def test_the_oldest_that_may_be_installed_is_what_the_tests_have_passed_with():
     assert lowest == {*_lines("requirements-lowest.txt")}
 
 
+def test_only_the_version_s_own_tag_is_released_and_the_changelog_has_its_section():
+    run("make", "--silent", "release-check", f"TAG=v{__version__}")
+    assert "###" in run("make", "--silent", "release-notes")
+    run("make", "--silent", "release-check", "TAG=v0.0.1", code=2)
+    run("make", "--silent", "release-notes", "VERSION=0.0.1", code=2)
+
+
 def test_the_installed_command_says_its_version(installed, platform):
     assert run(installed / "secretsctl", "--version", folder=platform) == (
         f"secretsctl {__version__}\n"
