@@ -92,12 +92,13 @@ class SecretsLayer(ComponentResource):
             for bundle, content in settings.catalogue.bundles.items():
                 after = stores[settings.store_name(bundle)]
                 if key := settings.database_key(bundle):
+                    id = content.keys[key].id
                     database = DatabaseKey(
-                        f"{key}-database",
+                        f"{id}-database",
                         settings=settings,
                         bundle=bundle,
                         after=after,
-                        opts=self._called(f"{key}-database", formerly_called=f"{bundle}-database"),
+                        opts=self._called(f"{id}-database", formerly_called=f"{bundle}-database"),
                     )
                     after = database.ready
                 external_secrets += ExternalSecret(

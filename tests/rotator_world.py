@@ -33,6 +33,7 @@ def generated(
 
     return {
         "by": "generate",
+        "shown": name,
         "bundle": bundle,
         "owner": "backend",
         "every_seconds": 90 * 86400,
@@ -43,6 +44,7 @@ def generated(
         "next": entry(f"{name}-next") if overlap else None,
         "previous": entry(f"{name}-previous") if overlap else None,
         "push_metadata": None,
+        "fields": [name, f"{name}-next", f"{name}-previous"],
         "external_secret": bundle,
         "overlap_external_secret": None,
         "readers": readers,
@@ -50,13 +52,15 @@ def generated(
     }
 
 
-def _of_a_database(by: str, readers: list[str]) -> dict[str, Any]:
+def _of_a_database(by: str, name: str, readers: list[str]) -> dict[str, Any]:
     return {
         "by": by,
+        "shown": name,
         "bundle": "shared",
         "owner": None,
         "every_seconds": 90 * 86400,
         "grace_seconds": 7 * 86400,
+        "fields": [name],
         "external_secret": "shared",
         "store": "vault-store",
         "readers": readers,
@@ -65,7 +69,7 @@ def _of_a_database(by: str, readers: list[str]) -> dict[str, Any]:
 
 def database(name: str, *, readers: list[str]) -> dict[str, Any]:
     return {
-        **_of_a_database("database", readers),
+        **_of_a_database("database", name, readers),
         "pointer": f"{name}-active",
         "contents": {"a": "a", "b": "b"},
     }
@@ -73,7 +77,7 @@ def database(name: str, *, readers: list[str]) -> dict[str, Any]:
 
 def secrets_manager(name: str, *, readers: list[str], **other: Any) -> dict[str, Any]:
     return {
-        **_of_a_database("aws", readers),
+        **_of_a_database("aws", name, readers),
         "secret_id": rotator_aws.ENTRY,
         "region": "eu-central-1",
         "role": rotator_aws.ROLE,
@@ -106,23 +110,23 @@ class World:
         lines: dict[str, dict[str, str]] = {}
         for name, key in keys.items():
             if key["by"] == "generate":
-                fields = {name: key["entry"]}
-                if key["overlap_seconds"]:
-                    fields |= {f"{name}-next": key["next"], f"{name}-previous": key["previous"]}
-                for field, entry in fields.items():
-                    is_derived = field != name and key["overlap_external_secret"]
+                entries = [key["entry"], key["next"], key["previous"]]
+                for field, entry in zip(key["fields"], filter(None, entries), strict=False):
+                    is_derived = field != key["fields"][0] and key["overlap_external_secret"]
                     secret = key["overlap_external_secret" if is_derived else "external_secret"]
                     place = "/".join(filter(None, (entry["key"], entry["property"])))
                     lines.setdefault(secret, {})[field] = place
-                self.cluster.entries[lines[key["external_secret"]][name]] = f"old-{name}"
+                own = lines[key["external_secret"]][key["fields"][0]]
+                self.cluster.entries[own] = f"old-{name}"
             if key["by"] == "database":
-                self.cluster.add_pointer(key["pointer"], name, "a")
-                lines.setdefault(key["external_secret"], {})[name] = (
-                    f"pointer:{key['pointer']}:{name}"
+                [field] = key["fields"]
+                self.cluster.add_pointer(key["pointer"], field, "a")
+                lines.setdefault(key["external_secret"], {})[field] = (
+                    f"pointer:{key['pointer']}:{field}"
                 )
             if key["by"] == "aws":
                 self.aws = FakeAws(self.cluster, _TOKEN, START - ONE_DAY)
-                lines.setdefault(key["external_secret"], {})[name] = key["secret_id"]
+                lines.setdefault(key["external_secret"], {})[key["fields"][0]] = key["secret_id"]
         for secret, of_secret in lines.items():
             self.cluster.add_consumer(secret, of_secret)
         for workload, reads in workloads.items():

@@ -43,10 +43,12 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
     settings = aws_settings(DATABASE)
     assert planned(settings) == {
         "by": "aws",
+        "shown": "orders-url",
         "bundle": "shared",
         "owner": None,
         "every_seconds": 90 * 86400,
         "grace_seconds": 14 * 86400,
+        "fields": ["orders-url"],
         "external_secret": settings.catalogue.bundles["shared"].secret,
         "store": "aws-store",
         "readers": settings.readers["shared"],

@@ -7,12 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.database import database_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator.contract import rights
+from platform_secrets.rotator.plan import Database
+from platform_secrets.rotator.shapes import staged
 from platform_secrets.secretsctl.basic_files import write_env_files
 from platform_secrets.settings import basic_values, catalogue_document, load, stack_document
 from platform_secrets.settings.documents import STACK_KEY
 from platform_secrets.settings.key_ids import key_ids
-from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, text_of
+from tests.rotator_world import World, generated
+from tests.settings_files import CATALOGUE, STACK, STORES, changed, text_of
 
 BUNDLES = st.from_regex(r"[a-z][-a-z0-9]{0,20}[a-z0-9]", fullmatch=True)
 NAMES = st.from_regex(r"[-._a-zA-Z0-9]{1,80}", fullmatch=True) | st.sampled_from(
@@ -101,8 +107,126 @@ def test_people_call_a_key_by_its_name_where_that_is_unique_and_always_by_bundle
     assert catalogue.key_id("smtp-password") is None
 
 
-def test_a_key_that_is_rotated_needs_a_name_that_no_other_bundle_has(tmp_path):
-    rules = {"description": "x", "rotate": {"by": "generate", "every": "90d"}}
-    found = lines(tmp_path, changed(CATALOGUE, "bundles.mail.keys.token", rules))
-    for line, bundle in zip(found, ["shared", "mail"], strict=True):
-        assert f"bundles.{bundle}.keys.token.rotate: `by: generate` needs a name of its own" in line
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [
+        ("JWT_SECRET", "JWT_SECRET_NEXT"),
+        ("TOKEN", "TOKEN_NEXT"),
+        ("jwt_secret", "jwt_secret_next"),
+        ("jwtSecret", "jwtSecretNext"),
+        ("jwt-secret", "jwt-secret-next"),
+        ("token", "token-next"),
+        ("tls.key", "tls.key-next"),
+        ("Jwt-Secret_2", "Jwt-Secret_2-next"),
+    ],
+)
+def test_a_derived_value_is_called_in_the_style_of_its_key(name, following):
+    assert naming.derived_keys(name) == (following, re.sub("(?i)next$", _as_next, following))
+
+
+def _as_next(found):
+    word = found.group()
+    return {"NEXT": "PREVIOUS", "Next": "Previous", "next": "previous"}[word]
+
+
+@given(NAMES)
+def test_a_key_and_what_is_derived_from_it_are_three_fields_of_a_secret(name):
+    fields = {name, *naming.derived_keys(name)}
+    assert len(fields) == 3
+    assert all(re.fullmatch(r"[-._a-zA-Z0-9]+", field) for field in fields)
+
+
+ROTATED = {"description": "x", "rotate": {"by": "generate", "every": "90d", "overlap": "1d"}}
+ROTATED_TWICE = changed(
+    changed(CATALOGUE, "bundles.mail.keys.JWT_SECRET", ROTATED),
+    "bundles.shared.keys.JWT_SECRET",
+    ROTATED,
+)
+
+
+def test_a_rotated_key_may_have_any_name_and_the_same_one_in_several_bundles(tmp_path):
+    settings = loaded(tmp_path, ROTATED_TWICE)
+    plan = rotation_plan(settings)
+    found = {one.shown: one for one in plan.rotated}
+    fields = ["JWT_SECRET", "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"]
+    for bundle in ("mail", "shared"):
+        key = found[f"{bundle}/JWT_SECRET"]
+        [external_secret] = external_secret_manifests(settings, bundle)
+        template = external_secret["spec"]["target"]["template"]["data"]
+        assert key.fields == fields
+        assert {*fields} <= {*template}
+        assert ("fields", (key.name, *fields)) in [*rights(key)]
+        texts = staged(plan, key, "2026-03-02")["spec"]["target"]["template"]["data"]
+        compared = [texts[item].split('"')[1] for item in ("is-current", "is-next", "is-previous")]
+        assert compared == fields
+    places = [(one.entry, one.next, one.previous) for one in found.values()]
+    assert len({place for each in places for place in each if place}) == 3 * len(places) - 2
+
+
+def test_a_key_whose_fields_are_called_after_it_needs_no_further_right(tmp_path):
+    [key] = [one for one in rotation_plan(loaded(tmp_path, CATALOGUE)).rotated if one.bundle]
+    assert "fields" not in dict(rights(key))
+
+
+OF_DATABASE = {"by": "database", "every": "90d"}
+URL = {"description": "orders", "format": "postgres-url", "rotate": OF_DATABASE}
+DATABASE = {
+    "host": "db.example.com",
+    "name": "orders",
+    "admin-user": "vault",
+    "users": ["orders_a", "orders_b"],
+    "grants": ["orders"],
+}
+
+
+def test_a_database_s_url_may_have_any_name_and_its_objects_are_called_after_its_id(tmp_path):
+    catalogue = changed(FREE, "bundles.shared.keys.DATABASE_URL", URL)
+    stack = changed(STACK, "stores.vault.database", DATABASE)
+    settings = loaded(tmp_path, catalogue, stack)
+    [key] = [one for one in rotation_plan(settings).rotated if isinstance(one, Database)]
+    *_, pointer = database_manifests(settings, "shared")
+    template = external_secret_manifests(settings, "shared")[0]["spec"]["target"]["template"]
+    assert pointer["metadata"]["name"] == key.pointer == "shared-database-url-active"
+    assert [*pointer["data"]] == key.fields == ["DATABASE_URL"]
+    assert template["templateFrom"] == [
+        {
+            "configMap": {
+                "name": key.pointer,
+                "items": [{"key": "DATABASE_URL", "templateAs": "Values"}],
+            }
+        }
+    ]
+    assert {parts[1] for verb, parts in rights(key) if verb == "point"} == {"DATABASE_URL"}
+
+
+def test_a_key_keeps_its_age_when_another_bundle_gets_a_key_of_its_name():
+    alone = generated("jwt-secret", readers=[])
+    world = World({"jwt-secret": alone}, {}).age()
+    assert world.run() == 0
+    known = world.cluster.memory("jwt-secret")
+    for bundle in ("mail", "shared"):
+        shown = {"shown": f"{bundle}/jwt-secret", "fields": alone["fields"]}
+        world.plan["keys"][f"{bundle}-jwt-secret"] = {**alone, **shown}
+    del world.plan["keys"]["jwt-secret"]
+    world.run()
+    for bundle in ("mail", "shared"):
+        assert world.cluster.memory(f"{bundle}-jwt-secret") == known
+
+
+def test_a_rotation_speaks_of_a_key_as_people_know_it(capsys):
+    fields = ["JWT_SECRET", "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"]
+    places = [{"key": "shop/mail", "property": field} for field in fields]
+    own = dict(zip(("entry", "next", "previous"), places, strict=True))
+    key = generated("mail-jwt-secret", readers=["Deployment/web"], overlap=True, **own)
+    key |= {"shown": "mail/JWT_SECRET", "bundle": "mail", "fields": fields}
+    world = World({"mail-jwt-secret": key}, {"Deployment/web": ["shared"]}).age()
+    assert world.run() == 0
+    (value,) = world.cluster.generated
+    for pod in world.cluster.pods["Deployment/web"]:
+        assert [pod[field] for field in fields] == [value, value, "old-mail-jwt-secret"]
+    said = capsys.readouterr().out
+    assert "rotated: mail/JWT_SECRET" in said
+    assert "mail-jwt-secret" not in said
+    assert {event["message"].split(" (")[0] for event in world.cluster.events} == {
+        "mail/JWT_SECRET"
+    }

@@ -87,6 +87,7 @@ def test_a_generated_key_with_overlap_is_planned_so(settings_with):
     assert plan.pop("keys") == {
         "signing-key": {
             "by": "generate",
+            "shown": "signing-key",
             "bundle": "shared",
             "owner": None,
             "every_seconds": 90 * DAY,
@@ -97,6 +98,7 @@ def test_a_generated_key_with_overlap_is_planned_so(settings_with):
             "next": {"key": "shop/test", "property": "signing-key-next"},
             "previous": {"key": "shop/test", "property": "signing-key-previous"},
             "push_metadata": None,
+            "fields": ["signing-key", "signing-key-next", "signing-key-previous"],
             "external_secret": "shop-secrets",
             "overlap_external_secret": None,
             "readers": ["Deployment/shop-web", "Deployment/shop-billing"],
@@ -146,6 +148,7 @@ def test_a_database_key_is_the_engine_s_where_there_is_one_and_people_s_elsewher
     }
     assert plan_of(settings_with(with_database))["keys"]["orders-url"] == {
         "by": "hand",
+        "shown": "orders-url",
         "bundle": "shared",
         "owner": None,
         "max_age_seconds": 180 * DAY,

@@ -14,6 +14,7 @@ from tests.rotator_world import ONE_DAY, START, World, generated
 ONE_HOUR = timedelta(hours=1)
 HAND = {
     "by": "hand",
+    "shown": "stripe-key",
     "bundle": "web",
     "owner": "payments",
     "max_age_seconds": 365 * 86400,

@@ -249,7 +249,8 @@ def test_who_asks_after_aws_has_rotated_gets_another_rotation(world):
 def test_a_call_is_signed_with_version_4():
     """The expected signature is botocore's, for the same request."""
     key = SecretsManager(
-        *("database-url", "shared", None, 1, 1, "shared", "aws-store", []),
+        *("database-url", "database-url", "shared", None, 1, 1),
+        *(["database-url"], "shared", "aws-store", []),
         secret_id=ENTRY,
         region="eu-central-1",
         role=ROLE,

@@ -72,7 +72,20 @@ WRONG = [
     ({**BUNDLE, "labels": {"example.org/kind": "two words"}}, "must be a label's value"),
     ({**PULL, "type": "kubernetes.io/tls"}, "`registries` make a Secret of type"),
     (changed(PULL, "registries", {"r.example.com": {"password": "PASS"}}), "needs either"),
-    (bundle_of("keys.apiToken.rotate", {"by": "generate", "every": "9d"}), "apiToken is rotated"),
+    (
+        bundle_of(
+            "keys",
+            {
+                **BUNDLE["keys"],
+                "apiTokenNext": {"description": "x"},
+                "apiToken": {
+                    "description": "x",
+                    "rotate": {"by": "generate", "every": "9d", "overlap": "1h"},
+                },
+            },
+        ),
+        "key apiTokenNext has the name of a value of apiToken's rotation",
+    ),
     (
         bundle_of(
             "keys.DB_USER",

@@ -127,7 +127,7 @@ class AwsBackend(ComponentResource):
         """
         settings, store, config = self._settings, self._store_name, self._config
         written = naming.written_entries(settings, store)
-        rotated = {settings.rotated_key(bundle) for bundle in settings.bundles_in(store)}
+        rotated = naming.secrets_manager_keys(settings)
         made: list[Resource] = []
         for name, entry in naming.made_entries(settings, store).items():
             secret = aws.secretsmanager.Secret(

@@ -20,11 +20,12 @@ def database_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     database = settings.environment.stores[name].engine
     if key is None or database is None:
         return []
-    generators = [_generator(settings, name, database, key, side) for side in SIDES]
+    id = settings.catalogue.bundles[bundle].keys[key].id
+    generators = [_generator(settings, name, database, id, side) for side in SIDES]
     annotations = _FIRST_CONTENT_ONLY
     if settings.environment.protect:
         annotations = {**naming.NEVER_PRUNED, **annotations}
-    pointer = naming.database_pointer(key)
+    pointer = naming.database_pointer(id)
     return [
         *generators,
         {

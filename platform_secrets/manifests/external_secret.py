@@ -35,9 +35,7 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
     for value in kept(settings, bundle):
         is_apart = value.name != value.key and is_overlap_apart(settings, bundle, value.key)
         (derived if is_apart else main).append(value)
-    external_secret = _with_database(
-        _of_values(settings, bundle, name, main), settings.database_key(bundle)
-    )
+    external_secret = _with_database(settings, bundle, _of_values(settings, bundle, name, main))
     found = [_with_rotated(settings, bundle, external_secret)]
     if derived:
         found.append(_of_values(settings, bundle, overlap_secret(name), derived))
@@ -50,14 +48,15 @@ def reads_per_refresh(external_secret: Manifest) -> int:
     return len(spec.get("data", [])) + len(spec.get("dataFrom", []))
 
 
-def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
+def _with_database(settings: Settings, bundle: str, external_secret: Manifest) -> Manifest:
     """The ExternalSecret with the key that a database engine provides: both accounts' passwords are
     read, and the pointer's content makes the URL of the one in use."""
+    key = settings.database_key(bundle)
     if key is None:
         return external_secret
-    spec = external_secret["spec"]
+    id, spec = settings.catalogue.bundles[bundle].keys[key].id, external_secret["spec"]
     pointer = {
-        "name": naming.database_pointer(key),
+        "name": naming.database_pointer(id),
         "items": [{"key": key, "templateAs": "Values"}],
     }
     template = {**spec["target"]["template"], "templateFrom": [{"configMap": pointer}]}
@@ -67,7 +66,7 @@ def _with_database(external_secret: Manifest, key: str | None) -> Manifest:
                 "generatorRef": {
                     "apiVersion": "generators.external-secrets.io/v1alpha1",
                     "kind": "VaultDynamicSecret",
-                    "name": naming.database_generator(key, side),
+                    "name": naming.database_generator(id, side),
                 }
             },
             "rewrite": [{"regexp": {"source": "(.*)", "target": f"{side}_$1"}}],

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from platform_secrets.settings import Identity, PostgresDatabase, Settings
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
 from platform_secrets.settings.entries import Entry, entry, is_overlap_apart, kept
+from platform_secrets.settings.key_ids import DERIVED, derived_name
 from platform_secrets.settings.layout import Kind
 
 Manifest = dict[str, Any]
@@ -69,7 +70,8 @@ def secret_store(store: str, identity: Identity) -> str:
 
 def derived_keys(key: str) -> tuple[str, str]:
     """The keys that exist beside one with `overlap`: the value to come and the one before."""
-    return f"{key}-next", f"{key}-previous"
+    following, previous = (derived_name(key, derived) for derived in DERIVED)
+    return following, previous
 
 
 def entries(settings: Settings, bundle: str) -> dict[str, Entry]:
@@ -81,7 +83,8 @@ def rotated_entry(settings: Settings, bundle: str, key: str) -> str:
     """The entry of a key that Secrets Manager rotates: its own, in either layout."""
     if settings.store_of(bundle).layout == "per-key":
         return entry(settings, bundle, key).key
-    return f"{settings.catalogue.platform}/{settings.environment.environment}/{key}"
+    id = settings.catalogue.bundles[bundle].keys[key].id
+    return f"{settings.catalogue.platform}/{settings.environment.environment}/{id}"
 
 
 def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
@@ -103,7 +106,8 @@ def identity_entries(settings: Settings, store: str, identity: Identity) -> dict
                 found[bundle if is_whole else value.id] = value.entry.key
         rotated = settings.rotated_key(bundle)
         if rotated and identity == "read":
-            found[rotated] = rotated_entry(settings, bundle, rotated)
+            id = settings.catalogue.bundles[bundle].keys[rotated].id
+            found[id] = rotated_entry(settings, bundle, rotated)
     by_convention = {*found.values()}
     return found | {name: entry for entry, name in placed.items() if entry not in by_convention}
 
@@ -169,13 +173,13 @@ def database_pointer(key: str) -> str:
 
 
 def database_keys(settings: Settings) -> dict[str, str]:
-    """Every key that a database engine provides, with its bundle."""
-    return {key.name: key.bundle for key in settings.keys_of(Kind.ENGINE)}
+    """Every key that a database engine provides, by its id, with its bundle."""
+    return {key.id: key.bundle for key in settings.keys_of(Kind.ENGINE)}
 
 
 def secrets_manager_keys(settings: Settings) -> dict[str, str]:
-    """Every key that AWS Secrets Manager rotates, with its bundle."""
-    return {key.name: key.bundle for key in settings.keys_of(Kind.SECRETS_MANAGER)}
+    """Every key that AWS Secrets Manager rotates, by its id, with its bundle."""
+    return {key.id: key.bundle for key in settings.keys_of(Kind.SECRETS_MANAGER)}
 
 
 def database_pointers(settings: Settings) -> list[str]:

@@ -66,7 +66,7 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
     nothing = NOTHING_DUE if asked.detailed_exit_code else 0
     if asked.dry_run:
         is_something = run.describe()
-        verdict = "; ".join(["dry run: nothing was changed", *_refused(run.outcome)])
+        verdict = "; ".join(["dry run: nothing was changed", *_refused(run.outcome, plan)])
         code = FAILED if run.outcome.refused else 0 if is_something else nothing
         return _end(code, verdict)
     memory.lock(plan.sync_seconds + plan.rollout_seconds)
@@ -84,10 +84,12 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
 
 
 def _verdict(outcome: Outcome, plan: Plan, nothing_due: int, next_due: str) -> tuple[int, str]:
-    parts = [f"failed: {key}: {why}" for key, why in outcome.failed.items()]
-    parts += [f"failed and restored: {key}: {why}" for key, why in outcome.restored.items()]
-    parts += _refused(outcome)
-    parts += [f"rotated: {', '.join(dict.fromkeys(outcome.rotated))}"] if outcome.rotated else []
+    shown = {key.name: key.shown for key in plan.rotated}
+    parts = [f"failed: {shown[key]}: {why}" for key, why in outcome.failed.items()]
+    parts += [f"failed and restored: {shown[key]}: {why}" for key, why in outcome.restored.items()]
+    parts += _refused(outcome, plan)
+    rotated = dict.fromkeys(shown[key] for key in outcome.rotated)
+    parts += [f"rotated: {', '.join(rotated)}"] if rotated else []
     if not parts:
         return nothing_due, f"nothing is due; next is {next_due}"
     changed = {*outcome.rotated, *outcome.restored}
@@ -98,11 +100,11 @@ def _verdict(outcome: Outcome, plan: Plan, nothing_due: int, next_due: str) -> t
     return code, "; ".join(parts) + others
 
 
-def _refused(outcome: Outcome) -> list[str]:
+def _refused(outcome: Outcome, plan: Plan) -> list[str]:
     """What many keys have in common is said once."""
     keys: dict[str, list[str]] = {}
     for key, why in outcome.refused.items():
-        keys.setdefault(why, []).append(key)
+        keys.setdefault(why, []).append(plan.keys[key].shown)
     return [
         f"a rotation of {', '.join(each)} would be refused: {why}" for why, each in keys.items()
     ]

@@ -15,7 +15,7 @@ def faults(plan: Plan, api: Api, now: datetime) -> list[str]:
     memory = api.get("ConfigMap", plan.memory)
     if memory is None:
         raise LockLostError(f"ConfigMap/{plan.memory} does not exist: apply the environment first")
-    overdue = [name for name in plan.keys if _is_overdue(plan, memory, name, now)]
+    overdue = [key.shown for name, key in plan.keys.items() if _is_overdue(plan, memory, name, now)]
     found = [f"overdue: {', '.join(overdue)}"] if overdue else []
     run = last_run((memory.get("data") or {}).get("run"))
     began = run.started or moment(memory["metadata"]["creationTimestamp"])
@@ -33,8 +33,8 @@ def _is_overdue(plan: Plan, memory: Manifest, name: str, now: datetime) -> bool:
     state = "overdue" if is_overdue else "in its grace" if age > key.every else "in time"
     log_as = log.error if is_overdue else log.info
     log_as(
-        f"{name} is {state}",
-        key=name,
+        f"{key.shown} is {state}",
+        key=key.shown,
         # "At most": what was changed elsewhere is younger than the memory knows.
         age_days_at_most=max(0, age.days),
         limit_days=key.every.total_seconds() / 86400,

@@ -101,7 +101,7 @@ class Batch:
                 except NotShownError as fault:
                     self._fail([one], f"{step}: {fault}")
                     if rest:
-                        what = f"{one.key.name}, of the same entry, was not seen"
+                        what = f"{one.key.shown}, of the same entry, was not seen"
                         return self._fail(rest, f"{step}: not pushed: {what}")
                 except Faults as fault:
                     self._fail([one], f"{step}: {fault}")
@@ -214,7 +214,7 @@ class Batch:
 
     def _fail(self, rotations: list[Rotation], why: str) -> None:
         for one in rotations:
-            log.error(why, key=one.key.name)
+            log.error(why, key=one.key.shown)
             self.outcome.failed[one.key.name] = why
         self._event(rotations, "RotationFailed", why)
 
@@ -226,7 +226,7 @@ class Batch:
         """One for each ExternalSecret, with all of its keys."""
         for name in _distinct([one.key.external_secret] for one in rotations):
             about = [one for one in rotations if one.key.external_secret == name]
-            keys = ", ".join(f"{one.key.name} ({one.id})" for one in about)
+            keys = ", ".join(f"{one.key.shown} ({one.id})" for one in about)
             others = "" if reason == "RotationFailed" else not_restarted(one.key for one in about)
             # Its end is what a long message loses, and that may be a part's own long words.
             log.event(self.api, self.clock, name, reason, f"{keys}: {what}{others}")
@@ -243,7 +243,7 @@ def _token(phase: str, rotations: Iterable[Rotation]) -> str:
 
 
 def _names(rotations: Iterable[Rotation]) -> list[str]:
-    return [one.key.name for one in rotations]
+    return [one.key.shown for one in rotations]
 
 
 def _distinct(groups: Iterable[Iterable[str]]) -> list[str]:

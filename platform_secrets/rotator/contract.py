@@ -118,6 +118,8 @@ def check_right(step: str, fields: dict[str, str]) -> str:
 
 def rights(key: RotatedKey) -> Iterator[Right]:
     """What may be in the objects of a key's rotation beside what follows from their names."""
+    if key.fields != usual_fields(key):
+        yield "fields", (key.name, *key.fields)
     match key:
         case Generated():
             yield "generate", (key.name,)
@@ -128,12 +130,18 @@ def rights(key: RotatedKey) -> Iterator[Right]:
         case Database():
             yield "account", (key.name,)
             for content in key.contents.values():
-                yield "point", (key.pointer, key.name, content)
+                yield "point", (key.pointer, key.fields[0], content)
         case SecretsManager():
             yield "version", (key.name, key.store, key.secret_id)
     for step, fields in checks(key).items():
         verb = check_right(step, fields)
         yield verb, (key.name, key.store, checked_secret(key, fields))
+
+
+def usual_fields(key: RotatedKey) -> list[str]:
+    """What a key's fields are called where they are called after its objects' name."""
+    endings = ("", "-next", "-previous") if isinstance(key, Generated) else ("",)
+    return [f"{key.name}{ending}" for ending in endings]
 
 
 def right_name(parts: tuple[str, ...]) -> str:

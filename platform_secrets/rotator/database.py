@@ -68,7 +68,7 @@ class DatabaseRotation:
 
     def promote(self) -> Steps:
         """The URL is that of the account with the new password."""
-        self._write({self.key.name: self.key.contents[self._side]})
+        self._write({self.key.fields[0]: self.key.contents[self._side]})
         self.is_promoted = True
         yield from ()
 
@@ -76,7 +76,7 @@ class DatabaseRotation:
         """The URL is that of the other account again, whose password did not change."""
         before = self._other(self._side)
         mark = f"back-to-{before} {self.id} {self.uid}"
-        self._write({self.key.name: self.key.contents[before], contract.POINTER_MARK: mark})
+        self._write({self.key.fields[0]: self.key.contents[before], contract.POINTER_MARK: mark})
         yield from ()
 
     def delete(self) -> Steps:
@@ -115,7 +115,7 @@ class DatabaseRotation:
 
     def _shows(self, side: str) -> bool:
         """Whether the pointer shows a side."""
-        return self._pointer().get(self.key.name) == self.key.contents[side]
+        return self._pointer().get(self.key.fields[0]) == self.key.contents[side]
 
     def _active(self) -> str:
         """The side that the pointer shows."""

@@ -28,9 +28,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class ByHand:
-    """A key that only its owner can rotate; `source` says who sets its limit."""
+    """A key that only its owner can rotate; `source` says who sets its limit. It is `shown` to
+    people as its name alone or, where that is not its own, as bundle/name."""
 
     name: str
+    shown: str
     bundle: str
     owner: str | None
     max_age_seconds: int
@@ -44,15 +46,19 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key that this program rotates. `readers` are the workloads to restart, as Kind/name;
-    `not_restarted` is what else reads it, each with how it gets a new value; `store` is the
-    SecretStore through which it is pushed, or read where nothing is."""
+    """A key that this program rotates. `name` is what its objects are called after, `shown` what
+    people know it as, `fields` what holds it in the services' Secrets: the value and, of a
+    generated key, the one to come and the one before, where it has those. `readers` are the
+    workloads to restart, as Kind/name; `not_restarted` is what else reads it, each with how it gets
+    a new value; `store` is the SecretStore through which it is pushed, or read where nothing is."""
 
     name: str
+    shown: str
     bundle: str
     owner: str | None
     every_seconds: int
     grace_seconds: int
+    fields: list[str]
     external_secret: str
     store: str
     readers: list[str]

@@ -47,10 +47,11 @@ class Run:
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
         self.asked, self.last, self.asked_at = asked, last, asked_at
-        names = [key.name for key in plan.rotated]
+        names = {key.name: key.shown for key in plan.rotated}
         for key in asked:
             if key not in names:
-                raise PlanError(f"{key} can't be rotated; these can: {', '.join(names) or 'none'}")
+                these = ", ".join(names.values()) or "none"
+                raise PlanError(f"{key} can't be rotated; these can: {these}")
 
     def rotate(self) -> None:
         """The whole run, under the lock."""
@@ -85,12 +86,12 @@ class Run:
         in_flight = self._in_flight()
         for one in in_flight:
             what = "finish" if self._is_unfinished(one) else "clean up after"
-            log.info(f"would {what} the rotation {one.id} of {one.key.name}", key=one.key.name)
+            log.info(f"would {what} the rotation {one.id} of {one.key.shown}", key=one.key.shown)
         to_start = self._to_start()
         found = {one.key.name for one in in_flight}
         for one in (self._rotation(key) for key in to_start if key.name not in found):
             steps = "next, restart, promote, restart" if one.has_next else "promote, restart"
-            name, readers = one.key.name, ", ".join(one.key.readers)
+            name, readers = one.key.shown, ", ".join(one.key.readers)
             text = f"would rotate {name}: {steps} {readers or 'nothing'}{not_restarted([one.key])}"
             log.info(text, key=name)
         self._try_beforehand()
@@ -99,7 +100,7 @@ class Run:
     def next_due(self) -> str:
         """The key that is due next, for a verdict."""
         found = [
-            (due.due_at(self.plan.environment, key, remembered), key.name)
+            (due.due_at(self.plan.environment, key, remembered), key.shown)
             for key in self.plan.rotated
             if (remembered := self.memory[key.name])
         ]
@@ -111,7 +112,7 @@ class Run:
         preflight = Preflight(self.plan, self.api, self.operator, self.workloads)
         self.outcome.refused = preflight.refused(keys)
         for key, why in self.outcome.refused.items():
-            log.error(f"a rotation would be refused: {why}", key=key)
+            log.error(f"a rotation would be refused: {why}", key=self.plan.keys[key].shown)
 
     def _see_all_keys(self) -> None:
         """Ages begin when a key is first seen: a first deployment rotates nothing, nor does the
@@ -119,8 +120,15 @@ class Run:
         unseen = [key for key in self.plan.keys if self.memory[key] is None]
         if unseen:
             now = self.clock.now()
-            log.warning("first seen now; ages count from here", keys=unseen)
-            self.memory.write({key: Remembered(now) for key in unseen})
+            shown = [self.plan.keys[key].shown for key in unseen]
+            log.warning("first seen now; ages count from here", keys=shown)
+            self.memory.write({key: self._once_alone(key) or Remembered(now) for key in unseen})
+
+    def _once_alone(self, key: str) -> Remembered | None:
+        """What is known of a key from when no other bundle had its name, and it was remembered by
+        that. Of a key that came later it says too much: it is rotated early rather than late."""
+        name = self.plan.keys[key].shown.partition("/")[2]
+        return None if name in self.plan.keys else self.memory[name]
 
     def _known(self, key: str) -> Remembered:
         return self.memory[key] or Remembered(self.clock.now())
@@ -163,9 +171,8 @@ class Run:
             try:
                 found += [rotation] if rotation.find() else []
             except StepError as fault:
-                name = rotation.key.name
-                log.error(str(fault), key=name)
-                self.outcome.failed[name] = str(fault)
+                log.error(str(fault), key=rotation.key.shown)
+                self.outcome.failed[rotation.key.name] = str(fault)
         return found
 
     def _is_unfinished(self, rotation: Rotation) -> bool:
@@ -181,9 +188,10 @@ class Run:
                 ends = due.overlap_ends(key, self._known(key.name))
                 if ends is not None and ends > now:
                     text = f"what was signed before the last rotation is refused before {ends}"
-                    log.warning(text, key=key.name)
+                    log.warning(text, key=key.shown)
             if held_back:
-                log.warning(f"rotating although {held_back}", keys=self.asked)
+                asked = [self.plan.keys[key].shown for key in self.asked]
+                log.warning(f"rotating although {held_back}", keys=asked)
             wanted = [key for key in self.asked if not self._is_done(key)]
             return [key for key in self.plan.rotated if key.name in wanted]
         environment = self.plan.environment
@@ -193,7 +201,7 @@ class Run:
             if due.due_at(environment, key, self._known(key.name)) <= now
         ]
         if found and held_back:
-            log.info(f"due, but {held_back}", keys=[key.name for key in found])
+            log.info(f"due, but {held_back}", keys=[key.shown for key in found])
             return []
         return found
 
@@ -214,6 +222,6 @@ class Run:
             found = [faults[reader] for reader in one.key.readers if reader in faults]
             if found:
                 why = f"not started: {'; '.join(found)}"
-                log.error(why, key=one.key.name)
+                log.error(why, key=one.key.shown)
                 self.outcome.failed[one.key.name] = why
         return [one for one in rotations if one.key.name not in self.outcome.failed]

@@ -28,14 +28,14 @@ def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
         "secretStoreRef": {"kind": "SecretStore", "name": key.store},
         "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **_STRATEGIES}}],
     }
-    data = _with_comparisons("value", key.name)
+    data = _with_comparisons("value", key)
     return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
 
 
 def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Makes the new value, once, under `password`."""
     source = _from_generator("Password", contract.generator(key.name))
-    data = _with_comparisons("password", key.name)
+    data = _with_comparisons("password", key)
     return _external_secret(plan, key.name, rotation, "staged", "Owner", source, data)
 
 
@@ -49,7 +49,7 @@ def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manif
 def before_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
     """Keeps the account that gets a new password, and a hash of it with the password before."""
     source = _from_generator("VaultDynamicSecret", f"{key.name}-{side}")
-    data = _of_account(key.name)
+    data = _of_account(key.fields[0])
     return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
 
 
@@ -60,7 +60,7 @@ def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_i
         "secretStoreRef": {"kind": "SecretStore", "name": key.store},
         "data": [{"secretKey": "value", "remoteRef": reference}],
     }
-    data = _of_version(key.name)
+    data = _of_version(key.fields[0])
     return _external_secret(plan, key.name, rotation, step, "Owner", source, data)
 
 
@@ -114,10 +114,10 @@ def _pushing(store: str, secret: str) -> Manifest:
     }
 
 
-def _with_comparisons(value: str, key: str) -> dict[str, str]:
+def _with_comparisons(value: str, key: Generated) -> dict[str, str]:
     """The value, and for each field of the services' Secret a text that fails unless the field has
     this value. The texts hold its hash, so that no error can show it."""
-    fields = {"current": key, "next": f"{key}-next", "previous": f"{key}-previous"}
+    fields = dict(zip(("current", "next", "previous"), key.fields, strict=True))
     data = {value: f"{{{{ .{value} }}}}"}
     for field, name in fields.items():
         begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
@@ -126,12 +126,12 @@ def _with_comparisons(value: str, key: str) -> dict[str, str]:
     return data
 
 
-def _of_account(key: str) -> dict[str, str]:
+def _of_account(field: str) -> dict[str, str]:
     """Texts that fail unless the services' URL is of this account, but with another password, or
     of another account."""
-    account, user = _ACCOUNT.format(key), f"{{{{ {_ENCODED.format('.username')} }}}}"
+    account, user = _ACCOUNT.format(field), f"{{{{ {_ENCODED.format('.username')} }}}}"
     begin = f"{{{{ $a := {account} }}}}{{{{ if or "
-    fault = f'{{{{ fail "{key} is not what it should be" }}}}{{{{ end }}}}'
+    fault = f'{{{{ fail "{field} is not what it should be" }}}}{{{{ end }}}}'
     return {
         "is-current": f'{{{{ `{begin}(not (hasPrefix "postgresql://` }}}}{user}'
         f'{{{{ `:" $a)) (eq (sha256sum $a) "` }}}}{_hash("")}{{{{ `") }}}}{fault}` }}}}',
@@ -140,10 +140,10 @@ def _of_account(key: str) -> dict[str, str]:
     }
 
 
-def _of_version(key: str) -> dict[str, str]:
+def _of_version(field: str) -> dict[str, str]:
     """A text that fails unless the services' URL is of this version's account."""
-    account = _ACCOUNT.format(key)
-    end = f'" }}}}{{{{ fail "{key} is of another version" }}}}{{{{ end }}}}'
+    account = _ACCOUNT.format(field)
+    end = f'" }}}}{{{{ fail "{field} is of another version" }}}}{{{{ end }}}}'
     text = f'{{{{ `{{{{ if ne ({account} | sha256sum) "` }}}}{_hash("$v")}{{{{ `{end}` }}}}'
     return {"is-current": f"{{{{ $v := .value | fromJson }}}}{text}"}
 

@@ -12,7 +12,8 @@ from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.secretsctl.store_commands import MARK, store_commands
 from platform_secrets.settings import Settings
-from platform_secrets.settings.entries import DERIVED, Entry, is_overlap_apart, kept
+from platform_secrets.settings.entries import Entry, is_overlap_apart, kept
+from platform_secrets.settings.key_ids import DERIVED, derived_name
 from platform_secrets.settings.layout import overlap_secret
 
 _OPENING = """\
@@ -140,7 +141,7 @@ def _places(settings: Settings) -> Iterator[_Place]:
             is_others = not values[key].may_be_written
             yield _Place(spelling, id, bundle, content.secret, values[key].entry, is_others)
             for derived in DERIVED if is_overlap_apart(settings, bundle, key) else ():
-                secret, name = overlap_secret(content.secret), f"{key}{derived}"
+                secret, name = overlap_secret(content.secret), derived_name(key, derived)
                 yield _Place(name, id, bundle, secret, values[name].entry, is_others, True)
 
 

@@ -9,13 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
-from platform_secrets.settings.key_ids import is_fit, key_ids
+from platform_secrets.settings.key_ids import DERIVED, derived_name, key_ids
 from platform_secrets.settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
 from platform_secrets.settings.rotations import Database, Generated, Rotation
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
 from platform_secrets.settings.services import Service
-
-DERIVED_ENDINGS = ("-next", "-previous")
 
 PlatformName = Annotated[
     str, text_of(r"[a-z]([-a-z0-9]*[a-z0-9])?", "a name of lower-case letters, digits, hyphens", 24)
@@ -168,12 +166,11 @@ class Bundle(SecretContent):
         for name, key in self.keys.items():
             if key.hidden and name not in used:
                 yield f"{name} is `hidden` and no text is made of it"
-            if (key.is_generated or key.is_of_database) and not is_fit(name):
-                message = "is rotated: its name has 50 lower-case letters, digits, hyphens at most"
-                yield f"{name} {message}"
-            for derived in DERIVED_ENDINGS if key.overlap else ():
-                if f"{name}{derived}" in self.parts:
-                    yield f"text {name}{derived} has the name of a value of {name}'s rotation"
+            for derived in DERIVED if key.overlap else ():
+                of_rotation = derived_name(name, derived)
+                if of_rotation in {**self.parts, **self.keys}:
+                    what = "text" if of_rotation in self.parts else "key"
+                    yield f"{what} {of_rotation} has the name of a value of {name}'s rotation"
         if self.registries and self.type not in ("Opaque", DOCKER_CONFIG):
             yield f"`registries` make a Secret of type {DOCKER_CONFIG}: remove `type`"
         if not fields:

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
+from platform_secrets.settings.key_ids import DERIVED, Derived, derived_name
 from platform_secrets.settings.resolved import Settings
-
-Derived = Literal["", "-next", "-previous"]
-"""What a derived key's name ends in; nothing for a key itself."""
-DERIVED: tuple[Derived, Derived] = ("-next", "-previous")
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
         for derived in ("", *(DERIVED if key.overlap else ())):
             found = entry(settings, bundle, name, derived)
             yield Kept(
-                name=f"{name}{derived}",
+                name=derived_name(name, derived),
                 id=f"{key.id}{derived}",
                 key=name,
                 entry=found,
@@ -68,14 +64,14 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
     """Where `key` is kept, or the value derived from it; an undeclared key, where it would be."""
-    store, name = settings.store_of(bundle), f"{key}{derived}"
+    store, name = settings.store_of(bundle), derived_name(key, derived)
     known = settings.catalogue.bundles[bundle].keys.get(key)
     id = f"{known.id if known else key}{derived}"
     place = settings.key_place(bundle, key)
     named = adopted_entry(settings, bundle, key)
     if place.property:
         kept = named or _by_convention(settings, bundle, id.removesuffix(derived))
-        return Entry(kept, f"{place.property}{derived}", place.version)
+        return Entry(kept, derived_name(place.property, derived), place.version)
     if named and (place.entry is None or store.has_named_properties):
         return Entry(named, name, place.version)
     value = store.single_property

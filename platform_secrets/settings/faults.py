@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
-from platform_secrets.settings.catalogue import Catalogue
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.place_faults import place_faults
 from platform_secrets.settings.problems import did_you_mean
@@ -14,11 +13,6 @@ from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from platform_secrets.settings.stores import Store
 from platform_secrets.settings.vault_server import VaultServer
-
-_ROTATED_NAME = (
-    "a name of its own, since its objects are called after it: another key has this one, or a "
-    "bundle's and a key's name together make it"
-)
 
 
 def stack_faults(env: Environment) -> Iterator[Fault]:
@@ -97,15 +91,6 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
             yield path, f"{message}; {store.provider} allows {most}"
 
 
-def generated_faults(catalogue: Catalogue) -> Iterator[Fault]:
-    """A rotation's objects are called after the key."""
-    for bundle, content in catalogue.bundles.items():
-        for name, key in content.keys.items():
-            if key.is_generated and key.id != name:
-                path = ("bundles", bundle, "keys", name, "rotate")
-                yield path, f"`by: generate` needs {_ROTATED_NAME}"
-
-
 def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
     bundles, config = settings.bundles_in(store), settings.environment.stores[store]
     is_whole_in_aws = config.rotated_database and config.layout == "bundle"
@@ -121,10 +106,7 @@ def _database_faults(settings: Settings, store: str) -> Iterator[Fault]:
     elif [key for key in found.values() if key.format != "postgres-url"]:
         message = f"provides a PostgreSQL URL; {listed(found)} needs `format: postgres-url`"
         yield ("stores", store, "database"), message
-    elif [name for name, key in found.items() if key.id != name]:
-        message = f"provides {listed(found)}, which needs {_ROTATED_NAME}"
-        yield ("stores", store, "database"), message
-    elif is_whole_in_aws and found.keys() & bundles.keys():
+    elif is_whole_in_aws and bundles.keys() & {key.id for key in found.values()}:
         yield ("stores", store, "database"), f"{listed(found)} and a bundle have one name"
 
 

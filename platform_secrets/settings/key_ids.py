@@ -5,10 +5,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import Literal
 
 # `lock` and `run` are what else the rotator's memory holds; the endings are those of derived keys.
 _FIT = re.compile(r"(?!(lock|run)$)(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST = 50
+
+Derived = Literal["", "-next", "-previous"]
+"""What is put after a key's id for a value that its rotation derives; nothing for its own."""
+DERIVED: tuple[Derived, Derived] = ("-next", "-previous")
 
 
 def key_ids(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -20,18 +25,32 @@ def key_ids(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     keys = list(names)
     bundles_of = Counter(name for _, name in keys)
     wished = {
-        (bundle, name): name if is_fit(name) and bundles_of[name] == 1 else _slug(bundle, name)
+        (bundle, name): name if _is_fit(name) and bundles_of[name] == 1 else _slug(bundle, name)
         for bundle, name in keys
     }
     keys_of = Counter(wished.values())
     return {
-        key: id if is_fit(id) and keys_of[id] == 1 else _hashed(id, key)
+        key: id if _is_fit(id) and keys_of[id] == 1 else _hashed(id, key)
         for key, id in wished.items()
     }
 
 
-def is_fit(name: str) -> bool:
-    """Whether a key's name can be its id, as that of a rotated key has to be."""
+def derived_name(name: str, derived: Derived) -> str:
+    """What a derived value is called in a Secret: in the style of the key's own name.
+
+    JWT_SECRET_NEXT, jwt_secret_next, jwtSecretNext; else jwt-secret-next.
+    """
+    word = derived.removeprefix("-")
+    if re.fullmatch(r"[A-Z0-9_]*[A-Z][A-Z0-9_]*", name):
+        return f"{name}_{word.upper()}" if word else name
+    if word and "_" in name and "-" not in name and "." not in name:
+        return f"{name}_{word}"
+    if word and re.fullmatch(r"[a-z0-9]+([A-Z][A-Za-z0-9]*)", name):
+        return f"{name}{word.capitalize()}"
+    return f"{name}{derived}"
+
+
+def _is_fit(name: str) -> bool:
     return len(name) <= _LONGEST and _FIT.fullmatch(name) is not None
 
 

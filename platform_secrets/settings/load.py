@@ -11,7 +11,7 @@ from platform_secrets.settings.documents import Document
 from platform_secrets.settings.doubtful import doubts_of_catalogue, doubts_of_stack
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.explain import explained
-from platform_secrets.settings.faults import cross_faults, generated_faults, stack_faults
+from platform_secrets.settings.faults import cross_faults, stack_faults
 from platform_secrets.settings.model import Model
 from platform_secrets.settings.place_faults import without_faults
 from platform_secrets.settings.problems import Problem, SettingsError
@@ -59,11 +59,7 @@ def load_catalogue(document: Document) -> Catalogue:
     problems += [document.problem(*fault) for fault in catalogue_faults(document.content)]
     if parsed is None or problems:
         raise SettingsError(problems)
-    found = parsed.identified()
-    problems += [document.problem(*fault) for fault in generated_faults(found)]
-    if problems:
-        raise SettingsError(problems)
-    return found
+    return parsed.identified()
 
 
 def _parsed(model: type[_Model], document: Document, problems: list[Problem]) -> _Model | None:

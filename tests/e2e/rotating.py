@@ -119,10 +119,11 @@ class Rotating:
                 derived = naming.entries(self.settings, bundle).keys() - self.values.keys()
                 self.values |= {key: token_hex(24) for key in derived}
         self.stores.put(self.settings, self.values)
-        for key in self.generated:
-            for one in (key, *naming.derived_keys(key)):
-                if one in self.values:
-                    mark(self.stores, self.settings, self.bundle(key), one)
+        for bundle, content in self.settings.catalogue.bundles.items():
+            for name in [name for name, key in content.keys.items() if key.is_generated]:
+                for one in (name, *naming.derived_keys(name)):
+                    if one in self.values:
+                        mark(self.stores, self.settings, bundle, one)
 
     def start_workloads(self, replicas: int = 2, progress_seconds: int = 600) -> None:
         """Makes every service's workload, without waiting for it."""
@@ -340,7 +341,7 @@ def mark(
     """Marks an entry as one that the operator may write; `own` are its owner's marks."""
     marks = {**MARK, **(own or {})}
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entry(settings, bundle, key)
+    entry = naming.entries(settings, bundle)[key]
     match store:
         case VaultStore():
             stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=marks)
@@ -357,7 +358,7 @@ def mark(
 def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str, str]:
     """What an entry is marked with, beside its value."""
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entry(settings, bundle, key)
+    entry = naming.entries(settings, bundle)[key]
     match store:
         case VaultStore():
             return stores.bao.read(f"{store.mount}/metadata/{entry.key}")["custom_metadata"]
@@ -373,7 +374,7 @@ def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str
 def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
     """What an entry holds for a key, "" for nothing."""
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entry(settings, bundle, key)
+    entry = naming.entries(settings, bundle)[key]
     match store:
         case VaultStore():
             return stores.bao.read(f"{store.mount}/data/{entry.key}")["data"].get(

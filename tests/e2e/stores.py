@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.providers import aws, gcp
 from platform_secrets.settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
-from platform_secrets.settings.entries import bundle_entry
+from platform_secrets.settings.entries import bundle_entry, kept
 from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
 from tests.e2e.aws_gate import AwsGate
@@ -298,11 +298,10 @@ class Stores:
 
     def _entry_names(self, settings: Settings, store: str, identity: Identity) -> set[str]:
         return {
-            entry.key
+            value.entry.key
             for bundle, content in settings.bundles_in(store).items()
-            for key, entry in naming.entries(settings, bundle).items()
-            if identity != "rotation"
-            or content.keys[key.removesuffix("-next").removesuffix("-previous")].is_generated
+            for value in kept(settings, bundle)
+            if identity != "rotation" or content.keys[value.key].is_generated
         }
 
 
@@ -353,7 +352,7 @@ def decoded(secret: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 
 
 def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
-    """A fitting value for every key of the catalogue, made now and never shown."""
+    """A fitting value for every name of a key in the catalogue, made now and never shown."""
     forms = {
         "postgres-url": "postgresql://veza:{}@db.example.com:5432/veza",
         "redis-url": "rediss://:{}@redis.example.com:6379/0",
@@ -361,7 +360,8 @@ def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
     starts = {"stripe-api-key": "sk_test_{}", "stripe-webhook-secret": "whsec_{}"}
     return {
         name: forms.get(key.format, starts.get(name, "{}")).format(prefix + secrets.token_hex(24))
-        for name, key in settings.catalogue.keys.items()
+        for bundle in settings.catalogue.bundles.values()
+        for name, key in bundle.keys.items()
     }
 
 

@@ -1,5 +1,6 @@
 """What could somebody do who has stolen the rotator's token? Every right, from both sides."""
 
+import copy
 import secrets
 import uuid
 
@@ -238,6 +239,21 @@ def test_attack_another_secret_is_copied_into_the_staged_one(world):
     target = {**obj["spec"]["target"], "template": {"templateFrom": [{"secret": source}]}}
     answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
     assert is_denied(answer, world, "one-shots")
+
+
+@pytest.mark.parametrize("name", ["rotation-staged-jwt-secret", "rotation-before-database-url"])
+def test_attack_another_key_of_the_secret_is_compared(name, world):
+    obj = world.one_shot(name)
+    key = name.partition("-")[2].partition("-")[2]
+    for other in ("stripe-api-key", "x` }}{{ .password }}{{ `"):
+        target = copy.deepcopy(obj["spec"]["target"])
+        texts = target["template"]["data"]
+        for item, text in texts.items():
+            of_other = text.replace(f'"{key}"', f'"{other}"')
+            # What its own error says is the key's too, so that the rest is as it should be.
+            texts[item] = of_other.replace(f'"{key} ', f'"{other} ')
+        answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
+        assert is_denied(answer, world, "one-shots"), answer
 
 
 def test_attack_one_s_own_value_is_pushed(world):

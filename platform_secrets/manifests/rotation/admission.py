@@ -9,6 +9,7 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.cel import Cel, both, cel, left_over, same
+from platform_secrets.manifests.rotation.compared import fields_rule
 from platform_secrets.manifests.rotation.looked_up import has_right, right_name
 from platform_secrets.manifests.rotation.names import COMPONENT
 from platform_secrets.manifests.rotation.one_shots import (
@@ -49,7 +50,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
     """A policy and its binding for each kind of write. Cluster-wide, so the namespace is in their
     names; the rotator is met wherever it writes."""
     rules = one_shot_rules(settings)
-    external_secrets = external_secret_variables(settings), rules
+    external_secrets = external_secret_variables(settings), {**rules, **fields_rule()}
     pushes = push_secret_variables(settings), rules
     workloads = ("deployments", "statefulsets", "daemonsets", "rollouts")
     policies = [

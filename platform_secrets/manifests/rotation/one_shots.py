@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import SIDES, Manifest
 from platform_secrets.manifests.rotation.cel import Cel, cel, placeholder, table
+from platform_secrets.manifests.rotation.compared import fields_variables
 from platform_secrets.manifests.rotation.looked_up import has_right, joined
 from platform_secrets.manifests.rotation.names import COMPONENT
 from platform_secrets.manifests.rotation.plan import push_metadata
@@ -22,6 +23,10 @@ _VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
 # What the API server itself writes into the metadata of a new object.
 _SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
+_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
+# What an ExternalSecret's texts compare: of each the item, and the variable with the field's name.
+_TEXTS = {"field": "is-current", "next": "is-next", "previous": "is-previous"}
+_FIELDS = [placeholder(f"variables.{one}") for one in fields_variables()]
 _KEY, _STORE, _ENTRY, _PROPERTY, _SECRET = (
     placeholder(f"variables.{part}") for part in ("key", "store", "entry", "property", "secret")
 )
@@ -49,6 +54,7 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
         "entry": f'{reference}.?key.orValue("")',
         "property": f'{reference}.?property.orValue("")',
         "version": f'{reference}.?version.orValue("")',
+        **fields_variables(),
         "generator": _text("spec.?dataFrom[?0].?sourceRef.?generatorRef.?kind"),
         "verb": (
             'variables.step == "" ? "" : '
@@ -164,6 +170,7 @@ def _metadata_by_store(settings: Settings) -> dict[str, Manifest]:
 def _shapes(settings: Settings) -> _Shapes:
     whose = {
         "name": _KEY,
+        "shown": "",
         "bundle": "",
         "owner": None,
         "every_seconds": 0,
@@ -172,6 +179,7 @@ def _shapes(settings: Settings) -> _Shapes:
         "store": _STORE,
         "readers": [],
     }
+    urls = dict.fromkeys(("region", "credentials", "secrets_manager"), "")
     plan = Plan(
         environment="",
         namespace=settings.namespace,
@@ -189,6 +197,7 @@ def _shapes(settings: Settings) -> _Shapes:
         plan,
         Generated(
             **whose,
+            fields=_FIELDS,
             overlap_seconds=1,
             entry=_PART,
             next=_PART,
@@ -196,10 +205,8 @@ def _shapes(settings: Settings) -> _Shapes:
             push_metadata=None,
             overlap_external_secret=None,
         ),
-        Database(**whose, pointer="", contents={}),
-        SecretsManager(
-            **whose, secret_id=_ENTRY, region="", role=None, credentials="", secrets_manager=""
-        ),
+        Database(**whose, fields=_FIELDS[:1], pointer="", contents={}),
+        SecretsManager(**whose, **urls, fields=_FIELDS[:1], secret_id=_ENTRY, role=None),
     )
 
 

@@ -75,8 +75,8 @@ def _window(window: Window, time_zone: str) -> rotators.Window:
 
 
 def _key(settings: Settings, key: PlannedKey, rule: Rotation) -> rotators.Key:
-    whose: dict[str, Any] = {"name": key.id, "bundle": key.bundle, "owner": key.key.owner}
-    whose["grace_seconds"] = _seconds(rule.grace)
+    whose: dict[str, Any] = {"name": key.id, "shown": _shown(key), "bundle": key.bundle}
+    whose |= {"owner": key.key.owner, "grace_seconds": _seconds(rule.grace)}
     match key.kind:
         case Kind.GENERATED:
             return rotators.Generated(**whose, **_generated(settings, key, rule))
@@ -88,6 +88,10 @@ def _key(settings: Settings, key: PlannedKey, rule: Rotation) -> rotators.Key:
             source = rule.source if isinstance(rule, ByHand) else None
             limit = _seconds(rule.period)
             return rotators.ByHand(**whose, max_age_seconds=limit, source=source or "catalogue")
+
+
+def _shown(key: PlannedKey) -> str:
+    return key.id if key.id == key.name else f"{key.bundle}/{key.name}"
 
 
 def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
@@ -124,8 +128,10 @@ def _changed(
     settings: Settings, key: PlannedKey, rule: Rotation, identity: Identity
 ) -> dict[str, Any]:
     """What every key has that the rotator changes, through the SecretStore of `identity`."""
+    is_generated = key.kind is Kind.GENERATED
     return {
         "every_seconds": _seconds(rule.period),
+        "fields": [key.name, *(naming.derived_keys(key.name) if is_generated else ())],
         "external_secret": key.secret,
         "store": naming.secret_store(key.store, identity),
         **_readers(settings, key.bundle),

@@ -1,0 +1,103 @@
+"""Keys that rotate may be called as programs want them, and alike in several bundles."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubelet import fingerprint, fingerprints
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run, wait_until
+from tests.e2e.rotating import ROTATED, rotating_settings, stored
+from tests.e2e.rotation_journey import Journey, journeys
+from tests.e2e.stores import Stores
+
+GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
+WITH_OVERLAP = {"description": "signs", "rotate": {**GENERATED, "overlap": "1h"}}
+ALONE = {"description": "a password", "rotate": GENERATED}
+CATALOGUE = {
+    "bundles": {
+        "ledger": {
+            "secret": "ledger-env",
+            "keys": {"JWT_SECRET": WITH_OVERLAP, "api.key": ALONE, "adminPassword": WITH_OVERLAP},
+        },
+        "mirror": {"secret": "mirror-env", "keys": {"JWT_SECRET": WITH_OVERLAP}},
+    },
+    "services": {
+        name: {"workload": f"Deployment/{name}", "reads": [name]} for name in ("ledger", "mirror")
+    },
+}
+KEYS = {
+    ("ledger", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
+    ("ledger", "adminPassword"): ("adminPasswordNext", "adminPasswordPrevious"),
+    ("ledger", "api.key"): (),
+    ("mirror", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
+}
+SHOWN = {"ledger/JWT_SECRET", "ledger/adminPassword", "ledger/api.key", "mirror/JWT_SECRET"}
+LAYOUTS = ("bundle", "per-key")
+
+
+@pytest.fixture(scope="module")
+def made(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[dict[str, Journey]]:
+    settings = {
+        layout: rotating_settings(
+            "Pulumi.production",
+            f"names-{layout}",
+            catalogue=CATALOGUE,
+            stores={"vault": {"layout": layout}},
+        )
+        for layout in LAYOUTS
+    }
+    with journeys(run, cluster, stores, operator, settings) as found:
+        yield found
+
+
+def held(journey: Journey) -> dict[tuple[str, str], str]:
+    """The fingerprints of what the store holds for the keys and what is derived from them."""
+    place = journey.place
+    return {
+        (bundle, name): fingerprint(stored(place.stores, place.settings, bundle, name))
+        for bundle, key in KEYS
+        for name in (key, *KEYS[bundle, key])
+    }
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_key_rotates_in_its_own_secret_under_its_own_names(
+    made: dict[str, Journey], layout: str
+) -> None:
+    journey = made[layout]
+    place, before = journey.place, held(journey)
+    journey.next_rotation()
+    done = journey.rotate(*(f"--key={place.settings.catalogue.key_id('/'.join(k))}" for k in KEYS))
+    assert done.code == ROTATED, done.text
+    assert (
+        "rotated: ledger/JWT_SECRET, ledger/api.key, ledger/adminPassword, mirror/JWT_SECRET"
+        in (done.verdict)
+    )
+    after = held(journey)
+    assert len({after[key] for key in KEYS}) == len(KEYS)
+    for (bundle, key), derived in KEYS.items():
+        assert after[bundle, key] != before[bundle, key]
+        wanted = {key: after[bundle, key]}
+        if derived:
+            wanted |= dict(zip(derived, (after[bundle, key], before[bundle, key]), strict=True))
+        secrets = [f"{bundle}-env", *([f"{bundle}-env-overlap"] if layout == "per-key" else [])]
+        found = [place.cluster.api.get("v1", "Secret", one, place.namespace) for one in secrets]
+        shown = {name: value for one in found for name, value in fingerprints(one or {}).items()}
+        assert {name: shown[name] for name in wanted} == wanted
+        wait_until(
+            lambda k=key, b=bundle: (
+                {
+                    pod.values[k]
+                    for pod in place.kubelet.running(place.namespace)
+                    if pod.workload == f"Deployment/{b}"
+                }
+                == {after[b, k]}
+            ),
+            f"the readers of {bundle}/{key} have its new value",
+            timeout_seconds=60,
+        )
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
