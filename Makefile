@@ -22,7 +22,7 @@ test: .venv/installed ## Everything that runs with packages from PyPI alone
 lowest: ## The same tests with the oldest packages that may be installed
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check -r requirements-lowest.txt \
-	  $$(grep -hE '^(hypothesis|jsonschema|kubernetes-validate|pytest)' requirements.txt requirements-dev.txt)
+	  $$(grep -hE '^(hypothesis|jsonschema|kubernetes-validate|pytest|ryaml)' requirements.txt requirements-dev.txt)
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	.venv-lowest/bin/python -m pytest --ignore=tests/e2e
 
