@@ -117,6 +117,10 @@ class World:
                     place = "/".join(filter(None, (entry["key"], entry["property"])))
                     lines.setdefault(secret, {})[field] = place
                 own = lines[key["external_secret"]][key["fields"][0]]
+                for one in key.get("borrowing", ()):
+                    lines.setdefault(one["external_secret"], {}).update(
+                        lines[key["external_secret"]]
+                    )
                 self.cluster.entries[own] = f"old-{name}"
             if key["by"] == "database":
                 [field] = key["fields"]

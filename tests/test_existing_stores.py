@@ -11,7 +11,7 @@ from platform_secrets.manifests.eso import chart_values
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.rotation.plan import rotation_plan
-from platform_secrets.rotator.plan import ByHand
+from platform_secrets.rotator.keys import ByHand
 from platform_secrets.secretsctl.put_commands import put_commands
 from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import STACK, changed, lines, stack

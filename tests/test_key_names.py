@@ -11,14 +11,14 @@ from platform_secrets.manifests.database import database_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator.contract import rights
-from platform_secrets.rotator.plan import Database
+from platform_secrets.rotator.keys import Database
 from platform_secrets.rotator.shapes import staged
 from platform_secrets.secretsctl.basic_files import write_env_files
 from platform_secrets.settings import basic_values, catalogue_document, load, stack_document
 from platform_secrets.settings.documents import STACK_KEY
 from platform_secrets.settings.key_ids import key_ids
 from tests.rotator_world import World, generated
-from tests.settings_files import CATALOGUE, STACK, STORES, changed, text_of
+from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, text_of
 
 BUNDLES = st.from_regex(r"[a-z][-a-z0-9]{0,20}[a-z0-9]", fullmatch=True)
 NAMES = st.from_regex(r"[-._a-zA-Z0-9]{1,80}", fullmatch=True) | st.sampled_from(
@@ -211,6 +211,21 @@ def test_a_key_keeps_its_age_when_another_bundle_gets_a_key_of_its_name():
     world.run()
     for bundle in ("mail", "shared"):
         assert world.cluster.memory(f"{bundle}-jwt-secret") == known
+
+
+def test_a_key_keeps_its_age_when_the_other_key_of_its_name_goes():
+    key = generated("jwt-secret", readers=[], bundle="mail") | {"shown": "mail/jwt-secret"}
+    world = World({"mail-jwt-secret": key}, {}).age()
+    assert world.run() == 0
+    world.plan["keys"] = {"jwt-secret": {**key, "shown": "jwt-secret"}}
+    world.run()
+    assert world.cluster.memory("jwt-secret") == world.cluster.memory("mail-jwt-secret")
+
+
+def test_what_a_rotation_derives_is_no_longer_than_kubernetes_allows(tmp_path):
+    catalogue = changed(CATALOGUE, "bundles.mail.keys", {"K" * 250: ROTATED})
+    [line] = lines(tmp_path, catalogue)
+    assert line.endswith(f"{'K' * 250}_PREVIOUS has more than 253 characters")
 
 
 def test_a_rotation_speaks_of_a_key_as_people_know_it(capsys):

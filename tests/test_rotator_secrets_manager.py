@@ -7,7 +7,7 @@ import pytest
 
 from platform_secrets.rotator.__main__ import FAILED, RESTORED
 from platform_secrets.rotator.aws import Credentials, signed
-from platform_secrets.rotator.plan import SecretsManager
+from platform_secrets.rotator.keys import SecretsManager
 from tests.rotator_api import MEMORY, Killed, Mortal
 from tests.rotator_aws import AGENT, ENTRY, ROLE, SECRETS_MANAGER, STS
 from tests.rotator_world import DUE, ONE_DAY, World, generated, secrets_manager

@@ -150,7 +150,8 @@ def test_each_push_has_one_source_and_one_entry(plan, step, source, field, writt
 def test_each_check_runs_texts_over_one_secret_and_pushes_nothing(plan, step, texts, of_derived):
     key = replace(plan.keys["signing-key"], overlap_external_secret=of_derived)
     is_of_derived = step in ("reserved", "kept", "published", "withdrawn")
-    assert shapes.check(plan, key, "2026-06-01", step)["spec"] == {
+    [check] = shapes.checks(plan, key, "2026-06-01", step)
+    assert check["spec"] == {
         "refreshInterval": "0s",
         "updatePolicy": "Replace",
         "deletionPolicy": "None",

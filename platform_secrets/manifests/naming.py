@@ -152,7 +152,7 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
     for bundle in settings.catalogue.bundles if settings.environment.stores else ():
         of_store = found[settings.store_name(bundle)]
-        for value in kept(settings, bundle):
+        for value in [one for one in kept(settings, bundle) if not one.is_borrowed]:
             is_named = settings.key_place(bundle, value.key).property
             content = (is_named and value.entry.property) or value.name
             of_store.setdefault(value.entry.key, []).append(content)

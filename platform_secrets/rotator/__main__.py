@@ -20,8 +20,9 @@ from .contract import (
     RESTORED,
     WRONG_INPUT,
 )
+from .keys import not_restarted
 from .memory import LockLostError, Memory, moment
-from .plan import Plan, PlanError, not_restarted, parse
+from .plan import Plan, PlanError, parse
 from .run import Run
 
 TERMINATION_LOG = Path("/dev/termination-log")  # what `kubectl describe pod` shows

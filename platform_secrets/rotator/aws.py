@@ -16,8 +16,8 @@ from typing import Any
 
 from .clock import Clock
 from .contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
+from .keys import SecretsManager
 from .operator_objects import StepError
-from .plan import SecretsManager
 from .trust import trust
 
 Send = Callable[[str, dict[str, str], bytes | None], tuple[int, bytes]]

@@ -15,9 +15,10 @@ from .checks import Checks, NotShownError
 from .clock import Clock, Steps, side_by_side
 from .database import DatabaseRotation
 from .generated import GeneratedRotation
+from .keys import not_restarted
 from .memory import Memory, Remembered
 from .operator_objects import StepError
-from .plan import Plan, not_restarted
+from .plan import Plan
 from .rollout import RolloutError, Workloads
 from .secrets_manager import SecretsManagerRotation
 

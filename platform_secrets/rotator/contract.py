@@ -7,7 +7,7 @@ Everything outside of `rotator` takes these from here, so there is no second cop
 from collections.abc import Iterator
 from typing import Literal
 
-from .plan import Database, Generated, RotatedKey, SecretsManager
+from .keys import Database, Generated, RotatedKey, SecretsManager
 
 ROTATION_ID = "platform-secrets/rotation"
 """On a one-shot object: the day on which its rotation was due, and which attempt it is."""
@@ -104,11 +104,23 @@ def checks(key: RotatedKey) -> dict[str, dict[str, str]]:
             return {step: CHECKS[step] for step in steps}
 
 
-def checked_secret(key: RotatedKey, fields: dict[str, str]) -> str:
-    """The services' Secret that a check of these fields looks at."""
-    if isinstance(key, Generated) and "current" not in fields:
-        return key.overlap_external_secret or key.external_secret
-    return key.external_secret
+def checked_secrets(key: RotatedKey, step: str) -> dict[str, str]:
+    """The services' Secrets that a step's checks look at, each by its check's name."""
+    if not isinstance(key, Generated):
+        return {one_shot(step, key.name): key.external_secret}
+    is_of_overlap = "current" not in checks(key)[step]
+    return {
+        # No id has a dot, so the name is that of no other key's check.
+        one_shot(step, f"{key.name}.{at}" if at else key.name): (
+            (is_of_overlap and one.overlap_external_secret) or one.external_secret
+        )
+        for at, one in enumerate(key.secrets)
+    }
+
+
+def check_names(key: RotatedKey) -> list[str]:
+    """The objects of all of a key's checks."""
+    return [name for step in checks(key) for name in checked_secrets(key, step)]
 
 
 def check_right(step: str, fields: dict[str, str]) -> str:
@@ -135,7 +147,8 @@ def rights(key: RotatedKey) -> Iterator[Right]:
             yield "version", (key.name, key.store, key.secret_id)
     for step, fields in checks(key).items():
         verb = check_right(step, fields)
-        yield verb, (key.name, key.store, checked_secret(key, fields))
+        for secret in checked_secrets(key, step).values():
+            yield verb, (key.name, key.store, secret)
 
 
 def usual_fields(key: RotatedKey) -> list[str]:

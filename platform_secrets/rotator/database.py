@@ -5,8 +5,9 @@ from . import contract, shapes
 from .api import Api
 from .checks import Check
 from .clock import Steps
+from .keys import Database
 from .operator_objects import OperatorObjects, StepError
-from .plan import Database, Plan
+from .plan import Plan
 
 
 class DatabaseRotation:
@@ -100,7 +101,8 @@ class DatabaseRotation:
         if not self._has_before:
             return []
         step = "restored" if phase == "restore" else "promoted"
-        return [Check(self.key.name, shapes.check(self._plan, self.key, self.id, step))]
+        [check] = shapes.checks(self._plan, self.key, self.id, step)
+        return [Check(self.key.name, check)]
 
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""

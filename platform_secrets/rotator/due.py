@@ -3,8 +3,9 @@
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 
+from .keys import Generated, Key
 from .memory import Remembered
-from .plan import Generated, Key, Plan
+from .plan import Plan
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 

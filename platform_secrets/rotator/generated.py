@@ -4,9 +4,10 @@ from . import contract, shapes
 from .api import Api, Manifest
 from .checks import Check, Checks
 from .clock import Steps
+from .keys import Generated
 from .memory import Remembered
 from .operator_objects import OperatorObjects, StepError
-from .plan import Generated, Plan
+from .plan import Plan
 
 _PUSHED = {  # by check, in the order in which they were made
     "reserved": ["reserve"],
@@ -115,8 +116,11 @@ class GeneratedRotation:
         pushes = contract.pushes(self.key)
         checks = contract.checks(self.key)
         for step in ("before", *pushes, *checks, "staged"):
-            if self._is_found or step in self._made:
-                self._operator.delete(step, self.key.name)
+            if not self._is_found and step not in self._made:
+                continue
+            self._operator.delete(step, self.key.name)
+            for at in range(1, len(self.key.secrets) if step in checks else 1):
+                self._operator.delete(step, f"{self.key.name}.{at}")
         yield from ()
 
     def clean(self) -> Steps:
@@ -126,10 +130,12 @@ class GeneratedRotation:
 
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync after a phase's pushes."""
-        main, of_next = self.key.external_secret, self.key.overlap_external_secret
-        if of_next is None or phase == "promote":
-            return [main]
-        return [of_next] if phase == "next" else [of_next, main]
+        main = [one.external_secret for one in self.key.secrets]
+        overlap = [one.overlap_external_secret for one in self.key.secrets]
+        of_next = [one for one in overlap if one]
+        if not of_next or phase == "promote":
+            return main
+        return of_next if phase == "next" else [*of_next, *main]
 
     def checks(self, phase: str, external_secret: str) -> list[Check]:
         """What has to be in one of the services' Secrets after a phase."""
@@ -142,7 +148,7 @@ class GeneratedRotation:
         # Whoever pushes to the entry last may have undone what was there before.
         if self.shares_entry and self.has_next and not self._is_withdrawn and self.has_before:
             steps = list(dict.fromkeys(["published", *steps]))
-        found = [self._check(step) for step in steps]
+        found = [check for step in steps for check in self._checks_of(step)]
         return [one for one in found if _secret(one) == external_secret]
 
     def by_hand(self) -> str:
@@ -159,14 +165,16 @@ class GeneratedRotation:
         return self._operator.made(shapes.push(self._plan, self.key, self.id, step))
 
     def _seen(self, step: str) -> Steps:
-        secret, token = self.key.external_secret, f"{step}-{self.uid}"
-        return self._checks.shown(secret, token, [self._check(step)])
+        first, *_ = self._checks_of(step)
+        return self._checks.shown(self.key.external_secret, f"{step}-{self.uid}", [first])
 
-    def _check(self, step: str) -> Check:
+    def _checks_of(self, step: str) -> list[Check]:
         self._made.add(step)
-        manifest = shapes.check(self._plan, self.key, self.id, step)
         pushes = [shapes.push(self._plan, self.key, self.id, push) for push in _PUSHED[step]]
-        return Check(self.key.name, manifest, pushes, self.shares_entry)
+        return [
+            Check(self.key.name, manifest, pushes, self.shares_entry)
+            for manifest in shapes.checks(self._plan, self.key, self.id, step)
+        ]
 
     def _live(self, step: str) -> Manifest | None:
         return self._api.get(contract.KINDS[step], contract.one_shot(step, self.key.name))

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from .plan import KINDS, Entry, Key, Plan
+from .keys import KINDS, Entry, Key
+from .plan import Plan
 
 # A ConfigMap holds 1 MiB, and an object of three quarters can still be shown and compared.
 _MOST_BYTES = 750_000
@@ -30,8 +31,11 @@ def plan_texts(plan: Plan) -> Iterator[str]:
 def _key(key: Key) -> dict[str, Any]:
     by = next(word for word, kind in KINDS.items() if isinstance(key, kind))
     fields = {field: one for field, one in vars(key).items() if field != "name"}
-    if not fields.get("not_restarted"):
-        fields.pop("not_restarted", None)
+    for one in ("not_restarted", "borrowing"):
+        if not fields.get(one):
+            fields.pop(one, None)
+    if "borrowing" in fields:
+        fields["borrowing"] = [vars(one) for one in fields["borrowing"]]
     entries = {field: vars(one) for field, one in fields.items() if isinstance(one, Entry)}
     return {"by": by, **fields, **entries}
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from . import contract, shapes
 from .api import Api, ConflictError, Manifest, RefusedError
+from .keys import Database, Generated, RotatedKey, SecretsManager
 from .operator_objects import OperatorObjects
-from .plan import Database, Generated, Plan, RotatedKey, SecretsManager
+from .plan import Plan
 from .rollout import Workloads
 
 # A day on which nothing is due.
@@ -52,10 +53,7 @@ class Preflight:
                 f"ConfigMap/{key.pointer}",
                 lambda: self._api.would_patch("ConfigMap", key.pointer, {"data": {}}),
             )
-        synced = [key.external_secret]
-        if isinstance(key, Generated) and key.overlap_external_secret:
-            synced.append(key.overlap_external_secret)
-        for name in synced:
+        for name in key.synced:
             yield f"ExternalSecret/{name}", lambda one=name: self._operator.would_sync(one, _TOKEN)
         for reader in key.readers:
             yield reader, lambda one=reader: self._workloads.would_restart(one, _TOKEN)
@@ -72,7 +70,8 @@ def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
         case Generated():
             found = [shapes.before(plan, key, rotation), shapes.staged(plan, key, rotation)]
             found += [shapes.push(plan, key, rotation, step) for step in contract.pushes(key)]
-    return found + [shapes.check(plan, key, rotation, step) for step in contract.checks(key)]
+    steps = contract.checks(key)
+    return found + [one for step in steps for one in shapes.checks(plan, key, rotation, step)]
 
 
 def _shape(manifest: Manifest) -> str:

@@ -10,16 +10,10 @@ from .checks import Checks
 from .clock import Clock, Steps, side_by_side
 from .database import DatabaseRotation
 from .generated import GeneratedRotation
+from .keys import Generated, RotatedKey, SecretsManager, not_restarted
 from .memory import Memory, Remembered
 from .operator_objects import OperatorObjects, StepError
-from .plan import (
-    Generated,
-    Plan,
-    PlanError,
-    RotatedKey,
-    SecretsManager,
-    not_restarted,
-)
+from .plan import Plan, PlanError
 from .preflight import Preflight
 from .rollout import RolloutError, Workloads
 from .secrets_manager import SecretsManagerRotation
@@ -122,13 +116,17 @@ class Run:
             now = self.clock.now()
             shown = [self.plan.keys[key].shown for key in unseen]
             log.warning("first seen now; ages count from here", keys=shown)
-            self.memory.write({key: self._once_alone(key) or Remembered(now) for key in unseen})
+            self.memory.write(
+                {key: self._under_former_name(key) or Remembered(now) for key in unseen}
+            )
 
-    def _once_alone(self, key: str) -> Remembered | None:
-        """What is known of a key from when no other bundle had its name, and it was remembered by
-        that. Of a key that came later it says too much: it is rotated early rather than late."""
-        name = self.plan.keys[key].shown.partition("/")[2]
-        return None if name in self.plan.keys else self.memory[name]
+    def _under_former_name(self, key: str) -> Remembered | None:
+        """What is known of a key from when more or fewer bundles had its name, and it was known
+        by that with or without its bundle's. Of a key that came later this may say too much: it is
+        rotated early rather than late."""
+        one = self.plan.keys[key]
+        former = one.shown.partition("/")[2] or f"{one.bundle}-{key}"
+        return None if former in self.plan.keys else self.memory[former]
 
     def _known(self, key: str) -> Remembered:
         return self.memory[key] or Remembered(self.clock.now())

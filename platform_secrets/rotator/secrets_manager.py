@@ -12,9 +12,10 @@ from .aws import Aws
 from .checks import Check
 from .clock import Clock, Steps, pauses
 from .due import rotation_id
+from .keys import SecretsManager
 from .memory import Remembered
 from .operator_objects import OperatorObjects, StepError
-from .plan import Plan, SecretsManager
+from .plan import Plan
 
 
 class SecretsManagerRotation:
@@ -115,7 +116,8 @@ class SecretsManagerRotation:
         if phase == "next" and self.is_promoted:
             return []
         step = "published" if phase == "next" else "promoted"
-        return [Check(self.key.name, shapes.check(self._plan, self.key, self._day, step))]
+        [check] = shapes.checks(self._plan, self.key, self._day, step)
+        return [Check(self.key.name, check)]
 
     def by_hand(self) -> str:
         """What to do when a workload does not come up."""

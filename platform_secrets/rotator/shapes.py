@@ -3,7 +3,8 @@
 from typing import Any
 
 from . import contract
-from .plan import Database, Entry, Generated, Plan, PlanError, RotatedKey, SecretsManager
+from .keys import Database, Entry, Generated, RotatedKey, SecretsManager
+from .plan import Plan, PlanError
 
 Manifest = dict[str, Any]
 
@@ -64,14 +65,12 @@ def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_i
     return _external_secret(plan, key.name, rotation, step, "Owner", source, data)
 
 
-def check(plan: Plan, key: RotatedKey, rotation: str, step: str) -> Manifest:
-    """Is synced only if the services' Secret holds what it has to; it pushes nothing.
+def checks(plan: Plan, key: RotatedKey, rotation: str, step: str) -> list[Manifest]:
+    """Each is synced only if one of the services' Secrets holds what it has to; it pushes nothing.
 
     Its template is a text of a one-shot Secret, which the operator runs over the services' Secret:
     so it compares the two, and nobody reads a value.
     """
-    fields = contract.checks(key)[step]
-    secret = contract.checked_secret(key, fields)
     texts = [
         {
             "target": "Data",
@@ -80,11 +79,13 @@ def check(plan: Plan, key: RotatedKey, rotation: str, step: str) -> Manifest:
                 "items": [{"key": f"is-{field}", "templateAs": "Values"}],
             },
         }
-        for field, source in fields.items()
+        for field, source in contract.checks(key)[step].items()
     ]
     template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
-    spec = {**_pushing(key.store, secret), "template": template}
-    return _one_shot(plan, key.name, rotation, step, spec)
+    return [
+        _one_shot(plan, name, rotation, step, {**_pushing(key.store, secret), "template": template})
+        for name, secret in contract.checked_secrets(key, step).items()
+    ]
 
 
 def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
@@ -101,7 +102,7 @@ def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     if key.push_metadata is not None:
         data["metadata"] = key.push_metadata
     spec = {**_pushing(key.store, contract.one_shot(source, key.name)), "data": [data]}
-    return _one_shot(plan, key.name, rotation, step, spec)
+    return _one_shot(plan, contract.one_shot(step, key.name), rotation, step, spec)
 
 
 def _pushing(store: str, secret: str) -> Manifest:
@@ -188,16 +189,16 @@ def _external_secret(
         },
     }
     spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}
-    return _one_shot(plan, key, rotation, step, spec)
+    return _one_shot(plan, contract.one_shot(step, key), rotation, step, spec)
 
 
-def _one_shot(plan: Plan, key: str, rotation: str, step: str, spec: Manifest) -> Manifest:
+def _one_shot(plan: Plan, name: str, rotation: str, step: str, spec: Manifest) -> Manifest:
     kind = contract.KINDS[step]
     return {
         "apiVersion": _API_VERSIONS[kind],
         "kind": kind,
         "metadata": {
-            "name": contract.one_shot(step, key),
+            "name": name,
             "namespace": plan.namespace,
             "labels": dict(plan.labels),
             "annotations": {contract.ROTATION_ID: rotation},

@@ -10,9 +10,10 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.rotator.api import Api, RefusedError, UnreachableError
 from platform_secrets.rotator.aws import Aws
 from platform_secrets.rotator.clock import Clock
+from platform_secrets.rotator.keys import SecretsManager
 from platform_secrets.rotator.memory import LockLostError, Memory
 from platform_secrets.rotator.operator_objects import StepError
-from platform_secrets.rotator.plan import Plan, SecretsManager
+from platform_secrets.rotator.plan import Plan
 from platform_secrets.rotator.rollout import RolloutError
 from platform_secrets.rotator.run import Run
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl

@@ -14,8 +14,9 @@ def example_text(catalogue: Catalogue) -> str:
     spellings = {id: name for name, id in catalogue.spellings.items()}
     for bundle in catalogue.bundles.values():
         lines = [f"\n# --- Secret {bundle.secret}\n"]
-        lines += [_block(spellings[key.id], key) for key in bundle.keys.values()]
-        blocks += lines
+        own = [key for key in bundle.keys.values() if not key.same_as]
+        lines += [_block(spellings[key.id], key) for key in own]
+        blocks += lines if own else []
     return "".join(blocks)
 
 

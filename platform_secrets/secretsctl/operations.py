@@ -9,8 +9,9 @@ from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator.keys import SecretsManager
 from platform_secrets.rotator.memory import Remembered, moment, remembered
-from platform_secrets.rotator.plan import Plan, SecretsManager
+from platform_secrets.rotator.plan import Plan
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.dry_run import described
 from platform_secrets.secretsctl.kubectl import ClusterError, right_cluster
@@ -44,12 +45,12 @@ def sync(settings: Settings, options: argparse.Namespace) -> str:
 def restart(settings: Settings, options: argparse.Namespace) -> str:
     """Restarts the workloads that read a key, one after the other, each to a complete rollout."""
     id = _key_id(settings, options.key)
-    bundles = settings.catalogue.bundles.items()
-    bundle = next(name for name, one in bundles if id in [key.id for key in one.keys.values()])
+    bundles = settings.catalogue.bundles_of[id]
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
-    lines = [waiting.restarted(kubectl, one, seconds) for one in names.readers(settings, bundle)]
-    others = names.other_readers(settings, bundle)
+    workloads = [one for bundle in bundles for one in settings.readers[bundle]]
+    lines = [waiting.restarted(kubectl, one, seconds) for one in names.restarted(workloads)]
+    others = names.not_restarted(workloads)
     lines += [f"{reader}: not restarted: {how}" for reader, how in others.items()]
     return "".join(f"{line}\n" for line in lines)
 

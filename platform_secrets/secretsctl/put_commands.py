@@ -104,6 +104,8 @@ def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
     """What makes a new value of a key the one in use, once it is in its store."""
     id = settings.catalogue.key_id(key)
     synced = [one.external_secret for one in _places(settings) if one.id == id]
+    borrowing = settings.catalogue.bundles_of.get(id or "", [])[1:]
+    synced += [settings.catalogue.bundles[bundle].secret for bundle in borrowing]
     steps = [f"secretsctl sync {name} --wait {which}" for name in dict.fromkeys(synced)]
     steps.append(f"secretsctl restart {key} {which}")
     if settings.has_rotation and id and settings.catalogue.keys[id].rotate:
@@ -134,6 +136,8 @@ def _places(settings: Settings) -> Iterator[_Place]:
     for bundle, content in settings.catalogue.bundles.items():
         values = {value.name: value for value in kept(settings, bundle)}
         for key, rules in content.keys.items():
+            if rules.same_as:
+                continue
             id, spelling = rules.id, spellings[rules.id]
             if key not in values:
                 yield _Place(spelling, id, bundle, content.secret, None)

@@ -5,11 +5,12 @@ clock.
 """
 
 from platform_secrets.settings.any_store import Identity
-from platform_secrets.settings.catalogue import Bundle, Catalogue, Key
+from platform_secrets.settings.catalogue import Bundle, Catalogue
 from platform_secrets.settings.databases import PostgresDatabase
 from platform_secrets.settings.documents import Document, catalogue_document, stack_document
 from platform_secrets.settings.doubtful import warning_lines
 from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.key import Key
 from platform_secrets.settings.load import load, load_catalogue
 from platform_secrets.settings.problems import Problem, SettingsError
 from platform_secrets.settings.resolved import Settings

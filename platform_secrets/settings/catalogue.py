@@ -1,17 +1,15 @@
 """The catalogue: which services need which keys, as data, for every environment alike."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator
-from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
+from platform_secrets.settings.key import LONGEST_FIELD, Key, KeyName
 from platform_secrets.settings.key_ids import DERIVED, derived_name, key_ids
-from platform_secrets.settings.model import SUBDOMAIN, Model, ServiceName, Text, text_of
-from platform_secrets.settings.rotations import Database, Generated, Rotation
+from platform_secrets.settings.model import SUBDOMAIN, Model, ServiceName, text_of
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG, SecretContent, type_faults
 from platform_secrets.settings.services import Service
 
@@ -27,96 +25,6 @@ SecretName = Annotated[
         200,
     ),
 ]
-KeyName = Annotated[
-    str,
-    text_of(
-        # `lock` and `run` are what else the rotator's memory holds.
-        r"(?!(lock|run)$)(?!.*-(next|previous)$)(?!\.{1,2}$)[-._a-zA-Z0-9]+",
-        "a name of letters, digits, hyphens, _ and . that does not end in -next or -previous, "
-        "nor lock or run",
-        253,
-    ),
-]
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError):
-        raise ValueError("must be a regular expression") from None
-    return text
-
-
-Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"format": "regex"})]
-
-
-class Key(Model):
-    """One value that a service needs; only its description is required."""
-
-    description: Text
-    """What it is, for whoever has to fill it in."""
-    format: Literal["text", "postgres-url", "redis-url"] = "text"
-    """What kind of text it is; values of basic Secrets are checked against it."""
-    pattern: Pattern | None = None
-    """A regular expression that the whole value must match."""
-    min_length: Annotated[int, Field(ge=1, le=4096)] = 1
-    """How many characters it has at least."""
-    example: Text | None = None
-    """What a value looks like, with no real one."""
-    owner: Text | None = None
-    """Who is asked about it, and told when it is overdue."""
-    rotate: Rotation | None = None
-    """How often it changes, and who changes it; never, and unwatched, without it."""
-    stored_as: Literal["text", "base64"] = "text"
-    """`base64`: the store holds the value in base64, and the Secret gets what that stands for."""
-    hidden: bool = False
-    """Whether it is only a part of texts and registries, and not in the Secret itself."""
-
-    _id: str = PrivateAttr("")
-
-    @model_validator(mode="after")
-    def _is_as_long_as_it_must_be(self) -> "Key":
-        if isinstance(self.rotate, Generated) and (self.rotate.length or 4096) < self.min_length:
-            raise ValueError("`length` of its rotation must not be less than min-length")
-        return self
-
-    @model_validator(mode="after")
-    def _is_itself_in_the_secret(self) -> "Key":
-        is_rotated = self.is_generated or self.is_of_database
-        if is_rotated and (self.hidden or self.stored_as != "text"):
-            name = "hidden" if self.hidden else "stored-as: base64"
-            raise ValueError(f"a rotation proves the value in the Secret: it takes no `{name}`")
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_generated(self) -> "Key":
-        if self.is_generated and (self.pattern or self.format != "text"):
-            message = "generated values are letters and digits: `by: generate` takes no"
-            raise ValueError(f"{message} {'pattern' if self.pattern else 'format'}")
-        return self
-
-    @property
-    def id(self) -> str:
-        """What its objects and entries are called after; unique in the catalogue."""
-        return self._id
-
-    def called(self, id: str) -> "Key":
-        """The same with its id."""
-        found = self.model_copy()
-        found._id = id
-        return found
-
-    @property
-    def is_generated(self) -> bool:
-        return isinstance(self.rotate, Generated)
-
-    @property
-    def is_of_database(self) -> bool:
-        return isinstance(self.rotate, Database)
-
-    @property
-    def overlap(self) -> timedelta | None:
-        return self.rotate.overlap if isinstance(self.rotate, Generated) else None
 
 
 class Bundle(SecretContent):
@@ -171,6 +79,8 @@ class Bundle(SecretContent):
                 if of_rotation in {**self.parts, **self.keys}:
                     what = "text" if of_rotation in self.parts else "key"
                     yield f"{what} {of_rotation} has the name of a value of {name}'s rotation"
+                if len(of_rotation) > LONGEST_FIELD:
+                    yield f"{of_rotation} has more than {LONGEST_FIELD} characters"
         if self.registries and self.type not in ("Opaque", DOCKER_CONFIG):
             yield f"`registries` make a Secret of type {DOCKER_CONFIG}: remove `type`"
         if not fields:
@@ -208,12 +118,40 @@ class Catalogue(Model):
 
     def identified(self) -> "Catalogue":
         """The same, its keys with their ids."""
-        ids = key_ids((name, key) for name, one in self.bundles.items() for key in one.keys)
+        ids = key_ids(
+            (bundle, name)
+            for bundle, content in self.bundles.items()
+            for name, key in content.keys.items()
+            if not key.same_as
+        )
         bundles: dict[str, Bundle] = {}
         for bundle, content in self.bundles.items():
-            keys = {name: key.called(ids[bundle, name]) for name, key in content.keys.items()}
+            keys = {
+                name: key.called(ids.get((bundle, name), f"{bundle}/{name}"), self._lender_of(key))
+                for name, key in content.keys.items()
+            }
             bundles[bundle] = content.model_copy(update={"keys": keys})
         return self.model_copy(update={"bundles": bundles})
+
+    def _lender_of(self, key: Key) -> Key | None:
+        bundle, name = key.lender
+        return self.bundles[bundle].keys[name] if key.same_as else None
+
+    @cached_property
+    def bundles_of(self) -> dict[str, list[str]]:
+        """The bundles whose Secrets have a key's value, its own first, by its id."""
+        found: dict[str, list[str]] = {}
+        lent: list[tuple[str, str]] = []
+        for bundle, content in self.bundles.items():
+            for key in content.keys.values():
+                lender, name = key.lender
+                if key.same_as:
+                    lent.append((self.bundles[lender].keys[name].id, bundle))
+                else:
+                    found[key.id] = [bundle]
+        for id, bundle in lent:
+            found[id].append(bundle)
+        return found
 
     @property
     def keys(self) -> dict[str, Key]:
@@ -222,19 +160,26 @@ class Catalogue(Model):
 
     @property
     def spellings(self) -> dict[str, str]:
-        """The id of each key by what people call it: its name where no other bundle has that, else
-        bundle/key."""
-        counts = Counter(name for content in self.bundles.values() for name in content.keys)
-        return {
-            name if counts[name] == 1 else f"{bundle}/{name}": key.id
+        """The id of each key with a value of its own by what people call it: its name where no
+        other bundle has that, else bundle/key."""
+        own = [
+            (bundle, name, key)
             for bundle, content in self.bundles.items()
             for name, key in content.keys.items()
+            if not key.same_as
+        ]
+        counts = Counter(name for _, name, _ in own)
+        return {
+            name if counts[name] == 1 else f"{bundle}/{name}": key.id for bundle, name, key in own
         }
 
     def key_id(self, spelling: str) -> str | None:
-        """The id of a key that somebody names: as above, or as bundle/key."""
+        """The id of a key that somebody names, as above or as bundle/key; of one with `same-as` the
+        id of the key whose value it has."""
         bundle, _, name = spelling.partition("/")
         key = self.bundles[bundle].keys.get(name) if bundle in self.bundles else None
+        if key and key.same_as:
+            return self.key_id(key.same_as)
         return key.id if key else self.spellings.get(spelling)
 
     @cached_property

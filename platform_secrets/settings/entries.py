@@ -34,6 +34,8 @@ class Kept:
     is_adopted: bool
     """Whether the entry was there already: no stack makes or destroys it."""
     may_be_written: bool
+    is_borrowed: bool
+    """Whether it is another bundle's key's, where it is counted."""
 
 
 def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
@@ -48,6 +50,7 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
         if name in of_database:
             continue
         named, is_others = adopted_entry(settings, bundle, name), store.is_others
+        is_borrowed = key.same_as is not None
         for derived in ("", *(DERIVED if key.overlap else ())):
             found = entry(settings, bundle, name, derived)
             yield Kept(
@@ -56,16 +59,19 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 key=name,
                 entry=found,
                 is_alone=store.layout == "per-key",
-                is_placed=named is not None or is_others,
+                is_placed=named is not None or is_others or is_borrowed,
                 is_adopted=found.key == named or is_others,
                 may_be_written=may_be_written(settings, bundle, name),
+                is_borrowed=is_borrowed,
             )
 
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
     """Where `key` is kept, or the value derived from it; an undeclared key, where it would be."""
-    store, name = settings.store_of(bundle), derived_name(key, derived)
     known = settings.catalogue.bundles[bundle].keys.get(key)
+    if known and known.same_as:
+        return entry(settings, *known.lender, derived)
+    store, name = settings.store_of(bundle), derived_name(key, derived)
     id = f"{known.id if known else key}{derived}"
     place = settings.key_place(bundle, key)
     named = adopted_entry(settings, bundle, key)
@@ -92,6 +98,9 @@ def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
 
 def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
     """The entry that the stack file names for a key; None where the convention holds."""
+    known = settings.catalogue.bundles[bundle].keys.get(key)
+    if known and known.same_as:
+        return adopted_entry(settings, *known.lender)
     return settings.key_place(bundle, key).entry or settings.bundle_place(bundle).entry
 
 
@@ -99,6 +108,9 @@ def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
     """Whether rotation and seeding may write a key's entry: none of a store of others, and none
     that was there already, unless the stack file allows it."""
     if settings.store_of(bundle).is_others:
+        return False
+    known = settings.catalogue.bundles[bundle].keys.get(key)
+    if known and known.same_as:
         return False
     places = settings.key_place(bundle, key), settings.bundle_place(bundle)
     naming = next((place for place in places if place.entry), None)

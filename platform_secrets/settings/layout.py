@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from platform_secrets.settings.catalogue import Key
 from platform_secrets.settings.entries import Entry, Kept, is_overlap_apart, kept
+from platform_secrets.settings.key import Key
 from platform_secrets.settings.resolved import Settings
 
 
@@ -22,6 +22,8 @@ class Kind(Enum):
     """People; its age is watched."""
     PLAIN = "plain"
     """People; nobody watches it."""
+    BORROWED = "same-as"
+    """Whoever changes the key whose value it has."""
 
     @property
     def is_rotated(self) -> bool:
@@ -43,8 +45,10 @@ class PlannedKey:
     secret: str
     overlap_secret: str | None
     """The Secret with its derived keys, where they can't be in `secret`."""
+    bundles: list[str]
+    """The bundles whose Secrets have its value: its own, and those that borrow it."""
     readers: list[str]
-    """The workloads that read its bundle, as Kind/name."""
+    """The workloads that read those, as Kind/name."""
     kept: list[Kept]
     """Its values in the store: its own and the derived ones. None of a key that an engine or
     Secrets Manager provides."""
@@ -67,12 +71,14 @@ def planned_keys(settings: Settings) -> Iterator[PlannedKey]:
     if not settings.environment.stores:
         return
     for bundle, content in settings.catalogue.bundles.items():
-        store, readers = settings.store_name(bundle), settings.readers.get(bundle, [])
+        store = settings.store_name(bundle)
         values: dict[str, list[Kept]] = {name: [] for name in content.keys}
         for value in kept(settings, bundle):
             values[value.key].append(value)
         for name, key in content.keys.items():
             is_apart = is_overlap_apart(settings, bundle, name)
+            bundles = settings.catalogue.bundles_of.get(key.id, [bundle])
+            readers = [one for each in bundles for one in settings.readers.get(each, [])]
             yield PlannedKey(
                 bundle=bundle,
                 name=name,
@@ -82,7 +88,8 @@ def planned_keys(settings: Settings) -> Iterator[PlannedKey]:
                 store=store,
                 secret=content.secret,
                 overlap_secret=overlap_secret(content.secret) if is_apart else None,
-                readers=readers,
+                bundles=bundles,
+                readers=[*dict.fromkeys(readers)],
                 kept=values[name],
             )
 
@@ -93,6 +100,8 @@ def overlap_secret(secret: str) -> str:
 
 
 def _kind(settings: Settings, bundle: str, name: str, key: Key) -> Kind:
+    if key.same_as:
+        return Kind.BORROWED
     if key.is_generated:
         return Kind.GENERATED
     if settings.database_key(bundle) == name:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from platform_secrets.settings.borrowed import borrowing_faults
 from platform_secrets.settings.catalogue import Catalogue
 from platform_secrets.settings.documents import Document
 from platform_secrets.settings.doubtful import doubts_of_catalogue, doubts_of_stack
@@ -58,6 +59,9 @@ def load_catalogue(document: Document) -> Catalogue:
     parsed = _parsed(Catalogue, document, problems)
     problems += [document.problem(*fault) for fault in catalogue_faults(document.content)]
     if parsed is None or problems:
+        raise SettingsError(problems)
+    problems += [document.problem(*fault) for fault in borrowing_faults(parsed)]
+    if problems:
         raise SettingsError(problems)
     return parsed.identified()
 

@@ -4,9 +4,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from platform_secrets.settings.catalogue import Catalogue, Key
+from platform_secrets.settings.borrowed import borrowing_store_faults, left_out_faults
+from platform_secrets.settings.catalogue import Catalogue
 from platform_secrets.settings.entries import Kept, adopted_entry, kept
 from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.key import Key
 from platform_secrets.settings.places import BundlePlace, KeyPlace
 from platform_secrets.settings.problems import did_you_mean
 from platform_secrets.settings.references import Fault, listed
@@ -45,6 +47,7 @@ def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
                     ("without", "keys"),
                     f"of bundle {name} leaves what can't be a Secret: {fault}",
                 )
+    yield from left_out_faults(env, catalogue)
     if {*bundles} <= {*env.without.bundles}:
         yield ("without", "bundles"), "leaves nothing of the catalogue"
 
@@ -52,6 +55,7 @@ def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
 def place_faults(settings: Settings) -> Iterator[Fault]:
     """Places that can't be: by their provider's rules, by what is done with the key, or by who else
     is there. Only once every bundle's store is known."""
+    yield from borrowing_store_faults(settings)
     for bundle, place in settings.environment.bundles.items():
         content = settings.catalogue.bundles.get(bundle)
         if content is None:
@@ -65,7 +69,7 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
                 yield path, f"no such key in this bundle{_known(name, content.keys)}"
             elif name in (settings.database_key(bundle), settings.rotated_key(bundle)):
                 yield path, "has no place: its store's `database` provides it"
-            else:
+            elif not key.same_as:
                 yield from _key_faults(settings, bundle, name, key, key_place)
         for value in kept(settings, bundle):
             if value.name == value.key:
@@ -122,7 +126,11 @@ def _others_faults(settings: Settings, store: str) -> Iterator[Fault]:
     for bundle, content in settings.bundles_in(store).items():
         place = settings.bundle_place(bundle)
         path = ("bundles", bundle)
-        unnamed = [name for name in content.keys if not adopted_entry(settings, bundle, name)]
+        unnamed = [
+            name
+            for name, key in content.keys.items()
+            if not key.same_as and not adopted_entry(settings, bundle, name)
+        ]
         if unnamed and not config.has_convention:
             of_keys = "" if len(unnamed) == len(content.keys) else f" for {listed(unnamed)}"
             message = f"needs `entry`{of_keys}, or store {store} `entry-pattern`: it is others'"
@@ -158,7 +166,8 @@ def _entry_faults(settings: Settings, store: str) -> Iterator[Fault]:
     by_entry: dict[str, list[tuple[str, Kept]]] = defaultdict(list)
     for bundle in settings.bundles_in(store):
         for value in kept(settings, bundle):
-            by_entry[value.entry.key].append((bundle, value))
+            if not value.is_borrowed:
+                by_entry[value.entry.key].append((bundle, value))
     for entry, values in by_entry.items():
         bundle, value = values[0]
         if not re.fullmatch(config.entry_rule.pattern, entry):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import model_validator
 
-from platform_secrets.settings.catalogue import KeyName
+from platform_secrets.settings.key import KeyName
 from platform_secrets.settings.model import Model, RefreshInterval, ServiceName, text_of
 from platform_secrets.settings.store_texts import StoreName
 

@@ -4,7 +4,8 @@ import base64
 import json
 from collections.abc import Mapping
 
-from platform_secrets.settings.catalogue import Bundle, Key
+from platform_secrets.settings.catalogue import Bundle
+from platform_secrets.settings.key import Key
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 from platform_secrets.settings.texts import filled
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection
 from pathlib import Path as File
 
-from platform_secrets.settings.catalogue import Key
+from platform_secrets.settings.key import Key
 from platform_secrets.settings.problems import Problem, SettingsError, did_you_mean
 from platform_secrets.settings.resolved import Settings
 
@@ -31,7 +31,8 @@ def basic_values(
     """
     if settings.environment.secrets == "external":
         return {}
-    keys, ids = settings.catalogue.keys, settings.catalogue.spellings
+    keys = settings.catalogue.keys
+    ids = settings.catalogue.spellings
     known = {name: keys[id] for name, id in ids.items()}
     lines, problems = _lines(env_file, known)
     by_config = {name: value for name in known if (value := configured(name)) is not None}
@@ -60,7 +61,13 @@ def basic_values(
     ]
     if problems:
         raise SettingsError(problems)
-    return {id: values[name] for name, id in ids.items()}
+    found = {id: values[name] for name, id in ids.items()}
+    bundles = settings.catalogue.bundles
+    for id, key in keys.items():
+        if key.same_as:
+            bundle, name = key.lender
+            found[id] = found[bundles[bundle].keys[name].id]
+    return found
 
 
 def value_fault(key: Key, value: str) -> str | None:

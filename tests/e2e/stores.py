@@ -362,6 +362,7 @@ def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
         name: forms.get(key.format, starts.get(name, "{}")).format(prefix + secrets.token_hex(24))
         for bundle in settings.catalogue.bundles.values()
         for name, key in bundle.keys.items()
+        if not key.same_as
     }
 
 

@@ -19,8 +19,9 @@ from platform_secrets.manifests.naming import identity_entries
 from platform_secrets.manifests.providers.aws import role_arn, rotator_role
 from platform_secrets.rotator.aws import Aws as RotatorAws
 from platform_secrets.rotator.clock import Clock
+from platform_secrets.rotator.keys import SecretsManager
 from platform_secrets.rotator.operator_objects import StepError
-from platform_secrets.rotator.plan import SecretsManager, parse
+from platform_secrets.rotator.plan import parse
 from tests.e2e.aws import REGION, REPLICA_REGION, Aws
 from tests.e2e.aws_gate import CHAIN
 from tests.e2e.aws_half import names_in, put, role_of, store_of

@@ -1,5 +1,7 @@
 """Names of what a rotation consists of, and which keys, entries and workloads it is about."""
 
+from collections.abc import Iterable
+
 from platform_secrets.manifests import naming
 from platform_secrets.settings import Settings
 from platform_secrets.settings.layout import Kind, overlap_secret
@@ -20,8 +22,9 @@ def operator_keys(settings: Settings) -> list[str]:
 
 
 def rotated_bundles(settings: Settings) -> list[str]:
-    """The bundles with a key that the rotator changes, rather than only looks at its age."""
-    rotated = [key.bundle for key in settings.keys.values() if key.kind.is_rotated]
+    """The bundles whose Secrets have a key that the rotator changes, rather than only looks at its
+    age."""
+    rotated = [one for key in settings.keys.values() if key.kind.is_rotated for one in key.bundles]
     return [*dict.fromkeys(rotated)]
 
 
@@ -36,15 +39,15 @@ def rotated_secrets(settings: Settings) -> list[str]:
     return found
 
 
-def readers(settings: Settings, bundle: str) -> list[str]:
-    """The workloads that read a bundle and that a rotation restarts, as kind/name."""
-    return [one for one in settings.readers[bundle] if _kind(one) in RESTARTABLE_KINDS]
+def restarted(workloads: Iterable[str]) -> list[str]:
+    """Those of some workloads, as kind/name, that a rotation restarts."""
+    return [one for one in dict.fromkeys(workloads) if _kind(one) in RESTARTABLE_KINDS]
 
 
-def other_readers(settings: Settings, bundle: str) -> dict[str, str]:
-    """What else reads a bundle, as kind/name, each with how it gets a new value."""
+def not_restarted(workloads: Iterable[str]) -> dict[str, str]:
+    """The others, each with how it gets a new value."""
     found: dict[str, str] = {}
-    for reader in settings.readers[bundle]:
+    for reader in workloads:
         if _kind(reader) in JOB_KINDS:
             found[reader] = "its next run reads the new value"
         elif _kind(reader) not in RESTARTABLE_KINDS:
@@ -59,7 +62,7 @@ def _kind(workload: str) -> str:
 def all_readers(settings: Settings) -> list[str]:
     """The workloads that a rotation may restart."""
     bundles = rotated_bundles(settings)
-    return [*dict.fromkeys(one for bundle in bundles for one in readers(settings, bundle))]
+    return restarted(one for bundle in bundles for one in settings.readers[bundle])
 
 
 def part(name: str, at: int) -> str:

@@ -16,7 +16,8 @@ from platform_secrets.manifests.rotation.plan import push_metadata
 from platform_secrets.manifests.rotation.stamps import only_stamps
 from platform_secrets.rotator import contract, shapes
 from platform_secrets.rotator.contract import ROTATION_ID
-from platform_secrets.rotator.plan import Database, Entry, Generated, Plan, SecretsManager
+from platform_secrets.rotator.keys import Database, Entry, Generated, SecretsManager
+from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
 
 _VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
@@ -49,7 +50,7 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
     made = _shapes(settings)
     reference = "variables.spec.?data[?0].?remoteRef"
     return {
-        **_name_parts("before|staged"),
+        **_name_parts("(before|staged)-[^.]+"),
         "store": _text("spec.?secretStoreRef.?name"),
         "entry": f'{reference}.?key.orValue("")',
         "property": f'{reference}.?property.orValue("")',
@@ -95,11 +96,11 @@ def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
 def push_secret_variables(settings: Settings) -> dict[str, str]:
     """The same of a new PushSecret, which pushes a value or checks the services' Secret."""
     made = _shapes(settings)
-    steps = "|".join((*contract.PUSHES, *contract.CHECKS))
+    pushes, checks = ("|".join(steps) for steps in (contract.PUSHES, contract.CHECKS))
     reference = "variables.spec.?data[?0].?match.?remoteRef"
     fields = {push: field for push, (field, _) in contract.PUSHES.items()}
     return {
-        **_name_parts(steps),
+        **_name_parts(f"({pushes})-[^.]+|({checks})-[^.]+([.][0-9]+)?"),
         "store": _text("spec.?secretStoreRefs[?0].?name"),
         "secret": _text("spec.?selector.?secret.?name"),
         "entry": f'{reference}.?remoteKey.orValue("")',
@@ -151,7 +152,7 @@ def _pushes(made: _Shapes) -> dict[str, Cel]:
 def _checks(made: _Shapes) -> dict[str, Manifest]:
     """By the verb of its right, a check's spec."""
     return {
-        contract.check_right(step, fields): shapes.check(made.plan, key, "", step)["spec"]
+        contract.check_right(step, fields): shapes.checks(made.plan, key, "", step)[0]["spec"]
         for key in (made.generated, made.database, made.versioned)
         for step, fields in contract.checks(key).items()
     }
@@ -214,15 +215,17 @@ def _text(path: str) -> str:
     return f'variables.{path}.orValue("")'
 
 
-def _name_parts(steps: str) -> dict[str, str]:
-    """Step and key of a name such as rotation-staged-KEY; empty texts for any other name."""
+def _name_parts(form: str) -> dict[str, str]:
+    """Step and key of a name such as rotation-staged-KEY, or rotation-promoted-KEY.1, whose rest
+    has this form; empty texts for any other name."""
     return {
         "metadata": "dyn(object.metadata)",
         "spec": "dyn(object.spec)",
-        "step": f'object.metadata.name.matches("^rotation-({steps})-.+$") ? '
+        "step": f'object.metadata.name.matches("^rotation-({form})$") ? '
         'object.metadata.name.split("-")[1] : ""',
         "key": 'variables.step == "" ? "" : '
-        'object.metadata.name.substring(("rotation-" + variables.step + "-").size())',
+        'object.metadata.name.substring(("rotation-" + variables.step + "-").size())'
+        '.split(".")[0]',
     }
 
 

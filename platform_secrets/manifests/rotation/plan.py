@@ -9,11 +9,12 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers import aws
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation import names
+from platform_secrets.rotator import keys
 from platform_secrets.rotator import plan as rotators
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.rotator.plan_texts import plan_texts
 from platform_secrets.settings import Identity, Settings, time_zones
-from platform_secrets.settings.layout import Kind, PlannedKey
+from platform_secrets.settings.layout import Kind, PlannedKey, overlap_secret
 from platform_secrets.settings.rotations import ByHand, Rotation
 from platform_secrets.settings.rotator import Window
 
@@ -74,20 +75,20 @@ def _window(window: Window, time_zone: str) -> rotators.Window:
     )
 
 
-def _key(settings: Settings, key: PlannedKey, rule: Rotation) -> rotators.Key:
+def _key(settings: Settings, key: PlannedKey, rule: Rotation) -> keys.Key:
     whose: dict[str, Any] = {"name": key.id, "shown": _shown(key), "bundle": key.bundle}
     whose |= {"owner": key.key.owner, "grace_seconds": _seconds(rule.grace)}
     match key.kind:
         case Kind.GENERATED:
-            return rotators.Generated(**whose, **_generated(settings, key, rule))
+            return keys.Generated(**whose, **_generated(settings, key, rule))
         case Kind.ENGINE:
-            return rotators.Database(**whose, **_database(settings, key, rule))
+            return keys.Database(**whose, **_database(settings, key, rule))
         case Kind.SECRETS_MANAGER:
-            return rotators.SecretsManager(**whose, **_by_aws(settings, key, rule))
+            return keys.SecretsManager(**whose, **_by_aws(settings, key, rule))
         case _:
             source = rule.source if isinstance(rule, ByHand) else None
             limit = _seconds(rule.period)
-            return rotators.ByHand(**whose, max_age_seconds=limit, source=source or "catalogue")
+            return keys.ByHand(**whose, max_age_seconds=limit, source=source or "catalogue")
 
 
 def _shown(key: PlannedKey) -> str:
@@ -103,7 +104,16 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
         "previous": _entry(key.previous),
         "push_metadata": push_metadata(settings, key.bundle),
         "overlap_external_secret": key.overlap_secret,
+        **({"borrowing": _borrowing(settings, key)} if key.bundles[1:] else {}),
     }
+
+
+def _borrowing(settings: Settings, key: PlannedKey) -> list[keys.Secrets]:
+    """The Secrets of the bundles that have the value too."""
+    secrets = [settings.catalogue.bundles[bundle].secret for bundle in key.bundles[1:]]
+    return [
+        keys.Secrets(one, overlap_secret(one) if key.overlap_secret else None) for one in secrets
+    ]
 
 
 def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
@@ -134,21 +144,21 @@ def _changed(
         "fields": [key.name, *(naming.derived_keys(key.name) if is_generated else ())],
         "external_secret": key.secret,
         "store": naming.secret_store(key.store, identity),
-        **_readers(settings, key.bundle),
+        **_readers(key.readers),
     }
 
 
-def _readers(settings: Settings, bundle: str) -> dict[str, Any]:
+def _readers(readers: list[str]) -> dict[str, Any]:
     """The workloads to restart; and what else reads, where something does."""
-    others = names.other_readers(settings, bundle)
+    others = names.not_restarted(readers)
     return {
-        "readers": names.readers(settings, bundle),
+        "readers": names.restarted(readers),
         **({"not_restarted": others} if others else {}),
     }
 
 
-def _entry(found: naming.Entry | None) -> rotators.Entry | None:
-    return rotators.Entry(found.key, found.property) if found else None
+def _entry(found: naming.Entry | None) -> keys.Entry | None:
+    return keys.Entry(found.key, found.property) if found else None
 
 
 def _day(day: str | date) -> date:

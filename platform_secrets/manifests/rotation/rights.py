@@ -13,7 +13,7 @@ from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.names import COMPONENT
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator import contract
-from platform_secrets.rotator.plan import Database, RotatedKey
+from platform_secrets.rotator.keys import Database, RotatedKey
 from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 
@@ -47,9 +47,12 @@ def _rotator_rules(settings: Settings) -> list[Manifest]:
         contract.one_shot(step, key.name) for key in keys for step in ("before", "staged")
     ]
     pushes = [
-        contract.one_shot(step, key.name)
+        name
         for key in keys
-        for step in (*contract.pushes(key), *contract.checks(key))
+        for name in (
+            *(contract.one_shot(step, key.name) for step in contract.pushes(key)),
+            *contract.check_names(key),
+        )
     ]
     pointers = [key.pointer for key in keys if isinstance(key, Database)]
     found = [

@@ -1,0 +1,131 @@
+"""The keys of the plan: what each is, where its values are, and who reads them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A place in a store."""
+
+    key: str
+    property: str | None
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Another bundle's Secrets that have a key's value too, under the same names."""
+
+    external_secret: str
+    overlap_external_secret: str | None
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A key that only its owner can rotate; `source` says who sets its limit. It is `shown` to
+    people as its name alone or, where that is not its own, as bundle/name."""
+
+    name: str
+    shown: str
+    bundle: str
+    owner: str | None
+    max_age_seconds: int
+    grace_seconds: int
+    source: str
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.max_age_seconds)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A key that this program rotates. `name` is what its objects are called after, `shown` what
+    people know it as, `fields` what holds it in the services' Secrets: the value and, of a
+    generated key, the one to come and the one before, where it has those. `readers` are the
+    workloads to restart, as Kind/name; `not_restarted` is what else reads it, each with how it gets
+    a new value; `store` is the SecretStore through which it is pushed, or read where nothing is."""
+
+    name: str
+    shown: str
+    bundle: str
+    owner: str | None
+    every_seconds: int
+    grace_seconds: int
+    fields: list[str]
+    external_secret: str
+    store: str
+    readers: list[str]
+    not_restarted: dict[str, str] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def every(self) -> timedelta:
+        return timedelta(seconds=self.every_seconds)
+
+    @property
+    def synced(self) -> list[str]:
+        """All ExternalSecrets that its rotation syncs."""
+        return [self.external_secret]
+
+
+@dataclass(frozen=True)
+class Generated(Rotated):
+    """A key whose values the operator generates; one with an overlap has `next` and `previous`."""
+
+    overlap_seconds: int | None
+    entry: Entry
+    next: Entry | None
+    previous: Entry | None
+    push_metadata: dict[str, Any] | None
+    overlap_external_secret: str | None
+    borrowing: list[Secrets] = field(default_factory=list, kw_only=True)
+
+    @property
+    def secrets(self) -> list[Secrets]:
+        """All Secrets with its values, its own bundle's first."""
+        return [Secrets(self.external_secret, self.overlap_external_secret), *self.borrowing]
+
+    @property
+    def synced(self) -> list[str]:
+        overlap = [one.overlap_external_secret for one in self.secrets]
+        return [*(one.external_secret for one in self.secrets), *filter(None, overlap)]
+
+
+@dataclass(frozen=True)
+class Database(Rotated):
+    """A database's URL: the ConfigMap `pointer` holds one of two contents, each of which is for
+    an account of its own."""
+
+    pointer: str
+    contents: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SecretsManager(Rotated):
+    """A database's URL, made of an entry that AWS Secrets Manager rotates. `credentials` is where
+    the pod's token is traded: at STS for those of `role`, or at EKS Pod Identity's agent."""
+
+    secret_id: str
+    region: str
+    role: str | None
+    credentials: str
+    secrets_manager: str
+
+
+RotatedKey = Generated | Database | SecretsManager
+Key = ByHand | RotatedKey
+KINDS = {
+    "hand": ByHand,
+    "generate": Generated,
+    "database": Database,
+    "aws": SecretsManager,
+}
+
+
+def not_restarted(keys: Iterable[RotatedKey]) -> str:
+    """The end of a report: what reads some keys and is not restarted; empty where all are."""
+    readers = {reader: how for key in keys for reader, how in key.not_restarted.items()}
+    named = ", ".join(f"{reader} ({how})" for reader, how in readers.items())
+    return f"; not restarted: {named}" if named else ""

@@ -1,0 +1,115 @@
+"""One value in several Secrets rotates once, everywhere, and is taken back everywhere."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubelet import fingerprint, fingerprints
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run, wait_until
+from tests.e2e.rotating import RESTORED, ROTATED, rotating_settings, stored
+from tests.e2e.rotation_journey import Journey, journeys
+from tests.e2e.stores import Stores
+
+KEY = "jwt-secret"
+FIELDS = (KEY, f"{KEY}-next", f"{KEY}-previous")
+CATALOGUE = {
+    "bundles": {
+        "mirror": {
+            "secret": "mirror-env",
+            "keys": {
+                KEY: {"description": "the platform's", "same-as": f"shared/{KEY}"},
+                "STRIPE": {"description": "of billing", "same-as": "backend-api/stripe-api-key"},
+            },
+        },
+    },
+    "services": {"mirror": {"workload": "Deployment/mirror", "reads": ["mirror"]}},
+}
+MIRROR = "Deployment/mirror"
+LAYOUTS = ("bundle", "per-key")
+
+
+@pytest.fixture(scope="module")
+def made(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[dict[str, Journey]]:
+    settings = {
+        layout: rotating_settings(
+            "Pulumi.production",
+            f"same-{layout}",
+            catalogue=CATALOGUE,
+            stores={"vault": {"layout": layout}},
+        )
+        for layout in LAYOUTS
+    }
+    with journeys(run, cluster, stores, operator, settings, progress_seconds=8) as found:
+        yield found
+
+
+def in_secrets(journey: Journey, bundle: str) -> dict[str, str]:
+    """The fingerprints of what a bundle's Secrets hold."""
+    place = journey.place
+    name = place.settings.catalogue.bundles[bundle].secret
+    found = [
+        place.cluster.api.get("v1", "Secret", one, place.namespace)
+        for one in (name, f"{name}-overlap")
+    ]
+    return {key: value for one in found for key, value in fingerprints(one or {}).items()}
+
+
+def in_store(journey: Journey, bundle: str, key: str) -> str:
+    place = journey.place
+    return fingerprint(stored(place.stores, place.settings, bundle, key))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_value_of_people_s_is_in_both_secrets(made: dict[str, Journey], layout: str) -> None:
+    journey = made[layout]
+    assert in_secrets(journey, "mirror")["STRIPE"] == in_store(
+        journey, "backend-api", "stripe-api-key"
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_rotation_reaches_both_secrets_and_restarts_each_reader_once_a_phase(
+    made: dict[str, Journey], layout: str
+) -> None:
+    journey = made[layout]
+    place, before = journey.place, in_store(journey, "shared", KEY)
+    since = len(place.kubelet.happenings)
+    journey.next_rotation()
+    done = journey.rotate(f"--key={KEY}")
+    assert done.code == ROTATED, done.text
+    new = in_store(journey, "shared", KEY)
+    assert new != before
+    for bundle in ("shared", "mirror"):
+        held = in_secrets(journey, bundle)
+        assert [held[field] for field in FIELDS] == [new, new, before], bundle
+    readers = {*place.settings.readers["shared"], MIRROR}
+    wait_until(
+        lambda: {pod.values[KEY] for pod in place.readers(KEY)} == {new},
+        "all readers have the new value",
+        timeout_seconds=60,
+    )
+    happened = place.kubelet.of(place.namespace, since=since)
+    started = Counter(one.workload for one in happened if one.what == "started")
+    assert started == dict.fromkeys(readers, 2)
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_reader_that_does_not_come_up_has_both_secrets_taken_back(
+    made: dict[str, Journey], layout: str
+) -> None:
+    journey = made[layout]
+    place, before = journey.place, in_store(journey, "shared", KEY)
+    journey.next_rotation()
+    with place.kubelet.refusing(place.namespace, MIRROR, KEY):
+        failed = journey.rotate(f"--key={KEY}")
+    assert failed.code == RESTORED, failed.text
+    assert in_store(journey, "shared", KEY) == before
+    for bundle in ("shared", "mirror"):
+        assert in_secrets(journey, bundle)[KEY] == before, bundle
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)

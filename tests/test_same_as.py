@@ -1,0 +1,165 @@
+"""One value in several Secrets: `same-as`."""
+
+import secrets
+
+import pytest
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
+from platform_secrets.manifests.rotation.rights import rotation_rights
+from platform_secrets.rotator.contract import check_names, rights
+from platform_secrets.rotator.plan import parse
+from platform_secrets.secretsctl.example import example_text
+from platform_secrets.settings import basic_values, catalogue_document, load, stack_document
+from platform_secrets.settings.documents import STACK_KEY
+from tests.rotator_world import World, generated
+from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, text_of
+
+WEB, MAIL = "Deployment/web", "Deployment/mail"
+SAME = {"description": "the shop's", "same-as": "shared/token"}
+GENERATED = {"by": "generate", "every": "90d", "overlap": "1d"}
+SHOP = changed(CATALOGUE, "bundles.shared.keys.token.rotate", GENERATED)
+BORROWING = changed(SHOP, "bundles.mail.keys.token", SAME)
+PLAIN = changed(
+    CATALOGUE,
+    "bundles.mail.keys.DATABASE_URL",
+    {"description": "the shop's", "same-as": "shared/database-url"},
+)
+
+
+def loaded(tmp_path, catalogue, stack=STACK):
+    (tmp_path / "catalogue.yaml").write_text(text_of(catalogue))
+    (tmp_path / "stack.yaml").write_text(text_of({"config": {STACK_KEY: stack}}))
+    found = stack_document(tmp_path / "stack.yaml")
+    [settings] = load([found], catalogue_document(tmp_path / "catalogue.yaml"))
+    return settings
+
+
+@pytest.mark.parametrize("provider", STORES)
+def test_both_secrets_read_one_entry_and_nothing_more_is_kept_anywhere(provider, tmp_path):
+    stack = changed(STACK, "stores", {provider: STORES[provider]})
+    settings = loaded(tmp_path, PLAIN, stack)
+    [external_secret] = external_secret_manifests(settings, "mail")
+    lent = naming.entries(settings, "shared")["database-url"]
+    [reference] = [
+        one["remoteRef"]
+        for one in external_secret["spec"]["data"]
+        if one["secretKey"].endswith("DATABASE_URL")
+    ]
+    assert reference["key"] == lent.key
+    assert reference.get("property") == lent.property
+    assert "DATABASE_URL" in external_secret["spec"]["target"]["template"]["data"]
+    without = loaded(tmp_path, CATALOGUE, stack)
+    for ask in (naming.made_entries, naming.written_entries):
+        assert ask(settings, provider) == ask(without, provider)
+    assert naming.expected_entries(settings) == naming.expected_entries(without)
+
+
+def test_of_a_basic_environment_the_value_is_asked_for_once(tmp_path):
+    basic = {key: one for key, one in STACK.items() if key not in ("stores", "operator")}
+    settings = loaded(tmp_path, PLAIN, basic | {"secrets": "basic"})
+    assert "DATABASE_URL" not in example_text(settings.catalogue)
+    env = tmp_path / "secrets.env"
+    given = {name: f"{secrets.token_hex(16)}" for name in settings.catalogue.spellings}
+    given["database-url"] = "postgresql://a:b@db/shop"
+    env.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    values = basic_values(settings, env, lambda _: None)
+    borrowed = settings.catalogue.bundles["mail"].keys["DATABASE_URL"]
+    assert values[borrowed.id] == given["database-url"]
+
+
+def test_a_key_that_lends_keeps_its_name_alone_and_its_id(tmp_path):
+    catalogue = loaded(tmp_path, BORROWING).catalogue
+    assert catalogue.key_id("token") == "token"
+    assert catalogue.key_id("mail/token") == "token"
+
+
+def test_a_rotation_is_of_all_secrets_and_readers_of_the_value(tmp_path):
+    settings = loaded(tmp_path, BORROWING)
+    [key] = rotation_plan(settings).rotated
+    mail, shared = (settings.catalogue.bundles[one] for one in ("mail", "shared"))
+    assert key.synced == [shared.secret, mail.secret]
+    assert {*key.readers} == {*settings.readers["shared"], *settings.readers["mail"]}
+    texts = [one["data"] for one in plan_config_maps(settings)]
+    assert parse(*(text for one in texts for text in one.values())).rotated == [key]
+    [role] = [one for one in rotation_rights(settings) if one["kind"] == "Role"][:1]
+    named = {name for rule in role["rules"] for name in rule.get("resourceNames", [])}
+    assert {mail.secret, shared.secret, *check_names(key)} <= named
+    checked = {parts[-1] for verb, parts in rights(key) if verb.startswith("promoted")}
+    assert checked == {mail.secret, shared.secret}
+    template = external_secret_manifests(settings, "mail")[0]["spec"]["target"]["template"]["data"]
+    assert {*key.fields} <= {*template}
+
+
+WRONG = [
+    (
+        "mail.keys.x",
+        {"description": "x", "same-as": "shared/database-ul"},
+        "did you mean shared/database-",
+    ),
+    ("mail.keys.x", {"description": "x", "same-as": "database-url"}, "must be a key of another"),
+    ("shared.keys.x", {"description": "x", "same-as": "shared/database-url"}, "key of this bundle"),
+    ("mail.keys.x", {"description": "x", "same-as": "mail/x"}, "key of this bundle"),
+    ("mail.keys.x", {"description": "x", "same-as": "shared/token"}, "call this key token"),
+    (
+        "mail.keys.x",
+        {"description": "x", "same-as": "shared/database-url", "rotate": GENERATED},
+        "which has its own `rotate`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("path", "content", "said"), WRONG)
+def test_what_can_not_be_is_refused_with_its_reason(path, content, said, tmp_path):
+    catalogue = changed(SHOP, f"bundles.{path}", content)
+    [line] = lines(tmp_path, catalogue)
+    assert said in line
+
+
+def test_a_borrowed_key_lends_to_nobody(tmp_path):
+    catalogue = changed(
+        PLAIN, "bundles.shared.keys.x", {"description": "x", "same-as": "mail/DATABASE_URL"}
+    )
+    [line] = lines(tmp_path, catalogue)
+    assert line.endswith("has no value of its own; name shared/database-url")
+
+
+def test_a_stack_leaves_no_key_without_the_value_that_it_has(tmp_path):
+    [line] = lines(tmp_path, PLAIN, changed(STACK, "without", {"keys": ["shared/database-url"]}))
+    assert "leaves out shared/database-url, whose value mail/DATABASE_URL has" in line
+
+
+def test_both_bundles_are_in_one_store(tmp_path):
+    stores = {"vault": STORES["vault"], "aws": STORES["aws"]}
+    stack = STACK | {"stores": stores, "default-store": "vault"}
+    [line] = lines(tmp_path, PLAIN, stack | {"bundles": {"mail": {"store": "aws"}}})
+    assert "bundles.mail.store: is in store aws, and shared/database-url" in line
+
+
+def world():
+    """Two Secrets with one value, each with a reader."""
+    key = generated("token", readers=[WEB, MAIL], overlap=True)
+    key["borrowing"] = [{"external_secret": "mail", "overlap_external_secret": None}]
+    made = World({"token": key}, {WEB: ["shared"], MAIL: ["mail"]})
+    return made.age()
+
+
+def test_a_rotation_changes_both_secrets_together_and_restarts_each_reader_once_a_phase():
+    shop = world()
+    assert shop.run() == 0
+    (value,) = shop.cluster.generated
+    for reader in (WEB, MAIL):
+        for pod in shop.cluster.pods[reader]:
+            assert pod["token"] == value
+            assert pod["token-previous"] == "old-token"
+    assert shop.cluster.restarts == {WEB: 2, MAIL: 2}
+    assert shop.cluster.one_shots() == []
+
+
+def test_one_failing_reader_has_both_secrets_taken_back():
+    shop = world()
+    shop.cluster.broken[MAIL] = "ProgressDeadlineExceeded"
+    shop.run()
+    for secret in ("shared", "mail"):
+        assert shop.cluster.value(secret, "token") == "old-token"
