@@ -1,6 +1,7 @@
 """`secretsctl init` writes a repository that renders, and whose program declares, at once."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import yaml
 from platform_secrets import __version__
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.settings import stack_document
-from tests.declaring import CLUSTER_UID, declare
+from tests.declaring import CLUSTER_UID, PROJECT, declare
 
 PROVIDERS = ["vault", "aws", "gcp", "azure"]
 DELIVERIES = ["pulumi", "gitops"]
+OURS: dict[str, set[str]] = {}
+for workflow in PROJECT.glob(".github/workflows/*.yaml"):
+    for name, commit in re.findall(r"uses: (\S+)@(\S+)", workflow.read_text()):
+        OURS.setdefault(name, set()).add(commit)
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +131,9 @@ def test_its_workflows_call_the_command_line_and_run_only_actions_of_one_commit(
         assert workflow["permissions"] == {"contents": "read"}
         assert any("secretsctl render --all --check" in one.get("run", "") for one in job["steps"])
         for action in [one["uses"] for one in job["steps"] if "uses" in one]:
-            assert len(action.partition("@")[2]) == 40, action
+            name, _, commit = action.partition("@")
+            assert len(commit) == 40
+            assert {commit} >= OURS.get(name, set()), "the same as in our own workflows"
 
 
 def test_what_is_there_already_stays_and_nothing_else_is_written(capsys):
