@@ -7,7 +7,7 @@ import pytest
 
 from platform_secrets.manifests.network import rotation_policy
 from platform_secrets.manifests.rotation.cron_jobs import rotation_manifests
-from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator.contract import PUSHES
 from platform_secrets.rotator.plan import parse
@@ -27,7 +27,9 @@ AGENT = {
 
 
 def planned(settings):
-    return json.loads(plan_config_maps(settings)[0]["data"]["plan.json"])["keys"]["orders-url"]
+    return json.loads(plan_config_maps(settings, rotation_plan(settings))[0]["data"]["plan.json"])[
+        "keys"
+    ]["orders-url"]
 
 
 def pods(settings):
@@ -58,7 +60,7 @@ def test_the_plan_says_which_entry_and_as_whom(aws_settings):
         "credentials": "https://sts.eu-central-1.amazonaws.com",
         "secrets_manager": "https://secretsmanager.eu-central-1.amazonaws.com",
     }
-    plan = parse(plan_config_maps(settings)[0]["data"]["plan.json"])
+    plan = parse(plan_config_maps(settings, rotation_plan(settings))[0]["data"]["plan.json"])
     assert "orders-url" in [key.name for key in plan.rotated]
 
 
@@ -132,7 +134,9 @@ def test_they_reach_aws_s_addresses_where_they_need_to(aws_settings):
 
 
 def test_in_the_cluster_it_may_sync_restart_and_compare_and_pushes_nothing(aws_settings):
-    rules = rotation_rights(aws_settings(DATABASE))[0]["rules"]
+    rules = rotation_rights(aws_settings(DATABASE), rotation_plan(aws_settings(DATABASE)))[0][
+        "rules"
+    ]
     named = json.dumps(rules)
     for step in ("before", "staged", "published", "promoted"):
         assert f"rotation-{step}-orders-url" in named

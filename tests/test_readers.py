@@ -4,7 +4,7 @@ rest."""
 import pytest
 
 from platform_secrets.manifests.access import service_manifests
-from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import plan as plans
 from tests.rotator_world import World, generated
@@ -34,7 +34,7 @@ def of(settings, name):
 
 
 def planned(settings):
-    text = plan_config_maps(settings)[0]["data"]["plan.json"]
+    text = plan_config_maps(settings, rotation_plan(settings))[0]["data"]["plan.json"]
     return plans.parse(text).keys["signing-key"]
 
 
@@ -45,7 +45,7 @@ def test_a_rotation_restarts_what_it_can_and_the_plan_names_the_rest(with_others
 
 
 def test_the_rotator_may_touch_only_what_it_restarts(with_others, settings_with):
-    role = rotation_rights(settings_with(with_others))[0]
+    role = rotation_rights(settings_with(with_others), rotation_plan(settings_with(with_others)))[0]
     named = {
         name: rule["apiGroups"][0]
         for rule in role["rules"]

@@ -14,7 +14,7 @@ from platform_secrets.manifests.rotation.cron_jobs import (
     memory_config_map,
     rotation_manifests,
 )
-from platform_secrets.manifests.rotation.plan import plan_config_maps
+from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import plan as plans
 from platform_secrets.secretsctl.projects import rotator_source
@@ -63,7 +63,7 @@ def by_hand(shop):
 
 
 def plan_of(settings):
-    return json.loads(plan_config_maps(settings)[0]["data"]["plan.json"])
+    return json.loads(plan_config_maps(settings, rotation_plan(settings))[0]["data"]["plan.json"])
 
 
 def named(objects, kind, name=None):
@@ -366,7 +366,11 @@ def test_the_rotator_s_pods_reach_the_api_server_and_nothing_else(settings_with)
 
 def test_where_nothing_is_rotated_no_rule_is_left_without_names(settings_with, by_hand):
     """A rule without names would be a right on everything."""
-    role = named(rotation_rights(settings_with(by_hand)), "Role", "secrets-rotation")
+    role = named(
+        rotation_rights(settings_with(by_hand), rotation_plan(settings_with(by_hand))),
+        "Role",
+        "secrets-rotation",
+    )
     assert role["rules"] == [
         {
             "apiGroups": [""],

@@ -9,6 +9,7 @@ import pytest
 from platform_secrets.manifests.layer import ROTATION, waves
 from platform_secrets.manifests.rotation.admission import admission_manifests
 from platform_secrets.manifests.rotation.cel import Cel, cel, same, table
+from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import contract
 
@@ -36,7 +37,7 @@ def test_no_right_to_write_is_without_its_policy(stack_with_stores):
     settings = stack_with_stores.settings
     role = next(
         one
-        for one in of_kind(rotation_rights(settings), "Role")
+        for one in of_kind(rotation_rights(settings, rotation_plan(settings)), "Role")
         if one["metadata"]["name"] == "secrets-rotation"
     )
     written = {
@@ -86,7 +87,7 @@ def test_a_reviewer_sees_each_key_in_lines_of_the_role(settings_with):
     settings = settings_with()
     rules = [
         rule
-        for role in of_kind(rotation_rights(settings), "Role")
+        for role in of_kind(rotation_rights(settings, rotation_plan(settings)), "Role")
         for rule in role["rules"]
         if rule["apiGroups"] == ["platform-secrets"]
     ]

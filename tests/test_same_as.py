@@ -81,9 +81,12 @@ def test_a_rotation_is_of_all_secrets_and_readers_of_the_value(tmp_path):
     mail, shared = (settings.catalogue.bundles[one] for one in ("mail", "shared"))
     assert key.synced == [shared.secret, mail.secret]
     assert {*key.readers} == {*settings.readers["shared"], *settings.readers["mail"]}
-    texts = [one["data"] for one in plan_config_maps(settings)]
+    plan = rotation_plan(settings)
+    texts = [one["data"] for one in plan_config_maps(settings, plan)]
     assert parse(*(text for one in texts for text in one.values())).rotated == [key]
-    [role] = [one for one in rotation_rights(settings) if one["kind"] == "Role"][:1]
+    [role] = [
+        one for one in rotation_rights(settings, rotation_plan(settings)) if one["kind"] == "Role"
+    ][:1]
     named = {name for rule in role["rules"] for name in rule.get("resourceNames", [])}
     assert {mail.secret, shared.secret, *check_names(key)} <= named
     checked = {parts[-1] for verb, parts in rights(key) if verb.startswith("promoted")}

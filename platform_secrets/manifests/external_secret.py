@@ -19,7 +19,7 @@ from platform_secrets.manifests.secret_template import (
     with_fallback,
 )
 from platform_secrets.settings import Bundle, Settings
-from platform_secrets.settings.entries import Kept, is_overlap_apart, kept
+from platform_secrets.settings.entries import Kept, kept
 from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 
@@ -31,10 +31,8 @@ _SPREAD = 0.05
 def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
     name = settings.catalogue.bundles[bundle].secret
-    main, derived = [], []
-    for value in kept(settings, bundle):
-        is_apart = value.name != value.key and is_overlap_apart(settings, bundle, value.key)
-        (derived if is_apart else main).append(value)
+    values = kept(settings, bundle)
+    main, derived = ([one for one in values if one.is_apart is apart] for apart in (False, True))
     external_secret = _with_database(settings, bundle, _of_values(settings, bundle, name, main))
     found = [_with_rotated(settings, bundle, external_secret)]
     if derived:

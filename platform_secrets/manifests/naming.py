@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from platform_secrets.settings import Identity, PostgresDatabase, Settings
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
-from platform_secrets.settings.entries import Entry, entry, is_overlap_apart, kept
+from platform_secrets.settings.entries import Entry, entry, kept
 from platform_secrets.settings.key_ids import DERIVED, derived_name
 from platform_secrets.settings.layout import Kind
 
@@ -125,7 +125,7 @@ def overlap_entries(settings: Settings, store: str) -> set[str]:
         value.entry.key
         for bundle in settings.bundles_in(store)
         for value in kept(settings, bundle)
-        if value.name != value.key and is_overlap_apart(settings, bundle, value.key)
+        if value.is_apart
     }
 
 
@@ -163,8 +163,7 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
 
 def has_overlap_secret(settings: Settings, bundle: str) -> bool:
     """Whether derived keys need a Secret of their own."""
-    keys = settings.catalogue.bundles[bundle].keys
-    return any(is_overlap_apart(settings, bundle, key) for key in keys)
+    return any(value.is_apart for value in kept(settings, bundle))
 
 
 def database_pointer(key: str) -> str:

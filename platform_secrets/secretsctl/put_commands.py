@@ -12,8 +12,7 @@ from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.secretsctl.store_commands import MARK, store_commands
 from platform_secrets.settings import Settings
-from platform_secrets.settings.entries import Entry, is_overlap_apart, kept
-from platform_secrets.settings.key_ids import DERIVED, derived_name
+from platform_secrets.settings.entries import Entry, kept
 from platform_secrets.settings.layout import overlap_secret
 
 _OPENING = """\
@@ -144,8 +143,8 @@ def _places(settings: Settings) -> Iterator[_Place]:
                 continue
             is_others = not values[key].may_be_written
             yield _Place(spelling, id, bundle, content.secret, values[key].entry, is_others)
-            for derived in DERIVED if is_overlap_apart(settings, bundle, key) else ():
-                secret, name = overlap_secret(content.secret), derived_name(key, derived)
+            for name in [one.name for one in values.values() if one.key == key and one.is_apart]:
+                secret = overlap_secret(content.secret)
                 yield _Place(name, id, bundle, secret, values[name].entry, is_others, True)
 
 

@@ -36,23 +36,33 @@ class Kept:
     may_be_written: bool
     is_borrowed: bool
     """Whether it is another bundle's key's, where it is counted."""
+    is_apart: bool
+    """Whether it is derived, and not in the entry of the key's own value: a missing entry fails the
+    whole sync, and such ones must never stop the bundle's own."""
 
 
-def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
+def kept(settings: Settings, bundle: str) -> list[Kept]:
     """Every value of a bundle that is in an entry of its own, or in one of the bundle's.
 
     Not the key that a database engine provides, whose value is in no entry; nor the one that
     Secrets Manager rotates: nobody here writes its entry.
     """
+    if bundle not in settings.kept:
+        settings.kept[bundle] = [*_kept(settings, bundle)]
+    return settings.kept[bundle]
+
+
+def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
     store = settings.store_of(bundle)
     of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
     for name, key in settings.catalogue.bundles[bundle].keys.items():
         if name in of_database:
             continue
         named, is_others = adopted_entry(settings, bundle, name), store.is_others
-        is_borrowed = key.same_as is not None
+        is_borrowed, own = key.same_as is not None, entry(settings, bundle, name)
+        is_writable = may_be_written(settings, bundle, name)
         for derived in ("", *(DERIVED if key.overlap else ())):
-            found = entry(settings, bundle, name, derived)
+            found = entry(settings, bundle, name, derived) if derived else own
             yield Kept(
                 name=derived_name(name, derived),
                 id=f"{key.id}{derived}",
@@ -61,8 +71,9 @@ def kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 is_alone=store.layout == "per-key",
                 is_placed=named is not None or is_others or is_borrowed,
                 is_adopted=found.key == named or is_others,
-                may_be_written=may_be_written(settings, bundle, name),
+                may_be_written=is_writable,
                 is_borrowed=is_borrowed,
+                is_apart=found.key != own.key,
             )
 
 
@@ -86,14 +97,6 @@ def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> E
     if store.layout == "bundle":
         return Entry(bundle_entry(settings, bundle), name, place.version)
     return Entry(_by_convention(settings, bundle, id), value, place.version)
-
-
-def is_overlap_apart(settings: Settings, bundle: str, key: str) -> bool:
-    """Whether the values derived from a key have entries of their own: a missing entry fails the
-    whole sync, and they must never stop the bundle's own."""
-    if not settings.catalogue.bundles[bundle].keys[key].overlap:
-        return False
-    return entry(settings, bundle, key, "-next").key != entry(settings, bundle, key).key
 
 
 def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:

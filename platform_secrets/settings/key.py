@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
@@ -94,7 +95,7 @@ class Key(Model):
             raise ValueError(f"{message} {'pattern' if self.pattern else 'format'}")
         return self
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What its objects and entries are called after; unique in the catalogue."""
         return self._id
@@ -109,6 +110,8 @@ class Key(Model):
         """The same with its id; `lender` is the key whose value it has."""
         found = self.model_copy(update={"stored_as": lender.stored_as} if lender else None)
         found._id, found._lender = id, lender
+        for known in ("id", "overlap"):
+            vars(found).pop(known, None)
         return found
 
     @property
@@ -119,7 +122,7 @@ class Key(Model):
     def is_of_database(self) -> bool:
         return isinstance(self.rotate, Database)
 
-    @property
+    @cached_property
     def overlap(self) -> timedelta | None:
         rotate = self._lender.rotate if self._lender else self.rotate
         return rotate.overlap if isinstance(rotate, Generated) else None

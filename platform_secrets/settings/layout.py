@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from platform_secrets.settings.entries import Entry, Kept, is_overlap_apart, kept
+from platform_secrets.settings.entries import Entry, Kept, kept
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.resolved import Settings
 
@@ -76,7 +76,7 @@ def planned_keys(settings: Settings) -> Iterator[PlannedKey]:
         for value in kept(settings, bundle):
             values[value.key].append(value)
         for name, key in content.keys.items():
-            is_apart = is_overlap_apart(settings, bundle, name)
+            is_apart = any(value.is_apart for value in values[name])
             bundles = settings.catalogue.bundles_of.get(key.id, [bundle])
             readers = [one for each in bundles for one in settings.readers.get(each, [])]
             yield PlannedKey(

@@ -13,6 +13,7 @@ from platform_secrets.settings.problems import Problem
 from platform_secrets.settings.stores import Store
 
 if TYPE_CHECKING:
+    from platform_secrets.settings.entries import Kept
     from platform_secrets.settings.layout import Kind, PlannedKey
 
 _BY_CONVENTION, _KEY_BY_CONVENTION = BundlePlace(), KeyPlace()
@@ -28,6 +29,8 @@ class Settings:
     """The file's name, for messages."""
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     """What is allowed and seldom meant."""
+    kept: "dict[str, list[Kept]]" = field(default_factory=dict, compare=False, repr=False)
+    """What `entries.kept` has found of each bundle: it is asked for many times."""
 
     @property
     def namespace(self) -> str:

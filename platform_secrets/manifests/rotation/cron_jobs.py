@@ -12,7 +12,11 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import SIDES, Manifest, Side
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation import names
-from platform_secrets.manifests.rotation.plan import LATEST_START_SECONDS, plan_config_maps
+from platform_secrets.manifests.rotation.plan import (
+    LATEST_START_SECONDS,
+    plan_config_maps,
+    rotation_plan,
+)
 from platform_secrets.manifests.rotation.pod import pod_template
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator.contract import FINAL_CODES, generator
@@ -88,11 +92,12 @@ def rotation_manifests(settings: Settings, program: Mapping[str, str]) -> list[M
     CronJobs that run it."""
     held = _program_config_map(settings, program)
     name = held["metadata"]["name"]
-    plan = plan_config_maps(settings)
-    plans = [one["metadata"]["name"] for one in plan]
+    plan = rotation_plan(settings)
+    parts = plan_config_maps(settings, plan)
+    plans = [one["metadata"]["name"] for one in parts]
     cron_jobs = [_cron_job(settings, name, plans, account) for account in names.ACCOUNTS]
     accounts = [_account(settings, account) for account in names.ACCOUNTS]
-    return [*accounts, *rotation_rights(settings), held, *plan, *cron_jobs]
+    return [*accounts, *rotation_rights(settings, plan), held, *parts, *cron_jobs]
 
 
 def _account(settings: Settings, name: str) -> Manifest:

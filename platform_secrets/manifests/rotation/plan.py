@@ -22,7 +22,7 @@ LATEST_START_SECONDS = 6 * 3600
 """A run may start so much later than its schedule says."""
 
 
-def plan_config_maps(settings: Settings) -> list[Manifest]:
+def plan_config_maps(settings: Settings, plan: Plan) -> list[Manifest]:
     """The plan, as it is mounted into the rotator's pods; in several where it is long."""
     return [
         {
@@ -31,7 +31,7 @@ def plan_config_maps(settings: Settings) -> list[Manifest]:
             "metadata": naming.metadata(settings, names.part(names.PLAN, at), names.COMPONENT),
             "data": {f"{names.part('plan', at)}.json": text},
         }
-        for at, text in enumerate(plan_texts(rotation_plan(settings)))
+        for at, text in enumerate(plan_texts(plan))
     ]
 
 

@@ -11,9 +11,9 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.names import COMPONENT
-from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator import contract
 from platform_secrets.rotator.keys import Database, RotatedKey
+from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 
@@ -28,10 +28,10 @@ _WORKLOADS = {
 }
 
 
-def rotation_rights(settings: Settings) -> list[Manifest]:
+def rotation_rights(settings: Settings, plan: Plan) -> list[Manifest]:
     """Roles of each of the two, and their bindings."""
     memory = _rules("", "configmaps", ["get"], [names.MEMORY])
-    rules = {ROTATION: _rotator_rules(settings), AGE_CHECK: memory}
+    rules = {ROTATION: _rotator_rules(settings, plan), AGE_CHECK: memory}
     roles = {
         names.part(account, at): (account, some)
         for account, allowed in rules.items()
@@ -41,8 +41,8 @@ def rotation_rights(settings: Settings) -> list[Manifest]:
     return found + [_binding(settings, name, account) for name, (account, _) in roles.items()]
 
 
-def _rotator_rules(settings: Settings) -> list[Manifest]:
-    keys = rotation_plan(settings).rotated
+def _rotator_rules(settings: Settings, plan: Plan) -> list[Manifest]:
+    keys = plan.rotated
     external_secrets = [
         contract.one_shot(step, key.name) for key in keys for step in ("before", "staged")
     ]
