@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 from pathlib import Path
 from statistics import linear_regression
@@ -17,7 +17,7 @@ from benchmarks import peers
 from benchmarks.imports import forbidden, import_milliseconds
 from benchmarks.measure import Figures, Program, RunError, best, best_of, run
 from benchmarks.report import judged, say
-from benchmarks.work import Work, made_work
+from benchmarks.work import Work, made_work, rotated_work
 
 _ROUNDS = 7
 
@@ -35,6 +35,9 @@ def main() -> int:
             # Its time grows with the square of the objects.
             say(_beside(few, [peers.kustomize(few)]))
             say(_growth(works))
+            counts = (10, 100, 1000, 10_000)
+            rotated = {n: rotated_work(folder / f"rotated-{n}", n) for n in counts}
+            say(_growth_of_rotation(rotated))
             say(_imports(folder))
         except RunError as error:
             sys.stderr.write(f"{error}\n")
@@ -99,10 +102,7 @@ def _growth(works: Sequence[Work]) -> list[str]:
     """How CPU time grows beyond what the smallest platform takes, which is mostly the start."""
     measured = best_of([peers.secretsctl(work) for work in works], _ROUNDS)
     counts = [len(work.objects) for work in works]
-    exponent = linear_regression(
-        [log(count - counts[0]) for count in counts[1:]],
-        [log(own.cpu_seconds - measured[0].cpu_seconds) for own in measured[1:]],
-    ).slope
+    exponent = _exponent(counts, measured)
     names = [f"{count:,} objects" for count in counts]
     memory = measured[2].peak_megabytes
     return [
@@ -113,6 +113,28 @@ def _growth(works: Sequence[Work]) -> list[str]:
         judged("exponent at most 1.05", exponent <= 1.05, f"{exponent:.2f}"),
         judged(f"at most 200 MB for {names[2]}", memory <= 200, f"{memory:.0f} MB"),
     ]
+
+
+def _growth_of_rotation(works: Mapping[int, Work]) -> list[str]:
+    """The same of keys that rotate with overlap, ten in each bundle."""
+    measured = best_of([peers.secretsctl(work) for work in works.values()], _ROUNDS)
+    exponent, most = _exponent([*works], measured), measured[-1].wall_seconds
+    return [
+        "## Growth with keys that rotate with overlap",
+        "",
+        *_table(list(zip((f"{keys:,} keys" for keys in works), measured, strict=True))),
+        "",
+        judged("exponent at most 1.05", exponent <= 1.05, f"{exponent:.2f}"),
+        judged("10,000 keys in at most 3 s", most <= 3, f"{most:.2f} s"),
+    ]
+
+
+def _exponent(counts: Sequence[int], measured: Sequence[Figures]) -> float:
+    """How CPU time grows beyond what the smallest one takes."""
+    return linear_regression(
+        [log(count - counts[0]) for count in counts[1:]],
+        [log(own.cpu_seconds - measured[0].cpu_seconds) for own in measured[1:]],
+    ).slope
 
 
 def _imports(folder: Path) -> list[str]:

@@ -14,7 +14,8 @@ from platform_secrets.secretsctl.yaml_text import yaml_stream, yaml_text
 from platform_secrets.settings import Settings, catalogue_document, load, stack_document
 
 _CHART = Path(__file__).parent / "programs" / "chart"
-_KEYS = 2
+_KEYS, _ROTATED_KEYS = 2, 10
+_ROTATED = "        rotate: {by: generate, every: 90d, overlap: 1d}\n"
 _STACK = """\
 config:
   platform-secrets:environment:
@@ -48,9 +49,19 @@ class Work:
 def made_work(folder: Path, services: int) -> Work:
     """A bundle of two keys for each service, read by it alone: four objects each, and a few for
     the environment as a whole."""
+    return _made(folder, services, _catalogue(services, _KEYS, ""))
+
+
+def rotated_work(folder: Path, keys: int) -> Work:
+    """A bundle of ten keys for each service, all of which rotate with overlap."""
+    services = -(-keys // _ROTATED_KEYS)
+    return _made(folder, services, _catalogue(services, _ROTATED_KEYS, _ROTATED))
+
+
+def _made(folder: Path, services: int, catalogue: str) -> Work:
     folder.mkdir(parents=True)
     (folder / "Pulumi.production.yaml").write_text(_STACK)
-    (folder / "catalogue.yaml").write_text(_catalogue(services))
+    (folder / "catalogue.yaml").write_text(catalogue)
     [settings] = load(
         [stack_document(folder / "Pulumi.production.yaml")],
         catalogue_document(folder / "catalogue.yaml"),
@@ -59,13 +70,13 @@ def made_work(folder: Path, services: int) -> Work:
     return Work(folder, services, objects)
 
 
-def _catalogue(services: int) -> str:
+def _catalogue(services: int, keys_each: int, more: str) -> str:
     bundles, readers = [], []
     for number in range(services):
         name = f"service-{number:05}"
         keys = [
-            f"      {name}-key-{place}:\n        description: key {place} of {name}\n"
-            for place in range(_KEYS)
+            f"      {name}-key-{place}:\n        description: key {place} of {name}\n{more}"
+            for place in range(keys_each)
         ]
         bundles.append(f"  {name}:\n    secret: {name}-secrets\n    keys:\n{''.join(keys)}")
         readers.append(f"  {name}:\n    workload: Deployment/{name}\n    reads: [{name}]\n")

@@ -163,6 +163,8 @@ def right_name(parts: tuple[str, ...]) -> str:
 
 
 def _escaped(part: str) -> str:
+    if " " not in part and "%" not in part:
+        return part
     for character, code in ESCAPED.items():
         part = part.replace(character, code)
     return part

@@ -18,6 +18,8 @@ _BARE = re.compile(
     r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=\S))"
     r"(?:[^\s:#]|:(?=\S)|(?<=\S)#|[ ](?=[^\s#]))*\Z"
 )
+# Most texts: words that are no reader's own.
+_WORD = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z][-_./A-Za-z0-9]*\Z")
 # What has to be escaped, and cannot stand in lines of its own.
 _PRINTED = "\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _UNPRINTABLE = re.compile(f"[^\t\n{_PRINTED}]")
@@ -76,8 +78,15 @@ def _leaf(value: Any, indent: str) -> str:
     return "{}" if isinstance(value, dict) else "[]"
 
 
-@lru_cache(4096)
 def _one_line(text: str) -> str:
+    if _WORD.match(text):
+        return text
+    return _marked(text)
+
+
+@lru_cache(4096)
+def _marked(text: str) -> str:
+    """With quotes, where it needs them."""
     if "\n" in text or "\t" in text or _UNPRINTABLE.search(text):
         return f'"{_ESCAPED.sub(_escaped, text)}"'
     if _BARE.match(text):
