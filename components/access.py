@@ -30,7 +30,7 @@ class ServiceAccess(ComponentResource):
             self,
             service_manifests(settings, name, service),
             after=after,
-            names={"ServiceAccount": service.account or name},
+            names={"ServiceAccount": settings.declared_name(service.account or name)},
         )
         self.register_outputs({})
 

@@ -70,11 +70,9 @@ class SecretsLayer(ComponentResource):
         self._declare_kubernetes_half(values)
 
     def _declare_kubernetes_half(self, values: Mapping[str, Output[str]]) -> None:
-        settings, opts = self.settings, self._options
-        namespace = EnvironmentNamespace("namespace", settings=settings, opts=opts).ready
-        SecretsReader("secrets-reader", settings=settings, after=namespace, opts=opts)
-        for name, service in settings.catalogue.services.items():
-            ServiceAccess(name, settings=settings, service=service, after=namespace, opts=opts)
+        settings = self.settings
+        namespaces = {view.namespace: self._declare_access(view) for view in settings.by_namespace}
+        namespace = [one for ready in namespaces.values() for one in ready]
         operator = self._declare_operator()
         if settings.environment.secrets == "basic":
             for bundle, content in settings.catalogue.bundles.items():
@@ -89,27 +87,44 @@ class SecretsLayer(ComponentResource):
         else:
             stores = self._declare_stores([*namespace, *operator, *self._vault])
             external_secrets: list[Resource] = []
-            for bundle, content in settings.catalogue.bundles.items():
-                after = stores[settings.store_name(bundle)]
-                if key := settings.database_key(bundle):
-                    id = content.keys[key].id
-                    database = DatabaseKey(
-                        f"{id}-database",
-                        settings=settings,
-                        bundle=bundle,
-                        after=after,
-                        opts=self._called(f"{id}-database", formerly_called=f"{bundle}-database"),
-                    )
-                    after = database.ready
-                external_secrets += ExternalSecret(
-                    content.secret,
-                    settings=settings,
-                    bundle=bundle,
-                    after=after,
-                    opts=self._called(content.secret, formerly_called=bundle),
-                ).ready
+            for view in settings.by_namespace:
+                external_secrets += self._declare_external_secrets(view, stores)
             if settings.has_rotation:
                 self._declare_rotation(namespace, external_secrets)
+
+    def _declare_access(self, view: Settings) -> list[Resource]:
+        """A namespace, and who reads there."""
+        opts, called = self._options, view.declared_name
+        ready = EnvironmentNamespace(called("namespace"), settings=view, opts=opts).ready
+        SecretsReader(called("secrets-reader"), settings=view, after=ready, opts=opts)
+        for name, service in view.services.items():
+            ServiceAccess(name, settings=view, service=service, after=ready, opts=opts)
+        return ready
+
+    def _declare_external_secrets(
+        self, view: Settings, stores: Mapping[tuple[str, str], list[Resource]]
+    ) -> list[Resource]:
+        found: list[Resource] = []
+        for bundle, content in view.bundles.items():
+            after = stores[view.namespace, view.store_name(bundle)]
+            if key := view.database_key(bundle):
+                id = content.keys[key].id
+                database = DatabaseKey(
+                    f"{id}-database",
+                    settings=view,
+                    bundle=bundle,
+                    after=after,
+                    opts=self._called(f"{id}-database", formerly_called=f"{bundle}-database"),
+                )
+                after = database.ready
+            found += ExternalSecret(
+                content.secret,
+                settings=view,
+                bundle=bundle,
+                after=after,
+                opts=self._called(content.secret, formerly_called=bundle),
+            ).ready
+        return found
 
     def _called(self, name: str, *, formerly_called: str) -> ResourceOptions:
         """For a part that had another logical name in releases before: its objects follow it."""
@@ -199,23 +214,25 @@ class SecretsLayer(ComponentResource):
         )
         return vault.ready
 
-    def _declare_stores(self, after: list[Resource]) -> dict[str, list[Resource]]:
-        """What reading from each store needs, by the store's name: the SecretStore of its *read*
-        identity; of a store of others, what such a one needs itself."""
-        readers = dict.fromkeys(self.settings.environment.stores, after)
+    def _declare_stores(self, after: list[Resource]) -> dict[tuple[str, str], list[Resource]]:
+        """What reading from each store needs, by namespace and the store's name: the SecretStore of
+        its *read* identity; of a store of others, what such a one needs itself."""
+        readers: dict[tuple[str, str], list[Resource]] = {}
         self._rotation_stores: list[Resource] = []
-        for store in self.settings.environment.stores:
-            for identity in self.settings.identities(store):
-                declared = SecretStore(
-                    naming.secret_store(store, identity),
-                    settings=self.settings,
-                    store=store,
-                    identity=identity,
-                    after=[*after, *self._backends.get(store, [])],
-                    opts=self._options,
-                )
-                if identity == "read":
-                    readers[store] = declared.ready
-                elif identity == "rotation":
-                    self._rotation_stores += declared.ready
+        for view in self.settings.by_namespace:
+            for store in self.settings.environment.stores:
+                readers[view.namespace, store] = after
+                for identity in view.identities(store):
+                    declared = SecretStore(
+                        view.declared_name(naming.secret_store(store, identity)),
+                        settings=view,
+                        store=store,
+                        identity=identity,
+                        after=[*after, *self._backends.get(store, [])],
+                        opts=self._options,
+                    )
+                    if identity == "read":
+                        readers[view.namespace, store] = declared.ready
+                    elif identity == "rotation":
+                        self._rotation_stores += declared.ready
         return readers

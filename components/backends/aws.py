@@ -55,8 +55,8 @@ class AwsBackend(ComponentResource):
             region: key.id.apply(partial(key_arn, config, region)) for region, key in keys.items()
         }
         self.objects: list[Resource] = [*shared, *keys.values(), *self._declare_entries()]
-        for identity in settings.identities(store):
-            self.objects += self._declare_identity(identity, shared)
+        for view, identity in settings.all_identities(store):
+            self.objects += self._declare_identity(view, identity, shared)
         for bundle in settings.bundles_in(store):
             if settings.has_rotation and (key := settings.rotated_key(bundle)):
                 self.objects += self._declare_rotator(bundle, key, shared)
@@ -188,12 +188,14 @@ class AwsBackend(ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=permission),
         )
 
-    def _declare_identity(self, identity: Identity, after: list[Resource]) -> list[Resource]:
-        settings, store = self._settings, self._store_name
-        of_keys = Output.all(**self._key_arns)
-        policy = of_keys.apply(lambda arns: json.dumps(rights(settings, store, identity, arns)))
-        name, trusted = settings.identity_name(store, identity), trust(settings, store, identity)
-        return [*self._declare_role(identity, name, trusted, policy, after)]
+    def _declare_identity(
+        self, view: Settings, identity: Identity, after: list[Resource]
+    ) -> list[Resource]:
+        store, of_keys = self._store_name, Output.all(**self._key_arns)
+        policy = of_keys.apply(lambda arns: json.dumps(rights(view, store, identity, arns)))
+        name, trusted = view.identity_name(store, identity), trust(view, store, identity)
+        called = view.declared_name(f"{self._name}-{identity}")
+        return [*self._declare_role(called, name, trusted, policy, after)]
 
     def _declare_rotator(self, bundle: str, key: str, after: list[Resource]) -> list[Resource]:
         """How the rotator reaches the entry that Secrets Manager rotates."""
@@ -201,7 +203,7 @@ class AwsBackend(ComponentResource):
         entry = naming.rotated_entry(settings, bundle, key)
         policy = json.dumps(rotator_rights(self._config, entry))
         name, trusted = rotator_role(settings, store), rotator_trust(settings, store)
-        role, its_rights = self._declare_role("rotator", name, trusted, policy, after)
+        role, its_rights = self._declare_role(f"{self._name}-rotator", name, trusted, policy, after)
         if self._config.identity != "pod-identity":
             return [role, its_rights]
         account, opts = (settings.namespace, ROTATION), ResourceOptions(parent=self)
@@ -224,20 +226,20 @@ class AwsBackend(ComponentResource):
 
     def _declare_role(
         self,
-        part: str,
+        called: str,
         name: str,
         trusted: Document,
         policy: Input[str],
         after: list[Resource],
     ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
         role = aws.iam.Role(
-            f"{self._name}-{part}-role",
+            f"{called}-role",
             name=name,
             assume_role_policy=json.dumps(trusted),
             opts=ResourceOptions(parent=self, depends_on=after),
         )
         rights_of_it = aws.iam.RolePolicy(
-            f"{self._name}-{part}-rights",
+            f"{called}-rights",
             name="secrets",
             role=role.name,
             policy=policy,

@@ -41,7 +41,7 @@ def denied_calls(settings: Settings, store: str) -> Pattern:
 def unusual_reads(settings: Settings, store: str, alarm: Alarm) -> Pattern:
     """Every read of an entry by anyone but the environment's roles and the other readers."""
     config = store_of(settings, store)
-    roles = [settings.identity_name(store, one) for one in settings.identities(store)]
+    roles = [view.identity_name(store, one) for view, one in settings.all_identities(store)]
     readers = [role_arn(config, role) for role in [*roles, *alarm.other_readers]]
     # Root and IAM users have no session: what only differs does not fit where there is nothing.
     strangers: list[Pattern] = [{"anything-but": readers}, {"exists": False}]

@@ -123,8 +123,8 @@ class GcpBackend(ComponentResource):
         topic = self._declare_topic()
         secrets = self._declare_entries(topic)
         self.objects: list[Resource] = [*shared, *topic, *secrets.values()]
-        for identity in settings.identities(store):
-            self.objects += self._declare_identity(identity, shared, secrets)
+        for view, identity in settings.all_identities(store):
+            self.objects += self._declare_identity(view, identity, shared, secrets)
         self.register_outputs({})
 
     def _options(self, *, keep: bool = False, **more: Any) -> ResourceOptions:
@@ -210,41 +210,45 @@ class GcpBackend(ComponentResource):
         return found
 
     def _declare_identity(
-        self, identity: Identity, shared: list[Resource], secrets: dict[str, Resource]
+        self,
+        view: Settings,
+        identity: Identity,
+        shared: list[Resource],
+        secrets: dict[str, Resource],
     ) -> list[Resource]:
-        settings, store = self._settings, self._store
-        accounts = self._declare_account(identity) if self._config.access != "direct" else []
+        store, called = self._store, view.declared_name(f"{self._name}-{identity}")
+        accounts = self._declare_account(view, identity) if self._config.access != "direct" else []
         after = [*shared, *accounts]
         rights: list[Resource] = [
             secretmanager.SecretIamMember(
-                f"{self._name}-{identity}-{name}",
+                f"{called}-{name}",
                 project=self._config.project,
                 secret_id=entry,
-                role=role(settings, store, identity),
-                member=member(settings, store, identity),
+                role=role(view, store, identity),
+                member=member(view, store, identity),
                 opts=self._options(depends_on=[*after, *filter(None, [secrets.get(name)])]),
             )
-            for name, entry in sorted(naming.identity_entries(settings, store, identity).items())
+            for name, entry in sorted(naming.identity_entries(view, store, identity).items())
         ]
         return [*accounts, *rights]
 
-    def _declare_account(self, identity: Identity) -> list[Resource]:
+    def _declare_account(self, view: Settings, identity: Identity) -> list[Resource]:
         """A Google service account, and the one account of the cluster that may act as it."""
-        settings, config = self._settings, self._config
-        account_id = settings.identity_name(self._store, identity)
+        config, called = self._config, view.declared_name(f"{self._name}-{identity}")
+        account_id = view.identity_name(self._store, identity)
         email = service_account_email(config, account_id)
         account = serviceaccount.Account(
-            f"{self._name}-{identity}-account",
+            f"{called}-account",
             project=config.project,
             account_id=account_id,
-            display_name=f"{identity} of {settings.namespace}",
+            display_name=f"{identity} of {view.namespace}",
             opts=self._options(),
         )
         impersonation = serviceaccount.IAMMember(
-            f"{self._name}-{identity}-workload",
+            f"{called}-workload",
             service_account_id=f"projects/{config.project}/serviceAccounts/{email}",
             role=IMPERSONATION_ROLE,
-            member=cluster_account(settings, self._store, identity),
+            member=cluster_account(view, self._store, identity),
             opts=self._options(depends_on=account),
         )
         return [account, impersonation]

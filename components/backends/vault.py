@@ -54,6 +54,8 @@ def _database_rules(settings: Settings, store: str, identity: Identity) -> dict[
     kinds = {"read": ("static-creds", ["read"]), "rotation": ("rotate-role", ["update"])}
     if database is None or identity not in kinds:
         return {}
+    if not any(settings.database_key(bundle) for bundle in settings.bundles_in(store)):
+        return {}
     kind, capabilities = kinds[identity]
     roles = [settings.name_at_provider(store, side) for side in naming.SIDES]
     return {f"{database.mount}/{kind}/{role}": capabilities for role in roles}
@@ -75,8 +77,8 @@ class VaultBackend(ComponentResource):
         shared = self._declare_shared(config) if config.shared == "own" else []
         shared += self._declare_auth_method(config) if config.owns_auth else []
         self.objects: list[Resource] = list(shared)
-        for identity in settings.identities(store):
-            self.objects += self._declare_identity(config, store, identity, shared)
+        for view, identity in settings.all_identities(store):
+            self.objects += self._declare_identity(view, config, store, identity, shared)
         self.objects += self._declare_entries(config, store, shared)
         self.register_outputs({})
 
@@ -145,27 +147,32 @@ class VaultBackend(ComponentResource):
         return [method, reviewer]
 
     def _declare_identity(
-        self, config: VaultStore, store: str, identity: Identity, after: list[Resource]
+        self,
+        view: Settings,
+        config: VaultStore,
+        store: str,
+        identity: Identity,
+        after: list[Resource],
     ) -> list[Resource]:
-        role_name = self._settings.identity_name(store, identity)
+        role_name, name = view.identity_name(store, identity), f"{self._name}-{identity}"
         account = naming.secret_store(store, identity)
         rights = vault.Policy(
-            f"{self._name}-{identity}-policy",
+            view.declared_name(f"{name}-policy"),
             name=role_name,
-            policy=policy(self._settings, store, identity),
+            policy=policy(view, store, identity),
             namespace=config.namespace,
             opts=ResourceOptions(parent=self, depends_on=after),
         )
         opts = ResourceOptions(parent=self, depends_on=[*after, rights])
         if config.auth_method == "jwt":
             role: Resource = jwt.AuthBackendRole(
-                f"{self._name}-{identity}-role",
+                view.declared_name(f"{name}-role"),
                 backend=config.auth_mount,
                 role_name=role_name,
                 role_type="jwt",
                 user_claim="sub",
                 bound_audiences=[config.audience],
-                bound_subject=f"system:serviceaccount:{self._settings.namespace}:{account}",
+                bound_subject=f"system:serviceaccount:{view.namespace}:{account}",
                 token_policies=[role_name],
                 token_ttl=_TOKEN_SECONDS,
                 token_max_ttl=_TOKEN_MOST_SECONDS,
@@ -174,11 +181,11 @@ class VaultBackend(ComponentResource):
             )
         else:
             role = kubernetes.AuthBackendRole(
-                f"{self._name}-{identity}-role",
+                view.declared_name(f"{name}-role"),
                 backend=config.auth_mount,
                 role_name=role_name,
                 bound_service_account_names=[account],
-                bound_service_account_namespaces=[self._settings.namespace],
+                bound_service_account_namespaces=[view.namespace],
                 audience=config.audience,
                 token_policies=[role_name],
                 token_ttl=_TOKEN_SECONDS,

@@ -14,7 +14,7 @@ def service_manifests(settings: Settings, name: str, service: Service) -> list[M
     found: list[Manifest] = []
     if service.account is None:
         return found
-    if settings.catalogue.account_makers.get(service.account) == name:
+    if settings.account_makers.get(service.account) == name:
         found.append(
             {
                 "apiVersion": "v1",
@@ -38,7 +38,9 @@ def service_manifests(settings: Settings, name: str, service: Service) -> list[M
 def reader_manifests(settings: Settings) -> list[Manifest]:
     """`secrets-reader`: all of the environment's Secrets, bound to the people in the settings."""
     readers = settings.environment.readers
-    secrets = [s for bundle in settings.catalogue.bundles for s in _secrets(settings, bundle)]
+    secrets = [s for bundle in settings.bundles for s in _secrets(settings, bundle)]
+    if not secrets:  # a Role without names is one of all Secrets
+        return []
     people = [("Group", group) for group in readers.groups]
     people += [("User", user) for user in readers.users]
     subjects = [

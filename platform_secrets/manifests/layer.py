@@ -52,18 +52,19 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
     if env.vault_server:
         vault = vault_server.server_manifests(settings, env.vault_server)
         vault += vault_policies(settings, env.vault_server)
-    access = namespace_manifests(settings) + reader_manifests(settings)
-    for name, service in settings.catalogue.services.items():
-        access += service_manifests(settings, name, service)
+    access: list[Manifest] = []
     stores: list[Manifest] = []
     external_secrets: list[Manifest] = []
-    if env.secrets == "external":
+    for view in settings.by_namespace:
+        access += namespace_manifests(view) + reader_manifests(view)
+        for name, service in view.services.items():
+            access += service_manifests(view, name, service)
         for store in env.stores:
-            for identity in settings.identities(store):
-                stores += store_manifests(settings, store, identity)
-        for bundle in settings.catalogue.bundles:
-            stores += database_manifests(settings, bundle)
-            external_secrets += external_secret_manifests(settings, bundle)
+            for identity in view.identities(store):
+                stores += store_manifests(view, store, identity)
+        for bundle in view.bundles if env.secrets == "external" else ():
+            stores += database_manifests(view, bundle)
+            external_secrets += external_secret_manifests(view, bundle)
     found = [
         Wave(OPERATOR, operator),
         Wave(VAULT, vault),

@@ -1,4 +1,4 @@
-"""The environment's namespace, where this program creates it; it is never pruned."""
+"""A namespace of the environment, where this program creates it; it is never pruned."""
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -7,10 +7,9 @@ from platform_secrets.settings import Settings
 
 def namespace_manifests(settings: Settings) -> list[Manifest]:
     """The Namespace with its Pod Security labels, or nothing where it is somebody else's."""
-    env = settings.environment
-    if env.namespace == "existing":
+    if not settings.creates_namespace:
         return []
-    levels = env.pod_security
+    levels = settings.environment.pod_security
     return [
         {
             "apiVersion": "v1",

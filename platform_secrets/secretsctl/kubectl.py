@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from platform_secrets.manifests.naming import Manifest
@@ -25,6 +25,10 @@ class Kubectl:
 
     context: str | None
     namespace: str
+
+    def within(self, namespace: str) -> "Kubectl":
+        """The same in another namespace."""
+        return replace(self, namespace=namespace)
 
     def get(self, resource: str, name: str) -> Manifest | None:
         """The object; None when there is no such object."""

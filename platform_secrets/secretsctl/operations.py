@@ -28,18 +28,21 @@ _KEPT_SECONDS = 7 * 86400
 def sync(settings: Settings, options: argparse.Namespace) -> str:
     """Has the operator read the store now, for one ExternalSecret or all; --wait for the proof."""
     _with_stores(settings)
-    bundles = settings.catalogue.bundles
-    found = [one for bundle in bundles for one in external_secret_manifests(settings, bundle)]
-    names = [one["metadata"]["name"] for one in found]
+    found = {
+        one["metadata"]["name"]: view.namespace
+        for view in settings.by_namespace
+        for bundle in view.bundles
+        for one in external_secret_manifests(view, bundle)
+    }
     if options.name is not None:
-        _known("NAME", options.name, names)
+        _known("NAME", options.name, found)
     kubectl = right_cluster(settings)
-    asked = names if options.name is None else [options.name]
+    asked = [*found] if options.name is None else [options.name]
     for name in asked:
-        kubectl.patch("externalsecret", name, waiting.annotated("force-sync"))
+        kubectl.within(found[name]).patch("externalsecret", name, waiting.annotated("force-sync"))
     if not options.wait:
         return "".join(f"{name}: asked for\n" for name in asked)
-    return "".join(f"{waiting.synced(kubectl, name)}\n" for name in asked)
+    return "".join(f"{waiting.synced(kubectl.within(found[name]), name)}\n" for name in asked)
 
 
 def restart(settings: Settings, options: argparse.Namespace) -> str:
@@ -48,8 +51,12 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
     bundles = settings.catalogue.bundles_of[id]
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
-    workloads = [one for bundle in bundles for one in settings.readers[bundle]]
-    lines = [waiting.restarted(kubectl, one, seconds) for one in names.restarted(workloads)]
+    within = {one: settings.namespace_of(b) for b in bundles for one in settings.readers[b]}
+    workloads = [*within]
+    lines = [
+        waiting.restarted(kubectl.within(within[one]), one, seconds)
+        for one in names.restarted(workloads)
+    ]
     others = names.not_restarted(workloads)
     lines += [f"{reader}: not restarted: {how}" for reader, how in others.items()]
     return "".join(f"{line}\n" for line in lines)

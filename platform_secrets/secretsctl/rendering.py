@@ -1,6 +1,6 @@
 """A rendered tree as file names and texts: a kustomization per wave, a file per object."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
@@ -26,7 +26,8 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         if wave.name == BASIC_SECRETS:
             files[f"{wave.name}/kustomization.yaml"] = header + yaml_text(wave.objects[0])
             continue
-        texts = {_file_name(manifest): header + yaml_text(manifest) for manifest in wave.objects}
+        others = settings.environment.namespaces
+        texts = {_file_name(one, others): header + yaml_text(one) for one in wave.objects}
         texts["kustomization.yaml"] = header + _kustomization([*texts])
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     files["kustomization.yaml"] = header + owner + _kustomization(names)
@@ -49,8 +50,12 @@ def staying(texts: Iterable[str]) -> list[str]:
     return found
 
 
-def _file_name(manifest: Manifest) -> str:
-    return f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.yaml"
+def _file_name(manifest: Manifest, others: Collection[str]) -> str:
+    """With the namespace, where that is another of the environment's: no name has a `_`."""
+    metadata = manifest["metadata"]
+    namespace = metadata.get("namespace")
+    place = f"_{namespace}" if namespace in others else ""
+    return f"{manifest['kind'].lower()}-{metadata['name']}{place}.yaml"
 
 
 def _kustomization(resources: list[str]) -> str:

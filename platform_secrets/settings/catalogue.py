@@ -181,12 +181,3 @@ class Catalogue(Model):
         if key and key.same_as:
             return self.key_id(key.same_as)
         return key.id if key else self.spellings.get(spelling)
-
-    @cached_property
-    def account_makers(self) -> dict[str, str]:
-        """Every ServiceAccount that is created, with the first service that runs as it."""
-        made: dict[str, str] = {}
-        for name, service in self.services.items():
-            if service.creates_account and service.account:
-                made.setdefault(service.account, name)
-        return made

@@ -21,6 +21,7 @@ from platform_secrets.settings.model import (
     Text,
     text_of,
 )
+from platform_secrets.settings.namespaces import OtherNamespace
 from platform_secrets.settings.places import BundlePlace, Without
 from platform_secrets.settings.rotator import Rotator
 from platform_secrets.settings.store_texts import StoreName, Uuid
@@ -180,6 +181,8 @@ class Environment(Model):
     """Whether this program creates the environment's namespace."""
     namespace_name: Namespace | None = None
     """`<platform>-<environment>` unless it is set."""
+    namespaces: dict[Namespace, OtherNamespace] = {}
+    """Other namespaces of the environment, by name; what is in none of them is in its own."""
     pod_security: PodSecurity = PodSecurity()
     network: Network = Network()
     readers: Readers = Readers()

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
 from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.namespace_faults import namespace_faults
 from platform_secrets.settings.place_faults import place_faults
 from platform_secrets.settings.problems import did_you_mean
 from platform_secrets.settings.references import Fault, listed
@@ -21,6 +22,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("stores", env.stores),
             ("bundles", env.bundles),
             ("default-store", env.default_store),
+            ("namespaces", env.namespaces),
             ("vault-server", env.vault_server),
         ):
             if is_set:
@@ -63,6 +65,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
         yield from _store_faults(settings, name, store)
     if env.seeding == "enabled" and all(store.is_others for store in stores.values()):
         yield ("seeding",), "has nothing to write: every store here is others'"
+    yield from namespace_faults(settings)
     yield from place_faults(settings)
     if env.vault_server:
         yield from _server_faults(settings, env.vault_server)
@@ -83,8 +86,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
     for service, content in settings.catalogue.services.items():
         if content.account in accounts:
             yield path, f"its ServiceAccounts and the one of service {service} have one name"
-    for identity in identities:
-        length = len(settings.identity_name(name, identity))
+    for view, identity in settings.all_identities(name):
+        length = len(view.identity_name(name, identity))
         most = store.longest_identity_name or length
         if length > most:
             message = f"the {identity} identity's name has {length} characters"

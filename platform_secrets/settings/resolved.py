@@ -1,6 +1,8 @@
 """One environment of one platform: catalogue and stack together, and what follows from both."""
 
-from dataclasses import dataclass, field
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from platform_secrets.settings.catalogue import Bundle, Catalogue
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.places import BundlePlace, KeyPlace
 from platform_secrets.settings.problems import Problem
+from platform_secrets.settings.services import Service
 from platform_secrets.settings.stores import Store
 
 if TYPE_CHECKING:
@@ -32,10 +35,77 @@ class Settings:
     kept: "dict[str, list[Kept]]" = field(default_factory=dict, compare=False, repr=False)
     """What `entries.kept` has found of each bundle: it is asked for many times."""
 
+    view: str | None = None
+    """The one namespace that this is about; all that the environment has, without it."""
+
     @property
-    def namespace(self) -> str:
+    def own_namespace(self) -> str:
+        """The environment's own; the rotator is there."""
         env = self.environment
         return env.namespace_name or f"{self.catalogue.platform}-{env.environment}"
+
+    @property
+    def namespace(self) -> str:
+        return self.view or self.own_namespace
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether this is about another namespace than the environment's own."""
+        return self.namespace != self.own_namespace
+
+    @property
+    def creates_namespace(self) -> bool:
+        env = self.environment
+        other = env.namespaces.get(self.namespace) if self.is_of_another else None
+        return (other or env).namespace == "create"
+
+    @cached_property
+    def by_namespace(self) -> "list[Settings]":
+        """The same for each namespace, the environment's own first."""
+        others = self.environment.namespaces
+        if self.view or not others:
+            return [self]
+        return [replace(self, view=name) for name in (self.own_namespace, *others)]
+
+    @cached_property
+    def _namespaces(self) -> dict[str, str]:
+        others = self.environment.namespaces.items()
+        return {bundle: name for name, content in others for bundle in content.bundles}
+
+    def namespace_of(self, bundle: str) -> str:
+        """The namespace of a bundle's Secret."""
+        return self._namespaces.get(bundle, self.own_namespace)
+
+    @cached_property
+    def bundles(self) -> dict[str, Bundle]:
+        """The bundles that this is about."""
+        bundles = self.catalogue.bundles.items()
+        return {name: one for name, one in bundles if self.view in (None, self.namespace_of(name))}
+
+    @cached_property
+    def services(self) -> dict[str, Service]:
+        """The services that this is about: each is where the bundles are that it reads."""
+        if self.view is None:
+            return self.catalogue.services
+        found: dict[str, Service] = {}
+        for name, service in self.catalogue.services.items():
+            first = next(iter(service.reads), None)
+            if self.view == (self.namespace_of(first) if first else self.own_namespace):
+                found[name] = service
+        return found
+
+    @cached_property
+    def account_makers(self) -> dict[str, str]:
+        """Every ServiceAccount that is created, with the first service that runs as it."""
+        made: dict[str, str] = {}
+        for name, service in self.services.items():
+            if service.creates_account and service.account:
+                made.setdefault(service.account, name)
+        return made
+
+    def declared_name(self, name: str) -> str:
+        """What Pulumi calls a thing that each namespace has of its own."""
+        return f"{self.namespace}/{name}" if self.is_of_another else name
 
     @cached_property
     def default_store(self) -> str | None:
@@ -63,7 +133,15 @@ class Settings:
 
     def identity_name(self, store: str, identity: Identity) -> str:
         """What the provider calls an identity: a Vault role, an IAM role, a service account."""
-        return self.name_at_provider(store, identity)
+        if not self.is_of_another:
+            return self.name_at_provider(store, identity)
+        # Two hyphens: else namespace `eu` of one environment were environment `test-eu`.
+        found = self.name_at_provider(store, f"{self.namespace}--{identity}")
+        most = self.environment.stores[store].longest_identity_name
+        if "--" not in self.namespace and not (most and len(found) > most):
+            return found
+        short = hashlib.sha256(self.namespace.encode()).hexdigest()[:6]
+        return self.name_at_provider(store, f"{short}--{identity}")
 
     def name_at_provider(self, store: str, part: str) -> str:
         """What the provider calls a thing that each environment has of its own.
@@ -138,9 +216,7 @@ class Settings:
     def bundles_in(self, store: str) -> dict[str, Bundle]:
         """The bundles that a store holds."""
         return {
-            name: bundle
-            for name, bundle in self.catalogue.bundles.items()
-            if self.store_name(name) == store
+            name: bundle for name, bundle in self.bundles.items() if self.store_name(name) == store
         }
 
     @property
@@ -156,6 +232,8 @@ class Settings:
         nobody of ours on a store of others."""
         if self.environment.stores[store].is_others:
             return []
+        if self.view and not self.bundles_in(store):
+            return []
         identities: list[Identity] = ["read"]
         is_rotated = any(
             self.database_key(name) or any(key.is_generated for key in bundle.keys.values())
@@ -166,3 +244,9 @@ class Settings:
         if self.environment.seeding == "enabled":
             identities.append("seed")
         return identities
+
+    def all_identities(self, store: str) -> "Iterator[tuple[Settings, Identity]]":
+        """Every identity of a store, each beside what it is about."""
+        for view in self.by_namespace:
+            for identity in view.identities(store):
+                yield view, identity

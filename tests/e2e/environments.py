@@ -69,7 +69,7 @@ def operated(
         yield
     finally:
         operator.uninstall(release)
-        namespaces = [settings.namespace for settings in environments]
+        namespaces = [view.namespace for one in environments for view in one.by_namespace]
         empty(cluster, [release["namespace"], *namespaces])
 
 

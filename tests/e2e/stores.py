@@ -127,16 +127,16 @@ class Stores:
     def prepare(self, settings: Settings) -> None:
         """Makes the identities of every store."""
         for name, store in settings.environment.stores.items():
-            for identity in settings.identities(name):
+            for view, identity in settings.all_identities(name):
                 match store:
                     case VaultStore():
-                        self._prepare_vault(settings, name, store, identity)
+                        self._prepare_vault(view, name, store, identity)
                     case AwsStore():
-                        self._prepare_aws(settings, name, store, identity)
+                        self._prepare_aws(view, name, store, identity)
                     case GcpStore():
-                        self._prepare_gcp(settings, name, store, identity)
+                        self._prepare_gcp(view, name, store, identity)
                     case AzureStore():
-                        self._prepare_azure(settings, name, store, identity)
+                        self._prepare_azure(view, name, store, identity)
 
     def put(self, settings: Settings, values: Mapping[str, str]) -> None:
         """Writes values by key, each to its own entry; an entry's other keys stay."""

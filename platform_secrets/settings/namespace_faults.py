@@ -1,0 +1,68 @@
+"""What does not go together in an environment of several namespaces."""
+
+from collections.abc import Iterator
+
+from platform_secrets.settings.problems import did_you_mean
+from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.resolved import Settings
+
+
+def namespace_faults(settings: Settings) -> Iterator[Fault]:
+    if not settings.environment.namespaces:
+        return
+    yield from _place_faults(settings)
+    yield from _reader_faults(settings)
+    yield from _rotation_faults(settings)
+
+
+def _place_faults(settings: Settings) -> Iterator[Fault]:
+    env, bundles = settings.environment, settings.catalogue.bundles
+    taken = {
+        settings.own_namespace: "the environment's own",
+        env.operator_namespace: "the operator's",
+    }
+    if env.vault_server:
+        taken[env.vault_server.namespace] = "the Vault servers'"
+    found: dict[str, str] = {}
+    for namespace, content in env.namespaces.items():
+        if namespace in taken:
+            yield ("namespaces", namespace), f"is {taken[namespace]}; here stand others"
+        for place, bundle in enumerate(content.bundles):
+            path = ("namespaces", namespace, "bundles", place)
+            if bundle not in bundles:
+                hint = did_you_mean(bundle, bundles)
+                yield path, f"no such bundle in the catalogue{hint}; it has: {listed(bundles)}"
+            elif bundle in found:
+                yield path, f"{bundle} is in {found[bundle]} already; a bundle is in one namespace"
+            elif settings.store_of(bundle).provider == "azure":
+                yield path, f"{bundle} is in a store of Azure, which serves the own namespace alone"
+            found.setdefault(bundle, namespace)
+
+
+def _reader_faults(settings: Settings) -> Iterator[Fault]:
+    for name, service in settings.catalogue.services.items():
+        of = {bundle: settings.namespace_of(bundle) for bundle in service.reads}
+        if len({*of.values()}) > 1:
+            places = ", ".join(f"{bundle} in {namespace}" for bundle, namespace in of.items())
+            message = f"service {name} reads {places}; a pod reads Secrets of its own namespace"
+            right = "give it one bundle there, whose keys may have others' values (`same-as`)"
+            yield ("namespaces",), f"{message}: {right}"
+
+
+def _rotation_faults(settings: Settings) -> Iterator[Fault]:
+    """The rotator works in the environment's own namespace."""
+    for bundle, content in settings.catalogue.bundles.items():
+        namespace = settings.namespace_of(bundle)
+        if namespace == settings.own_namespace:
+            continue
+        for name, key in content.keys.items():
+            lender = key.same_as and settings.catalogue.bundles[key.lender[0]].keys[key.lender[1]]
+            if key.rotate or (lender and lender.rotate):
+                what = f"{bundle}/{name} has `rotate`"
+                if lender:
+                    what = f"{bundle}/{name} has the value of {key.same_as}, which has `rotate`"
+                yield (
+                    ("namespaces", namespace),
+                    f"{what}: ages are watched and keys rotated in the environment's own "
+                    f"namespace, {settings.own_namespace}, alone; keep {bundle} there",
+                )

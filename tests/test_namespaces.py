@@ -1,0 +1,278 @@
+"""Several namespaces of one environment: each with its own identities, and their exact rights."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from platform_secrets.components.backends.aws import AwsBackend
+from platform_secrets.components.backends.gcp import GcpBackend
+from platform_secrets.components.backends.vault import VaultBackend
+from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl.projects import rotator_source
+from tests.conftest import VAULT
+from tests.declaring import CLUSTER_UID, declare
+from tests.settings_files import BASIC, CATALOGUE, STACK, changed, lines, stack
+from tests.test_gcp_backend import GCP
+
+OWN, BILLING = "shop-test", "billing"
+SHOP: dict[str, Any] = {
+    "platform": "shop",
+    "bundles": {
+        "web": {"secret": "web", "keys": {"token": {"description": "a token"}}},
+        "ledger": {
+            "secret": "ledger",
+            "keys": {
+                "password": {"description": "a password"},
+                "token": {"description": "the web's", "same-as": "web/token"},
+            },
+        },
+        "mail": {
+            "secret": "mail",
+            "keys": {
+                "login": {"description": "a login", "rotate": {"by": "generate", "every": "90d"}}
+            },
+        },
+    },
+    "services": {
+        "web": {"workload": "Deployment/web", "reads": ["web", "mail"]},
+        "ledger": {"workload": "Deployment/ledger", "reads": ["ledger"]},
+    },
+}
+NAMESPACES = {BILLING: {"bundles": ["ledger"]}}
+AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
+AWS |= {"oidc-issuer": "https://oidc.example.com/id", "backend": "declare"}
+STORES = {
+    "vault": VAULT | {"backend": "declare", "layout": "per-key"},
+    "aws": AWS,
+    "gcp": GCP | {"backend": "declare"},
+}
+BACKENDS = {"vault": VaultBackend, "aws": AwsBackend, "gcp": GcpBackend}
+
+
+@pytest.fixture
+def settings(settings_with):
+    def made(provider="vault", **changes):
+        stores = {provider: STORES[provider]}
+        usual = {"catalogue": SHOP, "stores": stores, "namespaces": NAMESPACES}
+        return settings_with(**usual | changes)
+
+    return made
+
+
+def objects(settings):
+    return [one for wave in waves(settings, rotator_source()) for one in wave.objects]
+
+
+def named(settings, kind):
+    """The namespaces and names of all objects of a kind, without the rotator's."""
+    found = [one["metadata"] for one in objects(settings) if one["kind"] == kind]
+    return {
+        (one["namespace"], one["name"])
+        for one in found
+        if one["labels"]["app.kubernetes.io/component"] != "rotation"
+    }
+
+
+def test_each_namespace_has_its_own_stores_identities_secrets_and_services(settings):
+    found = settings()
+    assert named(found, "SecretStore") == {
+        (OWN, "vault-store"),
+        (OWN, "vault-rotation-store"),
+        (BILLING, "vault-store"),
+    }
+    assert named(found, "ServiceAccount") == {
+        (OWN, "web"),
+        (OWN, "vault-store"),
+        (OWN, "vault-rotation-store"),
+        (BILLING, "ledger"),
+        (BILLING, "vault-store"),
+    }
+    assert named(found, "ExternalSecret") == {(OWN, "web"), (OWN, "mail"), (BILLING, "ledger")}
+    assert [one["metadata"]["name"] for one in objects(found) if one["kind"] == "Namespace"] == [
+        "external-secrets-system",
+        OWN,
+        BILLING,
+    ]
+
+
+def test_a_namespace_that_exists_is_not_made(settings):
+    there = {BILLING: {"bundles": ["ledger"], "namespace": "existing"}}
+    found = [one for one in objects(settings(namespaces=there)) if one["kind"] == "Namespace"]
+    assert BILLING not in [one["metadata"]["name"] for one in found]
+
+
+def test_every_role_and_binding_is_about_its_own_namespace(settings):
+    readers = {"groups": ["shop-people"]}
+    found = objects(settings(readers=readers))
+    for one in found:
+        metadata = one["metadata"]
+        if one["kind"] == "RoleBinding" and metadata["name"].endswith("-secrets"):
+            assert [subject["namespace"] for subject in one["subjects"]] == [metadata["namespace"]]
+    rules = {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): one["rules"][0]["resourceNames"]
+        for one in found
+        if one["kind"] == "Role" and one["rules"][0]["resources"] == ["secrets"]
+    }
+    assert rules == {
+        (OWN, "secrets-reader"): ["web", "mail"],
+        (OWN, "web-secrets"): ["web", "mail"],
+        (BILLING, "secrets-reader"): ["ledger"],
+        (BILLING, "ledger-secrets"): ["ledger"],
+    }
+
+
+def test_a_namespace_without_bundles_has_no_role_of_all_secrets(settings_with):
+    plain = changed(SHOP, "bundles.mail.keys.login", {"description": "a login"})
+    every = {BILLING: {"bundles": ["ledger", "web", "mail"]}}
+    found = objects(settings_with(catalogue=plain, namespaces=every))
+    assert not [
+        one for one in found if one["kind"] == "Role" and not one["rules"][0]["resourceNames"]
+    ]
+    assert {one["metadata"]["namespace"] for one in found if one["kind"] == "SecretStore"} == {
+        BILLING
+    }
+
+
+@pytest.mark.parametrize("provider", STORES)
+def test_the_update_declares_the_objects_of_the_tree(settings, provider):
+    found = settings(provider, cluster={"uid": CLUSTER_UID})
+    made = declare(
+        lambda: SecretsLayer("layer", settings=found, values={}, rotator=rotator_source())
+    )
+
+    def key(one):
+        return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]
+
+    assert sorted(map(key, (one.manifest for one in made.objects()))) == sorted(
+        map(key, objects(found))
+    )
+    urns = [(one.type, one.name) for one in made.declared]
+    assert len(urns) == len({*urns})
+
+
+def rights_in_vault(declared):
+    policies = {
+        one.inputs["name"]: one.inputs["policy"] for one in declared if "policy" in one.inputs
+    }
+    return {
+        (
+            role.inputs["boundServiceAccountNamespaces"][0],
+            role.inputs["boundServiceAccountNames"][0],
+        ): {
+            path.rpartition("/")[2]
+            for path in re.findall(r'path "([^"]+)"', policies[role.inputs["tokenPolicies"][0]])
+        }
+        for role in declared
+        if "boundServiceAccountNames" in role.inputs
+    }
+
+
+def rights_in_aws(declared):
+    policies = {
+        one.inputs["role"]: json.loads(one.inputs["policy"])["Statement"][0]["Resource"]
+        for one in declared
+        if one.type.endswith(":RolePolicy")
+    }
+    found = {}
+    for role in declared:
+        if role.type.endswith(":Role"):
+            [statement] = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+            subject = statement["Condition"]["StringEquals"]["oidc.example.com/id:sub"]
+            entries = policies[role.inputs["name"]]
+            found[(*subject.split(":")[2:],)] = {
+                one.rpartition("/")[2].removesuffix("-??????") for one in entries
+            }
+    return found
+
+
+def rights_in_gcp(declared):
+    found: dict[Any, set[str]] = {}
+    emails = {}
+    for one in declared:
+        if one.type.endswith("iAMMember:IAMMember"):
+            email = one.inputs["serviceAccountId"].rpartition("/")[2]
+            place = re.search(r"\[(.*)/(.*)\]$", one.inputs["member"])
+            assert place
+            emails[email] = place.groups()
+    for one in declared:
+        if "SecretIamMember" in one.type:
+            account = emails[one.inputs["member"].removeprefix("serviceAccount:")]
+            found.setdefault(account, set()).add(one.inputs["secretId"].removeprefix("shop-test-"))
+    return found
+
+
+RIGHTS = {"vault": rights_in_vault, "aws": rights_in_aws, "gcp": rights_in_gcp}
+
+
+@pytest.mark.parametrize("provider", STORES)
+def test_each_identity_has_rights_on_its_namespace_s_entries_and_no_other(settings, provider):
+    found = settings(provider, seeding="enabled")
+    made = declare(lambda: BACKENDS[provider](provider, settings=found, store=provider))
+    assert RIGHTS[provider]([one for one in made.declared if one.is_custom]) == {
+        (OWN, f"{provider}-store"): {"token", "login"},
+        (OWN, f"{provider}-rotation-store"): {"login"},
+        (OWN, f"{provider}-seed-store"): {"token", "login"},
+        (BILLING, f"{provider}-store"): {"password", "token"},
+        (BILLING, f"{provider}-seed-store"): {"password"},
+    }
+
+
+@pytest.mark.parametrize(("provider", "most"), [("vault", 999), ("gcp", 30), ("aws", 64)])
+def test_identities_have_names_of_their_own_that_the_provider_takes(settings, provider, most):
+    long = "a-namespace-with-a-name-that-is-long-for-a-role-and-an-account"
+    there = {"a--b": {"bundles": ["web"]}, long: {"bundles": ["ledger"]}}
+    found = settings(provider, catalogue=SHOP | {"services": {}}, namespaces=there)
+    names = [view.identity_name(provider, one) for view, one in found.all_identities(provider)]
+    assert len(names) == len({*names}) == 4
+    assert max(map(len, names)) <= most
+
+
+REFUSED = {
+    "a service of two namespaces": (
+        {"billing": {"bundles": ["mail"]}},
+        "service web reads shared in shop-test, mail in billing; a pod reads Secrets of its own "
+        "namespace: give it one bundle there, whose keys may have others' values (`same-as`)",
+    ),
+    "a rotated key": (
+        {"billing": {"bundles": ["shared", "mail"]}},
+        "shared/token has `rotate`: ages are watched and keys rotated in the environment's own "
+        "namespace, shop-test, alone; keep shared there",
+    ),
+    "an unknown bundle": (
+        {"billing": {"bundles": ["male"]}},
+        "no such bundle in the catalogue (did you mean mail?); it has: mail, shared",
+    ),
+    "two namespaces": (
+        {"billing": {"bundles": ["mail"]}, "other": {"bundles": ["mail"]}},
+        "mail is in billing already; a bundle is in one namespace",
+    ),
+    "the environment's own": ({OWN: {"bundles": ["mail"]}}, "is the environment's own"),
+    "the operator's": ({"external-secrets-system": {"bundles": ["mail"]}}, "is the operator's"),
+    "no bundle": ({"billing": {"bundles": []}}, "bundles"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_can_t_be_is_refused_with_what_would_be_right(case, tmp_path):
+    namespaces, message = REFUSED[case]
+    found = lines(tmp_path, CATALOGUE, changed(STACK, "namespaces", namespaces))
+    assert [line for line in found if message in line], found
+
+
+def test_a_value_of_a_rotated_key_is_refused_elsewhere(tmp_path):
+    lent = {"description": "the shop's", "same-as": "shared/token"}
+    catalogue = changed(CATALOGUE, "bundles.mail.keys", {"token": lent})
+    catalogue = changed(catalogue, "services", {})
+    [line] = lines(tmp_path, catalogue, changed(STACK, "namespaces", {"x": {"bundles": ["mail"]}}))
+    assert "mail/token has the value of shared/token, which has `rotate`" in line
+
+
+def test_azure_and_basic_secrets_are_in_the_own_namespace_alone(tmp_path):
+    namespaces = {"x": {"bundles": ["mail"]}}
+    found = lines(tmp_path, CATALOGUE, changed(stack("azure"), "namespaces", namespaces))
+    assert [line for line in found if "store of Azure" in line], found
+    [line] = lines(tmp_path, CATALOGUE, changed(BASIC, "namespaces", namespaces))
+    assert "has no meaning with `secrets: basic`" in line
