@@ -179,6 +179,19 @@ def test_window_freezes_and_limits_are_settings(settings_with):
     )
 
 
+def test_a_generated_value_has_the_symbols_that_its_program_takes(settings_with, shop):
+    rotate = shop["bundles"]["shared"]["keys"]["signing-key"]["rotate"]
+    rotate |= {"length": 40, "symbols": "-!"}
+    [generator] = generator_manifests(settings_with(shop), "signing-key")
+    assert generator["spec"] == {
+        "length": 40,
+        "symbols": 5,
+        "symbolCharacters": "-!",
+        "allowRepeat": True,
+        "noUpper": False,
+    }
+
+
 @pytest.mark.parametrize(("shortest", "length"), [(1, 64), (64, 64), (65, 65)])
 def test_a_new_value_is_letters_and_digits_and_as_long_as_the_key_wants(
     shortest, length, settings_with, shop

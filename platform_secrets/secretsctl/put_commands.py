@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platform_secrets.manifests import naming
-from platform_secrets.manifests.rotation.cron_jobs import generated_length
+from platform_secrets.manifests.rotation.cron_jobs import generated_length, generated_symbols
 from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.secretsctl.store_commands import MARK, store_commands
-from platform_secrets.settings import Settings
+from platform_secrets.settings import Key, Settings
 from platform_secrets.settings.entries import Entry, kept
 from platform_secrets.settings.layout import overlap_secret
 
@@ -25,7 +25,7 @@ set -eu
 value=
 ask() {{ # KEY OTHER: sets $value; fails where the key is left as it is
   local before=$value offer=
-  case $2 in same) offer=' (s: the same)' ;; ?*) offer=" (r: $2 random letters and digits)" ;; esac
+  case $2 in same) offer=' (s: the same)' ;; ?*) offer=" (r: ${{2%%:*}} random characters)" ;; esac
   printf '%s%s: ' "$1" "$offer" >&2
   IFS= read -rs value || [ -n "$value" ] || {{ echo 'no more values' >&2; exit 1; }}
   echo >&2
@@ -38,7 +38,12 @@ ask() {{ # KEY OTHER: sets $value; fails where the key is left as it is
   esac
   [ -n "$value" ]
 }}
-random() {{ head -c "$((8 * $1))" /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | head -c "$1"; }}
+random() {{ # LENGTH, or LENGTH:SYMBOLS
+  local length=${{1%%:*}} symbols
+  symbols=${{1#"$length"}}
+  head -c "$((8 * length))" /dev/urandom | LC_ALL=C tr -dc "A-Za-z0-9${{symbols#:}}" |
+    head -c "$length"
+}}
 give() {{ printf %s "$value"; }}
 put() {{ # KEY OTHER ENTRY PROPERTY MARK
   ask "$1" "$2" || return 0
@@ -176,13 +181,20 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
         if place.is_others:
             yield f"\n# {place.key}: left out: {_described(place.entry)} was there already.\n"
             continue
-        other = str(generated_length(rules)) if rules.is_generated else ""
+        other = _random(rules) if rules.is_generated else ""
         mark = MARK if place.entry.key in marked else ""
         words = [place.key, "same" if place.is_derived else other]
         words += [place.entry.key, place.entry.property or "", mark]
         if not place.is_derived:
             yield f"\n{about(rules)}"
         yield f"put {shlex.join(words)}\n"
+
+
+def _random(key: Key) -> str:
+    """What the script's `random` takes; a hyphen comes last, else `tr` takes it for a range."""
+    symbols = generated_symbols(key)
+    last = "-" if "-" in symbols else ""
+    return str(generated_length(key)) + (f":{symbols.replace('-', '')}{last}" if symbols else "")
 
 
 def _described(entry: Entry) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from platform_secrets.settings.model import DAY_OR_MORE_PATTERN, Duration, Model, Text
+from platform_secrets.settings.model import DAY_OR_MORE_PATTERN, Duration, Model, Text, text_of
 
 
 def _a_day_or_more(duration: timedelta) -> timedelta:
@@ -21,6 +21,12 @@ Age = Annotated[
 ]
 
 
+# None that a shell, a template or JSON takes for its own.
+Symbols = Annotated[
+    str, text_of(r"[-_.~!@#%^*+=:,?/()]+", "some of these characters: -_.~!@#%^*+=:,?/()", 20)
+]
+
+
 class Generated(Model):
     """The rotator has the operator make a new value."""
 
@@ -33,8 +39,11 @@ class Generated(Model):
     overlap: Duration | None = None
     """How long the value before stays valid; without it readers change over in one restart."""
     length: Annotated[int, Field(ge=16, le=4096)] | None = None
-    """How many letters and digits a new value has; 64, or the key's min-length where that is more,
-    unless it is set."""
+    """How many characters a new value has; 64, or the key's min-length where that is more, unless
+    it is set."""
+    symbols: Symbols | None = None
+    """The characters of which an eighth of a new value is made, such as "-_.!"; it has letters and
+    digits alone unless it is set."""
 
     @property
     def period(self) -> timedelta:

@@ -14,7 +14,7 @@ from tests.e2e.stores import Stores
 
 GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
 WITH_OVERLAP = {"description": "signs", "rotate": {**GENERATED, "overlap": "1h"}}
-ALONE = {"description": "a password", "rotate": GENERATED}
+ALONE = {"description": "a password", "rotate": {**GENERATED, "length": 24, "symbols": "-!"}}
 CATALOGUE = {
     "bundles": {
         "ledger": {
@@ -101,3 +101,14 @@ def test_each_key_rotates_in_its_own_secret_under_its_own_names(
             timeout_seconds=60,
         )
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_new_value_has_the_length_and_the_symbols_that_were_asked_for(
+    made: dict[str, Journey], layout: str
+) -> None:
+    place = made[layout].place
+    value = stored(place.stores, place.settings, "ledger", "api.key")
+    counts = len(value), sum(letter in "-!" for letter in value)
+    assert counts == (24, 3)
+    assert all(letter in "-!" or letter.isalnum() for letter in value)

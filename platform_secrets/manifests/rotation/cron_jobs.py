@@ -36,15 +36,24 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
     planned = settings.keys_by_id[key]
     if planned.kind is Kind.GENERATED:
-        length = generated_length(planned.key)
-        # Without symbols, which URLs and shells read differently.
-        spec = {"length": length, "symbols": 0, "allowRepeat": True, "noUpper": False}
+        spec = _password(generated_length(planned.key), generated_symbols(planned.key))
         return [_generator(settings, "Password", generator(key), spec)]
     return [_account_generator(settings, planned.bundle, key, side) for side in SIDES]
 
 
+def _password(length: int, symbols: str) -> Manifest:
+    """Without symbols unless they are asked for: URLs and shells read them differently."""
+    drawn = {"symbols": length // 8, "symbolCharacters": symbols} if symbols else {"symbols": 0}
+    return {"length": length, **drawn, "allowRepeat": True, "noUpper": False}
+
+
+def generated_symbols(key: Key) -> str:
+    """What a generated value is made of beside letters and digits."""
+    return (isinstance(key.rotate, Generated) and key.rotate.symbols) or ""
+
+
 def generated_length(key: Key) -> int:
-    """How many letters and digits a generated value has."""
+    """How many characters a generated value has."""
     wanted = key.rotate.length if isinstance(key.rotate, Generated) else None
     return wanted or max(_SHORTEST_VALUE, key.min_length)
 
