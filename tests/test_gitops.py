@@ -8,6 +8,7 @@ from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import SettingsError
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
+ROOT = "shop-test"
 
 
 @pytest.fixture
@@ -82,6 +83,7 @@ def test_argo_cd_takes_the_operator_before_stores_and_external_secrets_and_rotat
         "rendered/test/3-stores",
         "rendered/test/4-external-secrets",
         "rendered/test/5-rotation",
+        "rendered/test/gitops/argocd",
     ]
 
 
@@ -141,6 +143,7 @@ def test_the_settings_say_where_argo_cd_and_the_tree_are(entry_points):
 def steps(flux):
     """The paths of Flux's Kustomizations, each after the one that it depends on."""
     kustomizations = {name: one for (kind, name), one in flux.items() if kind == "Kustomization"}
+    del kustomizations[ROOT]
     after = {}
     for name, one in kustomizations.items():
         [before] = [each["name"] for each in one["spec"].get("dependsOn", [{"name": None}])]
@@ -188,8 +191,8 @@ def test_flux_installs_the_chart_with_the_program_s_values(entry_points, setting
 def test_flux_does_not_wait_for_values_that_nobody_has_seeded_yet(entry_points):
     waits = {
         one["spec"]["path"].rpartition("/")[2]: one["spec"]["wait"]
-        for one in entry_points("flux").values()
-        if one["kind"] == "Kustomization"
+        for (kind, name), one in entry_points("flux").items()
+        if kind == "Kustomization" and name != ROOT
     }
     assert waits.pop("4-external-secrets") is False
     assert set(waits.values()) == {True}
@@ -235,3 +238,41 @@ def test_every_path_of_an_entry_point_is_a_folder_of_the_tree(stack):
         path = spec.get("source", {}).get("path") or spec.get("path")
         if name.startswith("gitops/") and path:
             assert path.removeprefix("./").removeprefix(root) in folders
+
+
+@pytest.mark.parametrize(
+    ("tool", "kind", "path"),
+    [
+        ("argocd", "Application", ["source", "path"]),
+        ("flux", "Kustomization", ["path"]),
+    ],
+)
+def test_the_root_keeps_the_entry_point_and_so_itself_as_it_is_in_git(
+    tool, kind, path, entry_points
+):
+    spec = entry_points(tool)[kind, ROOT]["spec"]
+    found = spec
+    for part in path:
+        found = found[part]
+    assert found.removeprefix("./") == f"rendered/test/gitops/{tool}"
+    assert spec.get("prune") or spec["syncPolicy"]["automated"]["prune"]
+
+
+def test_argo_cd_never_waits_for_the_root_s_own_health(entry_points):
+    root = entry_points("argocd")["Application", ROOT]
+    assert root["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] == "true"
+
+
+def test_a_wave_that_goes_leaves_what_secrets_hang_on_and_a_rotation_goes_whole(entry_points):
+    argocd = {
+        name
+        for (_, name), one in entry_points("argocd").items()
+        if one["metadata"].get("finalizers")
+    }
+    flux = {
+        name
+        for (kind, name), one in entry_points("flux").items()
+        if kind == "Kustomization" and one["spec"].get("deletionPolicy") != "Orphan"
+    }
+    assert argocd == {"shop-test-rotation"}
+    assert flux == {"shop-test-rotation", ROOT}

@@ -1,4 +1,5 @@
-"""How Argo CD and Flux take a rendered tree: an entry point for each, one object per wave."""
+"""How Argo CD and Flux take a rendered tree: an entry point for each, one object per wave, and a
+root that keeps the entry point, itself too, as it is in Git."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +11,20 @@ from platform_secrets.settings import Settings
 from platform_secrets.settings.environment import GitOps
 
 _COMPONENT = "gitops"
-FLUX = "gitops/flux"
+ARGOCD, FLUX = "gitops/argocd", "gitops/flux"
+# What goes with its own wave. Others leave their objects when they go: an operator that goes takes
+# its kinds with it, and so every Secret.
+_REMOVED_WITH_ITS_WAVE = ("rotation",)
 
 
 def argocd_manifests(
     settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
-    """An Application per wave, and one per chart, which follows the wave that it is named by.
+    """An Application per wave, one per chart, which follows the wave that it is named by, and last
+    the root: Argo CD would wait for its health, and so for itself.
 
-    Waves between Applications do not wait for health, so each retries without end, and skips the
-    dry run of kinds that do not exist yet.
+    Waves between Applications wait for health only where Argo CD is told to, so each retries
+    without end, and skips the dry run of kinds that do not exist yet.
     """
     found = []
     for place, wave in enumerate(waves):
@@ -30,13 +35,27 @@ def argocd_manifests(
         }
         name, namespace = _name(settings, wave), settings.namespace
         application = _application(settings, gitops, name, namespace, 2 * place, source)
+        if naming.wave_part(wave) in _REMOVED_WITH_ITS_WAVE:
+            application["metadata"]["finalizers"] = ["resources-finalizer.argocd.argoproj.io"]
         pointers = naming.database_pointers(settings)
         if pointers and wave.endswith("stores"):
             _leave_to_rotation(application["spec"], pointers)
         found.append(application)
         if wave in charts:
             found.append(_chart_application(settings, gitops, wave, 2 * place + 1, charts[wave]))
-    return found
+    return [*found, _root_application(settings, gitops, 2 * len(waves))]
+
+
+def _root_application(settings: Settings, gitops: GitOps, sync_wave: int) -> Manifest:
+    source = {
+        "repoURL": gitops.repository,
+        "targetRevision": gitops.branch,
+        "path": _path(settings, gitops, ARGOCD),
+    }
+    name = _name(settings, None)
+    root = _application(settings, gitops, name, gitops.argocd.namespace, sync_wave, source)
+    root["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] = "true"
+    return root
 
 
 def _chart_application(
@@ -108,7 +127,7 @@ def _application(
 def flux_manifests(
     settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
-    """A GitRepository, and a Kustomization per wave that waits for the wave before it.
+    """A GitRepository, the root, and a Kustomization per wave that waits for the wave before it.
 
     ExternalSecrets are not waited for: an environment whose store is still empty is a valid state.
     """
@@ -129,7 +148,16 @@ def flux_manifests(
         if wave in charts:
             folder = f"{FLUX}/{naming.wave_part(wave)}"
             steps.append((f"{_name(settings, wave)}-chart", folder))
-    found = [repository]
+    root: dict[str, Any] = {
+        "interval": "10m",
+        "retryInterval": "1m",
+        "timeout": "10m",
+        "prune": True,
+        "wait": False,
+        "path": f"./{_path(settings, gitops, FLUX)}",
+        "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
+    }
+    found = [repository, _kustomization(settings, gitops, _name(settings, None), root)]
     before: str | None = None
     for name, folder in steps:
         spec: dict[str, Any] = {
@@ -141,18 +169,22 @@ def flux_manifests(
             "path": f"./{_path(settings, gitops, folder)}",
             "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
         }
+        if naming.wave_part(folder) not in _REMOVED_WITH_ITS_WAVE:
+            spec["deletionPolicy"] = "Orphan"
         if before:
             spec["dependsOn"] = [{"name": before}]
-        found.append(
-            {
-                "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
-                "kind": "Kustomization",
-                "metadata": _flux_metadata(settings, gitops, name),
-                "spec": spec,
-            }
-        )
+        found.append(_kustomization(settings, gitops, name, spec))
         before = name
     return found
+
+
+def _kustomization(settings: Settings, gitops: GitOps, name: str, spec: Manifest) -> Manifest:
+    return {
+        "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+        "kind": "Kustomization",
+        "metadata": _flux_metadata(settings, gitops, name),
+        "spec": spec,
+    }
 
 
 def flux_release_manifests(settings: Settings, release: ChartRelease) -> list[Manifest]:
