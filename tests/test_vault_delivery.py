@@ -107,6 +107,7 @@ def test_argo_cd_installs_the_servers_before_the_stores_and_never_prunes_them(en
         "stores",
         "external-secrets",
         "rotation",
+        "shop-test",
     ]
     chart = found["Application", "shop-test-vault-chart"]
     annotations = chart["metadata"]["annotations"]
