@@ -133,6 +133,27 @@ def test_a_stack_leaves_no_key_without_the_value_that_it_has(tmp_path):
     assert "leaves out shared/database-url, whose value mail/DATABASE_URL has" in line
 
 
+def test_a_borrowed_key_has_no_place_of_its_own(tmp_path):
+    stack = changed(STACK, "bundles.mail.keys.DATABASE_URL", {"entry": "elsewhere"})
+    [line] = lines(tmp_path, PLAIN, stack)
+    assert line.endswith("keys.DATABASE_URL: has no place of its own: it is shared/database-url's")
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("keys.token.hidden", True, "it takes no `hidden` here"),
+        ("texts", {"token-next": "x"}, "token-next of this bundle has the name of one of its"),
+    ],
+)
+def test_what_a_rotation_has_to_show_in_each_secret_is_there(path, content, said, tmp_path):
+    catalogue = changed(BORROWING, f"bundles.mail.{path}", content)
+    if path.endswith("hidden"):
+        catalogue = changed(catalogue, "bundles.mail.texts", {"x": "${token}"})
+    [line] = lines(tmp_path, catalogue)
+    assert said in line
+
+
 def test_both_bundles_are_in_one_store(tmp_path):
     stores = {"vault": STORES["vault"], "aws": STORES["aws"]}
     stack = STACK | {"stores": stores, "default-store": "vault"}
