@@ -2,7 +2,6 @@
 root that keeps the entry point, itself too, as it is in Git."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.chart import ChartRelease
@@ -28,11 +27,7 @@ def argocd_manifests(
     """
     found = []
     for place, wave in enumerate(waves):
-        source = {
-            "repoURL": gitops.repository,
-            "targetRevision": gitops.branch,
-            "path": _path(settings, gitops, wave),
-        }
+        source = _git_source(settings, gitops, wave)
         name, namespace = _name(settings, wave), settings.namespace
         application = _application(settings, gitops, name, namespace, 2 * place, source)
         if naming.wave_part(wave) in _REMOVED_WITH_ITS_WAVE:
@@ -47,15 +42,18 @@ def argocd_manifests(
 
 
 def _root_application(settings: Settings, gitops: GitOps, sync_wave: int) -> Manifest:
-    source = {
-        "repoURL": gitops.repository,
-        "targetRevision": gitops.branch,
-        "path": _path(settings, gitops, ARGOCD),
-    }
-    name = _name(settings, None)
+    name, source = _name(settings, None), _git_source(settings, gitops, ARGOCD)
     root = _application(settings, gitops, name, gitops.argocd.namespace, sync_wave, source)
     root["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] = "true"
     return root
+
+
+def _git_source(settings: Settings, gitops: GitOps, folder: str) -> Manifest:
+    return {
+        "repoURL": gitops.repository,
+        "targetRevision": gitops.branch,
+        "path": _path(settings, gitops, folder),
+    }
 
 
 def _chart_application(
@@ -148,42 +146,37 @@ def flux_manifests(
         if wave in charts:
             folder = f"{FLUX}/{naming.wave_part(wave)}"
             steps.append((f"{_name(settings, wave)}-chart", folder))
-    root: dict[str, Any] = {
-        "interval": "10m",
-        "retryInterval": "1m",
-        "timeout": "10m",
-        "prune": True,
-        "wait": False,
-        "path": f"./{_path(settings, gitops, FLUX)}",
-        "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
-    }
-    found = [repository, _kustomization(settings, gitops, _name(settings, None), root)]
+    root = _kustomization(settings, gitops, _name(settings, None), FLUX, waits=False)
+    found = [repository, root]
     before: str | None = None
     for name, folder in steps:
-        spec: dict[str, Any] = {
-            "interval": "10m",
-            "retryInterval": "1m",
-            "timeout": "10m",
-            "prune": True,
-            "wait": not folder.endswith("external-secrets"),
-            "path": f"./{_path(settings, gitops, folder)}",
-            "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
-        }
+        waits = not folder.endswith("external-secrets")
+        one = _kustomization(settings, gitops, name, folder, waits=waits)
         if naming.wave_part(folder) not in _REMOVED_WITH_ITS_WAVE:
-            spec["deletionPolicy"] = "Orphan"
+            one["spec"]["deletionPolicy"] = "Orphan"
         if before:
-            spec["dependsOn"] = [{"name": before}]
-        found.append(_kustomization(settings, gitops, name, spec))
+            one["spec"]["dependsOn"] = [{"name": before}]
+        found.append(one)
         before = name
     return found
 
 
-def _kustomization(settings: Settings, gitops: GitOps, name: str, spec: Manifest) -> Manifest:
+def _kustomization(
+    settings: Settings, gitops: GitOps, name: str, folder: str, *, waits: bool
+) -> Manifest:
     return {
         "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
         "kind": "Kustomization",
         "metadata": _flux_metadata(settings, gitops, name),
-        "spec": spec,
+        "spec": {
+            "interval": "10m",
+            "retryInterval": "1m",
+            "timeout": "10m",
+            "prune": True,
+            "wait": waits,
+            "path": f"./{_path(settings, gitops, folder)}",
+            "sourceRef": {"kind": "GitRepository", "name": _name(settings, None)},
+        },
     }
 
 

@@ -14,7 +14,7 @@ from tests.e2e.environments import operated
 from tests.e2e.kubelet import Happening, Kubelet
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
-from tests.e2e.rotating import ROTATED, Ended, Rotating, refused_tokens
+from tests.e2e.rotating import ROTATED, Ended, Rotating, refused_tokens, rotating_settings
 from tests.e2e.stores import Stores
 
 OVERLAP, ALONE = "jwt-secret", "chat-server-secret"
@@ -109,6 +109,22 @@ def first_life(happened: list[Happening], secret: str) -> list[dict[str, str]]:
     it sees the Secret's deletion before that of its ExternalSecret."""
     held = [one.values for one in happened if one.name == secret]
     return list(takewhile(bool, dropwhile(lambda values: not values, held)))
+
+
+LAYOUTS = ("bundle", "per-key")
+
+
+def in_each_layout(name: str, catalogue: dict[str, Any]) -> dict[str, Settings]:
+    """Production's settings with more in its catalogue, for each layout of its Vault."""
+    return {
+        layout: rotating_settings(
+            "Pulumi.production",
+            f"{name}-{layout}",
+            catalogue=catalogue,
+            stores={"vault": {"layout": layout}},
+        )
+        for layout in LAYOUTS
+    }
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import fingerprint, fingerprints
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
-from tests.e2e.rotating import ROTATED, rotating_settings, stored
-from tests.e2e.rotation_journey import Journey, journeys
+from tests.e2e.rotating import ROTATED, stored
+from tests.e2e.rotation_journey import LAYOUTS, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
 
 GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
@@ -34,22 +34,13 @@ KEYS = {
     ("mirror", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
 }
 SHOWN = {"ledger/JWT_SECRET", "ledger/adminPassword", "ledger/api.key", "mirror/JWT_SECRET"}
-LAYOUTS = ("bundle", "per-key")
 
 
 @pytest.fixture(scope="module")
 def made(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[dict[str, Journey]]:
-    settings = {
-        layout: rotating_settings(
-            "Pulumi.production",
-            f"names-{layout}",
-            catalogue=CATALOGUE,
-            stores={"vault": {"layout": layout}},
-        )
-        for layout in LAYOUTS
-    }
+    settings = in_each_layout("names", CATALOGUE)
     with journeys(run, cluster, stores, operator, settings) as found:
         yield found
 

@@ -9,8 +9,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import fingerprint, fingerprints
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
-from tests.e2e.rotating import RESTORED, ROTATED, rotating_settings, stored
-from tests.e2e.rotation_journey import Journey, journeys
+from tests.e2e.rotating import RESTORED, ROTATED, stored
+from tests.e2e.rotation_journey import LAYOUTS, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
 
 KEY = "jwt-secret"
@@ -28,22 +28,13 @@ CATALOGUE = {
     "services": {"mirror": {"workload": "Deployment/mirror", "reads": ["mirror"]}},
 }
 MIRROR = "Deployment/mirror"
-LAYOUTS = ("bundle", "per-key")
 
 
 @pytest.fixture(scope="module")
 def made(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[dict[str, Journey]]:
-    settings = {
-        layout: rotating_settings(
-            "Pulumi.production",
-            f"same-{layout}",
-            catalogue=CATALOGUE,
-            stores={"vault": {"layout": layout}},
-        )
-        for layout in LAYOUTS
-    }
+    settings = in_each_layout("same", CATALOGUE)
     with journeys(run, cluster, stores, operator, settings, progress_seconds=8) as found:
         yield found
 
