@@ -53,7 +53,7 @@ CHECKS = {
 }
 """What the services' Secret has to hold after a push: fields of one key, each with the one-shot
 Secret that has the value which it is compared with."""
-CHECKS_WITHOUT_OVERLAP = ("promoted", "restored")
+CHECKS_WITHOUT_OVERLAP = {step: CHECKS[step] for step in ("promoted", "restored")}
 DATABASE_CHECKS = {"promoted": {"current": "before"}, "restored": {"other": "before"}}
 """The same of a database's URL: it is of the account with the new password, or of the other one."""
 AWS_CHECKS = {"published": {"current": "before"}, "promoted": {"current": "staged"}}
@@ -100,8 +100,7 @@ def checks(key: RotatedKey) -> dict[str, dict[str, str]]:
         case SecretsManager():
             return AWS_CHECKS
         case Generated():
-            steps = CHECKS if key.overlap_seconds else CHECKS_WITHOUT_OVERLAP
-            return {step: CHECKS[step] for step in steps}
+            return CHECKS if key.overlap_seconds else CHECKS_WITHOUT_OVERLAP
 
 
 def checked_secrets(key: RotatedKey, step: str) -> dict[str, str]:
@@ -109,13 +108,12 @@ def checked_secrets(key: RotatedKey, step: str) -> dict[str, str]:
     if not isinstance(key, Generated):
         return {one_shot(step, key.name): key.external_secret}
     is_of_overlap = "current" not in checks(key)[step]
-    return {
+    found: dict[str, str] = {}
+    for one in key.secrets:
         # No id has a dot, so the name is that of no other key's check.
-        one_shot(step, f"{key.name}.{at}" if at else key.name): (
-            (is_of_overlap and one.overlap_external_secret) or one.external_secret
-        )
-        for at, one in enumerate(key.secrets)
-    }
+        name = one_shot(step, f"{key.name}.{len(found)}" if found else key.name)
+        found[name] = (is_of_overlap and one.overlap_external_secret) or one.external_secret
+    return found
 
 
 def check_names(key: RotatedKey) -> list[str]:
@@ -159,12 +157,10 @@ def usual_fields(key: RotatedKey) -> list[str]:
 
 def right_name(parts: tuple[str, ...]) -> str:
     """The name of a right, as RBAC has it."""
-    return " ".join(_escaped(part) for part in parts if part)
+    return " ".join([_escaped(part) for part in parts if part])
 
 
 def _escaped(part: str) -> str:
-    if " " not in part and "%" not in part:
-        return part
     for character, code in ESCAPED.items():
         part = part.replace(character, code)
     return part

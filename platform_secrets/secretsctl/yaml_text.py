@@ -18,12 +18,16 @@ _BARE = re.compile(
     r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=\S))"
     r"(?:[^\s:#]|:(?=\S)|(?<=\S)#|[ ](?=[^\s#]))*\Z"
 )
-# Most texts: words that are no reader's own.
-_WORD = re.compile(r"(?!(?i:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z][-_./A-Za-z0-9]*\Z")
+# Most texts: words, the first of which is no reader's own and no number.
+_WORDS = re.compile(
+    r"(?!(?i:y|n|yes|no|on|off|true|false|null)\Z)"
+    r"[A-Za-z][-_./A-Za-z0-9]*(?: [A-Za-z0-9][-_./A-Za-z0-9]*)*\Z"
+)
 # What has to be escaped, and cannot stand in lines of its own.
 _PRINTED = "\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _UNPRINTABLE = re.compile(f"[^\t\n{_PRINTED}]")
 _ESCAPED = re.compile(rf'["\\]|[^{_PRINTED}]')
+_NESTED = (dict, list, tuple)
 _ESCAPES = {'"': r"\"", "\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 
 
@@ -42,21 +46,23 @@ def yaml_stream(manifests: list[Any]) -> str:
 def _write(value: Any, start: str, indent: str, lines: list[str]) -> None:
     """Adds the lines of a value. `start` is what its first line has already, `indent` what the
     others begin with."""
+    inner = f"{indent}  "
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            name = f"{start}{_one_line(key)}:"
-            if isinstance(item, dict) and item:
+            name = f"{start}{_name(key)}:"
+            if isinstance(item, _NESTED) and item:
                 lines.append(f"{name}\n")
-                _write(item, f"{indent}  ", f"{indent}  ", lines)
-            elif isinstance(item, list | tuple) and item:
-                lines.append(f"{name}\n")
-                _write(item, indent, indent, lines)
+                below = inner if isinstance(item, dict) else indent
+                _write(item, below, below, lines)
             else:
-                lines.append(f"{name} {_leaf(item, f'{indent}  ')}\n")
+                lines.append(f"{name} {_leaf(item, inner)}\n")
             start = indent
-    elif isinstance(value, list | tuple) and value:
+    elif isinstance(value, _NESTED) and value:
         for item in value:
-            _write(item, f"{start}- ", f"{indent}  ", lines)
+            if isinstance(item, _NESTED) and item:
+                _write(item, f"{start}- ", inner, lines)
+            else:
+                lines.append(f"{start}- {_leaf(item, inner)}\n")
             start = indent
     else:
         lines.append(f"{start}{_leaf(value, indent)}\n")
@@ -64,7 +70,9 @@ def _write(value: Any, start: str, indent: str, lines: list[str]) -> None:
 
 def _leaf(value: Any, indent: str) -> str:
     if isinstance(value, str):
-        return _text_lines(value, indent) if "\n" in value else _one_line(value)
+        if _WORDS.match(value):
+            return value
+        return _text_lines(value, indent) if "\n" in value else _marked(value)
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -78,10 +86,9 @@ def _leaf(value: Any, indent: str) -> str:
     return "{}" if isinstance(value, dict) else "[]"
 
 
-def _one_line(text: str) -> str:
-    if _WORD.match(text):
-        return text
-    return _marked(text)
+@lru_cache(1024)
+def _name(key: str) -> str:
+    return key if _WORDS.match(key) else _marked(key)
 
 
 @lru_cache(4096)
@@ -103,7 +110,7 @@ def _escaped(match: re.Match[str]) -> str:
 def _text_lines(text: str, indent: str) -> str:
     """A text of several lines as such, unless a reader would take its first one for indented."""
     if text[0] in " \t\n" or _UNPRINTABLE.search(text):
-        return _one_line(text)
+        return _marked(text)
     body = text.rstrip("\n")
     breaks = len(text) - len(body)
     sign = "|-" if not breaks else "|" if breaks == 1 else "|+"

@@ -59,25 +59,24 @@ class Bundle(SecretContent):
 
     def faults(self) -> Iterator[str]:
         """Why this can't be a Secret."""
-        fields = {*self.shown}
-        for name in self.parts:
+        texts = self.parts
+        fields = {*self.shown, *texts}
+        for name, parts in texts.items():
             if name in self.keys:
                 yield f"{name} is a key and a text; a name stands once"
-            fields.add(name)
-        for name, parts in self.parts.items():
             for key in dict.fromkeys(parts):
                 if key not in self.keys:
                     yield f"text {name} is made of {key}, which is no key of this bundle"
                 elif self.keys[key].is_of_database:
                     yield f"text {name} is made of {key}, whose value is a database's URL already"
-        used = {key for parts in self.parts.values() for key in parts}
+        used = {key for parts in texts.values() for key in parts}
         for name, key in self.keys.items():
             if key.hidden and name not in used:
                 yield f"{name} is `hidden` and no text is made of it"
             for derived in DERIVED if key.overlap else ():
                 of_rotation = derived_name(name, derived)
-                if of_rotation in {**self.parts, **self.keys}:
-                    what = "text" if of_rotation in self.parts else "key"
+                if of_rotation in texts or of_rotation in self.keys:
+                    what = "text" if of_rotation in texts else "key"
                     yield f"{what} {of_rotation} has the name of a value of {name}'s rotation"
                 if len(of_rotation) > LONGEST_FIELD:
                     yield f"{of_rotation} has more than {LONGEST_FIELD} characters"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from platform_secrets.settings.key_ids import DERIVED, Derived, derived_name
 from platform_secrets.settings.resolved import Settings
+from platform_secrets.settings.stores import Store
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
         if name in of_database:
             continue
         named, is_others = adopted_entry(settings, bundle, name), store.is_others
-        is_borrowed, own = key.same_as is not None, entry(settings, bundle, name)
-        is_writable = may_be_written(settings, bundle, name)
-        for derived in ("", *(DERIVED if key.overlap else ())):
-            found = entry(settings, bundle, name, derived) if derived else own
+        is_borrowed, is_writable = key.same_as is not None, may_be_written(settings, bundle, name)
+        all_derived: tuple[Derived, ...] = ("", *(DERIVED if key.overlap else ()))
+        own, *others = _entries(settings, bundle, name, all_derived)
+        for derived, found in zip(all_derived, (own, *others), strict=True):
             yield Kept(
                 name=derived_name(name, derived),
                 id=f"{key.id}{derived}",
@@ -79,24 +80,31 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
     """Where `key` is kept, or the value derived from it; an undeclared key, where it would be."""
+    [found] = _entries(settings, bundle, key, (derived,))
+    return found
+
+
+def _entries(
+    settings: Settings, bundle: str, key: str, all_derived: tuple[Derived, ...]
+) -> Iterator[Entry]:
     known = settings.catalogue.bundles[bundle].keys.get(key)
     if known and known.same_as:
-        return entry(settings, *known.lender, derived)
-    store, name = settings.store_of(bundle), derived_name(key, derived)
-    id = f"{known.id if known else key}{derived}"
-    place = settings.key_place(bundle, key)
-    named = adopted_entry(settings, bundle, key)
-    if place.property:
-        kept = named or _by_convention(settings, bundle, id.removesuffix(derived))
-        return Entry(kept, derived_name(place.property, derived), place.version)
-    if named and (place.entry is None or store.has_named_properties):
-        return Entry(named, name, place.version)
-    value = store.single_property
-    if named:
-        return Entry(f"{named}{derived}", value, place.version)
-    if store.layout == "bundle":
-        return Entry(bundle_entry(settings, bundle), name, place.version)
-    return Entry(_by_convention(settings, bundle, id), value, place.version)
+        yield from _entries(settings, *known.lender, all_derived)
+        return
+    store, place = settings.store_of(bundle), settings.key_place(bundle, key)
+    named, id = adopted_entry(settings, bundle, key), known.id if known else key
+    for derived in all_derived:
+        name = derived_name(key, derived)
+        if place.property:
+            kept = named or _by_convention(settings, bundle, id)
+            yield Entry(kept, derived_name(place.property, derived), place.version)
+        elif named and (place.entry is None or store.has_named_properties):
+            yield Entry(named, name, place.version)
+        elif named:
+            yield Entry(f"{named}{derived}", store.single_property, place.version)
+        else:
+            value = name if store.layout == "bundle" else store.single_property
+            yield Entry(_by_convention(settings, bundle, f"{id}{derived}"), value, place.version)
 
 
 def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
@@ -123,22 +131,26 @@ def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
 def bundle_entry(settings: Settings, bundle: str) -> str:
     """The entry that holds a whole bundle in layout `bundle`. Without a pattern the bundle `shared`
     is Vault's and AWS' environment's own."""
-    pattern = settings.store_of(bundle).entry_pattern
-    if pattern is None and bundle == "shared" and settings.store_of(bundle).separator == "/":
+    store = settings.store_of(bundle)
+    pattern = store.entry_pattern
+    if pattern is None and bundle == "shared" and store.separator == "/":
         pattern = "{platform}/{environment}"
-    return _by_pattern(settings, bundle, pattern or "", "bundle", "")
+    return _by_pattern(settings, store, pattern, bundle, "")
 
 
 def _by_convention(settings: Settings, bundle: str, key: str) -> str:
-    if settings.store_of(bundle).layout == "bundle":
+    store = settings.store_of(bundle)
+    if store.layout == "bundle":
         return bundle_entry(settings, bundle)
-    pattern = settings.store_of(bundle).entry_pattern
-    return _by_pattern(settings, bundle, pattern or "", "key", key)
+    return _by_pattern(settings, store, store.entry_pattern, bundle, key)
 
 
-def _by_pattern(settings: Settings, bundle: str, pattern: str, kind: str, key: str) -> str:
-    fields = ("{platform}", "{environment}", f"{{{kind}}}")
-    return (pattern or settings.store_of(bundle).separator.join(fields)).format(
+def _by_pattern(
+    settings: Settings, store: Store, pattern: str | None, bundle: str, key: str
+) -> str:
+    """Without a pattern it ends with the key, or with the bundle where there is none."""
+    fields = ("{platform}", "{environment}", "{key}" if key else "{bundle}")
+    return (pattern or store.separator.join(fields)).format(
         platform=settings.catalogue.platform,
         environment=settings.environment.environment,
         bundle=bundle,

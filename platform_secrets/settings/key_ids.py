@@ -4,12 +4,15 @@ every provider, whatever the key's own name is."""
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from typing import Literal
 
 # `lock` and `run` are what else the rotator's memory holds; the endings are those of derived keys.
 _FIT = re.compile(r"(?!(lock|run)$)(?!.*-(next|previous)$)[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST = 50
+_UPPER = re.compile(r"[A-Z0-9_]*[A-Z][A-Z0-9_]*")
+_CAMEL = re.compile(r"[a-z0-9]+([A-Z][A-Za-z0-9]*)")
 
 Derived = Literal["", "-next", "-previous"]
 """What is put after a key's id for a value that its rotation derives; nothing for its own."""
@@ -35,17 +38,20 @@ def key_ids(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     }
 
 
+@cache
 def derived_name(name: str, derived: Derived) -> str:
     """What a derived value is called in a Secret: in the style of the key's own name.
 
     JWT_SECRET_NEXT, jwt_secret_next, jwtSecretNext; else jwt-secret-next.
     """
+    if not derived:
+        return name
     word = derived.removeprefix("-")
-    if re.fullmatch(r"[A-Z0-9_]*[A-Z][A-Z0-9_]*", name):
-        return f"{name}_{word.upper()}" if word else name
-    if word and "_" in name and "-" not in name and "." not in name:
+    if _UPPER.fullmatch(name):
+        return f"{name}_{word.upper()}"
+    if "_" in name and "-" not in name and "." not in name:
         return f"{name}_{word}"
-    if word and re.fullmatch(r"[a-z0-9]+([A-Z][A-Za-z0-9]*)", name):
+    if _CAMEL.fullmatch(name):
         return f"{name}{word.capitalize()}"
     return f"{name}{derived}"
 

@@ -18,8 +18,9 @@ _SLIP = 0.82
 
 def _kind_without_slip(workload: str) -> str:
     kind = workload.partition("/")[0]
-    close = get_close_matches(kind, _KINDS_WITH_PODS, 1, _SLIP)
-    if kind not in _KINDS_WITH_PODS and close:
+    if kind in _KINDS_WITH_PODS:
+        return workload
+    if close := get_close_matches(kind, _KINDS_WITH_PODS, 1, _SLIP):
         raise ValueError(f"no such kind (did you mean {close[0]}?)")
     return workload
 

@@ -5,7 +5,6 @@ A right to create can't be bound to names, nor one to patch to a field: that is 
 """
 
 from collections.abc import Iterable
-from itertools import accumulate, takewhile
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -72,40 +71,37 @@ def _rotator_rules(settings: Settings, plan: Plan) -> list[Manifest]:
 
 def _admitted(keys: list[RotatedKey]) -> list[Manifest]:
     """What admission looks up: which entries, Secrets and contents a key's objects may name."""
-    by_verb: dict[str, list[str]] = {}
+    names_of: dict[tuple[str, ...], list[str]] = {}
     for key in keys:
+        verbs_of: dict[tuple[str, ...], list[str]] = {}
         for verb, parts in contract.rights(key):
-            by_verb.setdefault(verb, []).append(contract.right_name(parts))
-    group, resource = contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE
-    return [
-        rule for verb, found in by_verb.items() for rule in _rules(group, resource, [verb], found)
+            verbs_of.setdefault(parts, []).append(verb)
+        for parts, verbs in verbs_of.items():
+            names_of.setdefault(tuple(verbs), []).append(contract.right_name(parts))
+    rules = [
+        _rules(contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE, [*verbs], found)
+        for verbs, found in names_of.items()
     ]
+    return [rule for some in rules for rule in some]
 
 
 def _by_size(rules: list[Manifest]) -> list[list[Manifest]]:
     """The rules as Roles that etcd takes; rights of several Roles add up."""
     found, length = [list[Manifest]()], 0
     for rule in rules:
-        rest = rule.get("resourceNames", [])
-        while rest and length + _size(rest) > _MOST_BYTES:
-            fitting = _fitting(rest, _MOST_BYTES - length)
-            if fitting:
-                found[-1].append({**rule, "resourceNames": rest[:fitting]})
-            found.append([])
-            rest, length = rest[fitting:], 0
-        found[-1].append({**rule, "resourceNames": rest} if rest else rule)
-        length += _size(rest) + 200
+        some: list[str] = []
+        for name in rule.get("resourceNames", []):
+            size = len(name.encode()) + 6
+            if length + size > _MOST_BYTES:
+                if some:
+                    found[-1].append({**rule, "resourceNames": some})
+                found.append([])
+                some, length = [], 0
+            some.append(name)
+            length += size
+        found[-1].append({**rule, "resourceNames": some} if some else rule)
+        length += 200
     return found
-
-
-def _size(texts: list[str]) -> int:
-    return sum(len(text.encode()) + 6 for text in texts)
-
-
-def _fitting(texts: list[str], most: int) -> int:
-    """How many of the texts, from the first one, have so many bytes together."""
-    sizes = accumulate(len(text.encode()) + 6 for text in texts)
-    return sum(1 for _ in takewhile(lambda size: size <= most, sizes))
 
 
 def _one_shots(resource: str, objects: list[str], verbs: list[str]) -> list[Manifest]:
