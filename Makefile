@@ -44,6 +44,7 @@ bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with pe
 	.venv/bin/python tools/build.py
 	.venv/bin/python -m benchmarks.rendering
 	.venv/bin/python -m benchmarks.syncing
+	.venv/bin/python -m benchmarks.admitting
 	.venv/bin/python -m benchmarks.previewing
 	.venv/bin/python -m benchmarks.rotating
 

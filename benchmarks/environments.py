@@ -25,13 +25,14 @@ PATIENCE_SECONDS = 240
 _AT_ONCE = 4
 
 
-def environment(name: str, keys: Sequence[int]) -> Settings:
-    """The settings of an environment with a bundle of so many keys for each number in `keys`."""
+def environment(name: str, keys: Sequence[int], **key: Any) -> Settings:
+    """The settings of an environment with a bundle of so many keys for each number in `keys`; `key`
+    is what each of them has."""
     bundles = {
         f"service-{number:05}": {
             "secret": f"service-{number:05}-secrets",
             "keys": {
-                f"service-{number:05}-key-{place}": {"description": "a generated key"}
+                f"service-{number:05}-key-{place}": {"description": "a generated key", **key}
                 for place in range(count)
             },
         }

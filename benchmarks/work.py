@@ -107,7 +107,7 @@ def _values(settings: Settings) -> dict[str, Any]:
         {
             "name": name,
             "keys": list(bundle.keys),
-            "refreshInterval": refresh_interval(settings, bundle.secret),
+            "refreshInterval": refresh_interval(settings, name, bundle.secret),
         }
         for name, bundle in settings.catalogue.bundles.items()
     ]
