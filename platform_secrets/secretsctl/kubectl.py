@@ -91,7 +91,10 @@ def right_cluster(settings: Settings) -> Kubectl:
     actual = kube_system.get("metadata", {}).get("uid")
     place = f"{settings.stack_file}: cluster.uid"
     if cluster.uid is None:
-        raise ClusterError(f"{place}: is not set; this cluster's is {actual}")
+        raise ClusterError(
+            f"{place}: is not set; if this is the right cluster, write beside `environment`: "
+            f"cluster: {{uid: {actual}}}"
+        )
     if cluster.uid != actual:
         raise ClusterError(
             f"{place}: is {cluster.uid}, but this is the cluster {actual}; "

@@ -1,0 +1,28 @@
+"""Which cluster people's kubectl reaches, and what a stack is told that names none."""
+
+import json
+import sys
+
+import pytest
+import yaml
+
+from platform_secrets.secretsctl.kubectl import ClusterError, right_cluster
+from tests.declaring import CLUSTER_UID
+
+
+@pytest.fixture(autouse=True)
+def kubectl(tmp_path, monkeypatch):
+    """A program of this name that finds kube-system, whatever it is asked."""
+    found = json.dumps({"metadata": {"uid": CLUSTER_UID}})
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!{sys.executable}\nprint({found!r})\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_a_stack_that_names_no_cluster_is_told_what_to_write(settings_with):
+    with pytest.raises(ClusterError, match=r"cluster\.uid: is not set") as error:
+        right_cluster(settings_with(cluster={}))
+    written = yaml.safe_load(str(error.value).partition("write beside `environment`: ")[2])
+    assert written == {"cluster": {"uid": CLUSTER_UID}}
+    assert right_cluster(settings_with(**written)).get("namespace", "kube-system")
