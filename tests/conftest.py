@@ -1,10 +1,12 @@
-"""The project's stacks and examples, and a small platform of its own for single rules."""
+"""The tests' platform in every stack, whole platforms, and a small one for single rules."""
 
 import contextlib
 import copy
 import json
+import re
 import runpy
 import secrets
+import string
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,17 +14,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
+from hypothesis import strategies
 
 from platform_secrets import settings
 from platform_secrets.secretsctl.rendering import rendered_files
 from platform_secrets.settings.documents import STACK_KEY
+from platform_secrets.settings.values import value_fault
 from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 
-CATALOGUE = PROJECT / "catalogue.yaml"
-PLATFORMS = sorted(PROJECT.glob("examples/*/catalogue.yaml"))
-STACK_FILES = sorted([*PROJECT.glob("Pulumi.*.yaml"), *PROJECT.glob("examples/*.yaml")])
+# Whole platforms of other shapes: the one that this repository comes with, and the examples.
+PLATFORMS = [PROJECT / "catalogue.yaml", *sorted(PROJECT.glob("examples/*/catalogue.yaml"))]
 PLATFORM_FILES = [
     file for platform in PLATFORMS for file in sorted(platform.parent.glob("Pulumi.*.yaml"))
 ]
@@ -58,21 +63,15 @@ SHOP = {
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack file of the project or an example; one in a folder with a catalogue is of that."""
+    """A stack file; beside no catalogue, it is one of the tests' platform."""
 
+    name: str
     path: Path
-
-    @property
-    def name(self) -> str:
-        """The environment's, or that of the example's folder."""
-        if self.catalogue != CATALOGUE:
-            return self.path.parent.name
-        return self.path.stem.removeprefix("Pulumi.")
 
     @property
     def catalogue(self) -> Path:
         own = self.path.with_name("catalogue.yaml")
-        return own if own.exists() else CATALOGUE
+        return own if own.exists() else CATALOGUE_FILE
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -108,8 +107,12 @@ class Stack:
         return _declared_by_main(self)
 
 
-STACKS = {stack.name: stack for stack in map(Stack, STACK_FILES)}
-OF_ANY_PLATFORM = STACKS | {stack.name: stack for stack in map(Stack, PLATFORM_FILES)}
+STACKS = {name: Stack(name, path) for name, path in STACK_FILES.items()}
+OF_ANY_PLATFORM = STACKS | {
+    name: Stack(path.stem.removeprefix("Pulumi."), path)
+    for path in PLATFORM_FILES
+    for name in [path.relative_to(PROJECT).as_posix()]
+}
 
 
 def _declared_by_main(stack: Stack) -> Run:
@@ -136,25 +139,30 @@ def _chosen_by_azure(found: settings.Settings) -> dict[str, dict[str, str]]:
     }
 
 
-def made_up_values(catalogue: Path = CATALOGUE) -> dict[str, str]:
+def made_up_values(catalogue: Path = CATALOGUE_FILE) -> dict[str, str]:
     """A value that the catalogue accepts for every key, another one each time."""
     keys = settings.load_catalogue(settings.catalogue_document(catalogue)).keys
-    forms = {"postgres-url": "postgresql://veza:{}@db/veza", "redis-url": "redis://:{}@redis/0"}
-    return {
-        name: _BEGINNINGS.get(name, "") + forms.get(key.format, "{}").format(secrets.token_hex(20))
-        for name, key in keys.items()
-    }
+    return {name: _made_up(key, _BEGINNINGS.get(name, "")) for name, key in keys.items()}
+
+
+def _made_up(key: settings.Key, beginning: str) -> str:
+    forms = {"postgres-url": "postgresql://wren:{}@db/wren", "redis-url": "redis://:{}@redis/0"}
+    made = beginning + forms.get(key.format, "{}").format(secrets.token_hex(20))
+    if not key.pattern or re.fullmatch(key.pattern, made):
+        return made
+    pattern = strategies.from_regex(key.pattern, fullmatch=True, alphabet=string.printable.strip())
+    return hypothesis.find(pattern, lambda value: value_fault(key, value) is None)
 
 
 @pytest.fixture(params=STACKS)
 def stack(request: pytest.FixtureRequest) -> Stack:
-    """Every stack file of the project's platform, and every example of one, in turn."""
+    """Every stack file of the tests' platform, and every example of one, in turn."""
     return STACKS[request.param]
 
 
 @pytest.fixture(params=OF_ANY_PLATFORM)
 def any_stack(request: pytest.FixtureRequest) -> Stack:
-    """The same, and the examples of whole platforms."""
+    """The same, and the stacks of whole platforms."""
     return OF_ANY_PLATFORM[request.param]
 
 

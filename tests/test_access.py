@@ -6,11 +6,11 @@ import pytest
 import yaml
 
 from platform_secrets.manifests.access import reader_manifests, service_manifests
-from tests.declaring import PROJECT
+from tests.platform import CATALOGUE_FILE
 
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
 ENVIRONMENTS = {"development", "staging", "production"}
-RAW = yaml.load((PROJECT / "catalogue.yaml").read_text(), yaml.CSafeLoader)
+RAW = yaml.load(CATALOGUE_FILE.read_text(), yaml.CSafeLoader)
 
 
 def of_kind(stack, kind):
@@ -53,7 +53,7 @@ def secrets_of(stack):
 
 
 def test_exactly_what_the_catalogue_says_is_allowed(stack):
-    namespace = f"veza-{stack.content['environment']}"
+    namespace = f"wren-{stack.content['environment']}"
     secrets = secrets_of(stack)
     every = {each for names in secrets.values() for each in names}
     accounts = {

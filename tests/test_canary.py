@@ -14,8 +14,8 @@ from platform_secrets.settings import (
     load,
     stack_document,
 )
+from tests.platform import CATALOGUE_FILE, OWN_STACK_FILES
 
-PROJECT = Path(__file__).parents[1]
 COMMANDS = [
     "render",
     "render --check",
@@ -43,8 +43,8 @@ SPOILT = {
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A copy of the project's inputs as the working directory, rendered."""
-    for file in (PROJECT / "catalogue.yaml", *PROJECT.glob("Pulumi.*.yaml")):
+    """A copy of the platform as the working directory, rendered."""
+    for file in (CATALOGUE_FILE, *OWN_STACK_FILES):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     main(["render"])
@@ -82,12 +82,12 @@ def test_only_the_files_of_basic_secrets_hold_values(project, values):
     secrets = ("", "-backend-api", "-chat-server", "-stream-server")
     assert _files_with(canaries) == {
         "secrets.env",
-        *(f"{folder}/veza{name}-secrets.env" for name in secrets),
+        *(f"{folder}/wren{name}-secrets.env" for name in secrets),
     }
 
 
 def test_a_split_that_fails_leaves_no_value_in_a_file_that_git_would_take(project, values):
-    in_the_way = project / "rendered/development/basic-secrets/veza-secrets.env"
+    in_the_way = project / "rendered/development/basic-secrets/wren-secrets.env"
     in_the_way.mkdir()
     canaries = _write(values, SPOILT["as they should be"])
     assert main(["basic-secrets", "--env", "development"]) == 2

@@ -228,7 +228,7 @@ def test_staging_protects_nothing_and_retains_the_namespace_that_holds_more_than
     found = stack_named("staging").declared
     assert not [one for one in found.declared if one.protect]
     retained = only(one for one in found.declared if one.retain_on_delete)
-    assert retained.inputs["metadata"]["name"] == "veza-staging"
+    assert retained.inputs["metadata"]["name"] == "wren-staging"
 
 
 def test_stores_are_waited_for_and_external_secrets_are_not(stack):
@@ -266,7 +266,7 @@ def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
             "SecretStore",
         )
         for one in found.of_kind(kind)
-        if one.inputs["metadata"].get("namespace") in (None, "veza-production")
+        if one.inputs["metadata"].get("namespace") in (None, "wren-production")
     ]
     assert len(acting) == 3
     assert len(needed) > 12

@@ -216,7 +216,7 @@ def test_a_bundle_is_read_from_the_store_where_it_is_placed(stack_named):
         for one in stack_named("two-stores").rendered_objects
         if one["kind"] == "ExternalSecret"
     }
-    assert found["veza-backend-api-secrets"] == "aws-store"
+    assert found["wren-backend-api-secrets"] == "aws-store"
     assert {store for name, store in found.items() if "backend-api" not in name} == {"vault-store"}
 
 

@@ -78,7 +78,7 @@ def test_every_object_carries_the_labels_that_find_it(stack):
     for one in stack.rendered_objects:
         found = one["metadata"]["labels"]
         assert found["app.kubernetes.io/managed-by"] == "platform-secrets"
-        assert found["app.kubernetes.io/part-of"] == "veza"
+        assert found["app.kubernetes.io/part-of"] == "wren"
         assert found["platform-secrets/environment"] == stack.content["environment"]
 
 

@@ -119,21 +119,21 @@ def test_environments_that_share_an_argo_cd_share_no_application(settings_with):
 
 def test_the_stack_s_outputs_say_where_and_what_its_stores_must_hold(stack_named):
     assert stack_named("two-stores").declared.outputs == {
-        "namespace": "veza-production",
+        "namespace": "wren-production",
         "expected-entries": {
             "vault": {
-                "veza/production": [
+                "wren/production": [
                     "database-url",
                     "redis-url",
                     "jwt-secret",
                     "jwt-secret-next",
                     "jwt-secret-previous",
                 ],
-                "veza/production/chat-server": ["chat-server-secret"],
-                "veza/production/stream-server": ["stream-server-secret"],
+                "wren/production/chat-server": ["chat-server-secret"],
+                "wren/production/stream-server": ["stream-server-secret"],
             },
             "aws": {
-                f"veza/production/{key}": [key]
+                f"wren/production/{key}": [key]
                 for key in (
                     "stripe-api-key",
                     "stripe-webhook-secret",

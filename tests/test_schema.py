@@ -11,9 +11,9 @@ from platform_secrets.settings import catalogue_document, stack_document
 from platform_secrets.settings.documents import STACK_KEY
 from platform_secrets.settings.model import duration_text
 from platform_secrets.settings.rotations import ByHand
-from tests.conftest import CATALOGUE as OUR_CATALOGUE
-from tests.conftest import PLATFORM_FILES, PLATFORMS, STACK_FILES
+from tests.conftest import PLATFORM_FILES, PLATFORMS
 from tests.mistakes import IN_CATALOGUE, IN_STACK
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tests.settings_files import BASIC, CATALOGUE, STORES, changed, problems, stack
 
 SCHEMAS = {name: json.loads(text) for name, text in schema_texts("platform-secrets").items()}
@@ -43,13 +43,15 @@ def test_a_schema_is_one(name):
 
 
 @pytest.mark.parametrize(
-    "path", STACK_FILES + PLATFORM_FILES, ids=lambda path: f"{path.parent.name}-{path.stem}"
+    "path",
+    [*STACK_FILES.values(), *PLATFORM_FILES],
+    ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_our_own_stack_files_and_examples_have_no_mistake(path):
     assert finds("stack", stack_document(path).content) == []
 
 
-@pytest.mark.parametrize("path", [OUR_CATALOGUE, *PLATFORMS], ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", [CATALOGUE_FILE, *PLATFORMS], ids=lambda path: path.parent.name)
 def test_our_own_catalogues_have_none(path):
     assert finds("catalogue", catalogue_document(path).content) == []
 

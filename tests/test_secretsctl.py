@@ -12,6 +12,7 @@ import yaml
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.rendering import rendered_files
 from platform_secrets.secretsctl.schema import schema_texts
 from platform_secrets.settings import (
     Problem,
@@ -20,16 +21,14 @@ from platform_secrets.settings import (
     load,
     stack_document,
 )
-
-PROJECT = Path(__file__).parents[1]
-STACK_FILES = sorted(PROJECT.glob("Pulumi.*.yaml"))
-EXAMPLES = sorted(PROJECT.glob("examples/*.yaml"))
+from tests.declaring import PROJECT
+from tests.platform import CATALOGUE_FILE, OWN_STACK_FILES, STACK_FILES
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A copy of the project's inputs as the working directory; nothing is rendered."""
-    for file in (PROJECT / "catalogue.yaml", *STACK_FILES):
+    """A copy of the platform as the working directory; nothing is rendered."""
+    for file in (CATALOGUE_FILE, *OWN_STACK_FILES):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -51,16 +50,6 @@ def _tree(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def test_the_committed_tree_is_current(run, monkeypatch):
-    monkeypatch.chdir(PROJECT)
-    assert run("render", "--all", "--check") == (0, "", "")
-
-
-def test_the_committed_example_of_secrets_env_is_current(run, monkeypatch):
-    monkeypatch.chdir(PROJECT)
-    assert run("example") == (0, (PROJECT / "secrets.env.example").read_text(), "")
-
-
 def test_the_committed_schemas_are_current(run, tmp_path):
     code, _, _ = run("schema", "--out", tmp_path / "new" / "schemas")
     assert code == 0
@@ -69,9 +58,9 @@ def test_the_committed_schemas_are_current(run, tmp_path):
 
 def test_the_schemas_accept_every_file_and_refuse_unknown_keys():
     schemas = {name: json.loads(text) for name, text in schema_texts("platform-secrets").items()}
-    content = yaml.safe_load((PROJECT / "catalogue.yaml").read_text())
+    content = yaml.safe_load(CATALOGUE_FILE.read_text())
     jsonschema.validate(content, schemas["catalogue.schema.json"])
-    for file in STACK_FILES + EXAMPLES:
+    for file in STACK_FILES.values():
         content = yaml.safe_load(file.read_text())
         jsonschema.validate(content, schemas["stack.schema.json"])
     content["config"]["platform-secrets:environment"]["stors"] = {}
@@ -79,12 +68,14 @@ def test_the_schemas_accept_every_file_and_refuse_unknown_keys():
         jsonschema.validate(content, schemas["stack.schema.json"])
 
 
-def test_render_writes_all_environments_and_says_what_changed(project, run):
+def test_render_writes_all_environments_and_says_what_changed(project, run, stack_named):
     code, out, err = run("render")
     assert code == 0
     assert all(line.startswith("warning: ") for line in err.splitlines())
     assert _tree(project / "rendered") == {
-        name: data for name, data in _tree(PROJECT / "rendered").items() if name[-4:] != ".env"
+        f"{name}/{path}": text.encode()
+        for name in ("development", "production", "staging")
+        for path, text in rendered_files(stack_named(name).settings, CATALOGUE_FILE).items()
     }
     first = out.splitlines()[0].split()
     assert first == ["rendered/development:", first[1], "files,", first[1], "changed"]
@@ -96,10 +87,13 @@ def test_render_of_one_environment_leaves_the_others(project, run):
     assert [path.name for path in (project / "rendered").iterdir()] == ["staging"]
 
 
-@pytest.mark.parametrize("stack", EXAMPLES, ids=lambda path: path.stem)
-def test_another_stack_file_and_catalogue_are_taken_by_option(project, run, stack):
+@pytest.mark.parametrize(
+    "name", [name for name in STACK_FILES if STACK_FILES[name] not in OWN_STACK_FILES]
+)
+def test_another_stack_file_and_catalogue_are_taken_by_option(project, run, name):
+    stack = STACK_FILES[name]
     catalogue = (project / "catalogue.yaml").rename(project / "other.yaml")
-    catalogue.write_text(catalogue.read_text().replace("platform: veza", "platform: other"))
+    catalogue.write_text(catalogue.read_text().replace("platform: wren", "platform: other"))
     code, _, err = run("render", "--stack", stack, "--catalogue", "other.yaml", "--out", "out/x")
     assert code == 0
     assert all(line.startswith("warning: ") for line in err.splitlines())
@@ -165,11 +159,11 @@ def test_render_names_what_is_gone_from_the_tree_and_stays_in_the_cluster(projec
     catalogue["services"]["chat-server"]["reads"].remove("chat-server")
     (project / "catalogue.yaml").write_text(yaml.safe_dump(catalogue))
     code, out, _ = run("render", "--env", "production")
-    name = "veza-chat-server-secrets"
+    name = "wren-chat-server-secrets"
     assert code == 0
     assert out.splitlines()[1:] == [
         f"ExternalSecret/{name}: stays in the cluster until: "
-        f"kubectl delete externalsecret {name} --namespace=veza-production"
+        f"kubectl delete externalsecret {name} --namespace=wren-production"
     ]
     assert run("render", "--env", "production")[1].count("\n") == 1
 
@@ -191,8 +185,8 @@ def test_basic_secrets_go_into_one_file_per_secret_for_the_owner_alone(project, 
     run("render")
     _write_values(project, values)
     folder = project / "rendered/development/basic-secrets"
-    (folder / "veza-secrets.env").write_text("old\n")
-    (folder / "veza-secrets.env").chmod(0o644)
+    (folder / "wren-secrets.env").write_text("old\n")
+    (folder / "wren-secrets.env").chmod(0o644)
     code, out, err = run("basic-secrets", "--env", "development")
     assert (code, err) == (0, "")
     bundles = yaml.safe_load((project / "catalogue.yaml").read_text())["bundles"].values()
@@ -222,7 +216,7 @@ def test_rendering_again_leaves_the_values(project, run, values):
     run("render")
     _write_values(project, values)
     run("basic-secrets", "--env", "development")
-    path = project / "rendered/development/basic-secrets/veza-secrets.env"
+    path = project / "rendered/development/basic-secrets/wren-secrets.env"
     before = path.read_text(), path.stat().st_ino, path.stat().st_mode
     (project / "rendered/development/kustomization.yaml").unlink()
     assert run("render")[0] == 0

@@ -11,7 +11,8 @@ import pytest
 
 from platform_secrets import settings
 from platform_secrets.settings.documents import STACK_KEY
-from tests.declaring import PROJECT, declare
+from tests.declaring import declare
+from tests.platform import CATALOGUE_FILE
 
 
 def through_pulumi(content):
@@ -26,7 +27,7 @@ def through_pulumi(content):
 
 def test_both_readers_give_the_same_settings(stack):
     document = settings.Document(stack.path.name, through_pulumi(stack.content))
-    [loaded] = settings.load([document], settings.catalogue_document(PROJECT / "catalogue.yaml"))
+    [loaded] = settings.load([document], settings.catalogue_document(CATALOGUE_FILE))
     assert loaded.environment == stack.settings.environment
 
 

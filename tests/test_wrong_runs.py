@@ -10,15 +10,14 @@ import pytest
 
 from platform_secrets.secretsctl.commands import main
 from tests.conftest import made_up_values
-
-PROJECT = Path(__file__).parents[1]
-INPUTS = [PROJECT / "catalogue.yaml", *PROJECT.glob("Pulumi.*.yaml")]
+from tests.declaring import PROJECT
+from tests.platform import CATALOGUE_FILE, OWN_STACK_FILES
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A copy of the project's inputs as the working directory; nothing is rendered."""
-    for file in INPUTS:
+    """A copy of the platform as the working directory; nothing is rendered."""
+    for file in (CATALOGUE_FILE, *OWN_STACK_FILES):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -102,12 +101,12 @@ WRONG = {
         ),
         "render --stack Pulumi.b.yaml",
         "rendered/production: holds what was rendered from catalogue.yaml and "
-        "Pulumi.production.yaml (The tree of environment production of platform veza); give each",
+        "Pulumi.production.yaml (The tree of environment production of platform wren); give each",
     ),
     "another platform's tree in the same folder": (
         lambda: (
             main(["render", "--env", "production"]),
-            _replace("catalogue.yaml", "platform: veza", "platform: shop"),
+            _replace("catalogue.yaml", "platform: wren", "platform: shop"),
         ),
         "render --env production",
         "rendered/production: holds what was rendered from catalogue.yaml and ",
@@ -125,7 +124,7 @@ WRONG = {
     "values beside another platform's tree": (
         lambda: (
             main(["render", "--env", "development"]),
-            _replace("catalogue.yaml", "platform: veza", "platform: shop"),
+            _replace("catalogue.yaml", "platform: wren", "platform: shop"),
             _write("secrets.env", "".join(f"{k}={v}\n" for k, v in made_up_values().items())),
         ),
         "basic-secrets --env development",
@@ -265,7 +264,7 @@ def test_the_tree_is_the_same_in_every_place_and_language(project):
 
 
 def test_what_is_printed_is_the_same_in_every_language(project):
-    _replace(PRODUCTION, "[veza-secrets-production]", "[Prüfer]")
+    _replace(PRODUCTION, "[wren-secrets-production]", "[Prüfer]")
     ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     run = _secretsctl("render", "--env", "production", "--out", "-", env=ascii_only)
     assert run.returncode == 0

@@ -14,7 +14,7 @@ from tests.e2e.aws import Aws
 from tests.e2e.aws_policies import DeclaredAwsGate
 from tests.e2e.postgres import Postgres
 
-USERS = ("veza", "veza_clone")
+USERS = ("wren", "wren_clone")
 _STEP_SECONDS = 0.1
 _JSON = "application/x-amz-json-1.1"
 

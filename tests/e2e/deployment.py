@@ -16,11 +16,9 @@ from tests.e2e.noting_provider import PACKAGES, NotingProvider
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_provider import KubernetesProvider
+from tests.platform import CATALOGUE_FILE
 
-SOURCES = (
-    *("platform_secrets", "components"),
-    *("__main__.py", "catalogue.yaml", "Pulumi.yaml"),
-)
+SOURCES = ("platform_secrets", "components", "__main__.py", "Pulumi.yaml")
 STACK_KEY = "platform-secrets:environment"
 
 
@@ -47,6 +45,7 @@ class Deployment:
                 shutil.copytree(PROJECT / source, self.folder / source, symlinks=True)
             else:
                 shutil.copy(PROJECT / source, self.folder / source)
+        shutil.copy(CATALOGUE_FILE, self.folder)
         content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
         own = content["config"][STACK_KEY]
         own |= {"cluster": {"uid": cluster.uid}, **changes}

@@ -21,8 +21,9 @@ from tests.e2e.eso import has_condition
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.live_objects import empty
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.stores import decoded
+from tests.platform import CATALOGUE_FILE
 
 ESO = "external-secrets.io/v1"
 PATIENCE_SECONDS = 120
@@ -32,7 +33,7 @@ def settings_of(stack_file: Path, changes: Mapping[str, Any]) -> Settings:
     """A stack file's settings with `changes` laid over them, mapping by mapping."""
     content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"][STACK_KEY]
     document = Document(stack_file.name, laid_over(content, changes))
-    [found] = load([document], catalogue_document(PROJECT / "catalogue.yaml"))
+    [found] = load([document], catalogue_document(CATALOGUE_FILE))
     return found
 
 

@@ -14,8 +14,9 @@ from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, decoded, made_values
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 
 ESO = "external-secrets.io/v1"
 STORE = "vault-store"
@@ -237,7 +238,7 @@ class FaultsWorld:
     def _settings(
         self, environment: str, namespace: str, *, operator: str = "existing"
     ) -> Settings:
-        own = stack_document(PROJECT / "Pulumi.production.yaml").content
+        own = stack_document(STACK_FILES["production"]).content
         assert isinstance(own, dict)
         stores = {name: {**store, "layout": self.layout} for name, store in own["stores"].items()}
         changes = {
@@ -247,7 +248,7 @@ class FaultsWorld:
             "stores": stores,
         }
         document = Document("Pulumi.production.yaml", {**own, **changes})
-        [settings] = load([document], catalogue_document(PROJECT / "catalogue.yaml"))
+        [settings] = load([document], catalogue_document(CATALOGUE_FILE))
         return settings
 
 

@@ -191,7 +191,7 @@ def workload_manifest(
     sources = [
         {"secretRef": {"name": secret, "optional": not must}} for secret, must in secrets.items()
     ]
-    container = {"name": "service", "image": "example.com/veza/service:1", "envFrom": sources}
+    container = {"name": "service", "image": "example.com/wren/service:1", "envFrom": sources}
     spec: Manifest = {
         "selector": {"matchLabels": {"app": name}},
         "template": {

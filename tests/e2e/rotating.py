@@ -40,8 +40,9 @@ from tests.e2e.kubelet import (
     workload_manifest,
 )
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores, made_values
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 
 ACCOUNT = "secrets-rotation"
 ROTATED, FAILED, WRONG, NOTHING_DUE, RESTORED = 0, 1, 2, 3, 4
@@ -56,16 +57,16 @@ ONE_SHOTS = (
 
 
 def rotating_settings(
-    file: str, environment: str, *, catalogue: Mapping[str, Any] | None = None, **changes: Any
+    stack: str, environment: str, *, catalogue: Mapping[str, Any] | None = None, **changes: Any
 ) -> Settings:
     """A stack file's settings as another environment's, laid over it and over the catalogue."""
     own, shared = (
-        yaml.safe_load((PROJECT / name).read_text(encoding="utf-8"))
-        for name in (f"{file}.yaml", "catalogue.yaml")
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in (STACK_FILES[stack], CATALOGUE_FILE)
     )
     content = laid_over(own["config"][STACK_KEY], {"environment": environment, **changes})
     platform = laid_over(shared, catalogue or {})
-    [found] = load([Document(file, content)], Document("catalogue.yaml", platform))
+    [found] = load([Document(stack, content)], Document("catalogue.yaml", platform))
     return found
 
 

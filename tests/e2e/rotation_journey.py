@@ -26,7 +26,7 @@ ONE_KEY = {
         "stream-server": {"keys": {"stream-server-secret": {"rotate": None}}},
     }
 }
-SECRETS = ("veza-secrets", "veza-secrets-overlap")
+SECRETS = ("wren-secrets", "wren-secrets-overlap")
 BEGINNING = datetime(2027, 1, 1, 3, 17, tzinfo=UTC)
 # A dead run lets the next one wait no longer.
 QUICK = "--lock-seconds=0.2"
@@ -118,7 +118,7 @@ def in_each_layout(name: str, catalogue: dict[str, Any]) -> dict[str, Settings]:
     """Production's settings with more in its catalogue, for each layout of its Vault."""
     return {
         layout: rotating_settings(
-            "Pulumi.production",
+            "production",
             f"{name}-{layout}",
             catalogue=catalogue,
             stores={"vault": {"layout": layout}},

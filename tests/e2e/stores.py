@@ -354,7 +354,7 @@ def decoded(secret: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
 def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
     """A fitting value for every name of a key in the catalogue, made now and never shown."""
     forms = {
-        "postgres-url": "postgresql://veza:{}@db.example.com:5432/veza",
+        "postgres-url": "postgresql://wren:{}@db.example.com:5432/wren",
         "redis-url": "rediss://:{}@redis.example.com:6379/0",
     }
     starts = {"stripe-api-key": "sk_test_{}", "stripe-webhook-secret": "whsec_{}"}
@@ -364,8 +364,3 @@ def made_values(settings: Settings, prefix: str = "") -> dict[str, str]:
         for name, key in bundle.keys.items()
         if not key.same_as
     }
-
-
-def stack_file_paths(project: Path) -> list[Path]:
-    """Every stack file and example of the project."""
-    return [*sorted(project.glob("Pulumi.*.yaml")), *sorted(project.glob("examples/*.yaml"))]

@@ -14,7 +14,7 @@ from platform_secrets.manifests.layer import BASIC_SECRETS
 from platform_secrets.secretsctl import tree
 from platform_secrets.secretsctl.basic_files import write_env_files
 from platform_secrets.secretsctl.rendering import rendered_files
-from tests.conftest import CATALOGUE, STACKS, Stack, made_up_values
+from tests.conftest import STACKS, Stack, made_up_values
 from tests.declaring import Secret
 from tests.e2e import eso, gitops_kinds
 from tests.e2e.cluster import Cluster
@@ -22,6 +22,7 @@ from tests.e2e.environments import release_of
 from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
 from tests.e2e.operator_release import OperatorRelease, operator_deployment
 from tests.e2e.process import Run
+from tests.platform import CATALOGUE_FILE
 
 INSTALLING = [name for name, s in STACKS.items() if s.settings.environment.operator == "install"]
 # Where the names of fields are the user's own.
@@ -204,7 +205,7 @@ def rendered(cluster: Cluster, stack: Stack, folder: Path) -> list[Manifest]:
     """All objects of a stack's tree, with GitOps entry points and generated Secrets."""
     found = [content for content in stack.tree.values() if "metadata" in content]
     if stack.settings.environment.secrets == "basic":
-        tree.write(folder, rendered_files(stack.settings, CATALOGUE))
+        tree.write(folder, rendered_files(stack.settings, CATALOGUE_FILE))
         basic = folder / BASIC_SECRETS
         write_env_files(basic, stack.settings.catalogue, made_up_values())
         found += yaml.safe_load_all(cluster.kubectl("kustomize", str(basic)))

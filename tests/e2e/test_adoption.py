@@ -20,11 +20,12 @@ from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.openbao import OpenBao, OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
-MOUNT, VAULT_ENTRY, AWS_ENTRY = "adopted", "veza/production", "veza/production/stripe-api-key"
+MOUNT, VAULT_ENTRY, AWS_ENTRY = "adopted", "wren/production", "wren/production/stripe-api-key"
 MOUNT_NAME, SECRET_NAME = "vault-mount", "aws-entry-stripe-api-key"
 
 
@@ -42,7 +43,7 @@ class World:
 
 def declared(cluster: Cluster) -> dict[str, Any]:
     """The example's two stores, with what this stack declares of them."""
-    example = PROJECT / "examples/two-stores.yaml"
+    example = STACK_FILES["two-stores"]
     content = yaml.safe_load(example.read_text(encoding="utf-8"))["config"][STACK_KEY]["stores"]
     content["vault"] |= {
         "backend": "declare",
@@ -77,7 +78,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         }
         made = stack.enter_context(
             deployment(
-                *(run, cluster, operator, PROJECT / "examples/two-stores.yaml"),
+                *(run, cluster, operator, STACK_FILES["two-stores"]),
                 name="adopted",
                 ports=ports,
                 delivery="gitops",
@@ -140,7 +141,7 @@ def test_a_key_vault_and_identities_are_taken_over_with_their_client_ids(
     with (
         azure.serve() as port,
         deployment(
-            *(run, cluster, operator, PROJECT / "examples/production-azure.yaml"),
+            *(run, cluster, operator, STACK_FILES["production-azure"]),
             name="adopted-azure",
             ports={"azure-native": port},
             delivery="gitops",

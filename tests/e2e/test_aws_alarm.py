@@ -16,10 +16,11 @@ from platform_secrets.components.backends.aws_alarm import (
 from platform_secrets.settings import AwsStore
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.environments import settings_of
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
+from tests.platform import STACK_FILES
 
 ACCOUNT = "123456789012"
-EXAMPLE = PROJECT / "examples/production-aws.yaml"
+EXAMPLE = STACK_FILES["production-aws"]
 CALL, EVENT = "AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"
 ARN = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
 NOT_ALLOWED = "User: arn is not authorized to perform: secretsmanager:GetSecretValue on resource: "
@@ -40,7 +41,7 @@ def heard(run: Run) -> Heard:
     rules = {
         "denied": denied_calls(settings, "aws"),
         "unusual": unusual_reads(settings, "aws", store.alarm),
-        "failed": failed_rotations("veza/production/database-url"),
+        "failed": failed_rotations("wren/production/database-url"),
     }
     urls = {}
     for name, pattern in rules.items():
@@ -79,18 +80,18 @@ def read(entry: str, role: str | None, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("role", ["veza-production-read", "veza-production-rotation", "rotate"])
+@pytest.mark.parametrize("role", ["wren-production-read", "wren-production-rotation", "rotate"])
 def test_nobody_hears_of_a_reader_s_read(heard: Heard, role: str) -> None:
-    assert heard(CALL, read("veza/production/jwt-secret", role)) == []
+    assert heard(CALL, read("wren/production/jwt-secret", role)) == []
 
 
-@pytest.mark.parametrize("role", ["veza-staging-read", "veza-production-read-2", "admin", None])
+@pytest.mark.parametrize("role", ["wren-staging-read", "wren-production-read-2", "admin", None])
 @pytest.mark.parametrize("prefix", ["", f"{ARN}:"])
 def test_a_stranger_s_read_is_heard_of(heard: Heard, role: str | None, prefix: str) -> None:
-    assert heard(CALL, read(f"{prefix}veza/production/jwt-secret", role)) == ["unusual"]
+    assert heard(CALL, read(f"{prefix}wren/production/jwt-secret", role)) == ["unusual"]
 
 
-@pytest.mark.parametrize("entry", ["veza/staging/jwt-secret", "veza/production-eu/jwt-secret"])
+@pytest.mark.parametrize("entry", ["wren/staging/jwt-secret", "wren/production-eu/jwt-secret"])
 def test_another_environment_s_reads_are_none_of_ours(heard: Heard, entry: str) -> None:
     assert heard(CALL, read(entry, "admin")) == []
 
@@ -99,21 +100,21 @@ def test_another_environment_s_reads_are_none_of_ours(heard: Heard, entry: str) 
 def test_a_denied_call_is_heard_of_with_and_without_what_it_asked_for(
     heard: Heard, code: str
 ) -> None:
-    entry = "veza/production/jwt-secret"
-    denied = read(entry, "veza-production-read", errorCode=code)
+    entry = "wren/production/jwt-secret"
+    denied = read(entry, "wren-production-read", errorCode=code)
     assert heard(CALL, denied) == ["denied"]
     told = denied | {"requestParameters": None, "errorMessage": f"{NOT_ALLOWED}{entry} because …"}
     assert heard(CALL, told) == ["denied"]
-    other = told | {"errorMessage": f"{NOT_ALLOWED}veza/staging/jwt-secret because …"}
+    other = told | {"errorMessage": f"{NOT_ALLOWED}wren/staging/jwt-secret because …"}
     assert heard(CALL, other) == []
 
 
 def test_another_error_than_a_denial_is_not_heard_of(heard: Heard) -> None:
-    entry = "veza/production/jwt-secret"
+    entry = "wren/production/jwt-secret"
     assert heard(CALL, read(entry, "admin", errorCode="ResourceNotFoundException")) == []
 
 
 def test_a_failed_rotation_is_heard_of_and_one_that_succeeds_is_not(heard: Heard) -> None:
-    secret = {"SecretId": f"{ARN}:veza/production/database-url-AbCdEf"}
+    secret = {"SecretId": f"{ARN}:wren/production/database-url-AbCdEf"}
     for name, expected in (("RotationFailed", ["failed"]), ("RotationSucceeded", [])):
         assert heard(EVENT, {"eventName": name, "additionalEventData": secret}) == expected

@@ -25,8 +25,9 @@ from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import made_values
+from tests.platform import STACK_FILES
 
 IDENTITIES: tuple[Identity, ...] = ("read", "rotation", "seed")
 READ = {"GetSecretValue"}
@@ -79,7 +80,7 @@ def halves(run: Run, cluster: Cluster, gate: DeclaredAwsGate) -> Iterator[Halves
         "backend": "declare",
         "oidc-issuer": ISSUER,
     }
-    example = PROJECT / "examples/production-aws.yaml"
+    example = STACK_FILES["production-aws"]
     with ExitStack() as stack:
         ports = {"aws": stack.enter_context(AwsProvider(gate.aws).serve())}
         each: list[dict[str, Any]] = [
@@ -140,7 +141,7 @@ def test_a_role_s_own_credentials_are_refused_what_the_role_may_not(
     for one, identity in itertools.product(halves, IDENTITIES):
         client = client_of(cluster, halves.gate, one.settings, identity)
         assert (
-            calls(client, f"veza/{one.settings.environment.environment}/jwt-secret")
+            calls(client, f"wren/{one.settings.environment.environment}/jwt-secret")
             == {
                 "read": READ,
                 "rotation": READ | {"DescribeSecret"},
@@ -148,7 +149,7 @@ def test_a_role_s_own_credentials_are_refused_what_the_role_may_not(
             }[identity]
         )
         other = "production" if one is halves.staging else "staging"
-        assert calls(client, f"veza/{other}/jwt-secret") == set()
+        assert calls(client, f"wren/{other}/jwt-secret") == set()
 
 
 def test_a_token_of_another_account_or_audience_is_refused(
@@ -159,7 +160,7 @@ def test_a_token_of_another_account_or_audience_is_refused(
     for account, audience, role in (
         ("aws-store", AUDIENCE, role_of(production, "rotation")),
         ("aws-store", AUDIENCE, role_of(halves.staging.settings, "read")),
-        ("veza-backend-api", AUDIENCE, reader),
+        ("wren-backend-api", AUDIENCE, reader),
         ("aws-store", ISSUER, reader),
     ):
         token = cluster.token(production.namespace, account, audience=audience)
@@ -189,7 +190,7 @@ def test_the_operator_pushes_into_an_empty_entry_and_over_a_value_and_not_withou
 ) -> None:
     settings = halves.production.settings
     client = halves.aws.client("secretsmanager")
-    empty = "veza/production/jwt-secret-next"
+    empty = "wren/production/jwt-secret-next"
     assert not client.describe_secret(SecretId=empty).get("VersionIdsToStages")
     for entry in (empty, empty):
         value = secrets.token_hex()
@@ -199,7 +200,7 @@ def test_the_operator_pushes_into_an_empty_entry_and_over_a_value_and_not_withou
     tags = client.describe_secret(SecretId=empty)["Tags"]
     assert tags == [{"Key": "managed-by", "Value": "external-secrets"}]
     with pytest.raises(AssertionError, match="not authorized"):
-        push(cluster, settings, "rotation", "veza/staging/jwt-secret-next", value)
+        push(cluster, settings, "rotation", "wren/staging/jwt-secret-next", value)
     assert halves.production.stack.refresh().changes == {}
 
 

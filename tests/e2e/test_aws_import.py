@@ -9,9 +9,10 @@ from tests.e2e.aws_provider import AwsProvider
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import deployment
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
+from tests.platform import STACK_FILES
 
-EXAMPLE = PROJECT / "examples/production-aws.yaml"
+EXAMPLE = STACK_FILES["production-aws"]
 STORE = {
     "provider": "aws",
     "region": REGION,
@@ -20,7 +21,7 @@ STORE = {
     "oidc-issuer": "https://oidc.example.com/id/A",
     "recovery-window-days": 0,
 }
-ENTRY, ROLE = "veza/production/jwt-secret", "veza-production-read"
+ENTRY, ROLE = "wren/production/jwt-secret", "wren-production-read"
 TRUST = {"Version": "2012-10-17", "Statement": []}
 RIGHTS = {**TRUST, "Statement": [{"Effect": "Deny", "Action": "kms:Decrypt", "Resource": "*"}]}
 

@@ -33,15 +33,16 @@ from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import ESO, fails, secret_values, sync, touch
 from tests.e2e.pod_identity import AUDIENCE, PodIdentityAgent, PodIdentityRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import made_values
+from tests.platform import STACK_FILES
 
 ACCOUNT = "123456789012"
 LAMBDA = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotate-postgres"
 OPERATOR = ("external-secrets-system", "external-secrets")
 SUBJECT = "system:serviceaccount:" + ":".join(OPERATOR)
 OPERATOR_ROLE = f"arn:aws:iam::{ACCOUNT}:role/eso"
-ENTRY = "veza/production/database-url"
+ENTRY = "wren/production/database-url"
 DATABASE = "platform-secrets:environment.stores.aws.database.rotation-lambda-arn"
 STORE = {
     "provider": "aws",
@@ -101,7 +102,7 @@ def half(run: Run, cluster: Cluster) -> Iterator[Half]:
         agent = stack.enter_context(PodIdentityAgent(gate))
         env = dict.fromkeys(aws.operator_env, gate.url)
         operator = PodIdentityRelease(run, cluster, agent=agent, account=OPERATOR, env=env)
-        example = PROJECT / "examples/production-aws.yaml"
+        example = STACK_FILES["production-aws"]
         made = stack.enter_context(
             deployment(
                 run,
@@ -118,7 +119,7 @@ def half(run: Run, cluster: Cluster) -> Iterator[Half]:
         made.stack.up()
         values = made_values(made.settings)
         put(aws, made.settings, values)
-        account = {"username": "veza user", "host": "db.example.com", "dbname": "veza"}
+        account = {"username": "wren user", "host": "db.example.com", "dbname": "wren"}
         found = Half(aws, gate, agent, made, values, account, [])
         found.rotate(port=5432)
         made.stack.set_config(DATABASE, LAMBDA)
@@ -151,7 +152,7 @@ def test_pod_identity_is_for_the_operator_s_account_and_its_role_may_nothing_but
 ) -> None:
     reader, rotator = (role_of(half.made.settings, one) for one in ("read", "rotation"))
     own = cluster.token(*OPERATOR, audience=AUDIENCE)
-    other = cluster.token(half.namespace, "veza-backend-api", audience=AUDIENCE)
+    other = cluster.token(half.namespace, "wren-backend-api", audience=AUDIENCE)
     assert half.agent.credentials(own)
     assert half.agent.credentials(other) is None
     assert half.agent.credentials(cluster.token(*OPERATOR)) is None
@@ -221,14 +222,14 @@ def test_when_the_region_is_gone_the_store_is_led_to_a_replica(
 
     half.gate.unavailable.add(REGION)
     try:
-        touch(cluster, half.namespace, "veza-chat-server-secrets")
-        fails(cluster, half.namespace, "veza-chat-server-secrets")
+        touch(cluster, half.namespace, "wren-chat-server-secrets")
+        fails(cluster, half.namespace, "wren-chat-server-secrets")
         lead(REPLICA_REGION)
-        sync(cluster, half.namespace, "veza-chat-server-secrets")
+        sync(cluster, half.namespace, "wren-chat-server-secrets")
     finally:
         half.gate.unavailable.clear()
         lead(REGION)
-    found = secret_values(cluster, half.namespace, "veza-chat-server-secrets")
+    found = secret_values(cluster, half.namespace, "wren-chat-server-secrets")
     assert found == {"chat-server-secret": half.values["chat-server-secret"]}
 
 
@@ -244,23 +245,23 @@ def test_secrets_manager_rotates_the_entry_and_the_url_follows(
     assert allowed["Principal"] == {"Service": "secretsmanager.amazonaws.com"}
     assert allowed["Condition"] == {"StringEquals": {"AWS:SourceAccount": ACCOUNT}}
     half.rotate()
-    sync(cluster, half.namespace, "veza-secrets")
-    assert secret_values(cluster, half.namespace, "veza-secrets")["database-url"] == half.url
+    sync(cluster, half.namespace, "wren-secrets")
+    assert secret_values(cluster, half.namespace, "wren-secrets")["database-url"] == half.url
 
 
 @pytest.mark.parametrize("kept", [{}, {"port": ""}, None])
 def test_while_a_part_of_the_account_is_missing_the_secret_keeps_its_url(
     cluster: Cluster, half: Half, kept: dict[str, str] | None
 ) -> None:
-    sync(cluster, half.namespace, "veza-secrets")
+    sync(cluster, half.namespace, "wren-secrets")
     client = half.aws.client("secretsmanager")
     broken = "no JSON" if kept is None else json.dumps(kept and half.account | kept)
     client.put_secret_value(SecretId=ENTRY, SecretString=broken)
-    touch(cluster, half.namespace, "veza-secrets")
-    fails(cluster, half.namespace, "veza-secrets")
-    assert secret_values(cluster, half.namespace, "veza-secrets")["database-url"] == half.url
+    touch(cluster, half.namespace, "wren-secrets")
+    fails(cluster, half.namespace, "wren-secrets")
+    assert secret_values(cluster, half.namespace, "wren-secrets")["database-url"] == half.url
     client.put_secret_value(SecretId=ENTRY, SecretString=json.dumps(half.account))
-    sync(cluster, half.namespace, "veza-secrets")
+    sync(cluster, half.namespace, "wren-secrets")
 
 
 def test_no_password_is_in_the_state(half: Half) -> None:

@@ -18,19 +18,20 @@ from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import AZURE_TENANT, AZURE_VAULT, Stores, made_values
+from tests.platform import STACK_FILES
 
 SUBSCRIPTION = "99999999-0000-4000-8000-000000000000"
 VAULT_ID = (
-    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/veza"
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/wren"
     f"/providers/Microsoft.KeyVault/vaults/{AZURE_VAULT}"
 )
 UNKNOWN = {
     each: f"00000000-0000-4000-8000-00000000000{n}"
     for n, each in enumerate(("read", "rotation", "seed"))
 }
-NOT_OURS = "veza-staging-jwt-secret"
+NOT_OURS = "wren-staging-jwt-secret"
 READ, WRITE = {"GET": 200, "PUT": 403}, {"GET": 200, "PUT": 200}
 NOTHING = {"GET": 403, "PUT": 403}
 
@@ -60,11 +61,11 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
         "tenant-id": AZURE_TENANT,
         "client-ids": UNKNOWN,
         "subscription-id": SUBSCRIPTION,
-        "resource-group": "veza",
+        "resource-group": "wren",
         "location": "germanywestcentral",
         "oidc-issuer": ISSUER,
     }
-    path = PROJECT / "examples/production-azure.yaml"
+    path = STACK_FILES["production-azure"]
     parts = (run, cluster, operator, path)
     with (
         azure.serve() as port,
@@ -104,7 +105,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
 
 def test_until_the_settings_name_azure_s_client_ids_no_right_is_given(half: Half) -> None:
     for identity, unknown in UNKNOWN.items():
-        name = f"veza-production-{identity}"
+        name = f"wren-production-{identity}"
         assert f"stores.azure.client-ids.{identity}: is {unknown}" in half.first
         assert f"the client ID of {name} is {half.azure.client_ids()[name]}" in half.first
     assert (half.stores_after_first, half.rights_after_first) == ([], [])
@@ -112,7 +113,7 @@ def test_until_the_settings_name_azure_s_client_ids_no_right_is_given(half: Half
 
 def test_the_client_ids_are_outputs_of_the_stack(half: Half) -> None:
     assert half.outputs["azure-client-ids"] == {
-        each: half.azure.client_ids()[f"veza-production-{each}"] for each in UNKNOWN
+        each: half.azure.client_ids()[f"wren-production-{each}"] for each in UNKNOWN
     }
 
 
@@ -141,7 +142,7 @@ def test_a_token_of_another_account_audience_or_identity_is_refused(
         ("azure-store", entra, "read", 200),
         ("azure-store", entra, "rotation", 401),
         ("azure-rotation-store", entra, "read", 401),
-        ("veza-backend-api", entra, "read", 401),
+        ("wren-backend-api", entra, "read", 401),
         ("azure-store", ISSUER, "read", 401),
     ):
         token = cluster.token(namespace, account, audience=audience)
@@ -195,7 +196,7 @@ def clients(stores: Stores) -> CloudClients:
 
 
 def sign_in(stores: Stores, half: Half, identity: str, token: str) -> Any:
-    client_id = half.azure.client_ids()[f"veza-production-{identity}"]
+    client_id = half.azure.client_ids()[f"wren-production-{identity}"]
     return clients(stores).sign_in(AZURE_TENANT, client_id, token)
 
 

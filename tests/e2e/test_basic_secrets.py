@@ -13,10 +13,11 @@ from tests.e2e.engine import EngineError
 from tests.e2e.live_objects import Name, contents, versions
 from tests.e2e.lives import declared, write_secrets_env
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import decoded, made_values
+from tests.platform import STACK_FILES
 
-STACK_FILE = PROJECT / "Pulumi.development.yaml"
+STACK_FILE = STACK_FILES["development"]
 WITHOUT_VALUES = re.compile(r"secrets\.env: no such file")
 CANARY = "canary"
 
@@ -73,7 +74,7 @@ def test_a_changed_value_is_changed_in_place(
     values["jwt-secret"] = CANARY + secrets.token_hex(24)
     write_secrets_env(basic.folder, values)
     up = basic.stack.up()
-    assert declared(up, "update").keys() == {"veza-secrets-secret"}
+    assert declared(up, "update").keys() == {"wren-secrets-secret"}
     assert up.changes == {"update": 1}
     after = contents(cluster, basic.namespaces)
     assert uids(after) == uids(before)

@@ -17,8 +17,9 @@ from tests.e2e.eso import has_condition
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.lives import Life, life_of
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, decoded
+from tests.platform import STACK_FILES
 
 CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition")
 STORE = "vault-store"
@@ -150,7 +151,7 @@ def wrong_keys(life: Life) -> list[str]:
 def test_with_an_empty_store_one_update_gets_there_and_says_what_the_store_must_hold(
     world: World,
 ) -> None:
-    stack_file = PROJECT / "Pulumi.staging.yaml"
+    stack_file = STACK_FILES["staging"]
     with nothing_there(world, stack_file) as (made, operator):
         life = life_of(made, world.cluster, world.stores, stack_file)
         namespace = made.settings.namespace
@@ -175,7 +176,7 @@ def test_with_an_empty_store_one_update_gets_there_and_says_what_the_store_must_
 
 
 def test_with_a_seeded_store_one_update_gets_to_secrets_with_their_values(world: World) -> None:
-    stack_file = PROJECT / "Pulumi.production.yaml"
+    stack_file = STACK_FILES["production"]
     with nothing_there(world, stack_file) as (made, operator):
         life = life_of(made, world.cluster, world.stores, stack_file)
         world.stores.put(made.settings, life.values)

@@ -27,12 +27,13 @@ from tests.e2e.environments import secret_values, sync
 from tests.e2e.eso import has_condition
 from tests.e2e.gcp_provider import GcpProvider
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import GCP_CLUSTER, GCP_PROJECT, Stores, made_values
+from tests.platform import STACK_FILES
 
 POOL = f"{GCP_PROJECT}.svc.id.goog"
 CLUSTER_URL = f"https://container.googleapis.com/v1/{GCP_CLUSTER}"
-ROLE = f"projects/{GCP_PROJECT}/roles/veza_secrets_push"
+ROLE = f"projects/{GCP_PROJECT}/roles/wren_secrets_push"
 IDENTITIES = ("read", "rotation", "seed")
 ACCESS, ADD, GET, UPDATE = "access", "add", "get", "update"
 MAY = {"read": {ACCESS}, "rotation": {ACCESS, ADD, GET}, "seed": {ACCESS, ADD, GET}}
@@ -85,7 +86,7 @@ def halves(
         made = [
             stack.enter_context(
                 deployment(
-                    *(run, cluster, operator, PROJECT / f"examples/shared-cluster-{name}.yaml"),
+                    *(run, cluster, operator, STACK_FILES[f"shared-cluster-{name}"]),
                     name=f"gcp-{name}",
                     ports=ports,
                     environment=f"gcp-{name}",
@@ -133,7 +134,7 @@ def test_the_operator_pushes_into_an_empty_entry_that_holds_a_generated_key(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
     value = secrets.token_hex(24)
-    entry = "veza-gcp-production-jwt-secret-next"
+    entry = "wren-gcp-production-jwt-secret-next"
     assert push(cluster, halves.production.settings, "rotation", entry, value) == "True"
     assert stores.gcp.get(entry) == value
     assert stores.gcp.labels(entry) == {"managed-by": "external-secrets"}
@@ -145,7 +146,7 @@ def test_labels_that_others_put_on_an_entry_stay_and_do_not_stop_a_push(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
     settings, value = halves.production.settings, secrets.token_hex(24)
-    entry = "veza-gcp-production-jwt-secret-previous"
+    entry = "wren-gcp-production-jwt-secret-previous"
     metadata = provider_of(settings.environment.stores["gcp"]).push_metadata
     stores.gcp.labels(entry)["cost-centre"] = "shop"
     assert push(cluster, settings, "rotation", entry, value, metadata) == "True"
@@ -159,8 +160,8 @@ def test_the_operator_pushes_into_an_entry_of_which_it_was_told_later(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
     value = halves.values[halves.staging.settings.namespace]["smtp-password"] = secrets.token_hex()
-    entry, settings = "veza-gcp-staging-smtp-password", halves.staging.settings
-    topic = f"projects/{GCP_PROJECT}/topics/veza-gcp-staging-reminders"
+    entry, settings = "wren-gcp-staging-smtp-password", halves.staging.settings
+    topic = f"projects/{GCP_PROJECT}/topics/wren-gcp-staging-reminders"
     metadata = metadata_of_push({"topics": [topic]})
     assert push(cluster, settings, "seed", entry, value, metadata) == "True"
     assert stores.gcp.get(entry) == value
@@ -169,7 +170,7 @@ def test_the_operator_pushes_into_an_entry_of_which_it_was_told_later(
 def test_a_push_that_does_not_name_the_entry_s_reminders_is_refused_and_changes_nothing(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
-    entry, made_up = "veza-gcp-production-smtp-password", secrets.token_hex(24)
+    entry, made_up = "wren-gcp-production-smtp-password", secrets.token_hex(24)
     before = stores.gcp.get(entry)
     assert push(cluster, halves.production.settings, "seed", entry, made_up) == "False"
     assert stores.gcp.get(entry) == before
@@ -178,8 +179,8 @@ def test_a_push_that_does_not_name_the_entry_s_reminders_is_refused_and_changes_
 def test_keys_that_people_change_have_a_reminder_and_google_moves_it(halves: Halves) -> None:
     for one in halves:
         name = one.settings.environment.environment
-        topic = f"projects/{GCP_PROJECT}/topics/veza-{name}-reminders"
-        entry = f"projects/{GCP_PROJECT}/secrets/veza-{name}-s3-access-key"
+        topic = f"projects/{GCP_PROJECT}/topics/wren-{name}-reminders"
+        entry = f"projects/{GCP_PROJECT}/secrets/wren-{name}-s3-access-key"
         declared = halves.provider.of_type(gcp_provider.SECRET)[entry]
         assert declared["topics"] == [{"name": topic}]
         due = {"nextRotationTime": f"{soon()}T00:00:00Z", "rotationPeriod": "7776000s"}
@@ -192,7 +193,7 @@ def test_keys_that_people_change_have_a_reminder_and_google_moves_it(halves: Hal
 def test_the_operator_s_push_elsewhere_is_refused(
     cluster: Cluster, stores: Stores, halves: Halves
 ) -> None:
-    for entry in ("veza-gcp-production-stripe-api-key", "veza-gcp-staging-jwt-secret"):
+    for entry in ("wren-gcp-production-stripe-api-key", "wren-gcp-staging-jwt-secret"):
         before = stores.gcp.get(entry)
         made_up = secrets.token_hex(24)
         assert push(cluster, halves.production.settings, "rotation", entry, made_up) == "False"
@@ -211,7 +212,7 @@ def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
                     identity,
                     entry,
                 )
-        new = {"parent": f"projects/{GCP_PROJECT}", "secret_id": "veza-new"}
+        new = {"parent": f"projects/{GCP_PROJECT}", "secret_id": "wren-new"}
         with pytest.raises(exceptions.PermissionDenied):
             client.create_secret(new | {"secret": {"replication": {"automatic": {}}}})
 
@@ -223,7 +224,7 @@ def test_another_account_or_audience_is_refused(
     for account, namespace, identity in (
         ("gcp-store", settings.namespace, "rotation"),
         ("gcp-rotation-store", settings.namespace, "read"),
-        ("veza-backend-api", settings.namespace, "read"),
+        ("wren-backend-api", settings.namespace, "read"),
         ("gcp-store", halves.staging.settings.namespace, "read"),
     ):
         token = cluster.token(namespace, account, audience=POOL)

@@ -21,8 +21,9 @@ from tests.e2e.live_objects import POLICIES, Name, contents, empty, projected, v
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores, made_values
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 
-STACKS = ["Pulumi.production", "examples/two-stores", "Pulumi.development"]
+STACKS = ["production", "two-stores", "development"]
 # What differs between two objects that were made alike.
 OF_THE_MOMENT = {
     "creationTimestamp",
@@ -65,8 +66,8 @@ def delivered(
     operator: OperatorRelease,
     request: pytest.FixtureRequest,
 ) -> Iterator[Delivered]:
-    stack_file = PROJECT / f"{request.param}.yaml"
-    name = f"gitops-{stack_file.stem.removeprefix('Pulumi.')}"
+    stack_file = STACK_FILES[request.param]
+    name = f"gitops-{request.param}"
     with deployment(run, cluster, operator, stack_file, name=name) as made:
         settings, namespaces = made.settings, made.namespaces
         is_basic = settings.environment.secrets == "basic"
@@ -162,7 +163,7 @@ def delete(cluster: Cluster, namespaces: list[str]) -> None:
 
 
 def secretsctl(command: str, stack_file: Path, *options: str) -> None:
-    which = [f"--stack={stack_file}", f"--catalogue={PROJECT / 'catalogue.yaml'}"]
+    which = [f"--stack={stack_file}", f"--catalogue={CATALOGUE_FILE}"]
     subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "platform_secrets.secretsctl", command, *which, *options],
         cwd=PROJECT,

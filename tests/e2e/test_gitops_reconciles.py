@@ -44,7 +44,7 @@ def journey(
 ) -> Iterator[Journey]:
     """An environment that Flux delivers, with its services' workloads."""
     own = {"cluster": {"uid": cluster.uid}}
-    settings = rotating_settings("Pulumi.production", "reconciled", catalogue=ONE_KEY, **own)
+    settings = rotating_settings("production", "reconciled", catalogue=ONE_KEY, **own)
     with journeys(run, cluster, stores, operator, {"vault": settings}) as made:
         flux.reconcile(cluster, delivered(made["vault"].place))
         yield made["vault"]
@@ -133,7 +133,7 @@ def test_flux_takes_back_nothing_that_secretsctl_wrote(journey: Journey, cluster
     assert [one["metadata"]["generation"] for one in live(place, "Deployment")] == templates
     after = [one["status"]["syncedResourceVersion"] for one in live(place, "ExternalSecret")]
     assert after == synced
-    assert restarts(watch) == {"Deployment/veza-chat-server": 1}
+    assert restarts(watch) == {"Deployment/wren-chat-server": 1}
 
 
 def test_flux_takes_back_what_kubectl_writes_but_in_the_memory(
@@ -143,9 +143,9 @@ def test_flux_takes_back_what_kubectl_writes_but_in_the_memory(
     where = f"--namespace={place.namespace}"
     entry = json.dumps({"data": {"by-hand": "{}"}})
     cluster.kubectl("patch", "configmap", MEMORY, where, "--type=merge", f"--patch={entry}")
-    cluster.kubectl("annotate", "externalsecret", "veza-secrets", where, "by-hand=yes")
+    cluster.kubectl("annotate", "externalsecret", "wren-secrets", where, "by-hand=yes")
     found = flux.reconcile(cluster, delivered(place))
-    assert found == [f"configured ExternalSecret/{place.namespace}/veza-secrets"]
+    assert found == [f"configured ExternalSecret/{place.namespace}/wren-secrets"]
     assert "by-hand" in place.memory
     for one in live(place, "ExternalSecret"):
         assert "by-hand" not in one["metadata"]["annotations"]
@@ -155,7 +155,7 @@ def test_flux_leaves_a_database_s_pointer_where_the_rotation_moved_it(
     journey: Journey, cluster: Cluster
 ) -> None:
     namespace = journey.place.namespace
-    settings = rotating_settings("examples/vault-database", "reconciled")
+    settings = rotating_settings("vault-database", "reconciled")
     [pointer] = [one for one in database_manifests(settings, "shared") if "data" in one]
     name = pointer["metadata"]["name"]
     assert flux.reconcile(cluster, [pointer]) == [f"created ConfigMap/{namespace}/{name}"]
@@ -193,7 +193,7 @@ def tracked(manifest: Manifest) -> Manifest:
     """An object with the annotation by which Argo CD knows what it delivers."""
     found = copy.deepcopy(manifest)
     metadata = found["metadata"]
-    mark = f"veza:{found['kind']}:{metadata['namespace']}/{metadata['name']}"
+    mark = f"wren:{found['kind']}:{metadata['namespace']}/{metadata['name']}"
     metadata["annotations"] = metadata.get("annotations", {}) | {
         "argocd.argoproj.io/tracking-id": mark
     }

@@ -10,8 +10,9 @@ from tests.e2e.engine import EngineError
 from tests.e2e.live_objects import contents, versions
 from tests.e2e.lives import declared, write_secrets_env
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import made_values
+from tests.platform import STACK_FILES
 
 NO_ANSWER = "unable to load schema information from the API server: no route to host"
 # The real provider's, which goes on for lines.
@@ -25,7 +26,7 @@ NOT_ASKED = "the cluster was not asked"
 @pytest.fixture(scope="module")
 def development(run: Run, cluster: Cluster, operator: OperatorRelease) -> Iterator[Deployment]:
     """The stack before its first update."""
-    path = PROJECT / "Pulumi.development.yaml"
+    path = STACK_FILES["development"]
     with deployment(run, cluster, operator, path, name="no-cluster") as made:
         write_secrets_env(made.folder, made_values(made.settings))
         try:

@@ -22,6 +22,7 @@ from tests.e2e.environments import ESO, PATIENCE_SECONDS, fails, secret_values, 
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores, made_values
+from tests.platform import STACK_FILES
 
 STORES = ("vault", "moto", "openbao", "stores")
 """How the names of the stores' own logs and folders begin."""
@@ -92,21 +93,19 @@ class World:
 def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[World]:
     """Development with basic Secrets, and an environment with two stores whose operator logs all
     that it can; both on the real engine."""
-    content = yaml.safe_load((PROJECT / "examples/two-stores.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(STACK_FILES["two-stores"].read_text(encoding="utf-8"))
     declared = content["config"][STACK_KEY]["stores"]
     declared["aws"]["layout"] = "bundle"
     with ExitStack() as stack:
         basic = stack.enter_context(
-            deployment(
-                run, cluster, operator, PROJECT / "Pulumi.development.yaml", name="canary-basic"
-            )
+            deployment(run, cluster, operator, STACK_FILES["development"], name="canary-basic")
         )
         external = stack.enter_context(
             deployment(
                 run,
                 cluster,
                 operator,
-                PROJECT / "examples/two-stores.yaml",
+                STACK_FILES["two-stores"],
                 name="canary-external",
                 protect=False,
                 stores=declared,
@@ -134,7 +133,7 @@ def deploy_basic(world: World) -> None:
     made.stack.preview()
     made.stack.up()
     made.stack.refresh()
-    where = ("v1", "Secret", "veza-secrets", made.settings.namespace)
+    where = ("v1", "Secret", "wren-secrets", made.settings.namespace)
     api.patch(*where, {"immutable": True})
     changed = {**values, "jwt-secret": f"{world.canary}{secrets.token_hex(24)}"}
     write_env(made, changed)
@@ -167,13 +166,13 @@ def deploy_external(world: World, stores: Stores) -> None:
     stores.remove(settings, "chat-server")
     not_json = naming.Entry(bundle_entry(settings, "backend-api"), None)
     stores.put_entry(settings, "backend-api", not_json, f'{{"smtp-password": "{world.canary}')
-    for secret in ("veza-secrets", "veza-chat-server-secrets", "veza-backend-api-secrets"):
+    for secret in ("wren-secrets", "wren-chat-server-secrets", "wren-backend-api-secrets"):
         touch(world.cluster, settings.namespace, secret)
         fails(world.cluster, settings.namespace, secret)
     role = settings.identity_name("vault", "read")
     stores.bao.write(f"sys/policies/acl/{role}", policy="# nothing")
-    touch(world.cluster, settings.namespace, "veza-stream-server-secrets")
-    fails(world.cluster, settings.namespace, "veza-stream-server-secrets")
+    touch(world.cluster, settings.namespace, "wren-stream-server-secrets")
+    fails(world.cluster, settings.namespace, "wren-stream-server-secrets")
     made.stack.preview()
     made.stack.refresh()
 

@@ -25,6 +25,7 @@ from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.rotating import Rotating, ended, rotating_settings
 from tests.e2e.rotation_journey import ALONE, ONE_KEY, OVERLAP, QUICK, journeys
 from tests.e2e.stores import Stores
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
 
 ENVIRONMENT = "operations"
@@ -39,12 +40,12 @@ class Desk:
     folder: Path
 
     def write_stack(self, **changes: Any) -> None:
-        stack = yaml.safe_load((PROJECT / "Pulumi.production.yaml").read_text(encoding="utf-8"))
+        stack = yaml.safe_load(STACK_FILES["production"].read_text(encoding="utf-8"))
         cluster = {"uid": self.place.cluster.uid}
         own = {"environment": ENVIRONMENT, "cluster": cluster, **changes}
         stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
         (self.folder / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(stack))
-        catalogue = yaml.safe_load((PROJECT / "catalogue.yaml").read_text(encoding="utf-8"))
+        catalogue = yaml.safe_load(CATALOGUE_FILE.read_text(encoding="utf-8"))
         (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(laid_over(catalogue, ONE_KEY)))
 
     def start(self, *arguments: str, path: str | None = None) -> subprocess.Popen[str]:
@@ -73,7 +74,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Desk]:
-    settings = rotating_settings("Pulumi.production", ENVIRONMENT, catalogue=ONE_KEY)
+    settings = rotating_settings("production", ENVIRONMENT, catalogue=ONE_KEY)
     with journeys(run, cluster, stores, operator, {ENVIRONMENT: settings}) as made:
         found = Desk(made[ENVIRONMENT].place, run.folder / "desk")
         found.folder.mkdir()
@@ -98,8 +99,8 @@ def test_sync_waits_until_the_secret_holds_what_the_store_holds(desk: Desk) -> N
     place = desk.place
     place.values["redis-url"] = new
     place.stores.put(place.settings, place.values)
-    code, output, _ = desk.run("sync", "veza-secrets", "--wait")
-    assert (code, output) == (OK, "veza-secrets: synced\n")
+    code, output, _ = desk.run("sync", "wren-secrets", "--wait")
+    assert (code, output) == (OK, "wren-secrets: synced\n")
     assert place.secret("redis-url") == place.held()["redis-url"]
 
 
@@ -113,8 +114,8 @@ def test_restart_is_of_those_that_read_the_key_alone(
     desk: Desk, restarts: Callable[[], Counter[str]]
 ) -> None:
     code, output, _ = desk.run("restart", ALONE)
-    assert (code, output) == (OK, "Deployment/veza-chat-server: restarted\n")
-    assert restarts() == {"Deployment/veza-chat-server": 1}
+    assert (code, output) == (OK, "Deployment/wren-chat-server: restarted\n")
+    assert restarts() == {"Deployment/wren-chat-server": 1}
 
 
 def test_a_key_that_was_rotated_elsewhere_has_its_age_from_that_day(desk: Desk) -> None:
@@ -234,7 +235,7 @@ def test_the_way_of_a_key_by_hand_is_told_and_leads_to_the_end(
         assert code == OK, errors
     assert place.secret(key) == place.held()[key]
     assert {pod.values[key] for pod in place.readers(key)} == {place.held()[key]}
-    assert restarts() == {"Deployment/veza-backend-api": 1}
+    assert restarts() == {"Deployment/wren-backend-api": 1}
     assert json.loads(place.memory[key])["rotated"][:10] == f"{datetime.now(UTC):%Y-%m-%d}"
 
 

@@ -60,9 +60,9 @@ def test_a_service_account_has_only_the_rights_it_was_given(
 def test_a_token_is_issued_for_any_audience_and_accepted_by_that_audience_only(
     cluster: Cluster, namespace: str
 ) -> None:
-    token = cluster.token(namespace, "default", audience="veza.svc.id.goog")
+    token = cluster.token(namespace, "default", audience="wren.svc.id.goog")
     assert not reviewed(cluster, token)["authenticated"], "not meant for the API server"
-    assert reviewed(cluster, token, audience="veza.svc.id.goog")["authenticated"]
+    assert reviewed(cluster, token, audience="wren.svc.id.goog")["authenticated"]
     assert not reviewed(cluster, token, audience="vault")["authenticated"]
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.certificates import certificates_for
 from tests.e2e.https_server import HttpsServer, Reply, Request
 from tests.e2e.process import PROJECT, Run, answers, free_ports
+from tests.platform import CATALOGUE_FILE
 from tools.build import build
 
 HOST, PATH, TAG = "localhost", "platform/python", "3.13-alpine"
@@ -92,7 +93,7 @@ def pin(tmp_path: Path, registry: Registry) -> Callable[..., tuple[int, str, str
     """Runs the command in a folder with one stack file; gives its exit code, output and errors."""
     folder = tmp_path / "project"
     folder.mkdir()
-    shutil.copy(PROJECT / "catalogue.yaml", folder)
+    shutil.copy(CATALOGUE_FILE, folder)
 
     def pin(*arguments: str, image: str = registry.image) -> tuple[int, str, str]:
         if not (folder / "Pulumi.test.yaml").exists():

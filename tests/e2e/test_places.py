@@ -25,11 +25,12 @@ from tests.e2e.environments import secret_values, sync
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.rotating import ROTATED, Rotating
 from tests.e2e.stores import Stores
 from tests.e2e.test_vault_backend import FORBIDDEN, login
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
 NAME = "places"
 MARK = {"Key": "managed-by", "Value": "external-secrets"}
@@ -101,7 +102,7 @@ def made_values() -> dict[str, dict[str, Any]]:
 
     return {
         READ_ONLY: {
-            "url": f"postgresql://veza:{token()}@db/veza",
+            "url": f"postgresql://wren:{token()}@db/wren",
             "nested": {"redis": f"redis://:{token()}@redis/0"},
             "other": token(),
         },
@@ -140,7 +141,7 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
         made = stack.enter_context(
             deployment(
                 *(run, cluster, OperatorRelease(run, cluster, env=env)),
-                PROJECT / "examples/two-stores.yaml",
+                STACK_FILES["two-stores"],
                 name=NAME,
                 ports=ports,
                 protect=False,
@@ -191,7 +192,7 @@ def filled(world: World) -> World:
     world.values["own"] = own
     own["stripe-webhook-secret"] = f"whsec_{secrets.token_hex(20)}"
     world.gate.aws.client("secretsmanager").put_secret_value(
-        SecretId="veza/production/stripe-webhook-secret", SecretString=own["stripe-webhook-secret"]
+        SecretId="wren/production/stripe-webhook-secret", SecretString=own["stripe-webhook-secret"]
     )
     return world
 
@@ -200,7 +201,7 @@ def test_one_secret_holds_properties_of_several_entries(cluster: Cluster, filled
     values, board = filled.values, filled.values[BOARD]
     for name, expected in (
         (
-            "veza-secrets",
+            "wren-secrets",
             {
                 "database-url": values[READ_ONLY]["url"],
                 "redis-url": values[READ_ONLY]["nested"]["redis"],
@@ -211,14 +212,14 @@ def test_one_secret_holds_properties_of_several_entries(cluster: Cluster, filled
             },
         ),
         (
-            "veza-chat-server-secrets",
+            "wren-chat-server-secrets",
             {
                 "chat-server-secret": values[WRITTEN]["token"],
                 "old-token": values[OLD]["token"],
             },
         ),
         (
-            "veza-backend-api-secrets",
+            "wren-backend-api-secrets",
             {
                 "stripe-api-key": board["stripe"],
                 "smtp-password": board["smtp"],
@@ -234,7 +235,7 @@ def test_one_secret_holds_properties_of_several_entries(cluster: Cluster, filled
 def test_a_refresh_asks_aws_as_often_as_is_said(cluster: Cluster, filled: World) -> None:
     """In turn, once for each entry: however many refreshes there were, no read repeats too soon."""
     before = len(filled.gate.calls)
-    sync(cluster, NAME, "veza-backend-api-secrets")
+    sync(cluster, NAME, "wren-backend-api-secrets")
     calls = filled.gate.calls[before:]
     asked = [one.target for one in calls if one.method == "GetSecretValue"]
     [found] = external_secret_manifests(filled.made.settings, "backend-api")
@@ -293,7 +294,7 @@ def test_only_what_may_be_written_is_rotated(run: Run, cluster: Cluster, filled:
     written = filled.stores.bao.read(f"secret/data/{WRITTEN}")["data"]
     assert written["token"] != filled.values[WRITTEN]["token"]
     assert written["a name with blanks"] == filled.values[WRITTEN]["a name with blanks"]
-    found = secret_values(cluster, NAME, "veza-chat-server-secrets")
+    found = secret_values(cluster, NAME, "wren-chat-server-secrets")
     assert found == {
         "chat-server-secret": written["token"],
         "old-token": filled.values[OLD]["token"],

@@ -26,9 +26,10 @@ from tests.e2e.process import PROJECT, Run
 from tests.e2e.rotating import MARK, ROTATED, Rotating
 from tests.e2e.rotation_journey import OVERLAP, QUICK
 from tests.e2e.stores import Stores
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
 
-VAULT, AWS = "Pulumi.production", "examples/production-aws"
+VAULT, AWS = "production", "production-aws"
 BY_HAND = {"backend": "existing", "shared": "existing"}
 ENVIRONMENTS = {
     "put-vault": (VAULT, {"vault": {**BY_HAND}}),
@@ -36,7 +37,7 @@ ENVIRONMENTS = {
     "put-aws": (AWS, {"aws": {**BY_HAND}}),
     "put-aws-bundles": (AWS, {"aws": {**BY_HAND, "layout": "bundle"}}),
 }
-CATALOGUE: dict[str, Any] = yaml.safe_load((PROJECT / "catalogue.yaml").read_text("utf-8"))
+CATALOGUE: dict[str, Any] = yaml.safe_load(CATALOGUE_FILE.read_text("utf-8"))
 KEYS = {"shared": ("redis-url", OVERLAP), "backend-api": ("smtp-password",)}
 FEW_KEYS = {
     "platform": CATALOGUE["platform"],
@@ -144,7 +145,7 @@ def desks(
 
 def stack_of(cluster: Cluster, name: str) -> dict[str, Any]:
     file, stores = ENVIRONMENTS[name]
-    stack = yaml.safe_load((PROJECT / f"{file}.yaml").read_text(encoding="utf-8"))
+    stack = yaml.safe_load(STACK_FILES[file].read_text(encoding="utf-8"))
     own = {"environment": name, "cluster": {"uid": cluster.uid}, "stores": stores}
     stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
     return stack

@@ -14,8 +14,9 @@ from tests.e2e.environments import ESO, PATIENCE_SECONDS, is_synced
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.lives import declared
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, decoded, made_values
+from tests.platform import STACK_FILES
 
 # How the release before called what now follows the objects' own names.
 NAMES_BEFORE = {
@@ -33,7 +34,7 @@ def staging(
     run: Run, cluster: Cluster, operator: OperatorRelease, stores: Stores
 ) -> Iterator[Deployment]:
     """Brought up by the release before, and synced."""
-    path = PROJECT / "Pulumi.staging.yaml"
+    path = STACK_FILES["staging"]
     with deployment(run, cluster, operator, path, name="renames", rotation="follower") as made:
         before = {name: (made.folder / name).read_text() for name in NAMES_BEFORE}
         for name, changes in NAMES_BEFORE.items():
@@ -99,15 +100,15 @@ def rename_key(catalogue: Catalogue) -> None:
 
 
 def rename_workload(catalogue: Catalogue) -> None:
-    catalogue["services"]["frontend"]["workload"] = "Deployment/veza-web"
+    catalogue["services"]["frontend"]["workload"] = "Deployment/wren-web"
 
 
 def rename_secret(catalogue: Catalogue) -> None:
-    catalogue["bundles"]["stream-server"]["secret"] = "veza-stream-secrets"  # noqa: S105
+    catalogue["bundles"]["stream-server"]["secret"] = "wren-stream-secrets"  # noqa: S105
 
 
 def rename_secret_again(catalogue: Catalogue) -> None:
-    catalogue["bundles"]["shared"]["secret"] = "veza-renamed"  # noqa: S105
+    catalogue["bundles"]["shared"]["secret"] = "wren-renamed"  # noqa: S105
 
 
 def swap_secrets(catalogue: Catalogue) -> None:
@@ -126,13 +127,13 @@ RENAMES: dict[str, tuple[Callable[[Catalogue], None], set[str], set[str]]] = {
     "key": (rename_key, set(), set()),
     "workload": (
         rename_workload,
-        {"veza-web-service-account"},
-        {"veza-frontend-service-account"},
+        {"wren-web-service-account"},
+        {"wren-frontend-service-account"},
     ),
     "secret": (
         rename_secret,
-        {"veza-stream-secrets-external-secret"},
-        {"veza-stream-server-secrets-external-secret"},
+        {"wren-stream-secrets-external-secret"},
+        {"wren-stream-server-secrets-external-secret"},
     ),
     "secrets-swapped": (swap_secrets, set(), set()),
 }

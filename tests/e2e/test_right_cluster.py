@@ -14,8 +14,9 @@ from tests.e2e.engine import EngineError
 from tests.e2e.live_objects import contents, versions
 from tests.e2e.lives import declared, write_secrets_env
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import made_values
+from tests.platform import STACK_FILES
 
 UID_PATH = "environment.cluster.uid"
 SET_UID = re.compile(r"pulumi config set .*")
@@ -25,7 +26,7 @@ SET_UID = re.compile(r"pulumi config set .*")
 def unnamed(run: Run, cluster: Cluster, operator: OperatorRelease) -> Iterator[Deployment]:
     """A stack that does not name its cluster yet, and declares nothing yet; it needs no store."""
     name = f"cluster-{secrets.token_hex(4)}"
-    path = PROJECT / "Pulumi.development.yaml"
+    path = STACK_FILES["development"]
     with deployment(run, cluster, operator, path, name=name, cluster={}) as made:
         write_secrets_env(made.folder, made_values(made.settings))
         yield made

@@ -17,13 +17,14 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.environments import PATIENCE_SECONDS, operated, secret_values, settings_of
 from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores, made_values
+from tests.platform import STACK_FILES
 
 STACKS = (
-    "examples/shared-cluster-production",
-    "examples/shared-cluster-staging",
-    "Pulumi.development",
+    "shared-cluster-production",
+    "shared-cluster-staging",
+    "development",
 )
 ESO_GROUP = "external-secrets.io"
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
@@ -213,7 +214,7 @@ class World:
 def world(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[World]:
     """Production and staging with synced Secrets, and development with basic ones, on one
     cluster."""
-    environments = [settings_of(PROJECT / f"{stack}.yaml", {}) for stack in STACKS]
+    environments = [settings_of(STACK_FILES[stack], {}) for stack in STACKS]
     for settings in environments[:2]:
         stores.prepare(settings)
         stores.put(settings, made_values(settings))
@@ -276,8 +277,8 @@ def test_a_real_request_with_an_accounts_own_token_is_answered_alike(world: Worl
 
 def test_a_reader_can_neither_list_nor_change_what_it_may_get(world: World) -> None:
     """With the own token of a service that may get it."""
-    namespace, name = world.environments[0].namespace, "veza-secrets"
-    backend = Identity("veza-backend-api", namespace)
+    namespace, name = world.environments[0].namespace, "wren-secrets"
+    backend = Identity("wren-backend-api", namespace)
     whole = world.cluster.api.path("v1", "Secret", None, namespace)
     assert world.gets(backend, namespace, name) == httpx.codes.OK
     metadata = {"name": name, "namespace": namespace}
@@ -298,10 +299,10 @@ def test_a_reader_can_neither_list_nor_change_what_it_may_get(world: World) -> N
 
 def test_a_person_of_the_readers_group_reads_and_others_do_not(world: World) -> None:
     production, staging, _ = (settings.namespace for settings in world.environments)
-    get = ("get", "secret", "veza-secrets", "--output=name")
+    get = ("get", "secret", "wren-secrets", "--output=name")
     group = "--as-group=veza-secrets-production"
     found = world.cluster.kubectl(*get, f"--namespace={production}", "--as=somebody", group)
-    assert found.strip() == "secret/veza-secrets"
+    assert found.strip() == "secret/wren-secrets"
     for refused in (
         (f"--namespace={staging}", "--as=somebody", group),
         (f"--namespace={production}", "--as=somebody", "--as-group=veza-secrets-staging"),

@@ -33,20 +33,20 @@ BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-04-01T03:17:00Z", "202
 OVERLAP, ALONE = "jwt-secret", "chat-server-secret"
 GENERATED = {OVERLAP, ALONE, "stream-server-secret"}
 OTHER_KINDS = {
-    "chat-server": {"workload": "StatefulSet/veza-chat-server"},
-    "stream-server": {"workload": "DaemonSet/veza-stream-server"},
+    "chat-server": {"workload": "StatefulSet/wren-chat-server"},
+    "stream-server": {"workload": "DaemonSet/wren-stream-server"},
 }
 OWNERS_MARKS = {"owner": "payments"}
 CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "vault": ("Pulumi.production", {}, OTHER_KINDS),
-    "vault-per-key": ("Pulumi.production", {"vault": {"layout": "per-key"}}, {}),
-    "aws": ("examples/production-aws", {}, {}),
+    "vault": ("production", {}, OTHER_KINDS),
+    "vault-per-key": ("production", {"vault": {"layout": "per-key"}}, {}),
+    "aws": ("production-aws", {}, {}),
     "gcp": (
-        "examples/production-gcp",
+        "production-gcp",
         {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
         {},
     ),
-    "azure": ("examples/production-azure", {}, {}),
+    "azure": ("production-azure", {}, {}),
 }
 
 
@@ -105,7 +105,7 @@ def cases(
         }
         for case in made.values():
             case.place.fill_store()
-            if case.place.namespace != "veza-r-gcp":  # where the push would be refused
+            if case.place.namespace != "wren-r-gcp":  # where the push would be refused
                 mark(*case.entry, OWNERS_MARKS)
         stack.enter_context(operated(cluster, operator, settings.values()))
         for case in made.values():
@@ -192,4 +192,4 @@ def test_the_day_after_nothing_is_due(case: Case) -> None:
     assert case.happened(2) == []
 
 
-SECRETS = ("veza-secrets", "veza-secrets-overlap")
+SECRETS = ("wren-secrets", "wren-secrets-overlap")

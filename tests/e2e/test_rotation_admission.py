@@ -24,7 +24,7 @@ STAMPS = f"""Object{{metadata: Object.metadata{{
 WORKLOAD_STAMPS = f"""Object{{metadata: Object.metadata{{
   labels: {{"team": "payments"}}, annotations: {{"changed": {OF_EVERY_WRITE}}}
 }}}}"""
-CHAT = "veza-chat-server"
+CHAT = "wren-chat-server"
 POD_STAMP = f"""object.metadata.name != "{CHAT}" ? Object{{}} : Object{{spec: Object.spec{{
   template: Object.spec.template{{metadata: Object.spec.template.metadata{{
     annotations: {{"example.com/changed": {OF_EVERY_WRITE}}}
@@ -36,7 +36,7 @@ CRD = ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "externalsecrets.e
 def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
-    settings = {"vault": rotating_settings("Pulumi.production", "admission")}
+    settings = {"vault": rotating_settings("production", "admission")}
     with journeys(run, cluster, stores, operator, settings) as made:
         yield made["vault"]
 

@@ -31,17 +31,18 @@ from tests.e2e.environments import sync
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.rotating import FAILED, NOTHING_DUE, ROTATED, Ended, Rotating
 from tests.e2e.rotation_journey import Journey
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.test_rotation_killed import Deaths
+from tests.platform import STACK_FILES
 
-NAME, ENTRY = "rotation-aws", "veza/production/database-url"
+NAME, ENTRY = "rotation-aws", "wren/production/database-url"
 ACCOUNT = "123456789012"
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotate-postgres"
 DATABASE = "platform-secrets:environment.stores.aws.database"
-READER = "Deployment/veza-backend-api"
+READER = "Deployment/wren-backend-api"
 STORE = {
     "provider": "aws",
     "region": REGION,
@@ -78,7 +79,7 @@ class World:
         return Counter(one.workload for one in happened if one.what == "started")
 
     def everybody_has_the_new_password(self) -> None:
-        sync(self.place.cluster, NAME, "veza-secrets")
+        sync(self.place.cluster, NAME, "wren-secrets")
         assert {pod.values[KEY] for pod in self.place.readers(KEY)} == {self.password}
         assert self.clients.refused == []
         date = datetime.fromtimestamp(int(self.function.rotated_at[-1]), UTC)
@@ -99,7 +100,7 @@ def world(run: Run, cluster: Cluster) -> Iterator[World]:
         operator = OperatorRelease(run, cluster, env=dict.fromkeys(aws.operator_env, gate.url))
         made = stack.enter_context(
             deployment(
-                *(run, cluster, operator, PROJECT / "examples/production-aws.yaml"),
+                *(run, cluster, operator, STACK_FILES["production-aws"]),
                 name=NAME,
                 ports={"aws": stack.enter_context(AwsProvider(aws).serve())},
                 protect=False,
@@ -122,7 +123,7 @@ def world(run: Run, cluster: Cluster) -> Iterator[World]:
         stores = cast(Stores, SimpleNamespace(aws=aws))
         place = Rotating(cluster, stores, made.settings, kubelet, run.folder / "rot-aws", values)
         place.aws_url = gate.url
-        sync(cluster, NAME, "veza-secrets")
+        sync(cluster, NAME, "wren-secrets")
         place.start_workloads(replicas=1)
         place.wait_for_workloads()
         clients.start()
@@ -177,7 +178,7 @@ def test_the_rotator_s_role_rotates_the_one_entry_as_it_is_declared_and_reads_no
             call()
         assert refused.value.response["Error"]["Code"] == REFUSED, what
     assert client.describe_secret(SecretId=ENTRY)["Name"] == ENTRY
-    for account in ("veza-backend-api", "secrets-age-check", "aws-store", "aws-rotation-store"):
+    for account in ("wren-backend-api", "secrets-age-check", "aws-store", "aws-rotation-store"):
         with pytest.raises(ClientError):
             client_of(world, cluster, role, account)
 

@@ -20,7 +20,7 @@ from tests.e2e.stores import Stores
 def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
-    settings = {"vault": rotating_settings("Pulumi.production", "beside")}
+    settings = {"vault": rotating_settings("production", "beside")}
     with journeys(run, cluster, stores, operator, settings) as made:
         yield made["vault"]
 
@@ -46,9 +46,9 @@ def test_a_deployment_and_labels_of_others_do_not_disturb_a_rotation(
 
     def act(call: Call, forward: Forward) -> Reply | None:
         is_push = call.method == "POST" and "/pushsecrets" in call.path
-        if is_push or (call.writes and call.path.endswith("/deployments/veza-chat-server")):
+        if is_push or (call.writes and call.path.endswith("/deployments/wren-chat-server")):
             labels = {"metadata": {"labels": {"example.com/team": secrets.token_hex(4)}}}
-            for one in ("veza-secrets", "veza-chat-server-secrets"):
+            for one in ("wren-secrets", "wren-chat-server-secrets"):
                 where = ("external-secrets.io/v1", "ExternalSecret", one, place.namespace)
                 cluster.api.patch(*where, labels)
             apply_layer(cluster, place.settings)
@@ -98,7 +98,7 @@ def test_an_entry_that_the_operator_may_not_write_is_named_with_the_remedy(
 ) -> None:
     journey.next_rotation()
     place = journey.place
-    stores.bao.write("secret/metadata/veza/beside/chat-server", custom_metadata={})
+    stores.bao.write("secret/metadata/wren/beside/chat-server", custom_metadata={})
     held = place.held()
     failed = journey.rotate("--key=chat-server-secret")
     assert failed.code == FAILED, failed.text

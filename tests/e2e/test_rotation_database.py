@@ -21,11 +21,12 @@ from tests.e2e.kubelet import Kubelet
 from tests.e2e.late_vault import LateVault
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.rotating import NOTHING_DUE, ROTATED, Ended, Rotating, ended
 from tests.e2e.stores import VAULT_HOST, Stores, made_values
 from tests.e2e.test_vault_database import ADMIN, PASSWORD_SETTING, PEOPLE, USERS, make_accounts
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
 KV, AUTH, MOUNT = "rotation-kv", "rotation-kubernetes", "rotation-database"
 KEY, NAME = "database-url", "rotation-database"
@@ -100,7 +101,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         stack.enter_context(stores.reached_at(f"{VAULT_HOST}:8200", port))
         made = stack.enter_context(
             deployment(
-                *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),
+                *(run, cluster, operator, STACK_FILES["shared-cluster-production"]),
                 name=NAME,
                 ports={"vault": stack.enter_context(VaultProvider(stores.bao, pod).serve())},
                 **{"namespace-name": NAME},
@@ -118,7 +119,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         kubelet.pod_starts = clients.pod_starts
         stack.enter_context(kubelet)
         place = Rotating(cluster, stores, made.settings, kubelet, run.folder / "rotation", values)
-        sync(cluster, NAME, "veza-secrets")
+        sync(cluster, NAME, "wren-secrets")
         place.start_workloads(replicas=1)
         place.wait_for_workloads()
         found = World(made, place, clients, vault)

@@ -114,7 +114,7 @@ class Jobs:
 @pytest.fixture(scope="module")
 def jobs(cluster: Cluster) -> Iterator[Jobs]:
     """A Job of each case, side by side, each after its first pod has ended."""
-    settings = rotating_settings("Pulumi.production", "jobs")
+    settings = rotating_settings("production", "jobs")
     found = Jobs(cluster, settings.namespace)
     cluster.create_namespace(found.namespace, **RESTRICTED)
     for kind, spec in (
@@ -157,7 +157,7 @@ def test_what_another_try_may_mend_is_tried_again_and_a_drained_node_is_no_failu
 
 
 def test_a_pod_has_all_that_its_cluster_wants(jobs: Jobs) -> None:
-    settings = rotating_settings("Pulumi.production", "jobs", rotator={"pod": WANTED})
+    settings = rotating_settings("production", "jobs", rotator={"pod": WANTED})
     [wanted] = [
         one
         for one in rotation_manifests(settings, rotator_source())

@@ -66,7 +66,7 @@ def step(call: Call) -> str:
 def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
-    settings = {"vault": rotating_settings("Pulumi.production", "killed", catalogue=ONE_KEY)}
+    settings = {"vault": rotating_settings("production", "killed", catalogue=ONE_KEY)}
     with journeys(run, cluster, stores, operator, settings) as made:
         yield made["vault"]
 

@@ -26,13 +26,13 @@ def large_catalogue() -> dict[str, Any]:
     return {
         "bundles": {
             name: {
-                "secret": f"veza-{name}-secrets",
+                "secret": f"wren-{name}-secrets",
                 "keys": {f"{name}-key-{number}": key for number in range(KEYS_EACH)},
             }
             for name in names
         },
         "services": {
-            name: {"workload": f"Deployment/veza-{name}", "reads": [name]} for name in names
+            name: {"workload": f"Deployment/wren-{name}", "reads": [name]} for name in names
         },
     }
 
@@ -41,7 +41,7 @@ def large_catalogue() -> dict[str, Any]:
 def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
-    settings = rotating_settings("Pulumi.production", "many", catalogue=large_catalogue())
+    settings = rotating_settings("production", "many", catalogue=large_catalogue())
     with journeys(run, cluster, stores, operator, {"many": settings}) as made:
         yield made["many"]
 
@@ -61,5 +61,5 @@ def test_each_has_one_new_value_and_each_workload_restarts_once_for_all_of_its_k
     happened = place.kubelet.of(place.namespace, since=watch.since)
     started = Counter(one.workload for one in happened if one.what == "started")
     many = {workload: n for workload, n in started.items() if "-many-" in workload}
-    assert many == {f"Deployment/veza-many-{number}": 1 for number in range(BUNDLES)}
+    assert many == {f"Deployment/wren-many-{number}": 1 for number in range(BUNDLES)}
     assert len(journey.proxy.calls) / len(keys) < MOST_CALLS_PER_KEY

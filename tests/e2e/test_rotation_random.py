@@ -34,7 +34,7 @@ def all_journeys(
 ) -> Iterator[dict[str, Journey]]:
     settings = {
         layout: rotating_settings(
-            "Pulumi.production", f"random-{layout}", stores={"vault": {"layout": layout}}
+            "production", f"random-{layout}", stores={"vault": {"layout": layout}}
         )
         for layout in LAYOUTS
     }

@@ -30,10 +30,10 @@ class Case:
 
 
 CASES = {
-    "next": Case(OVERLAP, "Deployment/veza-chat-server", NEXT),
-    "promoted": Case(OVERLAP, "Deployment/veza-stream-server", OVERLAP),
-    "alone": Case(ALONE, "Deployment/veza-chat-server", ALONE),
-    "never": Case(ALONE, "Deployment/veza-chat-server", ""),
+    "next": Case(OVERLAP, "Deployment/wren-chat-server", NEXT),
+    "promoted": Case(OVERLAP, "Deployment/wren-stream-server", OVERLAP),
+    "alone": Case(ALONE, "Deployment/wren-chat-server", ALONE),
+    "never": Case(ALONE, "Deployment/wren-chat-server", ""),
 }
 
 
@@ -69,7 +69,7 @@ def story(journey: Journey, case: Case) -> Story:
 def stories(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[dict[str, Story]]:
-    settings = {name: rotating_settings("Pulumi.production", f"back-{name}") for name in CASES}
+    settings = {name: rotating_settings("production", f"back-{name}") for name in CASES}
     with (
         journeys(
             *(run, cluster, stores, operator, settings), progress_seconds=PROGRESS_SECONDS

@@ -18,23 +18,23 @@ from tests.e2e.rotation_rights import ACTED_ON, EXTERNAL_SECRET, STAMPS, Admitte
 
 DATABASE = {
     "host": "db.example.com",
-    "name": "veza",
+    "name": "wren",
     "admin-user": "vault",
-    "users": ["veza_a", "veza_b"],
-    "grants": ["veza"],
+    "users": ["wren_a", "wren_b"],
+    "grants": ["wren"],
 }
 CHANGES = {
     "pod-security": {"enforce": "restricted"},
     "stores": {"vault": {"database": DATABASE, "layout": "per-key"}},
 }
 SERVICES = {
-    "chat-server": {"workload": "StatefulSet/veza-chat-server"},
-    "stream-server": {"workload": "DaemonSet/veza-stream-server"},
-    "frontend": {"workload": "Rollout/veza-frontend", "reads": ["shared"]},
+    "chat-server": {"workload": "StatefulSet/wren-chat-server"},
+    "stream-server": {"workload": "DaemonSet/wren-stream-server"},
+    "frontend": {"workload": "Rollout/wren-frontend", "reads": ["shared"]},
 }
 DEPLOYMENT = ("apps/v1", "Deployment")
 CONFIG_MAP = ("v1", "ConfigMap")
-API = "veza-backend-api"
+API = "wren-backend-api"
 GONE = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -47,7 +47,7 @@ GONE = {
 def world(operator_crds):
     argo_rollouts.install_crds(operator_crds)
     catalogue = {"services": SERVICES}
-    settings = rotating_settings("Pulumi.production", "rights", catalogue=catalogue, **CHANGES)
+    settings = rotating_settings("production", "rights", catalogue=catalogue, **CHANGES)
     yield Admitted(operator_crds, settings)
     empty(operator_crds, [settings.namespace])
 
@@ -112,16 +112,16 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
     }
     pushes |= {"rotation-promoted-database-url", "rotation-restored-database-url"}
     bundles = (
-        "veza-secrets",
-        "veza-secrets-overlap",
-        "veza-chat-server-secrets",
-        "veza-stream-server-secrets",
+        "wren-secrets",
+        "wren-secrets-overlap",
+        "wren-chat-server-secrets",
+        "wren-stream-server-secrets",
     )
     workloads = {
         ("apps", "deployments", API),
-        ("apps", "statefulsets", "veza-chat-server"),
-        ("apps", "daemonsets", "veza-stream-server"),
-        ("argoproj.io", "rollouts", "veza-frontend"),
+        ("apps", "statefulsets", "wren-chat-server"),
+        ("apps", "daemonsets", "wren-stream-server"),
+        ("argoproj.io", "rollouts", "wren-frontend"),
     }
     config_maps = ("secrets-rotation-memory", "database-url-active")
     # Those open no API: admission looks up in them what an object of a key may name.
@@ -131,7 +131,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
         for key in world.plan.rotated
         for verb, parts in contract.rights(key)
     }
-    entry, store = "veza/rights/jwt-secret", "vault-rotation-store"
+    entry, store = "wren/rights/jwt-secret", "vault-rotation-store"
     assert {one[3] for one in looked_up if one[2] == "current" and "jwt" in one[3]} == {
         f"jwt-secret {store} {entry} value"
     }
@@ -154,7 +154,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
 def test_the_age_check_reads_the_memory_and_nothing_else(world):
     api = world.cluster.api_as(world.cluster.token(world.namespace, "secrets-age-check"))
     assert api.get(*CONFIG_MAP, names.MEMORY, world.namespace)["metadata"]["name"] == names.MEMORY
-    for kind, name in ((CONFIG_MAP, names.PLAN), (EXTERNAL_SECRET, "veza-secrets")):
+    for kind, name in ((CONFIG_MAP, names.PLAN), (EXTERNAL_SECRET, "wren-secrets")):
         with pytest.raises(KubernetesApiError, match="403"):
             api.get(*kind, name, world.namespace)
     with pytest.raises(KubernetesApiError, match="403"):
@@ -164,7 +164,7 @@ def test_the_age_check_reads_the_memory_and_nothing_else(world):
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", "secrets/veza-secrets", None),
+        ("GET", "secrets/wren-secrets", None),
         ("GET", "secrets", None),
         ("GET", "secrets/rotation-staged-jwt-secret", None),
         ("GET", "configmaps", None),
@@ -193,14 +193,14 @@ ADMISSION = "apis/admissionregistration.k8s.io/v1"
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("DELETE", "apis/apps/v1/namespaces/{}/deployments/veza-backend-api"),
-        ("PATCH", "apis/apps/v1/namespaces/{}/deployments/veza-backend-api/scale"),
-        ("DELETE", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-secrets"),
+        ("DELETE", "apis/apps/v1/namespaces/{}/deployments/wren-backend-api"),
+        ("PATCH", "apis/apps/v1/namespaces/{}/deployments/wren-backend-api/scale"),
+        ("DELETE", f"apis/{ESO}/namespaces/{{}}/externalsecrets/wren-secrets"),
         ("DELETE", f"apis/{ESO}/namespaces/{{}}/externalsecrets"),
         ("GET", f"apis/{ESO}/namespaces/{{}}/externalsecrets"),
-        ("GET", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-backend-api-secrets"),
+        ("GET", f"apis/{ESO}/namespaces/{{}}/externalsecrets/wren-backend-api-secrets"),
         ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/rotation-staged-jwt-secret"),
-        ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/veza-secrets/status"),
+        ("PATCH", f"apis/{ESO}/namespaces/{{}}/externalsecrets/wren-secrets/status"),
         ("PATCH", f"apis/{ESO}/namespaces/{{}}/secretstores/vault-rotation-store"),
         ("PATCH", f"apis/{ESO_ALPHA}/namespaces/{{}}/pushsecrets/rotation-next-chat-server-secret"),
         ("PATCH", f"apis/{GENERATORS}/namespaces/{{}}/passwords/rotation-jwt-secret"),
@@ -221,7 +221,7 @@ def test_no_right_reaches_beyond_its_own_objects(method, path, world):
 
 def test_attack_a_foreign_secret_is_overwritten_through_the_target(world):
     obj = world.one_shot("rotation-staged-jwt-secret")
-    target = {"name": "veza-secrets", "creationPolicy": "Merge", "deletionPolicy": "Retain"}
+    target = {"name": "wren-secrets", "creationPolicy": "Merge", "deletionPolicy": "Retain"}
     answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
     assert is_denied(answer, world, "one-shots")
 
@@ -235,7 +235,7 @@ def test_attack_the_next_value_is_one_s_own_choice(world):
 
 def test_attack_another_secret_is_copied_into_the_staged_one(world):
     obj = world.one_shot("rotation-staged-jwt-secret")
-    source = {"name": "veza-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
+    source = {"name": "wren-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
     target = {**obj["spec"]["target"], "template": {"templateFrom": [{"secret": source}]}}
     answer = world.creating({**obj, "spec": {**obj["spec"], "target": target}})
     assert is_denied(answer, world, "one-shots")
@@ -261,7 +261,7 @@ def test_attack_one_s_own_value_is_pushed(world):
     template = {"data": {"password": "chosen"}}
     for spec in (
         {**obj["spec"], "template": template},
-        {**obj["spec"], "selector": {"secret": {"name": "veza-backend-api-secrets"}}},
+        {**obj["spec"], "selector": {"secret": {"name": "wren-backend-api-secrets"}}},
     ):
         assert is_denied(world.creating({**obj, "spec": spec}), world, "pushes")
 
@@ -271,13 +271,13 @@ def test_attack_a_check_tells_whether_a_guess_is_right(world):
     obj = world.one_shot("rotation-promoted-jwt-secret")
     template = obj["spec"]["template"]
     guess = '{{ if ne (index . "jwt-secret") "guess" }}{{ fail "no" }}{{ end }}'
-    another = {"name": "veza-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
+    another = {"name": "wren-backend-api-secrets", "items": [{"key": "stripe-api-key"}]}
     for change in (
         {"template": {**template, "data": {"guess": guess}}},
         {"template": {**template, "templateFrom": [{"literal": guess}]}},
         {"template": {**template, "templateFrom": [{"secret": another}]}},
         {"template": {**template, "templateFrom": []}},
-        {"selector": {"secret": {"name": "veza-backend-api-secrets"}}},
+        {"selector": {"secret": {"name": "wren-backend-api-secrets"}}},
     ):
         answer = world.creating({**obj, "spec": {**obj["spec"], **change}})
         assert is_denied(answer, world, "pushes"), change
@@ -292,7 +292,7 @@ def test_a_push_is_made_anew_and_changed_in_no_other_way(world):
         syncing(token, **{"platform-secrets/restarted": token}),
         syncing("Not a token"),
         syncing(token) | {"spec": {"refreshInterval": "1h"}},
-        {"spec": {"selector": {"secret": {"name": "veza-backend-api-secrets"}}}},
+        {"spec": {"selector": {"secret": {"name": "wren-backend-api-secrets"}}}},
         {"spec": {"template": {"data": {"password": "chosen"}}}},
         {"metadata": {"labels": {"app.kubernetes.io/part-of": "other"}}},
         {"metadata": {"ownerReferences": [GONE]}},
@@ -308,7 +308,7 @@ def test_attack_a_deployment_is_given_an_owner_that_does_not_exist(world):
     assert is_denied(answer, world, "restarts")
     assert is_denied(world.patching(DEPLOYMENT, API, change), world, "restarts")
     for kind, name, policy in (
-        (EXTERNAL_SECRET, "veza-secrets", "syncs"),
+        (EXTERNAL_SECRET, "wren-secrets", "syncs"),
         (CONFIG_MAP, names.MEMORY, "config-maps"),
         (CONFIG_MAP, "database-url-active", "config-maps"),
     ):
@@ -317,7 +317,7 @@ def test_attack_a_deployment_is_given_an_owner_that_does_not_exist(world):
 
 def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other_way(world):
     token = secrets.token_hex(8)
-    own = world.cluster.api.get(*EXTERNAL_SECRET, "veza-secrets", world.namespace)
+    own = world.cluster.api.get(*EXTERNAL_SECRET, "wren-secrets", world.namespace)
     others = [
         *acted_on(syncing(token)),
         syncing("Not a token"),
@@ -337,25 +337,25 @@ def test_an_external_secret_that_services_read_is_synced_and_changed_in_no_other
         {"metadata": {"annotations": {next(iter(own["metadata"]["annotations"])): "other"}}},
     ]
     for change in others:
-        answer = world.patching(EXTERNAL_SECRET, "veza-secrets", change)
+        answer = world.patching(EXTERNAL_SECRET, "wren-secrets", change)
         assert is_denied(answer, world, "syncs"), (change, answer)
-    assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
+    assert world.patching(EXTERNAL_SECRET, "wren-secrets", syncing(token)) == ""
     first = laid_over(syncing("first"), STAMPED)
-    world.rotator.patch(*EXTERNAL_SECRET, "veza-secrets", world.namespace, first)
-    assert world.patching(EXTERNAL_SECRET, "veza-secrets", syncing(token)) == ""
+    world.rotator.patch(*EXTERNAL_SECRET, "wren-secrets", world.namespace, first)
+    assert world.patching(EXTERNAL_SECRET, "wren-secrets", syncing(token)) == ""
     changed = {"metadata": {"labels": {"team": "other"}, "annotations": {"team": "other"}}}
-    assert world.patching(EXTERNAL_SECRET, "veza-secrets", changed) == ""
+    assert world.patching(EXTERNAL_SECRET, "wren-secrets", changed) == ""
     removed = {"metadata": {"labels": {"team": None}}}
-    assert is_denied(world.patching(EXTERNAL_SECRET, "veza-secrets", removed), world, "syncs")
+    assert is_denied(world.patching(EXTERNAL_SECRET, "wren-secrets", removed), world, "syncs")
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
         (DEPLOYMENT, API),
-        (("apps/v1", "StatefulSet"), "veza-chat-server"),
-        (("apps/v1", "DaemonSet"), "veza-stream-server"),
-        (("argoproj.io/v1alpha1", "Rollout"), "veza-frontend"),
+        (("apps/v1", "StatefulSet"), "wren-chat-server"),
+        (("apps/v1", "DaemonSet"), "wren-stream-server"),
+        (("argoproj.io/v1alpha1", "Rollout"), "wren-frontend"),
     ],
 )
 def test_a_workload_is_restarted_and_changed_in_no_other_way(kind, name, world):
@@ -459,11 +459,11 @@ def event_in(namespace):
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"veza-secrets.{secrets.token_hex(8)}", "namespace": namespace},
+        "metadata": {"name": f"wren-secrets.{secrets.token_hex(8)}", "namespace": namespace},
         "involvedObject": {
             "apiVersion": "external-secrets.io/v1",
             "kind": "ExternalSecret",
-            "name": "veza-secrets",
+            "name": "wren-secrets",
             "namespace": namespace,
             "uid": GONE["uid"],
         },
@@ -482,7 +482,7 @@ def test_an_event_is_about_a_rotation_and_nothing_else(world):
     about = event["involvedObject"]
     others = [
         {"involvedObject": {**about, "kind": "Deployment", "apiVersion": "apps/v1"}},
-        {"involvedObject": {**about, "name": "veza-backend-api-secrets"}},
+        {"involvedObject": {**about, "name": "wren-backend-api-secrets"}},
         {"involvedObject": {**about, "fieldPath": "spec"}},
         {"reason": "Killing"},
         {"source": {"component": "kubelet"}},

@@ -13,10 +13,10 @@ from tests.e2e.rotation_rights import ACTED_ON, ROTATION_ID, STAMPS, Admitted, i
 
 DATABASE = {
     "host": "db.example.com",
-    "name": "veza",
+    "name": "wren",
     "admin-user": "vault",
-    "users": ["veza_a", "veza_b"],
-    "grants": ["veza"],
+    "users": ["wren_a", "wren_b"],
+    "grants": ["wren"],
 }
 # Layout `bundle` in Vault, with a database; `per-key` in AWS.
 CHANGES = {
@@ -41,7 +41,7 @@ NAMES = [
 
 @pytest.fixture(scope="module")
 def world(operator_crds):
-    settings = rotating_settings("examples/two-stores", "shapes", **CHANGES)
+    settings = rotating_settings("two-stores", "shapes", **CHANGES)
     yield Admitted(operator_crds, settings)
     empty(operator_crds, [settings.namespace])
 
@@ -198,9 +198,9 @@ def test_two_hundred_keys_are_within_what_admission_may_cost(operator_crds):
         f"key-{number:03}": {"description": "one of many", "rotate": rotate}
         for number in range(KEYS)
     }
-    catalogue = {"bundles": {"many": {"secret": "veza-many", "keys": keys}}}
+    catalogue = {"bundles": {"many": {"secret": "wren-many", "keys": keys}}}
     stores = {"vault": {"layout": "per-key"}}
-    settings = rotating_settings("Pulumi.staging", "many", catalogue=catalogue, stores=stores)
+    settings = rotating_settings("staging", "many", catalogue=catalogue, stores=stores)
     world = Admitted(operator_crds, settings, absent={"Password"})
     try:
         for key in ("key-000", f"key-{KEYS - 1:03}"):

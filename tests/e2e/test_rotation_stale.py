@@ -20,11 +20,11 @@ LAG_SECONDS, DEADLINE_SECONDS = 2.5, 2
 PER_KEY = {"entry-pattern": "{platform}-{environment}-{key}"}
 PER_BUNDLE = {"entry-pattern": "{platform}-{environment}-{bundle}", "layout": "bundle"}
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "gcp": ("examples/production-gcp", {"gcp": PER_KEY}),
-    "gcp-bundle": ("examples/production-gcp", {"gcp": PER_BUNDLE}),
-    "aws": ("examples/production-aws", {}),
-    "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
-    "azure": ("examples/production-azure", {}),
+    "gcp": ("production-gcp", {"gcp": PER_KEY}),
+    "gcp-bundle": ("production-gcp", {"gcp": PER_BUNDLE}),
+    "aws": ("production-aws", {}),
+    "aws-bundle": ("production-aws", {"aws": {"layout": "bundle"}}),
+    "azure": ("production-azure", {}),
 }
 RESTORED_IN = ("gcp", "gcp-bundle")
 
@@ -99,7 +99,7 @@ def test_a_run_fails_at_its_deadline_with_the_reason_and_the_next_one_finishes(
 def test_a_value_before_is_restored_only_once_the_secret_holds_it(
     made: dict[str, Journey], stores: Stores
 ) -> None:
-    workload = "Deployment/veza-chat-server"
+    workload = "Deployment/wren-chat-server"
     for name in RESTORED_IN:
         journey = made[name]
         place = journey.place

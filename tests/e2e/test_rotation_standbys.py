@@ -53,7 +53,7 @@ def journey(run: Run, cluster: Cluster) -> Iterator[Journey]:
         stores.proxy.ports[f"{VAULT_HOST}:8200"] = cycle(ports)
         operator = OperatorRelease(run, cluster, env=stores.operator_env)
         settings = rotating_settings(
-            "Pulumi.production",
+            "production",
             "standbys",
             catalogue=catalogue(),
             chart={"values": {"extraArgs": TOKEN_CACHE}},

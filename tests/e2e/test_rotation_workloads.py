@@ -16,8 +16,8 @@ from tests.e2e.rotation_journey import ALL, ALONE, Journey, Watch, journeys
 from tests.e2e.stores import Stores
 
 PROGRESS_SECONDS = 8
-ROLLOUT, ITS_KEY = "Rollout/veza-stream-server", "stream-server-secret"
-STUCK = "veza-chat-server"
+ROLLOUT, ITS_KEY = "Rollout/wren-stream-server", "stream-server-secret"
+STUCK = "wren-chat-server"
 OTHERS = {
     "nightly": {"workload": "CronJob/nightly", "reads": ["stream-server"]},
     "ingest-db": {"workload": "Cluster/ingest-db", "reads": ["stream-server"]},
@@ -29,7 +29,7 @@ def journey(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Journey]:
     services = {"stream-server": {"workload": ROLLOUT}, **OTHERS}
-    settings = rotating_settings("Pulumi.production", "workloads", catalogue={"services": services})
+    settings = rotating_settings("production", "workloads", catalogue={"services": services})
     with (
         argo_rollouts(run, cluster),
         journeys(

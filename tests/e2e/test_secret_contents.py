@@ -22,11 +22,12 @@ from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import PATIENCE_SECONDS, fails, operated, sync, touch
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores
+from tests.platform import STACK_FILES
 
 CATALOGUE: dict[str, Any] = {
-    "platform": "veza",
+    "platform": "wren",
     "services": {},
     "bundles": {
         "ledger": {
@@ -77,10 +78,10 @@ CATALOGUE: dict[str, Any] = {
     },
 }
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "vault": ("Pulumi.production", {}),
-    "aws": ("examples/production-aws", {}),
+    "vault": ("production", {}),
+    "aws": ("production-aws", {}),
     "gcp-bundle": (
-        "examples/production-gcp",
+        "production-gcp",
         {"gcp": {"layout": "bundle", "entry-pattern": "{platform}-{environment}-{bundle}"}},
     ),
 }
@@ -113,7 +114,7 @@ def new_values() -> dict[str, str]:
 
 
 def settings_for(name: str, file: str, stores: dict[str, Any]) -> Settings:
-    content = yaml.safe_load((PROJECT / f"{file}.yaml").read_text(encoding="utf-8"))
+    content = yaml.safe_load(STACK_FILES[file].read_text(encoding="utf-8"))
     changes = {
         "environment": f"contents-{name}",
         "stores": stores,

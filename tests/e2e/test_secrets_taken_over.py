@@ -14,8 +14,9 @@ from tests.e2e.environments import secret_values, sync
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.lives import write_secrets_env
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import Stores, made_values
+from tests.platform import STACK_FILES
 
 UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
 
@@ -57,7 +58,7 @@ def development(
     run: Run, cluster: Cluster, operator: OperatorRelease, stores: Stores
 ) -> Iterator[Deployment]:
     """With basic Secrets."""
-    path = PROJECT / "Pulumi.development.yaml"
+    path = STACK_FILES["development"]
     with deployment(run, cluster, operator, path, name="taken-over") as made:
         write_secrets_env(made.folder, made_values(made.settings))
         made.stack.up()
@@ -66,7 +67,7 @@ def development(
 
 def change_to(made: Deployment, secrets: str) -> None:
     """The stack's Secrets are basic, or external as staging's."""
-    staging = yaml.safe_load((PROJECT / "Pulumi.staging.yaml").read_text(encoding="utf-8"))
+    staging = yaml.safe_load(STACK_FILES["staging"].read_text(encoding="utf-8"))
     for path in (made.stack_file, made.stack.folder / "work" / made.stack_file.name):
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         own = content["config"][STACK_KEY]

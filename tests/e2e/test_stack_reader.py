@@ -13,13 +13,10 @@ import pytest
 from platform_secrets import settings
 from platform_secrets.settings.documents import STACK_KEY
 from tests.declaring import CLUSTER_UID, PROJECT
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import MissingGoError, build
 
-CATALOGUE = settings.catalogue_document(PROJECT / "catalogue.yaml")
-STACK_FILES = {
-    path.stem.removeprefix("Pulumi."): path
-    for path in sorted([*PROJECT.glob("Pulumi.*.yaml"), *PROJECT.glob("examples/*.yaml")])
-}
+CATALOGUE = settings.catalogue_document(CATALOGUE_FILE)
 # A whole file and an example, for what does not depend on the file.
 SOME = pytest.mark.parametrize("stack_file", ["production", "two-stores"], indirect=True)
 

@@ -19,17 +19,16 @@ from tests.e2e.live_objects import (
 )
 from tests.e2e.lives import FOREIGN, RELEASE, End, Life, declared, life_of, waits
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.pulumi_provider import FIELD_MANAGER
-from tests.e2e.stores import Stores, decoded, stack_file_paths
+from tests.e2e.stores import Stores, decoded
+from tests.platform import STACK_FILES
 
 # On one cluster at the same time; the first owns the operator.
 TOGETHER = ("shared-cluster-production", "shared-cluster-staging")
 # Syncs only with a database behind its Vault: test_vault_database.py.
 ELSEWHERE = ("vault-database",)
-ALONE = [
-    (path.stem,) for path in stack_file_paths(PROJECT) if path.stem not in TOGETHER + ELSEWHERE
-]
+ALONE = [(name,) for name in STACK_FILES if name not in TOGETHER + ELSEWHERE]
 
 # What the operator puts on an ExternalSecret that lives.
 FINALIZERS = {"ExternalSecret": ["externalsecrets.external-secrets.io/externalsecret-cleanup"]}
@@ -46,13 +45,12 @@ def stacks(
     operator: OperatorRelease,
 ) -> Iterator[Stacks]:
     """Stacks that were brought up, one after the other."""
-    paths = {path.stem: path for path in stack_file_paths(PROJECT)}
     with ExitStack() as parts:
         lives = []
-        for stem in request.param:
-            name = stem.replace(".", "-")
-            made = parts.enter_context(deployment(run, cluster, operator, paths[stem], name=name))
-            life = life_of(made, cluster, stores, paths[stem])
+        for name in request.param:
+            path = STACK_FILES[name]
+            made = parts.enter_context(deployment(run, cluster, operator, path, name=name))
+            life = life_of(made, cluster, stores, path)
             life.begin()
             life.disturb()
             lives.append(life)
@@ -188,7 +186,7 @@ def test_other_environments_are_not_touched_by_a_destroy(ended: list[tuple[Life,
 def test_with_gitops_delivery_the_program_declares_nothing_in_the_cluster(
     run: Run, cluster: Cluster, operator: OperatorRelease
 ) -> None:
-    path = PROJECT / "Pulumi.staging.yaml"
+    path = STACK_FILES["staging"]
     changes = {"delivery": "gitops"}
     with deployment(run, cluster, operator, path, name="gitops", **changes) as made:
         before = contents(cluster, made.namespaces).keys()

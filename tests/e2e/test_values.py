@@ -25,26 +25,27 @@ from tests.e2e.environments import (
     touch,
 )
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores
+from tests.platform import STACK_FILES
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "vault": ("Pulumi.production", {}),
-    "vault-per-key": ("Pulumi.production", {"vault": {"layout": "per-key"}}),
-    "vault-jwt": ("Pulumi.staging", {}),
-    "aws": ("examples/production-aws", {}),
-    "aws-bundle": ("examples/production-aws", {"aws": {"layout": "bundle"}}),
+    "vault": ("production", {}),
+    "vault-per-key": ("production", {"vault": {"layout": "per-key"}}),
+    "vault-jwt": ("staging", {}),
+    "aws": ("production-aws", {}),
+    "aws-bundle": ("production-aws", {"aws": {"layout": "bundle"}}),
     # The example's names are the same in every environment; others put entries there too.
     "gcp": (
-        "examples/production-gcp",
+        "production-gcp",
         {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
     ),
     "gcp-bundle": (
-        "examples/production-gcp",
+        "production-gcp",
         {"gcp": {"layout": "bundle", "entry-pattern": "{platform}-{environment}-{bundle}"}},
     ),
-    "azure": ("examples/production-azure", {}),
-    "two-stores": ("examples/two-stores", {}),
+    "azure": ("production-azure", {}),
+    "two-stores": ("two-stores", {}),
 }
 PER_KEY = ["vault-per-key", "aws", "gcp", "azure"]
 BUNDLE = [case for case in CASES if case not in PER_KEY]
@@ -100,7 +101,7 @@ def cases(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterat
     made = {}
     for name, (file, store_changes) in CASES.items():
         changes = {"environment": name, "stores": store_changes}
-        settings = settings_of(PROJECT / f"{file}.yaml", changes)
+        settings = settings_of(STACK_FILES[file], changes)
         made[name] = Case(settings, awkward_values(settings))
         stores.prepare(settings)
         stores.put(settings, made[name].values)
@@ -135,7 +136,7 @@ def test_a_vault_with_a_certificate_of_its_own_authority_is_reached_where_the_st
     operator = OperatorRelease(run, cluster, env=env)
     authority = {"vault": {"ca-certificate": stores.authority}}
     told, untold = (
-        settings_of(PROJECT / "Pulumi.production.yaml", {"environment": name, "stores": changes})
+        settings_of(STACK_FILES["production"], {"environment": name, "stores": changes})
         for name, changes in (("authority", authority), ("no-authority", {}))
     )
     case = Case(told, awkward_values(told))
@@ -144,8 +145,8 @@ def test_a_vault_with_a_certificate_of_its_own_authority_is_reached_where_the_st
         stores.put(settings, case.values)
     with operated(cluster, operator, [told, untold]):
         arrives(cluster, case, "shared")
-        fails(cluster, untold.namespace, "veza-secrets")
-        assert secret_values(cluster, untold.namespace, "veza-secrets") is None
+        fails(cluster, untold.namespace, "wren-secrets")
+        assert secret_values(cluster, untold.namespace, "wren-secrets") is None
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -205,8 +206,8 @@ def test_the_value_to_come_is_the_current_one_until_it_has_its_own(
     assert case.expected("shared")["jwt-secret-next"] == case.values["jwt-secret"]
     case.values["jwt-secret-next"] = secrets.token_hex(12)
     stores.put(case.settings, {"jwt-secret-next": case.values["jwt-secret-next"]})
-    sync(cluster, case.namespace, "veza-secrets")
-    own = secret_values(cluster, case.namespace, "veza-secrets")
+    sync(cluster, case.namespace, "wren-secrets")
+    own = secret_values(cluster, case.namespace, "wren-secrets")
     assert own == case.expected("shared")
 
 
@@ -214,7 +215,7 @@ def test_the_value_to_come_is_the_current_one_until_it_has_its_own(
 def test_the_values_around_a_rotation_have_a_secret_of_their_own_that_stops_no_other(
     cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str
 ) -> None:
-    case, overlap = cases[name], "veza-secrets-overlap"
+    case, overlap = cases[name], "wren-secrets-overlap"
     fails(cluster, case.namespace, overlap)
     assert secret_values(cluster, case.namespace, overlap) is None
     arrives(cluster, case, "shared")
@@ -238,9 +239,9 @@ def test_nobody_else_is_let_in_and_nobody_reads_what_is_elsewhere(
     own = external_secret_manifests(settings, "shared")[0]
     reader = naming.secret_store(store, "read")
     for obj in [*store_manifests(settings, store, "read"), own]:
-        text = json.dumps(obj).replace(reader, "intruder").replace('"veza-secrets"', '"intruder"')
+        text = json.dumps(obj).replace(reader, "intruder").replace('"wren-secrets"', '"intruder"')
         cluster.api.apply(json.loads(text))
-    elsewhere = json.loads(json.dumps(own).replace('"veza-secrets"', '"elsewhere"'))
+    elsewhere = json.loads(json.dumps(own).replace('"wren-secrets"', '"elsewhere"'))
     elsewhere["spec"].pop("dataFrom", None)
     reference = {"key": foreign.key} | ({"property": "value"} if foreign.property else {})
     elsewhere["spec"]["data"] = [{"secretKey": "key", "remoteRef": reference}]
@@ -262,14 +263,14 @@ def test_a_key_without_a_value_fails_the_sync_and_the_secret_keeps_what_it_has(
     cluster: Cluster, stores: Stores, cases: dict[str, Case], name: str, value: str | None
 ) -> None:
     case = cases[name]
-    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    sync(cluster, case.namespace, "wren-backend-api-secrets")
     set_value(stores, case, "smtp-password", value)
-    touch(cluster, case.namespace, "veza-backend-api-secrets")
-    fails(cluster, case.namespace, "veza-backend-api-secrets")
-    kept = secret_values(cluster, case.namespace, "veza-backend-api-secrets")
+    touch(cluster, case.namespace, "wren-backend-api-secrets")
+    fails(cluster, case.namespace, "wren-backend-api-secrets")
+    kept = secret_values(cluster, case.namespace, "wren-backend-api-secrets")
     assert kept == case.expected("backend-api")
     set_value(stores, case, "smtp-password", case.values["smtp-password"])
-    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    sync(cluster, case.namespace, "wren-backend-api-secrets")
     arrives(cluster, case, "backend-api")
 
 
@@ -284,11 +285,11 @@ def test_a_property_that_is_no_text_arrives_as_one(
     texts = [(True, "true"), (4711, "4711"), ([1], "[1]"), (2**53 + 1, too_big)]
     for value, text in texts:
         stores.put_entry(case.settings, "backend-api", entry, value)
-        sync(cluster, case.namespace, "veza-backend-api-secrets")
-        found = secret_values(cluster, case.namespace, "veza-backend-api-secrets") or {}
+        sync(cluster, case.namespace, "wren-backend-api-secrets")
+        found = secret_values(cluster, case.namespace, "wren-backend-api-secrets") or {}
         assert found["smtp-password"] == text
     stores.put_entry(case.settings, "backend-api", entry, case.values["smtp-password"])
-    sync(cluster, case.namespace, "veza-backend-api-secrets")
+    sync(cluster, case.namespace, "wren-backend-api-secrets")
     arrives(cluster, case, "backend-api")
 
 

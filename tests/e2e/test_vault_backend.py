@@ -18,9 +18,10 @@ from tests.e2e.engine import Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
 MOUNT, AUTH, OTHER_AUTH = "half", "half-kubernetes", "half-jwt"
 FORBIDDEN = 403
@@ -74,7 +75,7 @@ def halves(
         made = [
             stack.enter_context(
                 deployment(
-                    *(run, cluster, operator, PROJECT / f"examples/shared-cluster-{name}.yaml"),
+                    *(run, cluster, operator, STACK_FILES[f"shared-cluster-{name}"]),
                     name=f"half-{name}",
                     ports=ports,
                     seeding="enabled",
@@ -128,10 +129,10 @@ def test_a_token_of_another_account_or_audience_is_refused(
         name, namespace = one.settings.environment.environment, one.settings.namespace
         other = "staging" if name == "production" else "production"
         for account, audience, role in (
-            ("vault-store", "vault", f"veza-{name}-rotation"),
-            ("veza-backend-api", "vault", f"veza-{name}-read"),
-            ("vault-store", ISSUER, f"veza-{name}-read"),
-            ("vault-store", "vault", f"veza-{other}-read"),
+            ("vault-store", "vault", f"wren-{name}-rotation"),
+            ("wren-backend-api", "vault", f"wren-{name}-read"),
+            ("vault-store", ISSUER, f"wren-{name}-read"),
+            ("vault-store", "vault", f"wren-{other}-read"),
         ):
             jwt = cluster.token(namespace, account, audience=audience)
             login = {"role": role, "jwt": jwt}
@@ -185,9 +186,9 @@ def test_what_is_shared_survives_a_guest_and_its_entries_keep_their_values(
     assert f"{MOUNT}/" in stores.bao.read("sys/mounts")
     assert f"{AUTH}/" in stores.bao.read("sys/auth")
     roles = stores.bao.request("LIST", f"auth/{AUTH}/role")["data"]["keys"]
-    assert sorted(roles) == [f"veza-production-{each}" for each in ("read", "rotation", "seed")]
+    assert sorted(roles) == [f"wren-production-{each}" for each in ("read", "rotation", "seed")]
     assert f"{OTHER_AUTH}/" not in stores.bao.read("sys/auth")
-    kept = stores.bao.read(f"{MOUNT}/data/veza/staging")["data"]
+    kept = stores.bao.read(f"{MOUNT}/data/wren/staging")["data"]
     assert kept["jwt-secret"] == halves.values[guest.settings.namespace]["jwt-secret"]
     assert halves.production.stack.preview().changes == {}
 

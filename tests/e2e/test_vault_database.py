@@ -21,14 +21,15 @@ from tests.e2e.environments import secret_values, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
 KV, AUTH, MOUNT = "half-database-kv", "half-database-kubernetes", "half-database"
 ADMIN, USERS, PEOPLE = "vault_admin", ("veza_a", "veza_b"), "veza_people"
 PASSWORD_SETTING = "platform-secrets:database-admin-password"  # noqa: S105 - a setting's name
-KEY, SECRET = "database-url", "veza-secrets"
+KEY, SECRET = "database-url", "wren-secrets"
 FORBIDDEN = 403
 
 
@@ -50,7 +51,7 @@ class World:
 
     def static(self, side: str) -> tuple[str, str]:
         """User and password of one of the two accounts, as Vault knows them."""
-        found = self.stores.bao.read(f"{MOUNT}/static-creds/veza-production-{side}")
+        found = self.stores.bao.read(f"{MOUNT}/static-creds/wren-production-{side}")
         return found["username"], found["password"]
 
 
@@ -79,7 +80,7 @@ def world(
     }
     password = secrets.token_hex(16)
     make_accounts(postgres, password)
-    example = PROJECT / "examples/vault-database.yaml"
+    example = STACK_FILES["vault-database"]
     content = yaml.safe_load(example.read_text(encoding="utf-8"))
     store = content["config"][STACK_KEY]["stores"]["vault"]
     store |= {
@@ -116,12 +117,12 @@ def test_a_second_run_without_the_password_finds_nothing_to_do(world: World) -> 
 
 
 def test_a_first_update_without_the_password_ends_at_the_connection(world: World) -> None:
-    assert f"{MOUNT}/config/veza-production-database: 400" in world.refusal
+    assert f"{MOUNT}/config/wren-production-database: 400" in world.refusal
 
 
 def test_the_password_that_was_given_works_no_more(world: World) -> None:
     assert not world.postgres.can_log_in(ADMIN, world.first_password)
-    assert world.stores.bao.write(f"{MOUNT}/rotate-role/veza-production-a") == {}
+    assert world.stores.bao.write(f"{MOUNT}/rotate-role/wren-production-a") == {}
 
 
 def test_a_changed_host_keeps_the_password_that_nobody_knows(
@@ -132,9 +133,9 @@ def test_a_changed_host_keeps_the_password_that_nobody_knows(
     for name in ("localhost", "127.0.0.1"):
         stack.set_config(host, name)
         stack.up()
-        found = world.stores.bao.read(f"{MOUNT}/config/veza-production-database")
+        found = world.stores.bao.read(f"{MOUNT}/config/wren-production-database")
         assert f"@{name}:" in found["connection_details"]["connection_url"]
-        assert world.stores.bao.write(f"{MOUNT}/rotate-role/veza-production-a") == {}
+        assert world.stores.bao.write(f"{MOUNT}/rotate-role/wren-production-a") == {}
         # The pointer is the rotation's; it is made anew where it is gone.
         cluster.api.delete("v1", "ConfigMap", pointer, world.namespace)
         stack.refresh()
@@ -148,7 +149,7 @@ def test_a_person_s_account_has_the_granted_rights_until_its_sessions_end_with_i
     world: World,
 ) -> None:
     bao, postgres = world.stores.bao, world.postgres
-    lease = bao.request("GET", f"{MOUNT}/creds/veza-production-role")
+    lease = bao.request("GET", f"{MOUNT}/creds/wren-production-role")
     user, password = lease["data"]["username"], lease["data"]["password"]
     member = f"select pg_has_role('{PEOPLE}', 'usage'), current_user = '{user}'"
     assert postgres.query(member, user=user, password=password) == "t|t"
@@ -170,7 +171,7 @@ def test_the_services_url_logs_in_and_follows_the_pointer(world: World, cluster:
     assert isinstance(store, VaultStore)
     assert store.database
     before = world.static("b")
-    world.stores.bao.write(f"{MOUNT}/rotate-role/veza-production-b")
+    world.stores.bao.write(f"{MOUNT}/rotate-role/wren-production-b")
     assert not world.postgres.can_log_in(*before)
     change = {"data": {KEY: naming.pointer_content(store.database, "b")}}
     name = naming.database_pointer(KEY)
@@ -186,7 +187,7 @@ def test_a_rotated_password_is_in_the_url_after_the_next_sync(
     logged_in_by(world, cluster)
     before = (secret_values(cluster, world.namespace, SECRET) or {})[KEY]
     for side in naming.SIDES:
-        world.stores.bao.write(f"{MOUNT}/rotate-role/veza-production-{side}")
+        world.stores.bao.write(f"{MOUNT}/rotate-role/wren-production-{side}")
     logged_in_by(world, cluster)
     assert (secret_values(cluster, world.namespace, SECRET) or {})[KEY] != before
 
@@ -197,21 +198,21 @@ def test_each_identity_may_do_with_the_engine_what_it_is_for_and_nothing_else(
 ) -> None:
     account = naming.secret_store("vault", identity)  # type: ignore[arg-type]
     jwt = cluster.token(world.namespace, account, audience="vault")
-    login = {"role": f"veza-production-{identity}", "jwt": jwt}
+    login = {"role": f"wren-production-{identity}", "jwt": jwt}
     answer = world.stores.bao.request("POST", f"auth/{AUTH}/login", login)
     token = answer["auth"]["client_token"]
     own = {"read": "static-creds", "rotation": "rotate-role"}[identity]
     asked = [
-        *[("GET", f"static-creds/veza-production-{side}") for side in naming.SIDES],
-        *[("POST", f"rotate-role/veza-production-{side}") for side in naming.SIDES],
-        ("GET", "static-creds/veza-staging-a"),
-        ("POST", "rotate-role/veza-staging-a"),
-        ("GET", "creds/veza-production-role"),
-        ("GET", "config/veza-production-database"),
-        ("POST", "rotate-root/veza-production-database"),
+        *[("GET", f"static-creds/wren-production-{side}") for side in naming.SIDES],
+        *[("POST", f"rotate-role/wren-production-{side}") for side in naming.SIDES],
+        ("GET", "static-creds/wren-staging-a"),
+        ("POST", "rotate-role/wren-staging-a"),
+        ("GET", "creds/wren-production-role"),
+        ("GET", "config/wren-production-database"),
+        ("POST", "rotate-root/wren-production-database"),
     ]
     may = {path for method, path in asked if is_allowed(world.stores, token, method, path)}
-    assert may == {f"{own}/veza-production-{side}" for side in naming.SIDES}
+    assert may == {f"{own}/wren-production-{side}" for side in naming.SIDES}
 
 
 def test_no_password_is_in_the_state_or_in_anything_that_the_engine_said(

@@ -18,14 +18,15 @@ from tests.e2e.environments import secret_values, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.process import Run
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
+from tests.platform import STACK_FILES
 
 NAMESPACE, MOUNT, AUTH, DATABASE = "platform", "entries", "jwt-production", "postgres"
 ADMIN, USERS, PEOPLE = "namespace_admin", ("namespace_a", "namespace_b"), "namespace_people"
 PASSWORD_SETTING = "platform-secrets:database-admin-password"  # noqa: S105 - a setting's name
-KEY, SECRET = "database-url", "veza-secrets"
+KEY, SECRET = "database-url", "wren-secrets"
 FORBIDDEN = 403
 
 
@@ -48,7 +49,7 @@ class World:
         """A token of OpenBao's for an identity's role; raises OpenBaoError."""
         own = naming.secret_store("vault", identity)  # type: ignore[arg-type]
         jwt = self.cluster.token(self.namespace, account or own, audience=audience)
-        login = {"role": f"veza-production-{identity}", "jwt": jwt}
+        login = {"role": f"wren-production-{identity}", "jwt": jwt}
         path = f"{NAMESPACE}/auth/{AUTH}/login"
         return self.stores.bao.request("POST", path, login)["auth"]["client_token"]
 
@@ -104,7 +105,7 @@ def world(
         ports = {"vault": stack.enter_context(VaultProvider(stores.bao, {}).serve())}
         made = stack.enter_context(
             deployment(
-                *(run, cluster, operator, PROJECT / "examples/shared-cluster-production.yaml"),
+                *(run, cluster, operator, STACK_FILES["shared-cluster-production"]),
                 name="half-namespace",
                 ports=ports,
                 **{"namespace-name": "half-namespace"},
@@ -155,8 +156,8 @@ def test_the_generators_of_the_database_key_log_in_the_same_way(world: World) ->
 
 def test_an_identity_reads_its_own_namespace_s_entries_and_no_other_s(world: World) -> None:
     token = world.login("read")
-    entries = f"{MOUNT}/data/veza/production"
-    credentials = f"{DATABASE}/static-creds/veza-production-a"
+    entries = f"{MOUNT}/data/wren/production"
+    credentials = f"{DATABASE}/static-creds/wren-production-a"
     assert world.may(token, f"{NAMESPACE}/{entries}")
     assert world.may(token, f"{NAMESPACE}/{credentials}")
     for path in (entries, credentials, "sys/mounts", f"{NAMESPACE}/sys/mounts"):
@@ -170,7 +171,7 @@ def test_an_identity_reads_its_own_namespace_s_entries_and_no_other_s(world: Wor
     ("identity", "wrong"),
     [
         ("rotation", {"account": "vault-store"}),
-        ("read", {"account": "veza-backend-api"}),
+        ("read", {"account": "wren-backend-api"}),
         ("read", {"audience": ISSUER}),
     ],
 )

@@ -16,10 +16,11 @@ from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
 from tests.e2e.vault_release import PATIENCE_SECONDS, STANDBY, UNSEALED, Server, VaultRelease
+from tests.platform import STACK_FILES
 
 NAMESPACE, HOST = "vault-server", "vault.vault-server.svc"
 SEAL = {
@@ -77,7 +78,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
         ports = {"vault": stack.enter_context(VaultProvider(vault, pod).serve())}
         made = stack.enter_context(
             deployment(
-                *(run, cluster, vault, PROJECT / "examples/shared-cluster-production.yaml"),
+                *(run, cluster, vault, STACK_FILES["shared-cluster-production"]),
                 name="vault-server",
                 ports=ports,
                 **{
