@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -121,7 +122,9 @@ class Cluster:
             self._operate(self.objects["ExternalSecret", name])
 
     def memory(self, key: str) -> dict[str, Any]:
-        return json.loads(self.objects["ConfigMap", MEMORY].get("data", {})[key])
+        """What is remembered of a key; None for what is not."""
+        held = json.loads(self.objects["ConfigMap", MEMORY].get("data", {})[key])
+        return defaultdict(lambda: None, held)
 
     def one_shots(self) -> list[str]:
         return [name for _, name in self.objects if name.startswith("rotation-")]

@@ -1,7 +1,12 @@
 """Many keys due in one run: what goes side by side, what one after the other, and what it costs."""
 
+from itertools import pairwise
+
+import pytest
+
 from platform_secrets.rotator.__main__ import FAILED
-from tests.rotator_world import DUE, ONE_DAY, World, generated
+from tests.rotator_api import MEMORY, Killed, Mortal
+from tests.rotator_world import DUE, ONE_DAY, START, World, generated
 
 WEB = "Deployment/web"
 
@@ -135,3 +140,48 @@ def test_a_store_that_is_away_is_waited_for_once_and_not_for_each_of_its_keys():
     world.cluster.refused_entries = {}
     assert world.run(at=DUE + ONE_DAY) == 0
     assert len(world.cluster.generated) == 10
+
+
+def looked_for(world):
+    """The keys whose objects the last run asked for."""
+    names = [name for method, _, name in world.cluster.log if method == "GET"]
+    return {name.removeprefix("rotation-staged-") for name in names if "-staged-" in name}
+
+
+def test_nothing_is_looked_for_once_a_run_came_to_its_end():
+    world = many_keys()
+    assert world.run(at=START + ONE_DAY) == 0
+    assert looked_for(world) == set()
+
+
+def test_what_is_in_flight_is_looked_for_after_a_run_that_was_killed_or_has_failed():
+    killed = many_keys()
+    with pytest.raises(Killed):
+        killed.run(at=START + ONE_DAY, transport=Mortal(killed.cluster, 3))
+    killed.cluster.log.clear()
+    assert killed.run(at=START + ONE_DAY) == 0
+    assert looked_for(killed) == {*killed.plan["keys"]}
+    failed = many_keys()
+    failed.cluster.refused_entries["shop/bundle-0/key-0-0"] = "it is sealed"
+    assert failed.run() == FAILED
+    failed.cluster.log.clear()
+    failed.cluster.refused_entries.clear()
+    assert failed.run(at=DUE + ONE_DAY) == 0
+    assert looked_for(failed) == {*failed.plan["keys"]}
+    assert len(failed.cluster.generated) == 40
+
+
+def test_the_lock_is_held_while_what_is_in_flight_is_looked_for():
+    world, renewed = many_keys(), []
+    world.cluster.objects["ConfigMap", MEMORY]["data"].pop("run")
+
+    class Slow:
+        def send(self, method, path, body):
+            world.clock.sleep(5 if "rotation-staged" in path else 0)
+            if method == "PATCH" and path.endswith(MEMORY):
+                renewed.append(world.clock.seconds)
+            return world.cluster.send(method, path, body)
+
+    assert world.run(at=START + ONE_DAY, transport=Slow()) == 0
+    assert renewed[-1] >= 40 * 5
+    assert max(later - one for one, later in pairwise(renewed)) < 30

@@ -6,7 +6,13 @@ import pytest
 
 from platform_secrets.rotator.__main__ import FAILED
 from platform_secrets.rotator.api import Api
-from platform_secrets.rotator.memory import LockLostError, Memory, Remembered
+from platform_secrets.rotator.memory import (
+    LockLostError,
+    Memory,
+    Remembered,
+    remembered,
+    timestamp,
+)
 from tests.rotator_api import MEMORY, NAMESPACE, Cluster, FakeClock, Killed, Mortal
 from tests.rotator_world import DUE, ONE_DAY, START, World, generated
 
@@ -170,3 +176,12 @@ def test_no_write_is_tried_again_once_another_run_has_taken_the_lock():
 
     assert world.run(transport=Busy()) == FAILED
     assert world.cluster.one_shots() == []
+
+
+def test_what_is_remembered_is_short_and_read_as_it_was_written_before():
+    known = Remembered(START, DUE, "2026-06-10")
+    assert len(known.text()) < 60
+    whole = {"first_seen": timestamp(START), "rotated": timestamp(DUE), "id": known.id}
+    assert remembered(json.dumps({**whole, "failed": None})) == known
+    assert remembered(known.text()) == Remembered(DUE, DUE, known.id)
+    assert remembered(Remembered(START).text()) == Remembered(START)

@@ -80,7 +80,7 @@ def _rotate(asked: argparse.Namespace, plan: Plan, api: Api, clock: Clock, aws: 
             memory.end(f"failed: {fault!r}" if is_error else "failed: it was stopped")
         raise
     code, verdict = _verdict(run.outcome, plan, nothing, run.next_due())
-    memory.end(verdict, is_refused=bool(run.outcome.refused))
+    memory.end(verdict, is_refused=bool(run.outcome.refused), is_done=run.outcome.is_done)
     return _end(code, verdict)
 
 

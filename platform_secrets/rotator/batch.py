@@ -40,6 +40,11 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether no rotation is left in flight."""
+        return not self.failed and not self.refused
+
 
 @dataclass
 class Batch:

@@ -39,9 +39,11 @@ class Remembered:
         return self.rotated or self.first_seen
 
     def text(self) -> str:
-        rotated = self.rotated and timestamp(self.rotated)
-        fields = {"first_seen": timestamp(self.first_seen), "rotated": rotated, "id": self.id}
-        return json.dumps({**fields, "failed": self.failed and self.failed[:_LONGEST_REASON]})
+        """As it is written: short, since one ConfigMap has it of all keys."""
+        known = "rotated" if self.rotated else "first_seen"
+        failed = self.failed and self.failed[:_LONGEST_REASON]
+        fields = {known: timestamp(self.known_since), "id": self.id, "failed": failed}
+        return json.dumps({field: text for field, text in fields.items() if text})
 
 
 def timestamp(moment: datetime) -> str:
@@ -68,10 +70,12 @@ def remembered(text: str | None) -> Remembered | None:
 
 @dataclass(frozen=True)
 class LastRun:
-    """When a run began, and its verdict if it found that a rotation would be refused."""
+    """When a run began, and its verdict if it found that a rotation would be refused. `is_done`
+    says that it came to its end, and no key was left with a rotation in flight."""
 
     started: datetime | None = None
     refused: str | None = None
+    is_done: bool = False
 
 
 def last_run(text: str | None) -> LastRun:
@@ -79,7 +83,7 @@ def last_run(text: str | None) -> LastRun:
     try:
         fields = json.loads(text or "")
         refused = fields.get("verdict") if fields.get("refused") else None
-        return LastRun(moment(fields["started"]), refused)
+        return LastRun(moment(fields["started"]), refused, fields.get("done") is True)
     except (ValueError, TypeError, AttributeError, KeyError):
         return LastRun()
 
@@ -94,6 +98,7 @@ class Memory:
         self._version = ""
         self._data: dict[str, str] = {}
         self._run: dict[str, Any] = {}
+        self.last_run = LastRun()  # the one before this
 
     def __getitem__(self, key: str) -> Remembered | None:
         return remembered(self._data.get(key))
@@ -105,6 +110,8 @@ class Memory:
             what = f"ConfigMap/{self._name} does not exist"
             raise LockLostError(f"{what}: apply the environment first")
         self._keep(found)
+        if not self._holds_lock():
+            self.last_run = last_run(self._data.get("run"))
 
     def lock(self, patience_seconds: float) -> None:
         """Takes the lock: from a run that has ended, from one that did not renew it for as long as
@@ -138,10 +145,12 @@ class Memory:
                 return self._write({key: one.text() for key, one in entries.items()}, step)
         raise LockLostError(f"another run has the lock: {self._data.get('lock')}")
 
-    def end(self, verdict: str, *, is_refused: bool = False) -> None:
-        """Says how the run ended, and whether a rotation would be refused; gives the lock back."""
+    def end(self, verdict: str, *, is_refused: bool = False, is_done: bool = False) -> None:
+        """Says how the run ended, whether a rotation would be refused, and whether none is left in
+        flight; gives the lock back."""
         while self._holds_lock():
-            said = {"verdict": verdict[:_LONGEST_VERDICT], "refused": is_refused}
+            cut = verdict[:_LONGEST_VERDICT]
+            said = {"verdict": cut, "refused": is_refused, "done": is_done}
             run = json.dumps({**self._run, **said})
             with contextlib.suppress(ConflictError):
                 self._patch({"run": run, "lock": None})

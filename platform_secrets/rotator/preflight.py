@@ -6,6 +6,7 @@ be met half-way through a rotation.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import is_dataclass
 from typing import Any
 
 from . import contract, shapes
@@ -33,6 +34,7 @@ class Preflight:
         self._plan, self._api = plan, api
         self._operator, self._workloads = operator, workloads
         self._faults: dict[str, str | None] = {}
+        self._shapes: dict[object, dict[str, Manifest]] = {}
 
     def refused(self, keys: Iterable[RotatedKey]) -> dict[str, str]:
         """The keys of which a rotation would be refused, each with the reason."""
@@ -46,8 +48,12 @@ class Preflight:
         return found
 
     def _writes(self, key: RotatedKey) -> Iterator[tuple[str, Try]]:
-        for manifest in one_shots(self._plan, key, _ROTATION):
-            yield _shape(manifest), lambda one=manifest: self._api.would_create(one["kind"], one)
+        outline = type(key), _outline(vars(key))
+        if outline not in self._shapes:
+            made = one_shots(self._plan, key, _ROTATION)
+            self._shapes[outline] = {_shape(one): one for one in made}
+        for shape, manifest in self._shapes[outline].items():
+            yield shape, lambda one=manifest: self._api.would_create(one["kind"], one)
         if isinstance(key, Database):
             yield (
                 f"ConfigMap/{key.pointer}",
@@ -72,6 +78,14 @@ def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
             found += [shapes.push(plan, key, rotation, step) for step in contract.pushes(key)]
     steps = contract.checks(key)
     return found + [one for step in steps for one in shapes.checks(plan, key, rotation, step)]
+
+
+def _outline(value: Any) -> object:
+    """What keys with objects of the same shapes have in common: which of their fields are set."""
+    value = vars(value) if is_dataclass(value) else value
+    if isinstance(value, dict):
+        return tuple((name, _outline(one)) for name, one in value.items())
+    return tuple(map(_outline, value)) if isinstance(value, list) else bool(value)
 
 
 def _shape(manifest: Manifest) -> str:

@@ -1,5 +1,6 @@
 """One run: what is in flight is finished, then what is due or asked for is rotated."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from . import due, log
@@ -54,7 +55,7 @@ class Run:
             *(self.plan, self.api, self.clock, self.memory),
             *(self.checks, self.workloads, self.outcome),
         )
-        in_flight = self._in_flight()
+        in_flight = self._in_flight(self.memory.hold)
         finished = [one for one in in_flight if not self._is_unfinished(one)]
         batch.clean(finished)
         for key in filter(self._is_done, self.asked):
@@ -77,7 +78,7 @@ class Run:
     def describe(self) -> bool:
         """Says what a run would do now, and changes nothing; whether it would do anything."""
         self.memory.read()
-        in_flight = self._in_flight()
+        in_flight = self._in_flight(lambda: None)
         for one in in_flight:
             what = "finish" if self._is_unfinished(one) else "clean up after"
             log.info(f"would {what} the rotation {one.id} of {one.key.shown}", key=one.key.shown)
@@ -163,9 +164,14 @@ class Run:
         rotation.id = due.rotation_id(day, remembered.id)
         return rotation
 
-    def _in_flight(self) -> list[Rotation]:
+    def _in_flight(self, meanwhile: Callable[[], None]) -> list[Rotation]:
+        """What earlier runs left. Of a key that the operator has generated nothing can be, if the
+        run before this one came to its end: there may be thousands of those."""
         found = []
         for rotation in map(self._rotation, self.plan.rotated):
+            if self.memory.last_run.is_done and isinstance(rotation, GeneratedRotation):
+                continue
+            meanwhile()
             try:
                 found += [rotation] if rotation.find() else []
             except StepError as fault:
