@@ -84,12 +84,23 @@ def test_the_program_declares_what_is_rendered_and_no_provider_half(settings):
 
 
 def test_an_entry_s_name_may_hold_what_its_store_takes(settings):
-    references = [one["remoteRef"] for one in spec_of(settings())["data"]]
-    entry = "Ops: metrics / main"
-    assert references == [
-        {"key": entry, "property": "login name"},
-        {"key": entry, "property": "admin-password"},
-    ]
+    spec, entry = spec_of(settings()), "Ops: metrics / main"
+    references = [one["remoteRef"] for one in spec["data"]]
+    assert references == [{"key": entry, "property": "login name"}]
+    assert [one["extract"] for one in spec["dataFrom"]] == [{"key": entry}]
+
+
+def test_the_stack_file_says_how_a_store_of_others_is_read(settings):
+    """Not every provider of theirs knows one property of an entry, or all of them."""
+    place = {"entry": "metrics", "keys": {"admin-user": {"property": "login"}}}
+    assert spec_of(settings(place=place))["dataFrom"] == [{"extract": {"key": "metrics"}}]
+    keys = {
+        "admin-user": {"entry": "metrics", "property": "login"},
+        "admin-password": {"entry": "metrics", "property": "password"},
+    }
+    spec = spec_of(settings(place={"keys": keys}))
+    assert "dataFrom" not in spec
+    assert [one["remoteRef"]["property"] for one in spec["data"]] == ["login", "password"]
 
 
 def test_a_pattern_names_entries_too(settings):

@@ -59,6 +59,8 @@ def remote_values(values: Iterable[Kept]) -> RemoteValues:
 
 def _is_plain(value: Kept) -> bool:
     name = value.entry.property
+    if value.way == "reference":
+        return False
     return bool(name) and (name == value.name or bool(_PLAIN_PROPERTY.fullmatch(name)))
 
 
@@ -66,7 +68,8 @@ def _is_worth_an_extract(values: list[Kept]) -> bool:
     """Also for a single property of an entry of our own: others may follow, and a derived value
     may be missing."""
     is_whole_bundle = any(not value.is_placed and not value.is_alone for value in values)
-    return is_whole_bundle or len({value.entry.property for value in values}) > 1
+    is_said = any(value.way == "extract" for value in values)
+    return is_whole_bundle or is_said or len({value.entry.property for value in values}) > 1
 
 
 def _extract(entry: Entry, prefix: str) -> Manifest:

@@ -37,6 +37,21 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     tool_help = "who does it with GitOps; default: %(default)s"
     one.add_argument("--gitops-tool", choices=[*TOOLS], default="argo-cd", help=tool_help)
 
+    one = add("import", "Writes a catalogue and a stack file that say what stands in manifests.")
+    from_help = "a folder or file of manifests, or - for standard input; several times, if you like"
+    one.add_argument(
+        "--from", dest="sources", type=_given, metavar="PATH", action="append", help=from_help
+    )
+    one.add_argument("--env", type=_given, metavar="NAME", default="production")
+    one.add_argument("--name", type=_given, metavar="NAME", help=name_help)
+    namespace_help = "of manifests that name none; default: %(default)s"
+    one.add_argument("--namespace", type=_given, default="default", help=namespace_help)
+    out_help = "default: this folder"
+    one.add_argument("--out", type=_path, default=Path(), metavar="DIR", help=out_help)
+    one.add_argument("--json", action="store_true", help="the report as JSON")
+    check_help = "write nothing; exit 1 where the operator would do anything else than now"
+    one.add_argument("--check", action="store_true", help=check_help)
+
     one = add(
         "render", "Renders each environment's tree, or one stream, or says what would change."
     )

@@ -186,6 +186,13 @@ def pin_image(options: argparse.Namespace) -> tuple[int, str]:
     return OK, "".join(f"{path}: {image}\n" for path, image in images.items())
 
 
+def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
+    """Writes a catalogue and a stack file that say what stands in manifests."""
+    from platform_secrets.secretsctl.import_command import import_manifests
+
+    return import_manifests(options)
+
+
 def _operation(name: str) -> Command:
     """The function of `operations`, which is imported only where it is used."""
 
@@ -210,6 +217,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
 
 _FUNCTIONS: dict[str, Command] = {
     "init": init,
+    "import": import_manifests,
     "render": render,
     "basic-secrets": basic_secrets,
     "example": example,

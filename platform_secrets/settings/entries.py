@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from platform_secrets.settings.key_ids import DERIVED, Derived, derived_name
 from platform_secrets.settings.resolved import Settings
@@ -37,6 +38,10 @@ class Kept:
     may_be_written: bool
     is_borrowed: bool
     """Whether it is another bundle's key's, where it is counted."""
+    way: Literal["fewest", "extract", "reference"]
+    """How it is read: with the fewest reads or, of a store of others, as the stack file says it.
+    Not every provider of theirs knows both ways: a bundle's `entry` is read whole, a key's own by
+    a reference."""
     is_apart: bool
     """Whether it is derived, and not in the entry of the key's own value: a missing entry fails the
     whole sync, and such ones must never stop the bundle's own."""
@@ -74,8 +79,17 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 is_adopted=found.key == named or is_others,
                 may_be_written=is_writable,
                 is_borrowed=is_borrowed,
+                way=_way(settings, bundle, name),
                 is_apart=found.key != own.key,
             )
+
+
+def _way(settings: Settings, bundle: str, key: str) -> Literal["fewest", "extract", "reference"]:
+    if not settings.store_of(bundle).is_others:
+        return "fewest"
+    if settings.key_place(bundle, key).entry:
+        return "reference"
+    return "extract" if settings.bundle_place(bundle).entry else "fewest"
 
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:

@@ -1,0 +1,151 @@
+"""One Secret as a bundle of the catalogue and its place in the stack file."""
+
+from collections import Counter
+from typing import Any
+
+from platform_secrets.importing.found import (
+    Expression,
+    Filtered,
+    Logins,
+    NotTakenError,
+    Remote,
+    Value,
+    WantedSecret,
+)
+from platform_secrets.importing.names import part_name
+from platform_secrets.settings.secret_kinds import DOCKER_CONFIG
+
+# What a template's filter is in a text. The second and the third write some characters otherwise.
+_FILTERS = {"url": "url", "form": "url", "toJson": "json", "json": "json", "base64": "base64"}
+Mapping = dict[str, Any]
+
+
+class Bundle:
+    """What the catalogue says of a Secret, and what the stack file says of its values."""
+
+    def __init__(self, wanted: WantedSecret) -> None:
+        self._keys: dict[str, tuple[Remote, bool, bool]] = {}
+        self._texts: dict[str, str] = {}
+        self._registries: Mapping = {}
+        self._wanted = wanted
+        texts = dict[str, Expression]()
+        for name, expression in wanted.fields.items():
+            single = _single(expression)
+            if single:
+                self._keys[name] = (*single, False)
+            else:
+                texts[name] = expression
+        for name, expression in texts.items():
+            if len(expression) == 1 and isinstance(expression[0], Logins):
+                self._add_logins(name, expression[0])
+            else:
+                self._texts[name] = "".join(self._part(name, one) for one in expression)
+
+    def content(self) -> Mapping:
+        """What stands in the catalogue."""
+        wanted = self._wanted
+        has_type = wanted.type != "Opaque" and not self._registries
+        optional = {
+            "type": wanted.type if has_type else None,
+            "labels": dict(wanted.labels),
+            "annotations": dict(wanted.annotations),
+            "deletion": "delete" if wanted.deletion == "Delete" else None,
+            "texts": self._texts,
+            "registries": self._registries,
+        }
+        found: Mapping = {"secret": wanted.secret}
+        found |= {name: content for name, content in optional.items() if content}
+        return {**found, "keys": {name: self._key(name) for name in self._keys}}
+
+    def place(self, store: str | None, interval: str | int | None) -> Mapping:
+        """What stands in the stack file; `store` is None for the default one, and `interval` for
+        the environment's."""
+        remotes = [remote for remote, _, _ in self._keys.values()]
+        extracted = Counter(one.key for one in remotes if one.is_extracted)
+        entry = extracted.most_common(1)[0][0] if extracted else None
+        found: Mapping = {}
+        if store is not None:
+            found["store"] = store
+        if interval is not None:
+            found["refresh-interval"] = interval
+        if entry is not None:
+            found["entry"] = entry
+        keys = {name: _place(name, one, entry) for name, (one, _, _) in self._keys.items()}
+        keys = {name: place for name, place in keys.items() if place}
+        return {**found, "keys": keys} if keys else found
+
+    def _key(self, name: str) -> Mapping:
+        remote, is_base64, is_hidden = self._keys[name]
+        found: Mapping = {"description": _described(remote)}
+        if is_base64:
+            found["stored-as"] = "base64"
+        if is_hidden:
+            found["hidden"] = True
+        return found
+
+    def _part(self, field: str, piece: object) -> str:
+        if isinstance(piece, str):
+            return piece.replace("${", "$${")
+        single = _single((piece,)) if isinstance(piece, Value | Filtered) else None
+        filter = ""
+        if single is None and isinstance(piece, Filtered) and piece.by in _FILTERS:
+            single, filter = _single(piece.of), f"|{_FILTERS[piece.by]}"
+        if single is None:
+            why = "encodes what is made of several values, which a text can't say"
+            raise NotTakenError(f"target.template.data.{field}", why)
+        return f"${{{self._key_of(*single)}{filter}}}"
+
+    def _key_of(self, remote: Remote, is_base64: bool) -> str:
+        """The key with a value: one of the Secret's own, or a hidden one."""
+        for name, (known, as_base64, _) in self._keys.items():
+            if (known, as_base64) == (remote, is_base64):
+                return name
+        taken = {*self._keys, *self._wanted.fields}
+        name = part_name(remote.property or remote.key.rpartition("/")[2], taken)
+        self._keys[name] = (remote, is_base64, True)
+        return name
+
+    def _add_logins(self, field: str, logins: Logins) -> None:
+        if self._wanted.type != DOCKER_CONFIG:
+            why = f"is a pull secret's configuration, in a Secret that is not of {DOCKER_CONFIG}"
+            raise NotTakenError(f"target.template.data.{field}", why)
+        for login in logins.of:
+            username, password = _single(login.username), _single(login.password)
+            is_text = username is None and isinstance(login.username[0], str)
+            if password is None or (username is None and not is_text):
+                why = "has a login that is made of several values"
+                raise NotTakenError(f"target.template.data.{field}", why)
+            found: Mapping = {}
+            if username is None:
+                found["username-text"] = login.username[0]
+            else:
+                found["username"] = self._key_of(*username)
+            self._registries[login.host] = {**found, "password": self._key_of(*password)}
+
+
+def _single(expression: Expression) -> tuple[Remote, bool] | None:
+    """The one value that an expression is, and whether it is decoded; None for anything else."""
+    if len(expression) != 1:
+        return None
+    piece, is_base64 = expression[0], False
+    if isinstance(piece, Filtered) and piece.by == "decoded" and len(piece.of) == 1:
+        piece, is_base64 = piece.of[0], True
+    if isinstance(piece, Value) and isinstance(piece.of, Remote):
+        return piece.of, is_base64
+    return None
+
+
+def _described(remote: Remote) -> str:
+    return f"{remote.property} of {remote.key}" if remote.property else remote.key
+
+
+def _place(name: str, remote: Remote, entry: str | None) -> Mapping:
+    found: Mapping = {}
+    is_of_bundle = remote.is_extracted and remote.key == entry
+    if not is_of_bundle:
+        found["entry"] = remote.key
+    if remote.property and (remote.property != name or not is_of_bundle):
+        found["property"] = remote.property
+    if remote.version:
+        found["version"] = remote.version
+    return found

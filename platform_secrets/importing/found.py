@@ -1,0 +1,159 @@
+"""What manifests say, in the words in which what was written and what is rendered are compared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object, and where it stands. Of a Secret only the names of its keys are here."""
+
+    content: Mapping[str, Any]
+    file: str
+    line: int
+
+    @property
+    def kind(self) -> str:
+        return str(self.content.get("kind"))
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        return mapping(self.content.get("metadata"))
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata.get("name") or "")
+
+    @property
+    def namespace(self) -> str | None:
+        return self.metadata.get("namespace")
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        return mapping(self.content.get("spec"))
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class NotTakenError(Exception):
+    """Why a manifest can't be said in the catalogue, and what to do about it."""
+
+    def __init__(self, field: str, why: str) -> None:
+        self.field, self.why = field, why
+        super().__init__(f"{field}: {why}" if field else why)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value, or an empty mapping in place of anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> list[Any]:
+    """The value, or an empty list in place of anything else."""
+    return value if isinstance(value, list) else []
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A value in a store."""
+
+    key: str
+    property: str | None
+    version: str | None
+    is_extracted: bool = False
+    """Whether it is taken out of an entry that is read whole: some providers know no other way,
+    and some not this one."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value's place in a field: first by its name in a template, later by where it is kept."""
+
+    of: str | Remote
+    name: str = field(default="", compare=False)
+    """What the template calls it."""
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """Text that has passed a function."""
+
+    of: "Expression"
+    by: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """How kubelets log in to one registry."""
+
+    host: str
+    username: "Expression"
+    password: "Expression"
+
+
+@dataclass(frozen=True)
+class Logins:
+    """A pull secret's whole configuration."""
+
+    of: tuple[Login, ...]
+
+
+Piece = str | Value | Filtered | Logins
+Expression = tuple[Piece, ...]
+"""What a field of a Secret is made of: literal text and values."""
+
+
+@dataclass(frozen=True)
+class WantedSecret:
+    """What an ExternalSecret has the operator do."""
+
+    source: Manifest
+    namespace: str
+    secret: str
+    store: tuple[str, str]
+    """Its kind and name."""
+    interval: float
+    """In seconds; 0 where the operator reads only once, or when it is asked to."""
+    fields: Mapping[str, Expression]
+    whole: tuple[Remote, ...] = ()
+    """Entries all of whose properties are in the Secret, under names that nobody says here."""
+    type: str = "Opaque"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    creation: str = "Owner"
+    deletion: str = "Retain"
+    is_immutable: bool = False
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.namespace, self.secret
+
+    def with_names(self, names: list[str]) -> "WantedSecret":
+        """The same, where `names` are those of the Secret's keys."""
+        [entry] = self.whole
+        found = {
+            name: (Value(replace(entry, property=name), name),)
+            for name in names
+            if name not in self.fields
+        }
+        return replace(self, fields={**self.fields, **found})
+
+
+def values_in(expression: Expression) -> list[Value]:
+    """Every value that an expression is made of, in its order."""
+    found: list[Value] = []
+    for piece in expression:
+        match piece:
+            case Value():
+                found.append(piece)
+            case Filtered():
+                found += values_in(piece.of)
+            case Logins():
+                for login in piece.of:
+                    found += values_in(login.username) + values_in(login.password)
+            case _:
+                pass
+    return found

@@ -1,0 +1,182 @@
+"""From manifests to a catalogue and a stack file, and a verdict on each manifest."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from platform_secrets.importing.comparing import Difference, differences
+from platform_secrets.importing.documents import Documents, Target, documents
+from platform_secrets.importing.external_secrets import wanted_secrets
+from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
+from platform_secrets.importing.readers import Reader, key_names, readers
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
+
+EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
+STORES = ("SecretStore", "ClusterSecretStore")
+# Of these every property can be read either way: with its whole entry, or by itself.
+_EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes"}
+
+Outcome = Literal["exact", "different", "left out"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one manifest."""
+
+    manifest: Manifest
+    outcome: Outcome
+    details: Sequence[Difference] = ()
+    """The fields that are not the same, or why it is not taken and what to do."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What is written, and what is said of it."""
+
+    catalogue: dict[str, Any]
+    stack: dict[str, Any]
+    verdicts: list[Verdict]
+
+
+def imported(manifests: Sequence[Manifest], target: Target) -> Imported:
+    """What these manifests are in a catalogue and a stack file.
+
+    What the settings refuse of it is left out, with their own message, until all of it is right.
+    """
+    verdicts: list[Verdict] = []
+    wanted = _wanted(manifests, target, verdicts)
+    known = [one for manifest in manifests for one in readers(manifest, target.namespace)]
+    found, settings = _accepted(wanted, known, target, verdicts)
+    kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
+    is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
+    if settings is not None:
+        verdicts += _compared(found, settings, is_any_way)
+    return Imported(found.catalogue, found.stack, verdicts)
+
+
+def _wanted(
+    manifests: Sequence[Manifest], target: Target, verdicts: list[Verdict]
+) -> list[WantedSecret]:
+    known = _key_names(manifests, target.namespace)
+    found: dict[tuple[str, str], WantedSecret] = {}
+    for manifest in manifests:
+        if manifest.kind not in EXTERNAL_SECRETS:
+            continue
+        try:
+            for one in wanted_secrets(manifest, target.namespace):
+                if one.whole:
+                    one = _with_names(one, known)
+                first = found.setdefault(one.place, one)
+                if first is not one:
+                    why = f"its Secret is also {first.source.place}'s; import each environment"
+                    raise NotTakenError("target.name", f"{why} by itself")
+        except NotTakenError as error:
+            verdicts.append(_left_out(manifest, error))
+    return [*found.values()]
+
+
+def _with_names(wanted: WantedSecret, known: dict[tuple[str, str], list[str]]) -> WantedSecret:
+    names = known.get(wanted.place)
+    if not names:
+        why = (
+            "takes an entry whole, and the names in it are not told here; read the Secret too, "
+            "of which only the names are taken: kubectl get secret "
+            f"{wanted.secret} --namespace {wanted.namespace} -o yaml"
+        )
+        raise NotTakenError("dataFrom.extract", why)
+    return wanted.with_names(names)
+
+
+def _key_names(manifests: Iterable[Manifest], namespace: str) -> dict[tuple[str, str], list[str]]:
+    """The keys of each Secret: those that it has, or else those that its readers name."""
+    read: dict[tuple[str, str], dict[str, None]] = {}
+    had: dict[tuple[str, str], list[str]] = {}
+    for one in manifests:
+        place = one.namespace or namespace
+        if one.kind == "Secret":
+            had[place, one.name] = [*mapping(one.content.get("data"))]
+        for secret, key in key_names(one):
+            read.setdefault((place, secret), {})[key] = None
+    return {place: [*names] for place, names in read.items()} | had
+
+
+def _accepted(
+    wanted: list[WantedSecret],
+    known: list[Reader],
+    target: Target,
+    verdicts: list[Verdict],
+) -> tuple[Documents, Settings | None]:
+    while True:
+        found = documents(wanted, known, target)
+        for one, error in found.refused:
+            verdicts.append(_left_out(one.source, error))
+        if not found.bundles:
+            return found, None
+        stack = Document("the stack file", found.stack)
+        try:
+            [settings] = load([stack], Document("the catalogue", found.catalogue))
+            return found, settings
+        except SettingsError as error:
+            blamed = _blamed(found, error.problems)
+            verdicts += [_left_out(found.bundles[name].source, why) for name, why in blamed.items()]
+            wanted = [one for name, one in found.bundles.items() if name not in blamed]
+
+
+def _blamed(found: Documents, problems: Iterable[Problem]) -> dict[str, NotTakenError]:
+    """The bundles of which the problems are. Raises SettingsError where one is of none."""
+    blamed: dict[str, NotTakenError] = {}
+    for problem in problems:
+        names = [*_bundles_at(found, problem.path)]
+        if not names:
+            raise SettingsError([problem])
+        field = ".".join(str(part) for part in problem.path[2:])
+        for name in names:
+            blamed.setdefault(name, NotTakenError(field, problem.message))
+    return blamed
+
+
+def _bundles_at(found: Documents, path: tuple[str | int, ...]) -> Iterator[str]:
+    match path:
+        case ("bundles", str(name), *_):
+            yield name
+        case ("namespaces", str(name), *_):
+            yield from found.stack["namespaces"][name]["bundles"]
+        case ("namespace-name",):
+            yield from (
+                name
+                for name, one in found.bundles.items()
+                if one.namespace == found.stack["namespace-name"]
+            )
+        case ("stores", str(name), *_):
+            store = found.stack["stores"][name]
+            reference = store["kind"], store["name"]
+            yield from (each for each, one in found.bundles.items() if one.store == reference)
+        case _:
+            return
+
+
+def _compared(
+    found: Documents, settings: Settings, is_any_way: Callable[[tuple[str, str]], bool]
+) -> Iterator[Verdict]:
+    views = {view.namespace: view for view in settings.by_namespace}
+    worst: dict[int, tuple[Manifest, list[Difference]]] = {}
+    for name, before in found.bundles.items():
+        [rendered] = external_secret_manifests(views[before.namespace], name)
+        [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
+        _, details = worst.setdefault(id(before.source), (before.source, []))
+        details += differences(before, after, is_any_way)
+    for manifest, details in worst.values():
+        yield Verdict(manifest, "different" if details else "exact", details)
+
+
+def _left_out(manifest: Manifest, error: NotTakenError) -> Verdict:
+    return Verdict(manifest, "left out", [Difference(error.field, error.why)])
+
+
+def _reference(store: Manifest) -> tuple[str, str]:
+    return store.kind, store.name
+
+
+def _provider(store: Manifest) -> str:
+    return next(iter(mapping(store.spec.get("provider"))), "")

@@ -1,0 +1,74 @@
+"""Who reads which Secrets: every object that has pods, whatever its kind."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from platform_secrets.importing.found import Manifest, mapping, sequence
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A workload, and the Secrets that its pods name."""
+
+    namespace: str
+    kind: str
+    name: str
+    secrets: tuple[str, ...]
+
+
+def readers(manifest: Manifest, own_namespace: str) -> Iterator[Reader]:
+    """The reader that a manifest is, if its pods read any Secret."""
+    secrets = {name: None for pod in _pods(manifest.content) for name, _ in _secrets(pod)}
+    if secrets and manifest.name:
+        namespace = manifest.namespace or own_namespace
+        yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets))
+
+
+def key_names(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Every Secret and key of it that the manifest's pods name."""
+    for pod in _pods(manifest.content):
+        for secret, key in _secrets(pod):
+            if key is not None:
+                yield secret, key
+
+
+def _pods(value: object) -> Iterator[Mapping[str, Any]]:
+    """Every pod's spec in an object; a pod has containers."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("containers"), list):
+            yield value
+        else:
+            for inner in value.values():
+                yield from _pods(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _pods(inner)
+
+
+def _secrets(pod: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Each Secret that a pod names, with a key of it where that is named too."""
+    for one in sequence(pod.get("imagePullSecrets")):
+        yield from _named(one, "name")
+    kinds = ("initContainers", "containers", "ephemeralContainers")
+    for container in (mapping(one) for kind in kinds for one in sequence(pod.get(kind))):
+        for one in sequence(container.get("env")):
+            yield from _named(mapping(mapping(one).get("valueFrom")).get("secretKeyRef"), "name")
+        for one in sequence(container.get("envFrom")):
+            yield from _named(mapping(one).get("secretRef"), "name")
+    for volume in map(mapping, sequence(pod.get("volumes"))):
+        yield from _named(volume.get("secret"), "secretName")
+        for one in sequence(mapping(volume.get("projected")).get("sources")):
+            yield from _named(mapping(one).get("secret"), "name")
+        reference = mapping(volume.get("csi")).get("nodePublishSecretRef")
+        yield from _named(reference, "name")
+
+
+def _named(reference: object, field: str) -> Iterator[tuple[str, str | None]]:
+    found = mapping(reference)
+    name = found.get(field)
+    if not isinstance(name, str):
+        return
+    yield name, None
+    keys = [found.get("key"), *(mapping(one).get("key") for one in sequence(found.get("items")))]
+    yield from ((name, key) for key in keys if isinstance(key, str))

@@ -1,0 +1,114 @@
+"""`secretsctl import`: manifests in, a catalogue, a stack file and a report out."""
+
+import argparse
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from platform_secrets.importing.documents import Target
+from platform_secrets.importing.imported import Imported, Verdict, imported
+from platform_secrets.secretsctl.manifest_files import Read, read_all
+from platform_secrets.secretsctl.new_project import in_the_way
+from platform_secrets.secretsctl.tree import TreeError
+from platform_secrets.secretsctl.yaml_text import yaml_text
+from platform_secrets.settings import Problem, SettingsError
+from platform_secrets.settings.documents import project_name
+
+_CATALOGUE = """\
+# What the platform needs, as `secretsctl import` found it in manifests. Formats, rotation and
+# owners stand in no manifest: add them (`format`, `rotate`, `owner`) where you know them.
+"""
+_STACK = """\
+# Where {environment} keeps it. Every store is one that others declare (`provider: existing`).
+"""
+_MOST = 20
+_HEADINGS = {
+    "exact": "taken exactly",
+    "different": "taken with a difference",
+    "left out": "not taken",
+}
+
+
+def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
+    """Writes both files and reports; see docs/import.md."""
+    if not options.sources:
+        message = "is missing: name a folder or a file of manifests, or - for standard input"
+        raise SettingsError([Problem("--from", None, (), message)])
+    folder: Path = options.out
+    platform = options.name or _platform(folder.resolve().name)
+    files = {"catalogue": "catalogue.yaml", "stack": f"Pulumi.{options.env}.yaml"}
+    obstacles = [] if options.check else in_the_way(folder, [*files.values()])
+    if obstacles:
+        raise TreeError("\n".join(obstacles))
+    read = read_all(options.sources)
+    found = imported(read.manifests, Target(platform, options.env, options.namespace))
+    written: list[str] = []
+    if found.catalogue["bundles"] and not options.check:
+        texts = {files["catalogue"]: _CATALOGUE + yaml_text(found.catalogue)}
+        setting = f"{project_name(folder)}:environment"
+        stack = yaml_text({"config": {setting: found.stack}})
+        texts[files["stack"]] = _STACK.format(environment=options.env) + stack
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            written.append(str(path))
+    text = _json(found, read, written) if options.json else _report(found, read, written)
+    is_left_out = bool(read.unread) or any(one.outcome == "left out" for one in found.verdicts)
+    is_different = any(one.outcome == "different" for one in found.verdicts)
+    return int(is_left_out or (options.check and is_different)), text
+
+
+def _platform(folder: str) -> str:
+    found = re.sub(r"[^a-z0-9]+", "-", folder.lower()).strip("-")[:24].strip("-")
+    return found if found[:1].isalpha() else "platform"
+
+
+def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
+    lines: list[str] = []
+    for outcome, heading in _HEADINGS.items():
+        of_it = [one for one in found.verdicts if one.outcome == outcome]
+        unread = read.unread if outcome == "left out" else []
+        if not of_it and not unread:
+            continue
+        lines.append(f"{heading}: {len(of_it) + len(unread)}")
+        if outcome != "exact":
+            lines += [line for one in of_it for line in _lines(one)]
+            lines += [f"  {one}" for one in unread]
+    lines += [f"wrote {path}" for path in written]
+    if not found.verdicts:
+        lines.append(f"no ExternalSecret in {read.files} files")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(verdict: Verdict) -> Iterable[str]:
+    for one in verdict.details:
+        field = f"{one.field}: " if one.field else ""
+        yield f"  {verdict.manifest.place}: {_called(verdict)}: {field}{one.why}"
+
+
+def _called(verdict: Verdict) -> str:
+    one = verdict.manifest
+    return f"{one.kind} {one.namespace + '/' if one.namespace else ''}{one.name}"
+
+
+def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
+    content: dict[str, Any] = {
+        "wrote": [*written],
+        "manifests": [
+            {
+                "kind": one.manifest.kind,
+                "namespace": one.manifest.namespace,
+                "name": one.manifest.name,
+                "file": one.manifest.file,
+                "line": one.manifest.line,
+                "outcome": one.outcome,
+                "details": [{"field": each.field, "why": each.why} for each in one.details],
+            }
+            for one in found.verdicts
+        ],
+        "unread": [{"file": one.file, "line": one.line, "why": one.message} for one in read.unread],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,163 @@
+"""Manifests as they are in files and on standard input. No value of a Secret is kept: it is dropped
+while a file is parsed."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from platform_secrets.importing.found import Manifest
+from platform_secrets.settings import Problem, SettingsError
+
+_ENDINGS = (".yaml", ".yml", ".json")
+_DOCUMENT = re.compile(r"^---(?=\s|$).*$", re.MULTILINE)
+_KIND = re.compile(r"""\bkind["']?[ \t]*:[ \t]*["']?[A-Z]""")
+# Outside of a text in quotes.
+_ACTION = re.compile(r"""^[^"'#\n]*\{\{""", re.MULTILINE)
+_HELM = "is a Helm chart's source; render it: helm template … | secretsctl import --from -"
+# What holds values, or their cipher, in these kinds.
+_VALUES = {"Secret": ("data", "stringData"), "SealedSecret": ("encryptedData",)}
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class _Loader(yaml.CSafeLoader):
+    """Without dates: to Kubernetes they are texts."""
+
+
+_NOT_KUBERNETES = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+_Loader.yaml_implicit_resolvers = {
+    letter: [one for one in known if one[0] not in _NOT_KUBERNETES]
+    for letter, known in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass
+class Read:
+    """The manifests of some files, and what of these could not be read."""
+
+    manifests: list[Manifest] = field(default_factory=list)
+    unread: list[Problem] = field(default_factory=list)
+    files: int = 0
+
+
+def read_all(sources: list[str]) -> Read:
+    """What is in these files and folders; `-` is standard input. Raises SettingsError for one that
+    is not there."""
+    found = Read()
+    for source in sources:
+        for path in _files(source):
+            found.files += 1
+            _show_progress(found.files)
+            try:
+                text = sys.stdin.read() if path is None else path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or "is not a text file in UTF-8"
+                found.unread.append(Problem(str(path), None, (), str(why)))
+                continue
+            _read(text, "standard input" if path is None else str(path), found)
+    _show_progress(None)
+    return found
+
+
+def _files(source: str) -> Iterator[Path | None]:
+    path = Path(source)
+    if source == "-":
+        yield None
+    elif path.is_dir():
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(one for one in folders if not one.startswith("."))
+            yield from (Path(folder, one) for one in sorted(files) if one.endswith(_ENDINGS))
+    elif path.exists():
+        yield path
+    else:
+        raise SettingsError([Problem("--from", None, (), f"{source}: no such file or folder")])
+
+
+def _show_progress(files: int | None) -> None:
+    if sys.stderr.isatty() and (files is None or files % 100 == 0):
+        text = "\r\x1b[K" if files is None else f"\rread {files} files"
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def _read(text: str, file: str, found: Read) -> None:
+    if not _KIND.search(text):
+        return
+    start = 0
+    ends = [*_DOCUMENT.finditer(text)]
+    for match in [*ends, None]:
+        end = match.start() if match else len(text)
+        document = text[start:end]
+        if _KIND.search(document):
+            _read_document(document, file, text.count("\n", 0, start) + 1, found)
+        start = match.end() if match else end
+
+
+def _read_document(text: str, file: str, first: int, found: Read) -> None:
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        line = first + (node.start_mark.line if node else 0)
+        _drop_values(node)
+        content = loader.construct_document(node) if node else None
+    except yaml.YAMLError as error:
+        if action := _ACTION.search(text):
+            line = first + text.count("\n", 0, action.end())
+            found.unread.append(Problem(file, line, (), _HELM))
+            return
+        mark = getattr(error, "problem_mark", None)
+        why = f"invalid YAML: {getattr(error, 'problem', None) or 'it ends too early'}"
+        found.unread.append(Problem(file, first + (mark.line if mark else 0), (), why))
+        return
+    except (ValueError, RecursionError):
+        found.unread.append(
+            Problem(file, first, (), "is nested too deeply or holds what is no text")
+        )
+        return
+    for one in _flat(content):
+        if "{{" in str((one.get("metadata") or {}).get("name")):
+            found.unread.append(Problem(file, line, (), _HELM))
+        else:
+            found.manifests.append(Manifest(one, file, line))
+
+
+def _flat(content: object) -> Iterator[dict[str, Any]]:
+    """An object, or those of a list."""
+    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
+        return
+    if content["kind"].endswith("List") and isinstance(content.get("items"), list):
+        for one in content["items"]:
+            yield from _flat(one)
+    elif isinstance(content.get("metadata"), dict):
+        yield content
+
+
+def _drop_values(node: yaml.Node | None) -> None:
+    """Empties what holds values in a Secret's node, before anything is made of it."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    fields = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+    kind = getattr(fields.get("kind"), "value", None)
+    for holder in (node, fields.get("spec")):
+        for name in _VALUES.get(kind, ()) if isinstance(kind, str) else ():
+            _empty(holder, name)
+    _empty(fields.get("metadata"), "annotations", _LAST_APPLIED)
+    items = fields.get("items")
+    for one in items.value if isinstance(items, yaml.SequenceNode) else ():
+        _drop_values(one)
+
+
+def _empty(node: yaml.Node | None, *path: str) -> None:
+    """Takes the texts away below a path, and leaves the names."""
+    if isinstance(node, yaml.ScalarNode) and not path:
+        node.value, node.tag = "", "tag:yaml.org,2002:str"
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        if not path or key.value == path[0]:
+            _empty(value, *path[1:])

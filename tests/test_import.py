@@ -1,0 +1,306 @@
+"""`secretsctl import`: what stands in manifests, as a catalogue and a stack file that render it."""
+
+import json
+import secrets
+from pathlib import Path
+
+import pytest
+import yaml
+
+from platform_secrets.secretsctl.commands import main
+
+API = "external-secrets.io/v1"
+
+
+def external_secret(name="ledger", namespace="shop", **spec):
+    store = {"kind": "ClusterSecretStore", "name": "team"}
+    return {
+        "apiVersion": API,
+        "kind": "ExternalSecret",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"refreshInterval": "1h", "secretStoreRef": store, **spec},
+    }
+
+
+def reference(name, key="apps/ledger", **more):
+    return {"secretKey": name, "remoteRef": {"key": key, **more}}
+
+
+def templated(data, template_data, **template):
+    target = {"name": "ledger-env", "template": {"data": template_data, **template}}
+    return external_secret(target=target, data=data)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(home, capsys):
+    def run(*manifests, arguments=()):
+        texts = [one if isinstance(one, str) else yaml.safe_dump(one) for one in manifests]
+        Path("manifests").mkdir(exist_ok=True)
+        Path("manifests", "all.yaml").write_text("---\n".join(texts))
+        code = main(["import", "--from", "manifests", "--name", "shop", "--json", *arguments])
+        output = capsys.readouterr()
+        return code, json.loads(output.out) if output.out else output.err
+
+    return run
+
+
+@pytest.fixture
+def outcome(run):
+    """The one manifest's outcome, and of what field it speaks."""
+
+    def outcome(*manifests):
+        _, report = run(*manifests)
+        [one] = report["manifests"]
+        return one["outcome"], [each["field"] for each in one["details"]]
+
+    return outcome
+
+
+def catalogue():
+    return yaml.safe_load(Path("catalogue.yaml").read_text())
+
+
+def stack():
+    text = Path("Pulumi.production.yaml").read_text()
+    return yaml.safe_load(text)["config"]["platform-secrets:environment"]
+
+
+USER, PASSWORD = reference("user", property="user"), reference("pw", property="password")
+SHAPES = {
+    "a reference for each key": external_secret(data=[USER, PASSWORD]),
+    "whole values": external_secret(data=[reference("A", "a"), reference("B", "b", version="7")]),
+    "an older version": external_secret(data=[USER])
+    | {"apiVersion": "external-secrets.io/v1beta1"},
+    "a URL of a template": templated(
+        [USER, PASSWORD],
+        {
+            "URL": "db://{{ .user }}:{{ .pw | urlquery | replace `+` `%20` }}@db/x",
+            "PW": "{{ .pw }}",
+        },
+    ),
+    "an entry that a template takes apart": external_secret(
+        target={"name": "env", "template": {"data": {"APP_PW": "{{ .password }}"}}},
+        dataFrom=[{"extract": {"key": "apps/ledger"}}],
+    ),
+    "two entries with a prefix each": external_secret(
+        target={"template": {"data": {"A": "{{ .a_login }}", "B": "{{ .b_login }}"}}},
+        dataFrom=[
+            {
+                "extract": {"key": f"apps/{side}"},
+                "rewrite": [{"regexp": {"source": "(.*)", "target": f"{side}_$1"}}],
+            }
+            for side in "ab"
+        ],
+    ),
+    "a file with a constant": templated(
+        [PASSWORD],
+        {"app.ini": "[db]\npassword = {{ .pw | toString }}\n${HOME}\n", "MODE": "production"},
+    ),
+    "bytes": external_secret(
+        data=[reference("tls.crt", decodingStrategy="Base64"), reference("tls.key", "b")],
+        target={"template": {"type": "kubernetes.io/tls"}},
+    ),
+    "a pull secret": templated(
+        [USER, PASSWORD],
+        {
+            ".dockerconfigjson": '{"auths": {"ghcr.io": {"username": "{{ .user }}", '
+            '"password": "{{ .pw }}", "auth": "{{ printf "%s:%s" .user .pw | b64enc }}"}}}'
+        },
+        type="kubernetes.io/dockerconfigjson",
+    ),
+    "labels, and what becomes of the Secret": external_secret(
+        data=[USER],
+        target={
+            "deletionPolicy": "Delete",
+            "template": {"metadata": {"labels": {"team": "ops"}, "annotations": {"note": "a b"}}},
+        },
+    ),
+    "only when asked": external_secret(data=[USER], refreshInterval="0"),
+    "half an hour and more": external_secret(data=[USER], refreshInterval="1h30m"),
+}
+TEAM = {
+    "apiVersion": API,
+    "kind": "ClusterSecretStore",
+    "metadata": {"name": "team"},
+    "spec": {"provider": {"vault": {}}},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_operator_does_the_same_with_what_is_rendered(shape, run):
+    code, report = run(SHAPES[shape], TEAM)
+    assert [(one["outcome"], one["details"]) for one in report["manifests"]] == [("exact", [])]
+    assert code == 0
+    assert main(["render"]) == 0
+
+
+@pytest.mark.parametrize("way", ["extract", "reference"])
+def test_a_store_that_may_know_one_way_alone_is_read_that_way(way, run):
+    """That of a provider that is not known, or of which no manifest is there."""
+    shapes = {
+        "extract": "an entry that a template takes apart",
+        "reference": "a reference for each key",
+    }
+    code, report = run(SHAPES[shapes[way]])
+    assert (code, report["manifests"][0]["outcome"]) == (0, "exact")
+
+
+def test_the_catalogue_has_the_names_that_programs_have(run):
+    run(SHAPES["a URL of a template"])
+    assert catalogue()["bundles"] == {
+        "ledger-env": {
+            "secret": "ledger-env",
+            "texts": {"URL": "db://${user}:${PW|url}@db/x"},
+            "keys": {
+                "PW": {"description": "password of apps/ledger"},
+                "user": {"description": "user of apps/ledger", "hidden": True},
+            },
+        }
+    }
+    assert stack()["bundles"]["ledger-env"]["keys"] == {
+        "PW": {"entry": "apps/ledger", "property": "password"},
+        "user": {"entry": "apps/ledger", "property": "user"},
+    }
+    assert stack()["stores"] == {
+        "team": {"provider": "existing", "kind": "ClusterSecretStore", "name": "team"}
+    }
+
+
+def test_nothing_is_invented(run):
+    run(*SHAPES.values())
+    keys = [key for one in catalogue()["bundles"].values() for key in one["keys"].values()]
+    assert {name for key in keys for name in key} <= {"description", "stored-as", "hidden"}
+
+
+def test_secrets_of_several_namespaces_are_in_them(run):
+    many = [external_secret(f"in-{name}", name, data=[USER]) for name in ("shop", "shop", "ops")]
+    many[1]["metadata"]["name"] = "another"
+    code, _ = run(*many)
+    assert code == 0
+    assert stack()["namespace-name"] == "shop"
+    assert stack()["namespaces"] == {"ops": {"namespace": "existing", "bundles": ["in-ops"]}}
+
+
+def test_who_reads_is_a_service(run):
+    pod = {
+        "containers": [
+            {"env": [{"valueFrom": {"secretKeyRef": {"name": "ledger", "key": "user"}}}]},
+            {"envFrom": [{"secretRef": {"name": "other"}}]},
+        ]
+    }
+    workload = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"}}
+    run(external_secret(data=[USER]), workload | {"spec": {"template": {"spec": pod}}})
+    assert catalogue()["services"] == {
+        "web": {"workload": "Deployment/web", "service-account": "none", "reads": ["ledger"]}
+    }
+
+
+WHOLE = external_secret(dataFrom=[{"extract": {"key": "apps/ledger"}}])
+
+
+def test_of_an_entry_that_is_taken_whole_the_names_are_those_of_its_secret(outcome):
+    assert outcome(WHOLE) == ("left out", ["dataFrom.extract"])
+    metadata = {"name": "ledger", "namespace": "shop"}
+    secret = {"kind": "Secret", "metadata": metadata, "data": {"DB": "eA==", "MAIL": "eA=="}}
+    assert outcome({"kind": "List", "items": [WHOLE, secret]}) == ("different", ["dataFrom"])
+    assert [*catalogue()["bundles"]["ledger"]["keys"]] == ["DB", "MAIL"]
+
+
+def test_no_value_of_a_secret_is_anywhere(run, home):
+    value = secrets.token_hex(16)
+    metadata = {
+        "name": "ledger",
+        "namespace": "shop",
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": value},
+    }
+    secret = {"kind": "Secret", "metadata": metadata, "stringData": {"a": value}}
+    _, report = run(WHOLE, secret | {"data": {"DB": value}})
+    assert [*catalogue()["bundles"]["ledger"]["keys"]] == ["DB"]
+    written = [path.read_text() for path in home.glob("*.yaml")]
+    assert value not in json.dumps(report) + "".join(written)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "field"),
+    [
+        (templated([USER], {"A": "{{ if .user }}a{{ else }}b{{ end }}"}), "template.data.A"),
+        (templated([USER], {"A": "{{ .user | upper }}"}), "template.data.A"),
+        (templated([USER], {"A": "{{ .nobody }}"}), "template.data.A"),
+        (templated([USER], {}, templateFrom=[{"literal": "a: b"}]), "template.templateFrom"),
+        (external_secret(dataFrom=[{"find": {"name": {"regexp": "a"}}}]), "dataFrom[0].find"),
+        (external_secret(dataFrom=[{"sourceRef": {}}]), "dataFrom[0].sourceRef"),
+        (external_secret(data=[reference("A", decodingStrategy="Auto")]), "decodingStrategy"),
+        (external_secret(data=[USER], target={"creationPolicy": "Merge"}), "creationPolicy"),
+        (external_secret(data=[USER], secretStoreRef={}), "secretStoreRef"),
+        (external_secret(data=[reference("lock")]), "keys.lock"),
+    ],
+)
+def test_what_the_catalogue_can_t_say_is_left_out_and_told(manifest, field, run):
+    code, report = run(manifest, external_secret("other", data=[USER]))
+    by_name = {one["name"]: one for one in report["manifests"]}
+    assert code == 1
+    assert by_name["ledger"]["outcome"] == "left out"
+    assert by_name["ledger"]["details"][0]["field"].endswith(field)
+    assert [*catalogue()["bundles"]] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "field"),
+    [
+        (external_secret(data=[USER], target={"creationPolicy": "Orphan"}), "creationPolicy"),
+        (external_secret(data=[USER], target={"immutable": True}), "immutable"),
+        (external_secret(data=[USER], refreshInterval="15s"), "refreshInterval"),
+        (templated([USER], {"A": "a{{ .user | urlquery }}"}), "data.A"),
+    ],
+)
+def test_what_the_operator_would_do_otherwise_is_told(manifest, field, run):
+    code, report = run(manifest)
+    [one] = report["manifests"]
+    assert (code, one["outcome"]) == (0, "different")
+    assert [each["field"].endswith(field) for each in one["details"]] == [True]
+    Path("catalogue.yaml").unlink()
+    Path("Pulumi.production.yaml").unlink()
+    assert run(manifest, arguments=["--check"])[0] == 1
+    assert not Path("catalogue.yaml").exists()
+
+
+HELM = """kind: ExternalSecret
+metadata:
+  name: a
+{{- if .Values.on }}
+spec: {}
+{{- end }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [(HELM, 5, "Helm"), ("kind: Secret\nmetadata: [\n", 4, "invalid YAML")],
+)
+def test_a_document_that_can_t_be_read_is_told_by_its_line_and_the_rest_is_taken(
+    text, line, why, run
+):
+    code, report = run(external_secret(data=[USER]), text)
+    [unread] = report["unread"]
+    assert (unread["line"] - len(yaml.safe_dump(external_secret(data=[USER])).splitlines())) == line
+    assert code == 1
+    assert why in unread["why"]
+    assert [*catalogue()["bundles"]] == ["ledger"]
+
+
+def test_a_catalogue_that_is_there_stays_as_it_is(run):
+    Path("catalogue.yaml").write_text("# mine\n")
+    code, message = run(external_secret(data=[USER]))
+    assert (code, Path("catalogue.yaml").read_text()) == (2, "# mine\n")
+    assert "catalogue.yaml: is there already" in message
+
+
+def test_a_folder_that_is_not_there_is_told(home, capsys):
+    assert main(["import", "--from", "nowhere"]) == 2
+    assert "--from: nowhere: no such file or folder" in capsys.readouterr().err
