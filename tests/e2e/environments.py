@@ -12,7 +12,6 @@ import yaml
 from platform_secrets.manifests import eso as operator_part
 from platform_secrets.manifests import layer, naming
 from platform_secrets.manifests.chart import laid_over
-from platform_secrets.rotator import proof
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import Document, Settings, catalogue_document, load
 from tests.e2e.cluster import Cluster
@@ -80,25 +79,54 @@ def secret_values(cluster: Cluster, namespace: str, name: str) -> dict[str, str]
     return decoded(found) if found else None
 
 
-def touch(cluster: Cluster, namespace: str, name: str, kind: str = "ExternalSecret") -> None:
-    """Has the operator look at the object now, and not after its interval or back-off."""
+def touch(cluster: Cluster, namespace: str, name: str, kind: str = "ExternalSecret") -> Manifest:
+    """Has the operator look at the object now, and not after its interval or back-off.
+
+    Gives the object as the operator finds it then.
+    """
     change = {"metadata": {"annotations": {"force-sync": secrets.token_hex(4)}}}
-    cluster.api.patch(ESO, kind, name, namespace, change)
+    return cluster.api.patch(ESO, kind, name, namespace, change)
 
 
 def sync(cluster: Cluster, namespace: str, name: str) -> None:
-    """Touches an ExternalSecret and returns once just that state of it is synced."""
-    touch(cluster, namespace, name)
+    """Touches an ExternalSecret and returns once just that state of it is synced.
+
+    The API server refuses a status of a state before the touch, so a version that is another than
+    then is of the state since.
+    """
+    touched = _synced_version(touch(cluster, namespace, name))
+
+    def is_synced_since() -> bool:
+        now = cluster.api.get(ESO, "ExternalSecret", name, namespace) or {}
+        return is_synced(now) and _synced_version(now) != touched
+
     wait_until(
-        lambda: is_synced(cluster.api.get(ESO, "ExternalSecret", name, namespace) or {}),
+        is_synced_since,
         f"{namespace}/{name} is synced as it is now",
         timeout_seconds=PATIENCE_SECONDS,
     )
 
 
 def is_synced(external_secret: Manifest) -> bool:
-    """Whether the operator has synced this very state of the object, and wrote the Secret."""
-    return proof.fault(external_secret) is None
+    """Whether the operator has synced this very state of the object, and wrote the Secret.
+
+    Told by its generation and by the times of changes and of the sync, and not by the hash that the
+    rotator makes: the two would be wrong together.
+    """
+    said = {one["type"]: one for one in external_secret.get("status", {}).get("conditions", [])}
+    ready = said.get("Ready", {})
+    if (ready.get("status"), ready.get("message")) != ("True", "secret synced"):
+        return False
+    metadata, status = external_secret["metadata"], external_secret["status"]
+    writes = metadata["managedFields"]
+    operators = {one["manager"] for one in writes if one.get("subresource") == "status"}
+    changed = max(one["time"] for one in writes if one["manager"] not in operators)
+    generation = _synced_version(external_secret).partition("-")[0]
+    return generation == str(metadata["generation"]) and status["refreshTime"] >= changed
+
+
+def _synced_version(external_secret: Manifest) -> str:
+    return external_secret.get("status", {}).get("syncedResourceVersion", "")
 
 
 def fails(cluster: Cluster, namespace: str, name: str) -> None:
