@@ -55,7 +55,8 @@ def _field(bundle: Bundle, name: str, values: Mapping[str, Output[str]]) -> Outp
     def encoded(found: dict[str, str]) -> str:
         return base64.b64encode(secret_field(bundle, name, found)).decode()
 
-    return Output.all(**parts).apply(encoded)
+    # Not Output.all, which makes a list of no parts: a constant has none.
+    return Output.from_input(parts).apply(encoded)
 
 
 def require_values(values: Mapping[str, Output[str]]) -> None:

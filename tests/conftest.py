@@ -26,8 +26,13 @@ from platform_secrets.settings.values import value_fault
 from tests.declaring import CLUSTER_UID, PROJECT, Run, declare
 from tests.platform import CATALOGUE_FILE, STACK_FILES
 
-# Whole platforms of other shapes: the one that this repository comes with, and the examples.
-PLATFORMS = [PROJECT / "catalogue.yaml", *sorted(PROJECT.glob("examples/*/catalogue.yaml"))]
+# Whole platforms of other shapes: one that has all there is, the one that this repository comes
+# with, and the examples.
+PLATFORMS = [
+    PROJECT / "tests/platform/everything/catalogue.yaml",
+    PROJECT / "catalogue.yaml",
+    *sorted(PROJECT.glob("examples/*/catalogue.yaml")),
+]
 PLATFORM_FILES = [
     file for platform in PLATFORMS for file in sorted(platform.parent.glob("Pulumi.*.yaml"))
 ]
@@ -119,7 +124,9 @@ def _declared_by_main(stack: Stack) -> Run:
     content = {**stack.content, "cluster": {"uid": CLUSTER_UID}}
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("catalogue.yaml").write_bytes(stack.catalogue.read_bytes())
-        lines = [f"{key}={value}\n" for key, value in made_up_values(stack.catalogue).items()]
+        catalogue = stack.settings.catalogue
+        keys = {name: catalogue.keys[id] for name, id in catalogue.spellings.items()}
+        lines = [f"{name}={_made_up(name, key)}\n" for name, key in keys.items()]
         Path("secrets.env").write_text("".join(lines))
         return declare(
             lambda: runpy.run_path(str(PROJECT / "__main__.py")),
@@ -142,12 +149,14 @@ def _chosen_by_azure(found: settings.Settings) -> dict[str, dict[str, str]]:
 def made_up_values(catalogue: Path = CATALOGUE_FILE) -> dict[str, str]:
     """A value that the catalogue accepts for every key, another one each time."""
     keys = settings.load_catalogue(settings.catalogue_document(catalogue)).keys
-    return {name: _made_up(key, _BEGINNINGS.get(name, "")) for name, key in keys.items()}
+    return {name: _made_up(name, key) for name, key in keys.items()}
 
 
-def _made_up(key: settings.Key, beginning: str) -> str:
+def _made_up(name: str, key: settings.Key) -> str:
     forms = {"postgres-url": "postgresql://wren:{}@db/wren", "redis-url": "redis://:{}@redis/0"}
-    made = beginning + forms.get(key.format, "{}").format(secrets.token_hex(20))
+    made = _BEGINNINGS.get(name, "") + forms.get(key.format, "{}").format(
+        secrets.token_hex(max(20, key.min_length))
+    )
     if not key.pattern or re.fullmatch(key.pattern, made):
         return made
     pattern = strategies.from_regex(key.pattern, fullmatch=True, alphabet=string.printable.strip())
@@ -170,6 +179,12 @@ def any_stack(request: pytest.FixtureRequest) -> Stack:
 def stack_with_stores(request: pytest.FixtureRequest) -> Stack:
     """Every stack but those of basic Secrets."""
     return STACKS[request.param]
+
+
+@pytest.fixture(params=[name for name, each in OF_ANY_PLATFORM.items() if "stores" in each.content])
+def any_stack_with_stores(request: pytest.FixtureRequest) -> Stack:
+    """Of any platform, all but those of basic Secrets."""
+    return OF_ANY_PLATFORM[request.param]
 
 
 @pytest.fixture

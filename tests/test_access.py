@@ -71,18 +71,18 @@ def test_exactly_what_the_catalogue_says_is_allowed(stack):
     assert allowed(stack, "secrets", every | {"somebody-elses"}) == expected
 
 
-def test_the_operator_may_ask_for_tokens_of_its_stores_accounts_and_of_no_other(stack):
-    accounts = {one["metadata"]["name"] for one in of_kind(stack, "ServiceAccount")}
-    stores = {one["metadata"]["name"] for one in of_kind(stack, "SecretStore")}
+def test_the_operator_may_ask_for_tokens_of_its_stores_accounts_and_of_no_other(any_stack):
+    accounts = {one["metadata"]["name"] for one in of_kind(any_stack, "ServiceAccount")}
+    stores = {one["metadata"]["name"] for one in of_kind(any_stack, "SecretStore")}
     operator = ("ServiceAccount", "external-secrets-system", "external-secrets")
-    assert allowed(stack, "serviceaccounts/token", accounts | {"default"}) == {
+    assert allowed(any_stack, "serviceaccounts/token", accounts | {"default"}) == {
         (operator, "create", store) for store in stores
     }
 
 
-def test_every_rule_names_its_objects_and_no_rule_has_a_wildcard(stack):
+def test_every_rule_names_its_objects_and_no_rule_has_a_wildcard(any_stack):
     """A right to create can't name them; admission looks at what the rotator creates."""
-    for role in of_kind(stack, "Role"):
+    for role in of_kind(any_stack, "Role"):
         for rule in role["rules"]:
             if rule["verbs"] == ["create"] and role["metadata"]["name"] == "secrets-rotation":
                 assert "resourceNames" not in rule
@@ -92,34 +92,34 @@ def test_every_rule_names_its_objects_and_no_rule_has_a_wildcard(stack):
             assert "*" not in rule["resourceNames"]
 
 
-def test_nobody_may_list_or_watch_or_change_secrets(stack):
-    rules = [rule for role in of_kind(stack, "Role") for rule in role["rules"]]
+def test_nobody_may_list_or_watch_or_change_secrets(any_stack):
+    rules = [rule for role in of_kind(any_stack, "Role") for rule in role["rules"]]
     on_secrets = [rule for rule in rules if "secrets" in rule["resources"]]
     assert on_secrets
     assert {verb for rule in on_secrets for verb in rule["verbs"]} == {"get"}
 
 
-def test_nothing_reaches_beyond_its_namespace(stack):
-    kinds = {one["kind"] for one in stack.rendered_objects}
+def test_nothing_reaches_beyond_its_namespace(any_stack):
+    kinds = {one["kind"] for one in any_stack.rendered_objects}
     assert not [kind for kind in kinds if kind.startswith("Cluster")]
-    own = stack.settings.namespace
-    for one in of_kind(stack, "Role") + of_kind(stack, "RoleBinding"):
-        assert one["metadata"]["namespace"] == own
-    for binding in of_kind(stack, "RoleBinding"):
+    own = {view.namespace for view in any_stack.settings.by_namespace}
+    for one in of_kind(any_stack, "Role") + of_kind(any_stack, "RoleBinding"):
+        assert one["metadata"]["namespace"] in own
+    for binding in of_kind(any_stack, "RoleBinding"):
         assert binding["roleRef"]["kind"] == "Role"
 
 
-def test_a_binding_names_the_role_beside_it(stack):
-    roles = {one["metadata"]["name"] for one in of_kind(stack, "Role")}
-    bound = {one["roleRef"]["name"] for one in of_kind(stack, "RoleBinding")}
+def test_a_binding_names_the_role_beside_it(any_stack):
+    roles = {one["metadata"]["name"] for one in of_kind(any_stack, "Role")}
+    bound = {one["roleRef"]["name"] for one in of_kind(any_stack, "RoleBinding")}
     assert bound <= roles
-    unbound = set() if stack.content.get("readers") else {"secrets-reader"}
+    unbound = set() if any_stack.content.get("readers") else {"secrets-reader"}
     assert roles - bound == unbound
 
 
-def test_a_service_that_reads_nothing_has_no_role(stack):
+def test_a_service_that_reads_nothing_has_no_role(any_stack):
     assert RAW["services"]["frontend"]["reads"] == []
-    names = {one["metadata"]["name"] for one in of_kind(stack, "Role")}
+    names = {one["metadata"]["name"] for one in of_kind(any_stack, "Role")}
     assert not [name for name in names if "frontend" in name]
 
 
@@ -130,8 +130,8 @@ def test_another_environment_is_nowhere_in_the_tree(stack):
     assert not [other for other in others if other in text]
 
 
-def test_no_pod_gets_a_token_that_it_did_not_ask_for(stack):
-    accounts = of_kind(stack, "ServiceAccount")
+def test_no_pod_gets_a_token_that_it_did_not_ask_for(any_stack):
+    accounts = of_kind(any_stack, "ServiceAccount")
     assert accounts
     assert {one["automountServiceAccountToken"] for one in accounts} == {False}
 

@@ -44,8 +44,8 @@ def test_the_uid_of_kube_system_is_read_through_a_provider_of_its_own(layer):
     ]
 
 
-def test_on_the_stack_s_own_cluster_everything_is_declared_through_the_verified_provider(stack):
-    found = stack.declared
+def test_on_the_stack_s_own_cluster_everything_is_declared_through_the_verified_provider(any_stack):
+    found = any_stack.declared
     urn = provider(found, VERIFIED).urn
     in_cluster = [one for one in found.declared if one.is_custom and "kubernetes" in one.package]
     through = {one.provider.rpartition("::")[0] for one in in_cluster}

@@ -140,8 +140,8 @@ def test_what_does_the_work_of_a_component_comes_after_its_other_objects(part, s
     assert {one.depends_on for one in works} == {frozenset(one.urn for one in others)}
 
 
-def test_every_part_belongs_to_the_layer(stack):
-    found = stack.declared
+def test_every_part_belongs_to_the_layer(any_stack):
+    found = any_stack.declared
     layer = only(found.components("platform-secrets:layer:SecretsLayer"))
     parts = {one.urn for one in found.declared if one.parent == layer.urn}
     assert {one.parent for one in found.objects()} <= parts
@@ -171,17 +171,17 @@ def test_an_external_secret_comes_after_the_store_that_it_reads(stack):
         assert not others & before, "it needs no other store"
 
 
-def test_rights_and_basic_secrets_come_after_the_namespace(stack):
-    found = stack.declared
+def test_rights_and_basic_secrets_come_after_the_namespace(any_stack):
+    found = any_stack.declared
     namespace = only(
         one
         for one in found.of_kind("Namespace")
-        if one.inputs["metadata"]["name"] == stack.settings.namespace
+        if one.inputs["metadata"]["name"] == any_stack.settings.namespace
     )
     inside = [
         one
         for one in found.objects()
-        if one.inputs["metadata"].get("namespace") == stack.settings.namespace
+        if one.inputs["metadata"].get("namespace") == any_stack.settings.namespace
     ]
     assert all(namespace.urn in found.before(one) for one in inside)
 
@@ -231,12 +231,12 @@ def test_staging_protects_nothing_and_retains_the_namespace_that_holds_more_than
     assert retained.inputs["metadata"]["name"] == "wren-staging"
 
 
-def test_stores_are_waited_for_and_external_secrets_are_not(stack):
+def test_stores_are_waited_for_and_external_secrets_are_not(any_stack):
     waiting = {
         "SecretStore": {"pulumi.com/waitFor": "condition=Ready"},
         "ExternalSecret": {"pulumi.com/skipAwait": "true"},
     }
-    for one in stack.declared.objects():
+    for one in any_stack.declared.objects():
         assert one.pulumi_annotations == waiting.get(one.inputs["kind"], {})
 
 
@@ -282,13 +282,13 @@ def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with
     assert [one.name for one in found.declared] == ["secrets"]
 
 
-def test_logical_names_never_contain_an_environment(stack):
-    names = [one.name for one in stack.declared.declared]
+def test_logical_names_never_contain_an_environment(any_stack):
+    names = [one.name for one in any_stack.declared.declared]
     assert not [name for name in names if any(each in name for each in ENVIRONMENTS)]
 
 
-def test_urns_are_unique(stack):
-    urns = Counter(one.urn for one in stack.declared.declared)
+def test_urns_are_unique(any_stack):
+    urns = Counter(one.urn for one in any_stack.declared.declared)
     assert not [urn for urn, count in urns.items() if count > 1]
 
 
@@ -328,6 +328,6 @@ def test_type_tokens_name_the_module_and_the_class(stack_named):
     }
 
 
-def test_every_object_names_the_installed_version_of_its_provider(stack):
-    found = {(one.package, one.version) for one in stack.declared.declared if one.is_custom}
+def test_every_object_names_the_installed_version_of_its_provider(any_stack):
+    found = {(one.package, one.version) for one in any_stack.declared.declared if one.is_custom}
     assert found == {(package, version(f"pulumi-{package}")) for package, _ in found}

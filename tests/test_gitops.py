@@ -230,10 +230,10 @@ def test_without_a_repository_there_is_no_entry_point(settings_with):
     assert kustomizations(settings_with(), []) == []
 
 
-def test_every_path_of_an_entry_point_is_a_folder_of_the_tree(stack):
-    folders = {name.rpartition("/")[0] for name in stack.tree}
-    root = f"rendered/{stack.content['environment']}/"
-    for name, one in stack.tree.items():
+def test_every_path_of_an_entry_point_is_a_folder_of_the_tree(any_stack):
+    folders = {name.rpartition("/")[0] for name in any_stack.tree}
+    root = f"rendered/{any_stack.content['environment']}/"
+    for name, one in any_stack.tree.items():
         spec = one.get("spec", {})
         path = spec.get("source", {}).get("path") or spec.get("path")
         if name.startswith("gitops/") and path:

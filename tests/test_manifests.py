@@ -62,8 +62,8 @@ def test_everything_is_in_the_namespace_that_the_settings_name(settings_with):
     assert not [name for name in cluster_wide if not name.startswith("theirs-rotation-")]
 
 
-def test_no_namespace_is_ever_pruned(stack):
-    namespaces = [one for one in stack.rendered_objects if one["kind"] == "Namespace"]
+def test_no_namespace_is_ever_pruned(any_stack):
+    namespaces = [one for one in any_stack.rendered_objects if one["kind"] == "Namespace"]
     assert namespaces
     assert all(one["metadata"]["annotations"] == NEVER_PRUNED for one in namespaces)
 
@@ -74,12 +74,12 @@ def test_the_operator_s_namespace_is_restricted(settings_with):
     assert security(namespace) == ["restricted"] * 3
 
 
-def test_every_object_carries_the_labels_that_find_it(stack):
-    for one in stack.rendered_objects:
+def test_every_object_carries_the_labels_that_find_it(any_stack):
+    for one in any_stack.rendered_objects:
         found = one["metadata"]["labels"]
         assert found["app.kubernetes.io/managed-by"] == "platform-secrets"
-        assert found["app.kubernetes.io/part-of"] == "wren"
-        assert found["platform-secrets/environment"] == stack.content["environment"]
+        assert found["app.kubernetes.io/part-of"] == any_stack.settings.catalogue.platform
+        assert found["platform-secrets/environment"] == any_stack.content["environment"]
 
 
 def test_the_operator_s_pods_reach_dns_and_the_api_server_and_the_controller_the_stores(

@@ -74,12 +74,14 @@ def named(objects, kind, name=None):
     return found
 
 
-def test_the_rotator_reads_every_stack_s_plan_and_finds_every_key_with_a_limit(stack_with_stores):
-    config_map = stack_with_stores.tree["5-rotation/configmap-secrets-rotation-plan.yaml"]
+def test_the_rotator_reads_every_stack_s_plan_and_finds_every_key_with_a_limit(
+    any_stack_with_stores,
+):
+    config_map = any_stack_with_stores.tree["5-rotation/configmap-secrets-rotation-plan.yaml"]
     plan = plans.parse(config_map["data"]["plan.json"])
-    keys = stack_with_stores.settings.catalogue.keys
+    keys = any_stack_with_stores.settings.catalogue.keys
     assert plan.keys.keys() == {name for name, key in keys.items() if key.rotate}
-    assert plan.namespace == stack_with_stores.settings.namespace
+    assert plan.namespace == any_stack_with_stores.settings.namespace
 
 
 def test_a_generated_key_with_overlap_is_planned_so(settings_with):
@@ -395,8 +397,8 @@ def test_where_nothing_is_rotated_no_rule_is_left_without_names(settings_with, b
     ]
 
 
-def test_nobody_of_the_two_has_a_right_on_secrets(stack_with_stores):
-    tree = stack_with_stores.tree
+def test_nobody_of_the_two_has_a_right_on_secrets(any_stack_with_stores):
+    tree = any_stack_with_stores.tree
     for name in ("secrets-rotation", "secrets-age-check"):
         rules = tree[f"5-rotation/role-{name}.yaml"]["rules"]
         assert not [rule for rule in rules if "secrets" in rule["resources"]]

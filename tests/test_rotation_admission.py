@@ -33,8 +33,8 @@ def bounded(policies):
     }
 
 
-def test_no_right_to_write_is_without_its_policy(stack_with_stores):
-    settings = stack_with_stores.settings
+def test_no_right_to_write_is_without_its_policy(any_stack_with_stores):
+    settings = any_stack_with_stores.settings
     role = next(
         one
         for one in of_kind(rotation_rights(settings, rotation_plan(settings)), "Role")

@@ -12,7 +12,6 @@ import pytest
 from platform_secrets import settings
 from platform_secrets.settings.documents import STACK_KEY
 from tests.declaring import declare
-from tests.platform import CATALOGUE_FILE
 
 
 def through_pulumi(content):
@@ -25,10 +24,10 @@ def through_pulumi(content):
     return read[0]
 
 
-def test_both_readers_give_the_same_settings(stack):
-    document = settings.Document(stack.path.name, through_pulumi(stack.content))
-    [loaded] = settings.load([document], settings.catalogue_document(CATALOGUE_FILE))
-    assert loaded.environment == stack.settings.environment
+def test_both_readers_give_the_same_settings(any_stack):
+    document = settings.Document(any_stack.path.name, through_pulumi(any_stack.content))
+    [loaded] = settings.load([document], settings.catalogue_document(any_stack.catalogue))
+    assert loaded.environment == any_stack.settings.environment
 
 
 @pytest.mark.parametrize(

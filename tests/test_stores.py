@@ -239,6 +239,6 @@ def test_identities_of_several_stores_of_one_provider_have_names_of_their_own(st
     assert role == "shop-test--eu-vault-read"
 
 
-def test_stores_are_of_one_namespace_only(stack):
-    kinds = {one["kind"] for one in stack.rendered_objects}
+def test_stores_are_of_one_namespace_only(any_stack):
+    kinds = {one["kind"] for one in any_stack.rendered_objects}
     assert "ClusterSecretStore" not in kinds
