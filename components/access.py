@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pulumi import ComponentResource, Resource, ResourceOptions
 
 from platform_secrets.manifests.access import reader_manifests, service_manifests
-from platform_secrets.settings import Service, Settings
+from platform_secrets.settings import Settings
 
 from .declare import declare
 
@@ -13,7 +13,8 @@ from .declare import declare
 class ServiceAccess(ComponentResource):
     """Declares `service_manifests`: what one service may read, and as whom.
 
-    A ServiceAccount's own name stays when the service gets another one.
+    Its ServiceAccount has a logical name of its own, `account`, which stays when the service gets
+    another one.
     """
 
     def __init__(
@@ -21,16 +22,17 @@ class ServiceAccess(ComponentResource):
         name: str,
         *,
         settings: Settings,
-        service: Service,
+        service: str,
+        account: str,
         after: Sequence[Resource],
         opts: ResourceOptions | None = None,
     ) -> None:
         super().__init__("platform-secrets:access:ServiceAccess", name, None, opts)
         declare(
             self,
-            service_manifests(settings, name, service),
+            service_manifests(settings, service, settings.catalogue.services[service]),
             after=after,
-            names={"ServiceAccount": settings.declared_name(service.account or name)},
+            names={"ServiceAccount": account},
         )
         self.register_outputs({})
 

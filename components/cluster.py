@@ -1,6 +1,6 @@
 """The stack's own cluster: no object can be declared before the cluster has proved to be it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pulumi
@@ -19,13 +19,13 @@ class KubeSystem(CustomResource):
     # The SDK converts by this type. A value that does not fit it, and the program waits for ever.
     metadata: Output[dict[str, Any]]
 
-    def __init__(self, opts: ResourceOptions) -> None:
+    def __init__(self, name: str, opts: ResourceOptions) -> None:
         opts = ResourceOptions.merge(opts, ResourceOptions(id="kube-system"))
-        super().__init__("kubernetes:core/v1:Namespace", "kube-system", {"metadata": None}, opts)
+        super().__init__("kubernetes:core/v1:Namespace", name, {"metadata": None}, opts)
 
 
-def cluster_provider(settings: Settings, parent: Resource) -> Provider:
-    """The provider for everything in the cluster.
+def cluster_provider(settings: Settings, parent: Resource, named: Callable[[str], str]) -> Provider:
+    """The provider for everything in the cluster. `named` makes logical names.
 
     Its own declaration waits for the UID of kube-system, which another provider reads; so nothing
     that uses it can reach a cluster that is not the stack's.
@@ -34,13 +34,13 @@ def cluster_provider(settings: Settings, parent: Resource) -> Provider:
     own = {"context": settings.environment.cluster.context, "kubeconfig": ""}
     opts = ResourceOptions(parent=parent)
     # Without a cluster it reads nothing, where it would otherwise fail and end every preview.
-    reader = Provider("cluster-reader", skip_update_unreachable=True, **own, opts=opts)
-    kube_system = KubeSystem(ResourceOptions(parent=parent, provider=reader))
+    reader = Provider(named("cluster-reader"), skip_update_unreachable=True, **own, opts=opts)
+    kube_system = KubeSystem(named("kube-system"), ResourceOptions(parent=parent, provider=reader))
     uid = kube_system.metadata.apply(
         lambda metadata: checked_uid(settings, _uid_of(metadata)), run_with_unknowns=True
     )
     return Provider(
-        "cluster",
+        named("cluster"),
         cluster_identifier=uid,
         enable_server_side_apply=True,
         # Otherwise an update fails where somebody else has changed what is declared here.

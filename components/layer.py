@@ -1,4 +1,4 @@
-"""SecretsLayer: the parts with their dependencies, on one page."""
+"""A layer: the parts with their dependencies, on one page."""
 
 from collections.abc import Mapping
 
@@ -23,8 +23,15 @@ from .rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from .secret_store import SecretStore
 from .vault_server import VaultServers
 
+_BEFORE_ROTATION: dict[str, type[RotationAdmission | RotationMemory | RotationNetwork]] = {
+    "rotation-admission": RotationAdmission,
+    "rotation-memory": RotationMemory,
+    "rotation-network": RotationNetwork,
+}
+_ALONE = "secrets"  # what a program calls its only layer
 
-class SecretsLayer(ComponentResource):
+
+class Layer(ComponentResource):
     """The whole secrets layer of one environment.
 
     `values` are the basic Secrets' own, by key; empty for an environment with stores.
@@ -60,7 +67,7 @@ class SecretsLayer(ComponentResource):
     def _declare_both_halves(self, values: Mapping[str, Output[str]]) -> None:
         if self.settings.environment.secrets == "basic":
             require_values(values)
-        provider = cluster_provider(self.settings, self)
+        provider = cluster_provider(self.settings, self, self._named)
         self._options = ResourceOptions(parent=self, providers={"kubernetes": provider})
         self._vault = self._declare_vault()
         waiting = [waiting_for([provider, *self._vault])]
@@ -77,7 +84,7 @@ class SecretsLayer(ComponentResource):
         if settings.environment.secrets == "basic":
             for bundle, content in settings.catalogue.bundles.items():
                 BasicSecret(
-                    content.secret,
+                    self._named(content.secret),
                     settings=settings,
                     bundle=bundle,
                     values=values,
@@ -94,11 +101,22 @@ class SecretsLayer(ComponentResource):
 
     def _declare_access(self, view: Settings) -> list[Resource]:
         """A namespace, and who reads there."""
-        opts, called = self._options, view.declared_name
+        opts = self._options
+
+        def called(name: str) -> str:
+            return self._named(view.declared_name(name))
+
         ready = EnvironmentNamespace(called("namespace"), settings=view, opts=opts).ready
         SecretsReader(called("secrets-reader"), settings=view, after=ready, opts=opts)
         for name, service in view.services.items():
-            ServiceAccess(name, settings=view, service=service, after=ready, opts=opts)
+            ServiceAccess(
+                self._named(name),
+                settings=view,
+                service=name,
+                account=called(service.account or name),
+                after=ready,
+                opts=opts,
+            )
         return ready
 
     def _declare_external_secrets(
@@ -110,7 +128,7 @@ class SecretsLayer(ComponentResource):
             if key := view.database_key(bundle):
                 id = content.keys[key].id
                 database = DatabaseKey(
-                    f"{id}-database",
+                    self._named(f"{id}-database"),
                     settings=view,
                     bundle=bundle,
                     after=after,
@@ -118,7 +136,7 @@ class SecretsLayer(ComponentResource):
                 )
                 after = database.ready
             found += ExternalSecret(
-                content.secret,
+                self._named(content.secret),
                 settings=view,
                 bundle=bundle,
                 after=after,
@@ -126,28 +144,29 @@ class SecretsLayer(ComponentResource):
             ).ready
         return found
 
+    def _named(self, part: str) -> str:
+        """What Pulumi calls a part: with the layer's own name where a program may have several."""
+        return part if self._name == _ALONE else f"{self._name}/{part}"
+
     def _called(self, name: str, *, formerly_called: str) -> ResourceOptions:
         """For a part that had another logical name in releases before: its objects follow it."""
-        aliases = formerly(formerly_called, now=name)
+        aliases = formerly(self._named(formerly_called), now=self._named(name))
         return ResourceOptions.merge(self._options, ResourceOptions(aliases=aliases))
 
     def _declare_rotation(
         self, namespace: list[Resource], external_secrets: list[Resource]
     ) -> None:
-        settings, opts = self.settings, self._options
+        settings, opts, named = self.settings, self._options, self._named
         parts = [
-            RotationAdmission("rotation-admission", settings=settings, after=namespace, opts=opts),
-            RotationMemory("rotation-memory", settings=settings, after=namespace, opts=opts),
-            RotationNetwork("rotation-network", settings=settings, after=namespace, opts=opts),
+            part(named(name), settings=settings, after=namespace, opts=opts)
+            for name, part in _BEFORE_ROTATION.items()
         ]
         for key in operator_keys(settings):
-            after = self._rotation_stores
-            parts.append(
-                RotatedKey(f"rotation-{key}", settings=settings, key=key, after=after, opts=opts)
-            )
+            name, after = named(f"rotation-{key}"), self._rotation_stores
+            parts.append(RotatedKey(name, settings=settings, key=key, after=after, opts=opts))
         before = [one for part in parts for one in part.ready]
         Rotation(
-            "rotation",
+            named("rotation"),
             settings=settings,
             program=self._rotator,
             after=[*external_secrets, *self._rotation_stores, *before],
@@ -159,7 +178,8 @@ class SecretsLayer(ComponentResource):
         declared: dict[str, list[Resource]] = {}
         for name, store in self.settings.environment.stores.items():
             if store.declares_backend:
-                backend = backend_of(store)(name, settings=self.settings, store=name, opts=opts)
+                called = self._named(name)
+                backend = backend_of(store)(called, settings=self.settings, store=name, opts=opts)
                 declared[name] = backend.objects
                 if store.engine:
                     declared[name] += self._declare_database(name, backend.objects, opts)
@@ -171,7 +191,7 @@ class SecretsLayer(ComponentResource):
         from .backends.vault_database import VaultDatabase
 
         return VaultDatabase(
-            f"{store}-database",
+            self._named(f"{store}-database"),
             settings=self.settings,
             store=store,
             admin_password=self._database_admin_password,
@@ -189,12 +209,13 @@ class SecretsLayer(ComponentResource):
             if provider_of(store).is_reached_by_pod_identity
             for one in self._backends.get(name, [])
         ]
-        operator = Operator("operator", settings=self.settings, after=after, opts=self._options)
+        name, opts = self._named("operator"), self._options
+        operator = Operator(name, settings=self.settings, after=after, opts=opts)
         OperatorNetwork(
-            "operator-network",
+            self._named("operator-network"),
             settings=self.settings,
             after=operator.namespace,
-            opts=self._options,
+            opts=opts,
         )
         return operator.ready
 
@@ -202,15 +223,14 @@ class SecretsLayer(ComponentResource):
         server = self.settings.environment.vault_server
         if server is None:
             return []
-        vault = VaultServers(
-            "vault-server", settings=self.settings, server=server, opts=self._options
-        )
+        name, opts = self._named("vault-server"), self._options
+        vault = VaultServers(name, settings=self.settings, server=server, opts=opts)
         VaultNetwork(
-            "vault-server-network",
+            self._named("vault-server-network"),
             settings=self.settings,
             server=server,
             after=vault.namespace,
-            opts=self._options,
+            opts=opts,
         )
         return vault.ready
 
@@ -223,8 +243,9 @@ class SecretsLayer(ComponentResource):
             for store in self.settings.environment.stores:
                 readers[view.namespace, store] = after
                 for identity in view.identities(store):
+                    name = naming.secret_store(store, identity)
                     declared = SecretStore(
-                        view.declared_name(naming.secret_store(store, identity)),
+                        self._named(view.declared_name(name)),
                         settings=view,
                         store=store,
                         identity=identity,

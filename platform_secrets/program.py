@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pulumi
 
-from platform_secrets import rotator, settings
+from platform_secrets import settings
 from platform_secrets.components.interruption import end_at_interrupt
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
+from platform_secrets.components.secrets_layer import rotator_source
 
 
 def run() -> None:
@@ -20,13 +21,11 @@ def run() -> None:
         values = settings.basic_values(loaded, Path("secrets.env"), config.get)
     except settings.SettingsError as error:
         raise pulumi.RunError(str(error)) from None
-    sources = Path(rotator.__file__).parent.glob("*.py")
-    programs = {source.name: source.read_text("utf-8") for source in sources}
-    layer = SecretsLayer(
+    layer = Layer(
         "secrets",
         settings=loaded,
         values={key: pulumi.Output.secret(value) for key, value in values.items()},
-        rotator=programs,
+        rotator=rotator_source(),
         database_admin_password=config.get_secret("database-admin-password"),
     )
     pulumi.export("namespace", loaded.namespace)

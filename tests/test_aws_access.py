@@ -5,7 +5,7 @@ import json
 import pytest
 
 from platform_secrets.components.backends.aws_policies import key_policy
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.network import operator_policies
 from platform_secrets.manifests.secret_store import store_manifests
@@ -183,7 +183,7 @@ def test_the_operator_reaches_pod_identity_s_agent_where_it_needs_it(aws_setting
 def test_the_operator_starts_after_its_association(aws_settings):
     settings = aws_settings(POD_IDENTITY, {"shared": "own"}, cluster={"uid": CLUSTER_UID})
     found = declare(
-        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+        lambda: Layer("secrets", settings=settings, values={}, rotator=rotator_source())
     )
     [release] = [one for one in found.declared if one.name == "operator-release"]
     assert "aws-operator" in {
@@ -213,7 +213,7 @@ def test_what_is_missing_or_wrong_is_told_with_the_setting_s_name(aws_settings, 
 def test_what_is_rendered_is_what_is_declared(aws_settings):
     settings = aws_settings(POD_IDENTITY, REPLICAS, cluster={"uid": CLUSTER_UID})
     found = declare(
-        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+        lambda: Layer("secrets", settings=settings, values={}, rotator=rotator_source())
     )
     declared = [one.manifest for one in found.objects()]
     rendered = [one for wave in waves(settings, rotator_source()) for one in wave.objects]

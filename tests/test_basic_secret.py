@@ -7,7 +7,7 @@ import pulumi
 import pytest
 
 from platform_secrets.components.basic_secret import BasicSecret
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from tests.declaring import CLUSTER_UID, Secret, declare, run
 
 KEYS = ("api-token", "signing-key", "bank-password")
@@ -20,7 +20,7 @@ def shop(settings_with):
 
 def layer(shop, values):
     """A program that declares the whole layer with these values."""
-    return lambda: SecretsLayer(
+    return lambda: Layer(
         "secrets",
         settings=shop,
         values={key: pulumi.Output.secret(value) for key, value in values.items()},

@@ -5,7 +5,7 @@ import uuid
 import pulumi
 import pytest
 
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from tests.declaring import CLUSTER_UID, declare, run
 
 READER, VERIFIED = "cluster-reader", "cluster"
@@ -18,7 +18,7 @@ def layer(settings_with):
     def program(uid=None, **changes):
         cluster = {"uid": uid} if uid else {}
         settings = settings_with(cluster=cluster, **changes)
-        return lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={})
+        return lambda: Layer("secrets", settings=settings, values={}, rotator={})
 
     return program
 
@@ -139,7 +139,7 @@ def test_a_changed_value_changes_its_secret_instead_of_replacing_it(layer):
 
 def test_both_providers_use_the_context_of_the_settings(settings_with):
     settings = settings_with(cluster={"uid": CLUSTER_UID, "context": "shop-cluster"})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
+    found = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
     assert provider(found, READER).inputs["context"] == "shop-cluster"
     assert provider(found, VERIFIED).inputs["context"] == "shop-cluster"
 

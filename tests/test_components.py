@@ -8,7 +8,7 @@ import pytest
 from platform_secrets.components.access import SecretsReader, ServiceAccess
 from platform_secrets.components.eso import Operator
 from platform_secrets.components.external_secret import ExternalSecret
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.components.namespace import EnvironmentNamespace
 from platform_secrets.components.network import OperatorNetwork, RotationNetwork, VaultNetwork
 from platform_secrets.components.rotation import (
@@ -46,9 +46,7 @@ PARTS = {
         lambda s: namespace_manifests(s),
     ),
     "service": (
-        lambda s: ServiceAccess(
-            "web", settings=s, service=s.catalogue.services["web"], after=[]
-        ),
+        lambda s: ServiceAccess("web", settings=s, service="web", account="web", after=[]),
         lambda s: service_manifests(s, "web", s.catalogue.services["web"]),
     ),
     "reader": (
@@ -278,7 +276,7 @@ def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with
     settings = settings_with(
         delivery="gitops", gitops={"repository": "https://git.example.com/shop.git"}
     )
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
+    found = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
     assert [one.name for one in found.declared] == ["secrets"]
 
 

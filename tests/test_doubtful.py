@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.settings import Document, load, warning_lines
 from tests.declaring import declare
@@ -113,6 +113,6 @@ def test_render_warns_with_the_line_and_does_its_work(tmp_path, monkeypatch, cap
 def test_pulumi_shows_the_same_lines():
     [settings] = load([Document("stack.yaml", stack("vault"))], Document("c", CATALOGUE))
     found = declare(
-        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}), preview=True
+        lambda: Layer("secrets", settings=settings, values={}, rotator={}), preview=True
     )
     assert set(warning_lines([settings])) <= set(found.warnings)

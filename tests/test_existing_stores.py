@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.eso import chart_values
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
@@ -76,7 +76,7 @@ def test_nothing_but_the_externalsecret_is_declared_for_it(settings):
 
 def test_the_program_declares_what_is_rendered_and_no_provider_half(settings):
     found = settings(cluster={"uid": CLUSTER_UID})
-    run = declare(lambda: SecretsLayer("secrets", settings=found, values={}, rotator={}))
+    run = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
     assert [one.manifest for one in run.objects() if one.inputs["kind"] == "ExternalSecret"] == [
         *external_secret_manifests(found, "metrics")
     ]

@@ -34,7 +34,8 @@ def allowed(name):
     if name == "__main__.py":
         return {"program"}
     if name == "program.py":
-        return {"settings", "rotator", "components.interruption", "components.layer"}
+        shell = {f"components.{part}" for part in ("interruption", "layer", "secrets_layer")}
+        return {"settings", *shell}
     if folder == "settings":
         return {"settings"}
     if name == "manifests/layer.py":
@@ -68,6 +69,10 @@ def allowed(name):
     if name == "components/layer.py":
         asked = {"manifests.naming", "manifests.providers.table", "manifests.rotation.names"}
         return {"settings", "components"} | asked
+    if name == "components/__init__.py":
+        return {"components.secrets_layer"}
+    if name == "components/secrets_layer.py":
+        return {"settings", "rotator", "manifests.naming", "components.layer"}
     if name == "components/backends/table.py":
         return {"settings", "components.backends"}
     if name == "components/declare.py":
@@ -241,7 +246,7 @@ import sys
 import platform_secrets.components.backends.azure
 # What the SDK offers is listed, and loaded when it is first used.
 loaded = [name for name, one in sys.modules.items() if type(one).__name__ == "module"]
-print(*{".".join(name.split(".")[:2]) for name in loaded if name.startswith("pulumi_")})
+print(*{".".join(name.split(".")[:2]) for name in loaded if name.startswith("pulumi_azure")})
 """
 
 

@@ -9,7 +9,7 @@ import pytest
 from platform_secrets.components.backends.aws import AwsBackend
 from platform_secrets.components.backends.gcp import GcpBackend
 from platform_secrets.components.backends.vault import VaultBackend
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.projects import rotator_source
 from tests.conftest import VAULT
@@ -139,9 +139,7 @@ def test_a_namespace_without_bundles_has_no_role_of_all_secrets(settings_with):
 @pytest.mark.parametrize("provider", STORES)
 def test_the_update_declares_the_objects_of_the_tree(settings, provider):
     found = settings(provider, cluster={"uid": CLUSTER_UID})
-    made = declare(
-        lambda: SecretsLayer("layer", settings=found, values={}, rotator=rotator_source())
-    )
+    made = declare(lambda: Layer("secrets", settings=found, values={}, rotator=rotator_source()))
 
     def key(one):
         return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]

@@ -8,7 +8,7 @@ import pulumi
 import pytest
 import yaml
 
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.cron_jobs import generator_manifests
@@ -209,7 +209,7 @@ def test_a_basic_secret_is_the_same_by_pulumi_and_by_kustomize(tmp_path):
 
     def program():
         secret = {id: pulumi.Output.secret(value) for id, value in by_id.items()}
-        SecretsLayer("secrets", settings=basic, values=secret, rotator={})
+        Layer("secrets", settings=basic, values=secret, rotator={})
 
     found = declare(program)
     declared = {

@@ -7,7 +7,7 @@ from pulumi import Output
 
 from platform_secrets.components.backends.vault_database import VaultDatabase
 from platform_secrets.components.database import DatabaseKey
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests import gitops, naming
 from platform_secrets.manifests.database import database_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
@@ -251,7 +251,7 @@ def test_a_bundle_of_the_database_key_alone_reads_no_entry(settings_with):
 
 def test_what_is_rendered_is_declared_after_the_engine_and_before_the_external_secret(database):
     settings = database(cluster={"uid": CLUSTER_UID})
-    found = declare(lambda: SecretsLayer("secrets", settings=settings, values={}, rotator={}))
+    found = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
     rendered = [one for wave in waves(settings, rotator_source()) for one in wave.objects]
     for one in database_manifests(settings, "shared"):
         assert one in rendered

@@ -3,7 +3,7 @@ taken away; and what can't be installed."""
 
 import pytest
 
-from platform_secrets.components.layer import SecretsLayer
+from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import kustomizations, waves
 from platform_secrets.manifests.vault_server import chart_values
 from platform_secrets.secretsctl.projects import rotator_source
@@ -24,7 +24,7 @@ def declared(settings_with, vault):
         stores=stores, vault_server={}, protect=False, cluster={"uid": CLUSTER_UID}
     )
     found = declare(
-        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+        lambda: Layer("secrets", settings=settings, values={}, rotator=rotator_source())
     )
     return settings, found
 
@@ -194,7 +194,7 @@ def test_of_an_audit_device_that_exists_the_provider_half_declares_none(settings
         stores=stores, vault_server={"product": "openbao"}, cluster={"uid": CLUSTER_UID}
     )
     found = declare(
-        lambda: SecretsLayer("secrets", settings=settings, values={}, rotator=rotator_source())
+        lambda: Layer("secrets", settings=settings, values={}, rotator=rotator_source())
     )
     types = {one.type for one in found.declared}
     assert "vault:index/mount:Mount" in types

@@ -23,7 +23,7 @@ from platform_secrets.settings.stores import (
     Store,
     VaultStore,
 )
-from platform_secrets.settings.values import basic_values
+from platform_secrets.settings.values import basic_values, given_values
 from platform_secrets.settings.vault_server import VaultServer
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "VaultStore",
     "basic_values",
     "catalogue_document",
+    "given_values",
     "load",
     "load_catalogue",
     "stack_document",

@@ -2,8 +2,9 @@
 
 import base64
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path as File
+from typing import NamedTuple
 
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.problems import Problem, SettingsError, did_you_mean
@@ -31,37 +32,52 @@ def basic_values(
     """
     if settings.environment.secrets == "external":
         return {}
-    keys = settings.catalogue.keys
-    ids = settings.catalogue.spellings
-    known = {name: keys[id] for name, id in ids.items()}
-    lines, problems = _lines(env_file, known)
-    by_config = {name: value for name in known if (value := configured(name)) is not None}
+    names = settings.catalogue.spellings
+    lines, problems = _lines(env_file, names)
+    by_config = {name: value for name in names if (value := configured(name)) is not None}
     if not lines and not by_config and not problems:
         return {}
-    values: dict[str, str] = {}
-    for name, (number, value) in lines.items():
-        if name not in known:
-            message = f"unknown key{did_you_mean(name, known)}; remove it"
-            problems.append(Problem(str(env_file), number, (name,), message))
-            continue
-        values[name] = value
-        fault = value_fault(known[name], value)
+    given = {name: _Given(settings.stack_file, None, value) for name, value in by_config.items()}
+    for name in by_config.keys() & lines.keys():
+        message = f"is also in {env_file}; keep one"
+        problems.append(Problem(settings.stack_file, None, (name,), message))
+    given |= {name: _Given(str(env_file), *line) for name, line in lines.items()}
+    return _checked(settings, given, str(env_file), problems)
+
+
+def given_values(settings: Settings, given: Mapping[str, str], place: str) -> dict[str, str]:
+    """The same of values that a program has at hand. `place` is where it gives them."""
+    found = {name: _Given(place, None, value) for name, value in given.items()}
+    return _checked(settings, found, place, [])
+
+
+class _Given(NamedTuple):
+    file: str
+    line: int | None
+    value: str
+
+
+def _checked(
+    settings: Settings, given: Mapping[str, _Given], place: str, problems: list[Problem]
+) -> dict[str, str]:
+    """The values by their keys' ids. What is missing should be in `place`."""
+    keys = settings.catalogue.keys
+    ids = settings.catalogue.spellings
+    for name, (file, line, value) in given.items():
+        if name not in ids:
+            fault = f"unknown key{did_you_mean(name, ids)}; remove it"
+        else:
+            fault = value_fault(keys[ids[name]], value)
         if fault:
-            problems.append(Problem(str(env_file), number, (name,), fault))
-    for name, value in by_config.items():
-        values[name] = value
-        fault = f"is also in {env_file}; keep one" if name in lines else None
-        fault = fault or value_fault(known[name], value)
-        if fault:
-            problems.append(Problem(settings.stack_file, None, (name,), fault))
+            problems.append(Problem(file, line, (name,), fault))
     problems += [
-        Problem(str(env_file), None, (name,), f"is missing: {key.description}")
-        for name, key in known.items()
-        if name not in values
+        Problem(place, None, (name,), f"is missing: {keys[id].description}")
+        for name, id in ids.items()
+        if name not in given
     ]
     if problems:
         raise SettingsError(problems)
-    found = {id: values[name] for name, id in ids.items()}
+    found = {id: given[name].value for name, id in ids.items()}
     bundles = settings.catalogue.bundles
     for id, key in keys.items():
         if key.same_as:
