@@ -62,6 +62,11 @@ def outcome(run):
     return outcome
 
 
+def forget():
+    Path("catalogue.yaml").unlink()
+    Path("Pulumi.production.yaml").unlink()
+
+
 def catalogue():
     return yaml.safe_load(Path("catalogue.yaml").read_text())
 
@@ -120,6 +125,12 @@ SHAPES = {
             "deletionPolicy": "Delete",
             "template": {"metadata": {"labels": {"team": "ops"}, "annotations": {"note": "a b"}}},
         },
+    ),
+    "an entry taken whole": external_secret(dataFrom=[{"extract": {"key": "apps/ledger"}}]),
+    "an entry taken whole, and more": external_secret(
+        data=[reference("EXTRA", "apps/other", property="x")],
+        dataFrom=[{"extract": {"key": "apps/ledger"}}],
+        target={"template": {"mergePolicy": "Merge", "data": {"U": "{{ .user }}@{{ .EXTRA }}"}}},
     ),
     "only when asked": external_secret(data=[USER], refreshInterval="0"),
     "half an hour and more": external_secret(data=[USER], refreshInterval="1h30m"),
@@ -205,10 +216,12 @@ WHOLE = external_secret(dataFrom=[{"extract": {"key": "apps/ledger"}}])
 
 
 def test_of_an_entry_that_is_taken_whole_the_names_are_those_of_its_secret(outcome):
-    assert outcome(WHOLE) == ("left out", ["dataFrom.extract"])
+    assert outcome(WHOLE) == ("exact", [])
+    assert catalogue()["bundles"]["ledger"] == {"secret": "ledger", "whole-entry": True}
+    forget()
     metadata = {"name": "ledger", "namespace": "shop"}
     secret = {"kind": "Secret", "metadata": metadata, "data": {"DB": "eA==", "MAIL": "eA=="}}
-    assert outcome({"kind": "List", "items": [WHOLE, secret]}) == ("different", ["dataFrom"])
+    assert outcome({"kind": "List", "items": [WHOLE, secret]}) == ("exact", [])
     assert [*catalogue()["bundles"]["ledger"]["keys"]] == ["DB", "MAIL"]
 
 
@@ -264,8 +277,7 @@ def test_what_the_operator_would_do_otherwise_is_told(manifest, field, run):
     [one] = report["manifests"]
     assert (code, one["outcome"]) == (0, "different")
     assert [each["field"].endswith(field) for each in one["details"]] == [True]
-    Path("catalogue.yaml").unlink()
-    Path("Pulumi.production.yaml").unlink()
+    forget()
     assert run(manifest, arguments=["--check"])[0] == 1
     assert not Path("catalogue.yaml").exists()
 

@@ -29,7 +29,11 @@ IN_CATALOGUE = [
     ("bundles.shared.secret", "shop_secrets", "must be a Secret's name"),
     ("bundles.shared.secret", "shop..secrets", "must be a Secret's name"),
     ("bundles.shared.secret", "shop.-secrets", "must be a Secret's name"),
-    ("bundles.shared.keys", {}, "must not be empty"),
+    (
+        "bundles.shared",
+        {"secret": "shop-secrets"},
+        "has no keys: name them, or say `whole-entry: true`",
+    ),
     ("bundles.shared.keys.a-next", {"description": "x"}, "must be a name of letters, digits"),
     (f"{A_KEY}.description", REMOVED, "is missing"),
     (f"{A_KEY}.description", "", "must not be empty"),

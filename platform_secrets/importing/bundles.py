@@ -52,10 +52,11 @@ class Bundle:
             "deletion": "delete" if wanted.deletion == "Delete" else None,
             "texts": self._texts,
             "registries": self._registries,
+            "whole-entry": bool(wanted.whole),
+            "keys": {name: self._key(name) for name in self._keys},
         }
         found: Mapping = {"secret": wanted.secret}
-        found |= {name: content for name, content in optional.items() if content}
-        return {**found, "keys": {name: self._key(name) for name in self._keys}}
+        return found | {name: content for name, content in optional.items() if content}
 
     def place(self, store: str | None, interval: str | int | None) -> Mapping:
         """What stands in the stack file; `store` is None for the default one, and `interval` for
@@ -63,6 +64,8 @@ class Bundle:
         remotes = [remote for remote, _, _ in self._keys.values()]
         extracted = Counter(one.key for one in remotes if one.is_extracted)
         entry = extracted.most_common(1)[0][0] if extracted else None
+        if self._wanted.whole:
+            entry = self._wanted.whole[0].key
         found: Mapping = {}
         if store is not None:
             found["store"] = store
@@ -100,6 +103,10 @@ class Bundle:
         for name, (known, as_base64, _) in self._keys.items():
             if (known, as_base64) == (remote, is_base64):
                 return name
+        is_shown = remote.is_extracted and bool(self._wanted.whole)
+        if is_shown and remote.property and not is_base64:
+            self._keys[remote.property] = (remote, False, False)
+            return remote.property
         taken = {*self._keys, *self._wanted.fields}
         name = part_name(remote.property or remote.key.rpartition("/")[2], taken)
         self._keys[name] = (remote, is_base64, True)

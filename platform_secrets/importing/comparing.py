@@ -48,9 +48,8 @@ def differences(
         yield Difference("target.immutable", "the Secret could not change; now it can")
     yield from _metadata("labels", before.labels, after.labels)
     yield from _metadata("annotations", before.annotations, after.annotations)
-    if before.whole:
-        why = "the entry was taken whole; a property that it gets later has to be added as a key"
-        yield Difference("dataFrom", why)
+    if before.whole != after.whole:
+        yield Difference("dataFrom", "was taken whole, and is not, or the other way round")
     yield from _fields(before, after, is_any_way(before.store))
 
 
@@ -66,6 +65,10 @@ def _metadata(
 def _fields(before: WantedSecret, after: WantedSecret, is_any_way: bool) -> Iterator[Difference]:
     for name in [*before.fields, *(one for one in after.fields if one not in before.fields)]:
         one, other = before.fields.get(name), after.fields.get(name)
+        if one is None and other in [
+            (Value(replace(whole, property=name)),) for whole in before.whole
+        ]:
+            continue
         if one is None or other is None:
             yield Difference(f"data.{name}", "is new" if one is None else "is left out")
             continue

@@ -126,6 +126,9 @@ class _Values:
         if len(self._extracts) > 1:
             why = "takes several entries whole, and which key is of which is not told here"
             raise NotTakenError("dataFrom", f"{why}; name the keys in `data` first")
+        if any(remote.version for _, remote in self._extracts):
+            why = "takes one version of an entry whole; name the keys in `data` first"
+            raise NotTakenError("dataFrom.extract.version", why)
         return tuple(remote for _, remote in self._extracts)
 
     def find(self, name: str, field: str) -> Expression:

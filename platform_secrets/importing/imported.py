@@ -8,7 +8,7 @@ from platform_secrets.importing.comparing import Difference, differences
 from platform_secrets.importing.documents import Documents, Target, documents
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
-from platform_secrets.importing.readers import Reader, key_names, readers
+from platform_secrets.importing.readers import Reader, readers
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
@@ -66,7 +66,7 @@ def _wanted(
         try:
             for one in wanted_secrets(manifest, target.namespace):
                 if one.whole:
-                    one = _with_names(one, known)
+                    one = one.with_names(known.get(one.place, []))
                 first = found.setdefault(one.place, one)
                 if first is not one:
                     why = f"its Secret is also {first.source.place}'s; import each environment"
@@ -76,29 +76,13 @@ def _wanted(
     return [*found.values()]
 
 
-def _with_names(wanted: WantedSecret, known: dict[tuple[str, str], list[str]]) -> WantedSecret:
-    names = known.get(wanted.place)
-    if not names:
-        why = (
-            "takes an entry whole, and the names in it are not told here; read the Secret too, "
-            "of which only the names are taken: kubectl get secret "
-            f"{wanted.secret} --namespace {wanted.namespace} -o yaml"
-        )
-        raise NotTakenError("dataFrom.extract", why)
-    return wanted.with_names(names)
-
-
 def _key_names(manifests: Iterable[Manifest], namespace: str) -> dict[tuple[str, str], list[str]]:
-    """The keys of each Secret: those that it has, or else those that its readers name."""
-    read: dict[tuple[str, str], dict[str, None]] = {}
-    had: dict[tuple[str, str], list[str]] = {}
-    for one in manifests:
-        place = one.namespace or namespace
-        if one.kind == "Secret":
-            had[place, one.name] = [*mapping(one.content.get("data"))]
-        for secret, key in key_names(one):
-            read.setdefault((place, secret), {})[key] = None
-    return {place: [*names] for place, names in read.items()} | had
+    """The keys of each Secret that is among the manifests."""
+    return {
+        (one.namespace or namespace, one.name): [*mapping(one.content.get("data"))]
+        for one in manifests
+        if one.kind == "Secret"
+    }
 
 
 def _accepted(

@@ -19,18 +19,10 @@ class Reader:
 
 def readers(manifest: Manifest, own_namespace: str) -> Iterator[Reader]:
     """The reader that a manifest is, if its pods read any Secret."""
-    secrets = {name: None for pod in _pods(manifest.content) for name, _ in _secrets(pod)}
+    secrets = dict.fromkeys(one for pod in _pods(manifest.content) for one in _secrets(pod))
     if secrets and manifest.name:
         namespace = manifest.namespace or own_namespace
         yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets))
-
-
-def key_names(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Every Secret and key of it that the manifest's pods name."""
-    for pod in _pods(manifest.content):
-        for secret, key in _secrets(pod):
-            if key is not None:
-                yield secret, key
 
 
 def _pods(value: object) -> Iterator[Mapping[str, Any]]:
@@ -46,8 +38,8 @@ def _pods(value: object) -> Iterator[Mapping[str, Any]]:
             yield from _pods(inner)
 
 
-def _secrets(pod: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Each Secret that a pod names, with a key of it where that is named too."""
+def _secrets(pod: Mapping[str, Any]) -> Iterator[str]:
+    """Each Secret that a pod names."""
     for one in sequence(pod.get("imagePullSecrets")):
         yield from _named(one, "name")
     kinds = ("initContainers", "containers", "ephemeralContainers")
@@ -60,15 +52,10 @@ def _secrets(pod: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield from _named(volume.get("secret"), "secretName")
         for one in sequence(mapping(volume.get("projected")).get("sources")):
             yield from _named(mapping(one).get("secret"), "name")
-        reference = mapping(volume.get("csi")).get("nodePublishSecretRef")
-        yield from _named(reference, "name")
+        yield from _named(mapping(volume.get("csi")).get("nodePublishSecretRef"), "name")
 
 
-def _named(reference: object, field: str) -> Iterator[tuple[str, str | None]]:
-    found = mapping(reference)
-    name = found.get(field)
-    if not isinstance(name, str):
-        return
-    yield name, None
-    keys = [found.get("key"), *(mapping(one).get("key") for one in sequence(found.get("items")))]
-    yield from ((name, key) for key in keys if isinstance(key, str))
+def _named(reference: object, field: str) -> Iterator[str]:
+    name = mapping(reference).get(field)
+    if isinstance(name, str):
+        yield name

@@ -19,7 +19,7 @@ from platform_secrets.manifests.secret_template import (
     with_fallback,
 )
 from platform_secrets.settings import Bundle, Settings
-from platform_secrets.settings.entries import Kept, kept
+from platform_secrets.settings.entries import Kept, kept, whole_entry
 from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 
@@ -90,7 +90,7 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
         return external_secret
     entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
     template = spec["target"]["template"]
-    lines = {**template["data"], key: _url(key, entry, database.ssl_mode)}
+    lines = {**template.get("data", {}), key: _url(key, entry, database.ssl_mode)}
     spec = {
         **spec,
         "target": {**spec["target"], "template": {**template, "data": lines}},
@@ -113,8 +113,9 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
 
 
 def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -> Manifest:
-    remote = remote_values(values)
     content = settings.catalogue.bundles[bundle]
+    is_own = name == content.secret
+    remote = remote_values(values, whole_entry(settings, bundle) if is_own else None)
     own = {value.key: value for value in values if value.name == value.key}
     sources = {
         key: Source(remote.names[key], _fault(value), content.keys[key].stored_as == "base64")
@@ -129,7 +130,7 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
             lines[value.name] = required(Source(source, _fault(value)))
         elif value.key in content.shown:
             lines[value.name] = required(sources[value.key])
-    if name == content.secret:
+    if is_own:
         lines |= {one: text_line(text, sources) for one, text in content.texts.items()}
         if content.registries:
             lines[DOCKER_CONFIG_KEY] = docker_config_line(content, sources)
@@ -166,11 +167,11 @@ def _external_secret(
                 "deletionPolicy": content.deletion.capitalize(),
                 "template": {
                     "engineVersion": "v2",
-                    "mergePolicy": "Replace",
+                    "mergePolicy": "Merge" if is_own and content.whole_entry else "Replace",
                     "type": content.secret_type if is_own else "Opaque",
                     # Set, so that nothing of the ExternalSecret's own metadata lands on the Secret.
                     "metadata": _metadata(settings, content if is_own else None),
-                    "data": lines,
+                    **({"data": lines} if lines else {}),
                 },
             },
             **source,

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from platform_secrets.settings import Identity, PostgresDatabase, Settings
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
-from platform_secrets.settings.entries import Entry, entry, kept
+from platform_secrets.settings.entries import Entry, entry, kept, whole_entry
 from platform_secrets.settings.key_ids import DERIVED, derived_name
 from platform_secrets.settings.layout import Kind
 
@@ -104,6 +104,11 @@ def identity_entries(settings: Settings, store: str, identity: Identity) -> dict
                 placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
             else:
                 found[bundle if is_whole else value.id] = value.entry.key
+        whole = whole_entry(settings, bundle) if identity == "read" else None
+        if whole and settings.bundle_place(bundle).entry:
+            placed.setdefault(whole, f"{bundle}/")
+        elif whole:
+            found[bundle] = whole
         rotated = settings.rotated_key(bundle)
         if rotated and identity == "read":
             id = settings.catalogue.bundles[bundle].keys[rotated].id
@@ -116,7 +121,12 @@ def adopted_entries(settings: Settings, store: str) -> set[str]:
     """The entries of a store that were there already: no stack makes or destroys them."""
     values = [value for bundle in settings.bundles_in(store) for value in kept(settings, bundle)]
     own = {value.entry.key for value in values if not value.is_adopted}
-    return {value.entry.key for value in values} - own
+    whole = {
+        entry
+        for bundle in settings.bundles_in(store)
+        if settings.bundle_place(bundle).entry and (entry := whole_entry(settings, bundle))
+    }
+    return ({value.entry.key for value in values} | whole) - own
 
 
 def overlap_entries(settings: Settings, store: str) -> set[str]:
@@ -152,6 +162,8 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
     for bundle in settings.catalogue.bundles if settings.environment.stores else ():
         of_store = found[settings.store_name(bundle)]
+        if whole := whole_entry(settings, bundle):
+            of_store.setdefault(whole, [])
         for value in [one for one in kept(settings, bundle) if not one.is_borrowed]:
             is_named = settings.key_place(bundle, value.key).property
             content = (is_named and value.entry.property) or value.name

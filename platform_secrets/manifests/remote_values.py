@@ -28,12 +28,15 @@ class RemoteValues:
         return {name: content for name, content in found.items() if content}
 
 
-def remote_values(values: Iterable[Kept]) -> RemoteValues:
-    """The references and extracts for these values.
+def remote_values(values: Iterable[Kept], whole: str | None = None) -> RemoteValues:
+    """The references and extracts for these values; of the entry `whole` everything is read, and
+    all that is read is then in the Secret, under its own name.
 
     Where there are several sources, each puts a number before its names: two entries may have
     properties of one name.
     """
+    if whole:
+        return _with_whole(values, whole)
     extracts: dict[tuple[str, str | None], list[Kept]] = {}
     for value in values:
         if _is_plain(value):
@@ -54,6 +57,17 @@ def remote_values(values: Iterable[Kept]) -> RemoteValues:
         prefix = f"{number}_" if is_numbered else ""
         found.data_from.append(_extract(same[0].entry, prefix))
         found.names.update({value.name: f"{prefix}{value.entry.property}" for value in same})
+    return found
+
+
+def _with_whole(values: Iterable[Kept], whole: str) -> RemoteValues:
+    found = RemoteValues(data_from=[{"extract": {"key": whole}}])
+    for value in values:
+        if value.entry == Entry(whole, value.name) and _is_plain(value):
+            found.names[value.name] = value.name
+        else:
+            found.data.append({"secretKey": value.name, "remoteRef": _reference(value.entry)})
+            found.names[value.name] = value.name
     return found
 
 

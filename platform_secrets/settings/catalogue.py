@@ -32,9 +32,11 @@ class Bundle(SecretContent):
 
     secret: SecretName
     """The name of its Kubernetes Secret in every environment."""
-    keys: Annotated[dict[KeyName, Key], Field(min_length=1)]
+    keys: dict[KeyName, Key] = {}
     """Its values, by their names in the Secret. The same name may stand in other bundles:
     a key is known as bundle/key."""
+    whole_entry: bool = False
+    """Whether the Secret has everything that the bundle's entry holds, also what no key names."""
 
     @property
     def shown(self) -> dict[str, Key]:
@@ -82,7 +84,14 @@ class Bundle(SecretContent):
                     yield f"{of_rotation} has more than {LONGEST_FIELD} characters"
         if self.registries and self.type not in ("Opaque", DOCKER_CONFIG):
             yield f"`registries` make a Secret of type {DOCKER_CONFIG}: remove `type`"
-        if not fields:
+        if self.whole_entry:
+            hidden = [name for name, key in self.keys.items() if key.hidden]
+            if hidden:
+                yield f"`whole-entry` puts every value into the Secret: {hidden[0]} can't be hidden"
+            return
+        if not self.keys:
+            yield "has no keys: name them, or say `whole-entry: true`"
+        elif not fields:
             yield "its Secret is empty: every key is `hidden`"
         yield from type_faults(self.secret_type, fields, self.texts)
 

@@ -142,6 +142,15 @@ def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
     return naming is None or naming.writes == "allowed"
 
 
+def whole_entry(settings: Settings, bundle: str) -> str | None:
+    """The entry that is in the bundle's Secret with everything that it holds; None without one."""
+    if not settings.catalogue.bundles[bundle].whole_entry:
+        return None
+    named = settings.bundle_place(bundle).entry
+    is_by_convention = named is None and settings.store_of(bundle).layout == "bundle"
+    return bundle_entry(settings, bundle) if is_by_convention else named
+
+
 def bundle_entry(settings: Settings, bundle: str) -> str:
     """The entry that holds a whole bundle in layout `bundle`. Without a pattern the bundle `shared`
     is Vault's and AWS' environment's own."""

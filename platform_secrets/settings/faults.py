@@ -47,6 +47,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     if settings.namespace == env.operator_namespace:
         yield ("operator-namespace",), "is the environment's own namespace; it has one of its own"
     if env.secrets == "basic":
+        for name in [one for one, content in bundles.items() if content.whole_entry]:
+            message = f"{name} has a whole entry, and basic Secrets have none"
+            yield ("without", "bundles"), f"{message}: leave it out here"
         return
     for name in env.bundles:
         if name not in bundles:

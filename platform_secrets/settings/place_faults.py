@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from platform_secrets.settings.borrowed import borrowing_store_faults, left_out_faults
 from platform_secrets.settings.catalogue import Catalogue
-from platform_secrets.settings.entries import Kept, adopted_entry, kept
+from platform_secrets.settings.entries import Kept, adopted_entry, kept, whole_entry
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.places import BundlePlace, KeyPlace
@@ -39,7 +39,7 @@ def without_faults(env: Environment, catalogue: Catalogue) -> Iterator[Fault]:
     left_out = {*env.without.keys}
     for name, content in bundles.items():
         keys = [key for key in content.keys if f"{name}/{key}" in left_out]
-        if len(keys) == len(content.keys):
+        if keys and len(keys) == len(content.keys):
             yield ("without", "keys"), f"leaves bundle {name} without keys: name it in `bundles`"
         elif keys and name not in env.without.bundles:
             for fault in content.without(keys).faults():
@@ -56,6 +56,9 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
     """Places that can't be: by their provider's rules, by what is done with the key, or by who else
     is there. Only once every bundle's store is known."""
     yield from borrowing_store_faults(settings)
+    for bundle, content in settings.catalogue.bundles.items():
+        if content.whole_entry and whole_entry(settings, bundle) is None:
+            yield ("bundles", bundle), "needs `entry`: the one that its Secret has whole"
     for bundle, place in settings.environment.bundles.items():
         content = settings.catalogue.bundles.get(bundle)
         if content is None:
