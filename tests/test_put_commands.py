@@ -1,6 +1,6 @@
 """The commands that put values into stores, run against what stands for each provider's command.
 
-tests/e2e/test_put_commands.py runs them with the real `bao` and `aws`.
+tests/e2e/operations/test_put_commands.py runs them with the real `bao` and `aws`.
 """
 
 import json

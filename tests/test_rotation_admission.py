@@ -1,5 +1,5 @@
 """The admission policies: none of the rotator's rights to write is without one. What they admit is
-tried on a real API server (tests/e2e/test_rotation_rights.py, test_rotation_shapes.py)."""
+tried on a real API server (tests/e2e/rotation/test_rotation_rights.py, test_rotation_shapes.py)."""
 
 import json
 from dataclasses import replace

@@ -33,9 +33,9 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
 from tests.e2e.process import Run
 from tests.e2e.rotating import FAILED, NOTHING_DUE, ROTATED, Ended, Rotating
+from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import Journey
 from tests.e2e.stores import Stores, made_values
-from tests.e2e.test_rotation_killed import Deaths
 from tests.platform import STACK_FILES
 
 NAME, ENTRY = "rotation-aws", "wren/production/database-url"

@@ -13,8 +13,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.environments import operated, secret_values, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.providers.test_vault_backend import FORBIDDEN, login
 from tests.e2e.stores import Stores, made_values
-from tests.e2e.test_vault_backend import FORBIDDEN, login
 
 OWN, BILLING = "harbour-spaces", "harbour-billing"
 ENTRIES = {

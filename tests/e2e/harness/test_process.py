@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.process import (
     LOWEST_EPHEMERAL_PORT,
+    PROJECT,
     NotReadyError,
     Run,
     end_what_killed_runs_left,
@@ -121,7 +122,7 @@ time.sleep(600)
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
     )
     assert tests.stdout
     return tests, int(tests.stdout.readline())
@@ -132,7 +133,7 @@ def test_a_free_port_is_given_once_and_never_to_an_outgoing_connection() -> None
     ask = "from tests.e2e.process import free_ports; print(*free_ports(600), flush=True); input()"
     other = subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-c", ask],
-        cwd=Path(__file__).parents[2],
+        cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -26,9 +26,9 @@ from tests.e2e.kubelet import Kubelet
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
+from tests.e2e.providers.test_vault_backend import FORBIDDEN, login
 from tests.e2e.rotating import ROTATED, Rotating
 from tests.e2e.stores import Stores
-from tests.e2e.test_vault_backend import FORBIDDEN, login
 from tests.e2e.vault_provider import VaultProvider
 from tests.platform import STACK_FILES
 

@@ -15,9 +15,9 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
 from tests.e2e.rotating import ROTATED, rotating_settings
+from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import ALL, Journey, Watch, journeys
 from tests.e2e.stores import Stores
-from tests.e2e.test_rotation_killed import Deaths
 
 pytestmark = pytest.mark.e2e_long
 LAYOUTS = ("bundle", "per-key")

@@ -22,9 +22,15 @@ from tests.e2e.late_vault import LateVault
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
 from tests.e2e.process import Run, wait_until
+from tests.e2e.providers.test_vault_database import (
+    ADMIN,
+    PASSWORD_SETTING,
+    PEOPLE,
+    USERS,
+    make_accounts,
+)
 from tests.e2e.rotating import NOTHING_DUE, ROTATED, Ended, Rotating, ended
 from tests.e2e.stores import VAULT_HOST, Stores, made_values
-from tests.e2e.test_vault_database import ADMIN, PASSWORD_SETTING, PEOPLE, USERS, make_accounts
 from tests.e2e.vault_provider import VaultProvider
 from tests.platform import STACK_FILES
 

@@ -1,0 +1,1 @@
+"""The rendered tree, applied and reconciled."""

@@ -1,0 +1,1 @@
+"""The provider halves: identities, entries, databases, and what is adopted."""

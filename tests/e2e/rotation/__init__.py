@@ -1,0 +1,1 @@
+"""Rotations: in every store, killed, taken back, among others, and bounded."""

@@ -1,0 +1,1 @@
+"""A stack on the engine: what it makes, changes, keeps and takes away."""
