@@ -19,7 +19,8 @@ def entry_points(settings_with):
         gitops = {"repository": REPOSITORY, **(gitops or {})}
         settings = settings_with(gitops=gitops, **changes)
         found = kustomizations(settings, [wave.name for wave in waves(settings, rotator_source())])
-        [own] = [one.objects for one in found if one.name == f"gitops/{wave}"]
+        folders = (f"gitops/{wave}", f"gitops/{wave}/waves")
+        own = [each for one in found if one.name in folders for each in one.objects]
         return {(one["kind"], one["metadata"]["name"]): one for one in own}
 
     return objects

@@ -50,6 +50,8 @@ def test_every_rendered_object_is_in_the_kustomization_of_its_wave(any_stack):
             listed.add(f"{folder}/{resource}".lstrip("/"))
     files = {name for name in tree if not name.endswith("kustomization.yaml")}
     folders = {wave.name for wave in waves(any_stack.settings, rotator_source())}
+    if any_stack.settings.environment.gitops:
+        folders |= {"gitops/argocd/waves", "gitops/flux/waves"}
     assert listed == files | folders
 
 

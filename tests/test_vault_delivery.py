@@ -84,9 +84,9 @@ def entry_points(settings_with):
     def objects(folder):
         settings = settings_with(gitops=GITOPS, vault_server={"product": "openbao"})
         names = [wave.name for wave in waves(settings, rotator_source())]
-        [own] = [
-            one.objects for one in kustomizations(settings, names) if one.name == f"gitops/{folder}"
-        ]
+        folders = (f"gitops/{folder}", f"gitops/{folder}/waves")
+        found = [one for one in kustomizations(settings, names) if one.name in folders]
+        own = [each for one in found for each in one.objects]
         return {(one["kind"], one["metadata"]["name"]): one for one in own}
 
     return objects

@@ -119,6 +119,10 @@ PROGRAMS = {
             folder_beside="manifests/crds",
         ),
         Program("flux", "flux", "tools/flux", library="github.com/fluxcd/pkg/ssa"),
+        *(
+            Program(name, "flux-controllers", f"github.com/fluxcd/{name}")
+            for name in ("source-controller", "kustomize-controller")
+        ),
         Program("registry", "registry", "github.com/google/go-containerregistry/cmd/registry"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )

@@ -1,5 +1,5 @@
 """How Argo CD and Flux take a rendered tree: an entry point for each, one object per wave, and a
-root that keeps the entry point, itself too, as it is in Git."""
+root that keeps the entry point, itself too, as it is in Git, and those of other environments."""
 
 from collections.abc import Mapping
 
@@ -11,6 +11,8 @@ from platform_secrets.settings.environment import GitOps
 
 _COMPONENT = "gitops"
 ARGOCD, FLUX = "gitops/argocd", "gitops/flux"
+WAVES = "waves"
+"""The folder in each of these that holds all but the root."""
 # What goes with its own wave. Others leave their objects when they go: an operator that goes takes
 # its kinds with it, and so every Secret.
 _REMOVED_WITH_ITS_WAVE = ("rotation",)
@@ -19,8 +21,7 @@ _REMOVED_WITH_ITS_WAVE = ("rotation",)
 def argocd_manifests(
     settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
-    """An Application per wave, one per chart, which follows the wave that it is named by, and last
-    the root: Argo CD would wait for its health, and so for itself.
+    """An Application per wave, and one per chart, which follows the wave that it is named by.
 
     Waves between Applications wait for health only where Argo CD is told to, so each retries
     without end, and skips the dry run of kinds that do not exist yet.
@@ -38,10 +39,12 @@ def argocd_manifests(
         found.append(application)
         if wave in charts:
             found.append(_chart_application(settings, gitops, wave, 2 * place + 1, charts[wave]))
-    return [*found, _root_application(settings, gitops, 2 * len(waves))]
+    return found
 
 
-def _root_application(settings: Settings, gitops: GitOps, sync_wave: int) -> Manifest:
+def argocd_root(settings: Settings, gitops: GitOps, waves: list[str]) -> Manifest:
+    """The root. It comes last: Argo CD would wait for its health, and so for itself."""
+    sync_wave = 2 * len(waves)
     name, source = _name(settings, None), _git_source(settings, gitops, ARGOCD)
     root = _application(settings, gitops, name, gitops.argocd.namespace, sync_wave, source)
     root["metadata"]["annotations"]["argocd.argoproj.io/ignore-healthcheck"] = "true"
@@ -125,7 +128,7 @@ def _application(
 def flux_manifests(
     settings: Settings, gitops: GitOps, waves: list[str], charts: Mapping[str, ChartRelease]
 ) -> list[Manifest]:
-    """A GitRepository, the root, and a Kustomization per wave that waits for the wave before it.
+    """A GitRepository, and a Kustomization per wave that waits for the wave before it.
 
     ExternalSecrets are not waited for: an environment whose store is still empty is a valid state.
     """
@@ -146,8 +149,7 @@ def flux_manifests(
         if wave in charts:
             folder = f"{FLUX}/{naming.wave_part(wave)}"
             steps.append((f"{_name(settings, wave)}-chart", folder))
-    root = _kustomization(settings, gitops, _name(settings, None), FLUX, waits=False)
-    found = [repository, root]
+    found = [repository]
     before: str | None = None
     for name, folder in steps:
         waits = not folder.endswith("external-secrets")
@@ -159,6 +161,18 @@ def flux_manifests(
         found.append(one)
         before = name
     return found
+
+
+def flux_root(settings: Settings, gitops: GitOps) -> Manifest:
+    """The root, which waits for nothing."""
+    return _kustomization(settings, gitops, _name(settings, None), FLUX, waits=False)
+
+
+def entry_folders(gitops: GitOps, tool: str) -> list[str]:
+    """What else the root has, as seen from its folder: the waves of its own environment and of the
+    others on its cluster. Theirs without their root: nothing can belong to two."""
+    others = [f"../../../{name}/{tool}/{WAVES}" for name in gitops.environments]
+    return [WAVES, *others]
 
 
 def _kustomization(

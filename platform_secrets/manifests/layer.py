@@ -1,7 +1,7 @@
 """Every object of an environment, in apply order: the architecture on one page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from platform_secrets.manifests import eso, gitops, naming, vault_server
 from platform_secrets.manifests.access import reader_manifests, service_manifests
@@ -37,6 +37,8 @@ class Wave:
 
     name: str
     objects: list[Manifest]
+    folders: list[str] = field(default_factory=list)
+    """Rendered folders that belong to it, as seen from its own."""
 
 
 def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
@@ -106,7 +108,12 @@ def kustomizations(settings: Settings, names: list[str]) -> list[Wave]:
         releases = charts(settings)
         argocd = gitops.argocd_manifests(settings, env.gitops, names, releases)
         flux = gitops.flux_manifests(settings, env.gitops, names, releases)
-        found += [Wave("gitops/argocd", argocd), Wave("gitops/flux", flux)]
+        for tool, root, objects in (
+            (gitops.ARGOCD, gitops.argocd_root(settings, env.gitops, names), argocd),
+            (gitops.FLUX, gitops.flux_root(settings, env.gitops), flux),
+        ):
+            folders = gitops.entry_folders(env.gitops, tool)
+            found += [Wave(tool, [root], folders), Wave(f"{tool}/{gitops.WAVES}", objects)]
         for wave, release in releases.items():
             folder = f"{gitops.FLUX}/{naming.wave_part(wave)}"
             found.append(Wave(folder, gitops.flux_release_manifests(settings, release)))

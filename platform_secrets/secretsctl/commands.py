@@ -11,7 +11,7 @@ from platform_secrets.manifests.layer import BASIC_SECRETS, waves
 from platform_secrets.secretsctl import tree
 from platform_secrets.secretsctl.arguments import Command, parser
 from platform_secrets.secretsctl.projects import loaded, rotator_source, stack_files
-from platform_secrets.secretsctl.rendering import rendered_files, staying
+from platform_secrets.secretsctl.rendering import missing_environments, rendered_files, staying
 from platform_secrets.secretsctl.yaml_text import yaml_stream
 from platform_secrets.settings import Settings, SettingsError, basic_values, warning_lines
 from platform_secrets.settings.problems import Problem
@@ -82,6 +82,9 @@ def _rendered(options: argparse.Namespace, found: list[Settings]) -> tuple[int, 
         )
         for settings in found
     ]
+    missing = [one for settings in found for one in missing_environments(settings, dict(trees))]
+    if missing:
+        raise SettingsError(missing)
     if options.check:
         return _checked(trees)
     obstacles = [line for root, files in trees for line in tree.in_the_way(root, files)]

@@ -1,16 +1,17 @@
 """A rendered tree as file names and texts: a kustomization per wave, a file per object."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
+from platform_secrets.manifests.gitops import FLUX, WAVES
 from platform_secrets.manifests.layer import BASIC_SECRETS, kustomizations, waves
 from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.tree import HEADER, OWNER
 from platform_secrets.secretsctl.yaml_text import yaml_text
-from platform_secrets.settings import Settings
+from platform_secrets.settings import Problem, Settings
 
 
 def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
@@ -28,7 +29,7 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
             continue
         others = settings.environment.namespaces
         texts = {_file_name(one, others): header + yaml_text(one) for one in wave.objects}
-        texts["kustomization.yaml"] = header + _kustomization([*texts])
+        texts["kustomization.yaml"] = header + _kustomization([*texts, *wave.folders])
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     files["kustomization.yaml"] = header + owner + _kustomization(names)
     return files
@@ -47,6 +48,24 @@ def staying(texts: Iterable[str]) -> list[str]:
             place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
             command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"
             found.append(f"{kind}/{metadata['name']}: stays in the cluster until: {command}")
+    return found
+
+
+def missing_environments(
+    settings: Settings, trees: Mapping[Path, Mapping[str, str]]
+) -> list[Problem]:
+    """Environments that this one's root is to bring, and that have no entry points: neither in
+    these trees, by folder, nor on disk beside them."""
+    gitops = settings.environment.gitops
+    [out] = {root.parent for root in trees}
+    found = []
+    for place, name in enumerate(gitops.environments if gitops else ()):
+        files = trees.get(out / name)
+        entry = f"{FLUX}/{WAVES}/kustomization.yaml"
+        if not ((out / name / entry).is_file() if files is None else entry in files):
+            message = f"{out / name} has no entry points; render it first, with `gitops` set there"
+            path = ("gitops", "environments", place)
+            found.append(Problem(settings.stack_file, None, path, message))
     return found
 
 

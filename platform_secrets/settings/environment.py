@@ -110,6 +110,16 @@ User = Annotated[
 ]
 
 
+EnvironmentName = Annotated[
+    str,
+    text_of(
+        r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
+        "a name of lower-case letters, digits and single hyphens",
+        20,
+    ),
+]
+
+
 class Readers(Model):
     """People who may read this environment's Secrets."""
 
@@ -155,6 +165,8 @@ class GitOps(Model):
     """What is applied."""
     path: PathSegments = "rendered"
     """The rendered tree's folder in the repository."""
+    environments: list[EnvironmentName] = []
+    """Others on the same cluster, in the same folder, that come with this one's root."""
     argocd: ArgoCd = ArgoCd()
     flux: Flux = Flux()
 
@@ -162,14 +174,7 @@ class GitOps(Model):
 class Environment(Model):
     """Everything that differs between environments."""
 
-    environment: Annotated[
-        str,
-        text_of(
-            r"[a-z][a-z0-9]*(-[a-z0-9]+)*",
-            "a name of lower-case letters, digits and single hyphens",
-            20,
-        ),
-    ]
+    environment: EnvironmentName
     """Its name, in every name that it has of its own."""
     cluster: Cluster = Cluster()
     delivery: Literal["pulumi", "gitops"] = "pulumi"

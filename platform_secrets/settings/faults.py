@@ -37,6 +37,10 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             yield ("chart", "path"), message
         if env.vault_server and env.vault_server.chart.path:
             yield ("vault-server", "chart", "path"), message
+    others = env.gitops.environments if env.gitops else []
+    for place, name in enumerate(others):
+        if name in (env.environment, *others[:place]):
+            yield ("gitops", "environments", place), "is there already"
     if env.delivery == "gitops" and env.gitops is None:
         yield ("gitops",), "is missing: `delivery: gitops` needs the repository's address"
 

@@ -31,6 +31,8 @@ PROGRAMS = (
     "controller-gen",
     "rollouts-controller",
     "flux",
+    "source-controller",
+    "kustomize-controller",
     "helm",
     "pulumi",
     "registry",
