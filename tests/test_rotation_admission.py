@@ -8,7 +8,7 @@ import pytest
 
 from platform_secrets.manifests.layer import ROTATION, waves
 from platform_secrets.manifests.rotation.admission import admission_manifests
-from platform_secrets.manifests.rotation.cel import Cel, cel, same, table
+from platform_secrets.manifests.rotation.cel import Cel, among, cel, same, table
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import contract
@@ -148,3 +148,11 @@ def test_a_table_without_rows_is_an_empty_mapping():
 def test_sameness_is_asked_in_both_directions():
     """Else a field could be taken away."""
     assert same("Spec", ["template"]).count(".all(") == 2
+
+
+def test_many_known_texts_are_told_apart_by_expressions_that_the_api_server_takes():
+    known = [f"{'x' * 200}{number:05}" for number in range(5000)]
+    variables, expression = among("one", known)
+    assert max(map(len, variables.values())) <= 100_000
+    assert expression == " || ".join(f"one in variables.{name}" for name in variables)
+    assert [one for text in variables.values() for one in json.loads(text)] == known

@@ -8,7 +8,7 @@ that the rotator does not need is refused, also one that a later release of the 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
-from platform_secrets.manifests.rotation.cel import Cel, both, cel, left_over, same
+from platform_secrets.manifests.rotation.cel import Cel, among, both, cel, same
 from platform_secrets.manifests.rotation.compared import fields_rule
 from platform_secrets.manifests.rotation.looked_up import has_right, right_name
 from platform_secrets.manifests.rotation.names import COMPONENT
@@ -172,8 +172,7 @@ def _is_token(annotations: str, name: str) -> dict[str, str]:
 
 def _config_maps(settings: Settings) -> Policy:
     entries = [*RESERVED, *(key.id for key in settings.keys.values() if key.key.rotate)]
-    others = left_over("variables.written", entries)
-    unknown = f"variables.{[*others][-1]}"
+    known, is_known = among("entry", entries)
     pointed = right_name(["object.metadata.name", "variables.fields[0]", "variables.content"])
     variables = {
         "newWhole": "dyn(object)",
@@ -181,9 +180,7 @@ def _config_maps(settings: Settings) -> Policy:
         **_both_metadata(),
         "data": "dyn(object).?data.orValue({})",
         "oldData": "dyn(oldObject).?data.orValue({})",
-        "written": "variables.data.filter(entry, !(entry in variables.oldData && "
-        "variables.data[entry] == variables.oldData[entry]))",
-        **others,
+        **known,
         "fields": f"variables.data.filter(field, field != {cel(contract.POINTER_MARK)})",
         "content": "variables.data[variables.fields[0]]",
     }
@@ -193,9 +190,11 @@ def _config_maps(settings: Settings) -> Policy:
         "more than the data is changed": same("Whole", ["data", "metadata"]),
         **_metadata([]),
         "the memory holds other entries than its own, or too long ones": (
-            # A key that has left the catalogue leaves its entry, which stays as it is.
-            f"!({is_memory}) || {unknown}.size() == 0 && variables.written.all("
-            f"entry, variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH})"
+            # A key that has left the catalogue leaves its entry, which stays as it is. No list of
+            # what is written: to go over such a one takes the square of its length.
+            f"!({is_memory}) || variables.data.all(entry, entry in variables.oldData && "
+            f"variables.data[entry] == variables.oldData[entry] || ({is_known}) && "
+            f"variables.data[entry].size() <= {_MEMORY_TEXT_LENGTH})"
         ),
         "this is neither the memory nor a pointer to one of its two accounts": (
             f"{is_memory} || variables.fields.size() == 1 && "

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _MARK = "\0"
-_AT_ONCE = 300  # texts of up to 253 characters
+_MOST_CHARACTERS = 90_000
+_AROUND = 12  # of a line: quotes, colon, a number
 
 
 class Cel(str):
@@ -52,16 +53,19 @@ def table(rows: Mapping[str, Any]) -> Cel:
     return Cel("{\n" + ",\n".join(lines) + "\n}" if lines else "{}")
 
 
-def left_over(texts: str, known: list[str]) -> dict[str, str]:
-    """Variables, the last one with those of the list `texts` that are not known. Each has a part of
-    the known ones, since the API server takes no expression of over 100,000 characters."""
-    found: dict[str, str] = {}
-    for at in range(0, max(len(known), 1), _AT_ONCE):
-        # A mapping, since `in` a list costs as much as the list is long.
-        part = table(dict.fromkeys(known[at : at + _AT_ONCE], 0))
-        found[f"unknown{at}"] = f"{texts}.filter(text, !(text in {part}))"
-        texts = f"variables.unknown{at}"
-    return found
+def among(text: str, known: list[str]) -> tuple[Mapping[str, str], str]:
+    """Variables, and by them the expression of whether `text` is one of the known ones. Each has a
+    part of those, since the API server takes no expression of over 100,000 characters."""
+    parts, length = [list[str]()], 0
+    for one in known:
+        length += len(one) + _AROUND
+        if length > _MOST_CHARACTERS:
+            parts.append([])
+            length = len(one) + _AROUND
+        parts[-1].append(one)
+    # Mappings, since `in` a list costs as much as the list is long.
+    variables = {f"known{at}": table(dict.fromkeys(part, 0)) for at, part in enumerate(parts)}
+    return variables, " || ".join(f"{text} in variables.{name}" for name in variables)
 
 
 def _members(values: list[Any]) -> list[str]:
