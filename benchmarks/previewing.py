@@ -33,7 +33,6 @@ from tests.e2e.engine import EngineError, Stack
 from tests.e2e.noting_provider import PACKAGES, NotingProvider
 from tests.e2e.process import PROJECT, Run
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
-from tests.platform import STACK_FILES
 from tools.build import PROGRAMS, MissingGoError
 
 _ROUNDS = 15
@@ -120,7 +119,7 @@ def _process(serve: Callable[..., None], *arguments: Any) -> Iterator[tuple[int,
 @contextmanager
 def _preview(run: Run, name: str, port: int, program: Callable[[], None]) -> Iterator[Preview]:
     """A stack that is up, with its program served by another process."""
-    file = STACK_FILES["production"]
+    file = PROJECT / "Pulumi.production.yaml"
     ports = dict.fromkeys((*PACKAGES, "kubernetes"), port)
     stack = Stack(run, name, program, providers=ports, stack_file=file)
     stack.set_config("platform-secrets:environment.cluster.uid", _CLUSTER_UID)

@@ -19,6 +19,7 @@ from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.live_objects import Name, contents, versions
 from tests.e2e.process import PROJECT, wait_until
 from tests.e2e.stores import Stores, made_values
+from tests.platform import CATALOGUE_FILE
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 FOREIGN = "example.com/team=payments"
@@ -186,7 +187,8 @@ def life_of(made: Deployment, cluster: Cluster, stores: Stores, stack_file: Path
 def rendered(stack_file: Path) -> list[Manifest]:
     """What `secretsctl render` writes for a stack file."""
     module = "platform_secrets.secretsctl"
-    command = ["-m", module, "render", "--stack", str(stack_file), "--out", "-"]
+    which = [f"--stack={stack_file}", f"--catalogue={CATALOGUE_FILE}"]
+    command = ["-m", module, "render", *which, "--out=-"]
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *command], cwd=PROJECT, stdout=subprocess.PIPE, check=True
     )

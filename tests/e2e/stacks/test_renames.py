@@ -21,7 +21,7 @@ from tests.platform import STACK_FILES
 # How the release before called what now follows the objects' own names.
 NAMES_BEFORE = {
     "components/layer.py": [
-        (r"(ExternalSecret|BasicSecret)\(\n( +)content\.secret,", r"\1(\n\2bundle,"),
+        (r"self\._named\(content\.secret\),", "bundle,"),
         (r"self\._called\(content\.secret, formerly_called=bundle\)", "self._options"),
     ],
     "components/access.py": [(r"names=\{.*\},\n", "")],
