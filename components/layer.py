@@ -135,12 +135,13 @@ class Layer(ComponentResource):
                     opts=self._called(f"{id}-database", formerly_called=f"{bundle}-database"),
                 )
                 after = database.ready
+            name = view.declared_name(content.secret)
             found += ExternalSecret(
-                self._named(content.secret),
+                self._named(name),
                 settings=view,
                 bundle=bundle,
                 after=after,
-                opts=self._called(content.secret, formerly_called=bundle),
+                opts=self._called(name, formerly_called=bundle),
             ).ready
         return found
 

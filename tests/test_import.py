@@ -14,10 +14,11 @@ API = "external-secrets.io/v1"
 
 def external_secret(name="ledger", namespace="shop", **spec):
     store = {"kind": "ClusterSecretStore", "name": "team"}
+    place = {"namespace": namespace} if namespace else {}
     return {
         "apiVersion": API,
         "kind": "ExternalSecret",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, **place},
         "spec": {"refreshInterval": "1h", "secretStoreRef": store, **spec},
     }
 
@@ -239,6 +240,100 @@ def test_no_value_of_a_secret_is_anywhere(run, home):
     assert value not in json.dumps(report) + "".join(written)
 
 
+METADATA = {"name": "old", "namespace": "shop", "labels": {"team": "ops"}}
+SEALED = {"template": {"type": "example.org/x", "metadata": METADATA}, "encryptedData": {"A": "x"}}
+PLAIN = {
+    "a plain Secret": {
+        "kind": "Secret",
+        "metadata": METADATA,
+        "type": "example.org/x",
+        "stringData": {"A": "x"},
+    },
+    "one that SOPS has encrypted": {
+        "kind": "Secret",
+        "metadata": METADATA,
+        "type": "example.org/x",
+        "data": {"A": "ENC[x]"},
+        "sops": {"mac": "ENC[x]"},
+    },
+    "a SealedSecret": {"kind": "SealedSecret", "metadata": METADATA, "spec": SEALED},
+    "one that kustomize makes": {
+        "kind": "Kustomization",
+        "namespace": "shop",
+        "secretGenerator": [
+            {
+                "name": "old",
+                "type": "example.org/x",
+                "literals": ["A=x"],
+                "options": {"labels": {"team": "ops"}},
+            }
+        ],
+    },
+}
+OLD = {
+    "secret": "old",
+    "type": "example.org/x",
+    "labels": {"team": "ops"},
+    "keys": {"A": {"description": "A of the Secret that is there"}},
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_a_secret_without_a_store_is_in_the_catalogue_and_left_out_until_it_has_one(kind, run):
+    code, report = run(PLAIN[kind], external_secret(data=[USER]))
+    assert code == 0
+    assert catalogue()["bundles"]["old"] == OLD
+    assert stack()["without"] == {"bundles": ["old"]}
+    [why] = [one["details"][0]["why"] for one in report["manifests"] if one["details"]]
+    assert "move them into one" in why
+    assert main(["render"]) == 0
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_where_no_secret_has_a_store_they_are_basic_ones(kind, run):
+    assert run(PLAIN[kind])[0] == 0
+    assert catalogue()["bundles"] == {"old": OLD}
+    assert stack()["secrets"] == "basic"
+    assert main(["render"]) == 0
+
+
+def test_what_kubernetes_and_the_operator_made_is_no_bundle(run):
+    owner = {"kind": "ExternalSecret", "name": "old"}
+    made = [
+        {"kind": "Secret", "metadata": METADATA | {"ownerReferences": [owner]}, "data": {"A": ""}},
+        {"kind": "Secret", "metadata": {"name": "a"}, "type": "helm.sh/release.v1", "data": {}},
+    ]
+    run(external_secret(data=[USER]), *made)
+    assert [*catalogue()["bundles"]] == ["ledger"]
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "file"),
+    [
+        ("namespace: ops\n", "manifests/kustomization.yaml"),
+        (
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\n"
+            "metadata: {name: a}\nspec: {path: ./manifests, targetNamespace: ops}\n",
+            "manifests/flux.yaml",
+        ),
+    ],
+)
+def test_a_namespace_that_a_tool_fills_in_is_known(kustomization, file, run):
+    Path("manifests").mkdir()
+    Path(file).write_text(kustomization)
+    run(external_secret(namespace=None, data=[USER]))
+    assert stack()["namespace-name"] == "ops"
+
+
+def test_secrets_and_workloads_of_one_name_are_in_two_namespaces(run):
+    spaces = ("shop", "shop2", "kube-system")
+    code, report = run(*(external_secret(namespace=name, data=[USER]) for name in spaces), TEAM)
+    assert (code, {one["outcome"] for one in report["manifests"]}) == (0, {"exact"})
+    assert {*catalogue()["bundles"]} == {f"{name}-ledger" for name in spaces}
+    assert stack()["namespace-name"] == "shop"
+    assert main(["render"]) == 0
+
+
 @pytest.mark.parametrize(
     ("manifest", "field"),
     [
@@ -251,6 +346,7 @@ def test_no_value_of_a_secret_is_anywhere(run, home):
         (external_secret(data=[reference("A", decodingStrategy="Auto")]), "decodingStrategy"),
         (external_secret(data=[USER], target={"creationPolicy": "Merge"}), "creationPolicy"),
         (external_secret(data=[USER], secretStoreRef={}), "secretStoreRef"),
+        (external_secret(namespace="${TEAM}", data=[USER]), "metadata.namespace"),
         (external_secret(data=[reference("lock")]), "keys.lock"),
     ],
 )

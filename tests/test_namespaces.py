@@ -12,6 +12,7 @@ from platform_secrets.components.backends.vault import VaultBackend
 from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import SettingsError
 from tests.conftest import VAULT
 from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import BASIC, CATALOGUE, STACK, changed, lines, stack
@@ -274,3 +275,22 @@ def test_azure_and_basic_secrets_are_in_the_own_namespace_alone(tmp_path):
     assert [line for line in found if "store of Azure" in line], found
     [line] = lines(tmp_path, CATALOGUE, changed(BASIC, "namespaces", namespaces))
     assert "has no meaning with `secrets: basic`" in line
+
+
+def test_a_namespace_of_kubernetes_is_there_already(settings_with):
+    found = {"kube-system": {"namespace": "existing", "bundles": ["ledger"]}}
+    assert settings_with(SHOP, namespaces=found).namespace_of("ledger") == "kube-system"
+    del found["kube-system"]["namespace"]
+    with pytest.raises(SettingsError, match="is Kubernetes' own, and there already"):
+        settings_with(SHOP, namespaces=found)
+
+
+def test_two_namespaces_may_have_secrets_of_one_name(settings_with):
+    catalogue = changed(SHOP, "bundles.ledger.secret", "web")
+    with pytest.raises(SettingsError, match="two bundles make a Secret of this name"):
+        settings_with(catalogue)
+    found = settings_with(catalogue, namespaces=NAMESPACES, cluster={"uid": CLUSTER_UID})
+    run = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
+    secrets = [one.manifest for one in run.objects() if one.inputs["kind"] == "ExternalSecret"]
+    places = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in secrets}
+    assert places == {(OWN, "web"), (BILLING, "web"), (OWN, "mail")}

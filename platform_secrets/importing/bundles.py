@@ -13,7 +13,7 @@ from platform_secrets.importing.found import (
     WantedSecret,
 )
 from platform_secrets.importing.names import part_name
-from platform_secrets.settings.secret_kinds import DOCKER_CONFIG
+from platform_secrets.settings.secret_kinds import DOCKER_CONFIG, is_of_people
 
 # What a template's filter is in a text. The second and the third write some characters otherwise.
 _FILTERS = {"url": "url", "form": "url", "toJson": "json", "json": "json", "base64": "base64"}
@@ -47,8 +47,10 @@ class Bundle:
         has_type = wanted.type != "Opaque" and not self._registries
         optional = {
             "type": wanted.type if has_type else None,
-            "labels": dict(wanted.labels),
-            "annotations": dict(wanted.annotations),
+            "labels": {name: text for name, text in wanted.labels.items() if is_of_people(name)},
+            "annotations": {
+                name: text for name, text in wanted.annotations.items() if is_of_people(name)
+            },
             "deletion": "delete" if wanted.deletion == "Delete" else None,
             "texts": self._texts,
             "registries": self._registries,
@@ -143,6 +145,8 @@ def _single(expression: Expression) -> tuple[Remote, bool] | None:
 
 
 def _described(remote: Remote) -> str:
+    if not remote.key:
+        return f"{remote.property} of the Secret that is there"
     return f"{remote.property} of {remote.key}" if remote.property else remote.key
 
 

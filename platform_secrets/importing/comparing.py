@@ -59,7 +59,7 @@ def _metadata(
     """The labels of every object of ours come on top."""
     for name, text in before.items():
         if after.get(name) != text:
-            yield Difference(f"{field}.{name}", "is one that the catalogue takes not")
+            yield Difference(f"{field}.{name}", "has a prefix that the catalogue leaves to others")
 
 
 def _fields(before: WantedSecret, after: WantedSecret, is_any_way: bool) -> Iterator[Difference]:

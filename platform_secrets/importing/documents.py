@@ -25,11 +25,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Documents:
-    """What is written, and which Secret each bundle is."""
+    """What is written, and which Secret each bundle and which reader each service is."""
 
     catalogue: dict[str, Any]
     stack: dict[str, Any]
     bundles: Mapping[str, WantedSecret]
+    services: Mapping[str, Reader]
     refused: Sequence[tuple[WantedSecret, NotTakenError]] = field(default_factory=list)
 
 
@@ -45,32 +46,53 @@ def documents(
         except NotTakenError as error:
             refused.append((one, error))
     names = bundle_names(one.place for one, _ in made)
-    stores = store_names(sorted({one.store for one, _ in made}))
-    default_store = _commonest([stores[one.store] for one, _ in made])
-    interval = _commonest([_interval(one.interval) for one, _ in made if one.interval])
-    own = _commonest([one.namespace for one, _ in made]) or target.namespace
-    bundles: dict[str, Any] = {}
+    bundles = {names[one.place]: bundle.content() for one, bundle in made}
+    catalogue = {"platform": target.platform, "bundles": bundles}
+    services = _services(readers, names)
+    if services:
+        catalogue["services"] = {name: content for name, (_, content) in services.items()}
+    return Documents(
+        catalogue,
+        _stack([(names[one.place], one, bundle) for one, bundle in made], target),
+        {names[one.place]: one for one, _ in made},
+        {name: reader for name, (reader, _) in services.items()},
+        refused,
+    )
+
+
+def _stack(made: list[tuple[str, WantedSecret, Bundle]], target: Target) -> dict[str, Any]:
+    external = [(name, one, bundle) for name, one, bundle in made if not one.is_plain]
+    stores = store_names(sorted({one.store for _, one, _ in external}))
+    default_store = _commonest([stores[one.store] for _, one, _ in external])
+    interval = _commonest([_interval(one.interval) for _, one, _ in external if one.interval])
+    # What Kubernetes keeps for itself can't be an environment's own.
+    spaces = [one.namespace for _, one, _ in external or made]
+    own = _commonest([one for one in spaces if not one.startswith("kube-")]) or target.namespace
+    left_out = [
+        name for name, one, _ in made if one.is_plain and (external or one.namespace != own)
+    ]
     places: dict[str, Any] = {}
     namespaces: dict[str, list[str]] = {}
-    for one, bundle in made:
-        name, each = names[one.place], _interval(one.interval)
-        bundles[name] = bundle.content()
-        store = stores[one.store]
+    for name, one, bundle in external:
+        each, store = _interval(one.interval), stores[one.store]
         is_default = store == default_store
         place = bundle.place(None if is_default else store, None if each == interval else each)
         places |= {name: place} if place else {}
-        if one.namespace != own:
+    for name, one, _ in made if external else ():
+        if one.namespace != own and name not in left_out:
             namespaces.setdefault(one.namespace, []).append(name)
     stack: dict[str, Any] = {
         "environment": target.environment,
         "namespace": "existing",
         "namespace-name": own,
-        "operator": "existing",
-        "refresh-interval": interval or "1h",
+        "secrets": None if external else "basic",
+        "operator": "existing" if external else None,
+        "refresh-interval": (interval or "1h") if external else None,
         "namespaces": {
             name: {"namespace": "existing", "bundles": content}
             for name, content in sorted(namespaces.items())
         },
+        "without": {"bundles": left_out} if left_out else None,
         "default-store": default_store if len(stores) > 1 else None,
         "stores": {
             name: {"provider": "existing", "kind": kind, "name": called}
@@ -78,35 +100,26 @@ def documents(
         },
         "bundles": places,
     }
-    catalogue = {"platform": target.platform, "bundles": bundles}
-    if services := _services(readers, names):
-        catalogue["services"] = services
-    stack = {name: content for name, content in stack.items() if content}
-    return Documents(catalogue, stack, {names[one.place]: one for one, _ in made}, refused)
+    return {name: content for name, content in stack.items() if content}
 
 
 def _services(
     readers: Sequence[Reader], names: Mapping[tuple[str, str], str]
-) -> dict[str, dict[str, Any]]:
-    read = {
-        one: sorted(
-            {
-                names[one.namespace, secret]
-                for secret in one.secrets
-                if (one.namespace, secret) in names
-            }
-        )
-        for one in readers
-    }
-    known = [one for one in readers if read[one]]
-    called = service_names((one.namespace, one.kind, one.name) for one in known)
+) -> dict[str, tuple[Reader, dict[str, Any]]]:
+    """Each reader of what is imported, once."""
+    read: dict[tuple[str, str, str], tuple[Reader, list[str]]] = {}
+    for one in readers:
+        places = {(one.namespace, secret) for secret in one.secrets}
+        found = sorted(names[place] for place in places if place in names)
+        if found:
+            read.setdefault((one.namespace, one.kind, one.name), (one, found))
+    called = service_names(read)
     return {
-        called[one.namespace, one.kind, one.name]: {
-            "workload": f"{one.kind}/{one.name}",
-            "service-account": "none",
-            "reads": read[one],
-        }
-        for one in known
+        called[place]: (
+            one,
+            {"workload": f"{one.kind}/{one.name}", "service-account": "none", "reads": found},
+        )
+        for place, (one, found) in read.items()
     }
 
 

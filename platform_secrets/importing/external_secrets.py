@@ -18,15 +18,11 @@ from platform_secrets.importing.found import (
     sequence,
 )
 from platform_secrets.importing.go_templates import HasLogicError, expression_of
+from platform_secrets.importing.metadata import own_metadata
 from platform_secrets.importing.pull_secrets import with_logins
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _DURATION = re.compile(r"([0-9.]+)(h|ms|us|µs|ns|m|s)")
-# What tools write on an object for themselves; the operator copies it where there is no template.
-_BOOKKEEPING = re.compile(
-    r"([^/]*\.)?(argocd\.argoproj\.io|fluxcd\.io|helm\.sh|kubectl\.kubernetes\.io|config\.kubernetes"
-    r"\.io|kustomize\.toolkit\.fluxcd\.io|external-secrets\.io)/.*|app\.kubernetes\.io/managed-by"
-)
 _LOGIC = "its template does more than put values into text; keep it as it is beside the catalogue"
 _PREFIX = re.compile(r"([-._a-zA-Z0-9]*)\$(?:1|\{1\})")
 _CLEANED = {"source": "[^-._a-zA-Z0-9]", "target": "_"}
@@ -83,11 +79,9 @@ def _wanted(manifest: Manifest, namespace: str, content: Mapping[str, Any]) -> W
 
 def _names(given: object, field: str) -> dict[str, str]:
     found = {}
-    for name, text in mapping(given).items():
-        if _BOOKKEEPING.fullmatch(name):
-            continue
+    for name, text in own_metadata(given).items():
         try:
-            pieces = expression_of(str(text))
+            pieces = expression_of(text)
         except HasLogicError:
             raise NotTakenError(f"{field}.{name}", _LOGIC) from None
         if any(not isinstance(one, str) for one in pieces):

@@ -34,6 +34,16 @@ class Manifest:
         return mapping(self.content.get("spec"))
 
     @property
+    def is_kustomization(self) -> bool:
+        """Whether it is kustomize's own, and not Flux's."""
+        api = str(self.content.get("apiVersion") or "kustomize.config.k8s.io")
+        return self.kind == "Kustomization" and api.startswith("kustomize.config.k8s.io")
+
+    @property
+    def at(self) -> tuple[str, int]:
+        return self.file, self.line
+
+    @property
     def place(self) -> str:
         return f"{self.file}:{self.line}"
 
@@ -106,9 +116,13 @@ Expression = tuple[Piece, ...]
 """What a field of a Secret is made of: literal text and values."""
 
 
+NO_STORE = ("", "")
+"""The store of a Secret whose values no store has."""
+
+
 @dataclass(frozen=True)
 class WantedSecret:
-    """What an ExternalSecret has the operator do."""
+    """What an ExternalSecret has the operator do; or a Secret that is there without it."""
 
     source: Manifest
     namespace: str
@@ -130,6 +144,10 @@ class WantedSecret:
     @property
     def place(self) -> tuple[str, str]:
         return self.namespace, self.secret
+
+    @property
+    def is_plain(self) -> bool:
+        return self.store == NO_STORE
 
     def with_names(self, names: list[str]) -> "WantedSecret":
         """The same, where `names` are those of the Secret's keys."""

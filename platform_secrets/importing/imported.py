@@ -1,5 +1,6 @@
 """From manifests to a catalogue and a stack file, and a verdict on each manifest."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,12 +9,15 @@ from platform_secrets.importing.comparing import Difference, differences
 from platform_secrets.importing.documents import Documents, Target, documents
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
+from platform_secrets.importing.kustomizations import placed
+from platform_secrets.importing.plain_secrets import plain_secrets
 from platform_secrets.importing.readers import Reader, readers
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
 EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 STORES = ("SecretStore", "ClusterSecretStore")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Of these every property can be read either way: with its whole entry, or by itself.
 _EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes"}
 
@@ -45,6 +49,7 @@ def imported(manifests: Sequence[Manifest], target: Target) -> Imported:
     What the settings refuse of it is left out, with their own message, until all of it is right.
     """
     verdicts: list[Verdict] = []
+    manifests = placed(manifests)
     wanted = _wanted(manifests, target, verdicts)
     known = [one for manifest in manifests for one in readers(manifest, target.namespace)]
     found, settings = _accepted(wanted, known, target, verdicts)
@@ -61,19 +66,27 @@ def _wanted(
     known = _key_names(manifests, target.namespace)
     found: dict[tuple[str, str], WantedSecret] = {}
     for manifest in manifests:
-        if manifest.kind not in EXTERNAL_SECRETS:
-            continue
         try:
-            for one in wanted_secrets(manifest, target.namespace):
-                if one.whole:
-                    one = one.with_names(known.get(one.place, []))
-                first = found.setdefault(one.place, one)
-                if first is not one:
+            for one in _secrets_of(manifest, target.namespace):
+                if not _NAMESPACE.fullmatch(one.namespace):
+                    why = "is no name; import what the tool makes that still has to fill it in"
+                    raise NotTakenError("metadata.namespace", why)
+                first = found.get(one.place)
+                if first and one.is_plain:  # of an ExternalSecret's Secret only the names are new
+                    continue
+                if first and not first.is_plain:
                     why = f"its Secret is also {first.source.place}'s; import each environment"
                     raise NotTakenError("target.name", f"{why} by itself")
+                names = known.get(one.place, []) if one.whole else []
+                found[one.place] = one.with_names(names) if names else one
         except NotTakenError as error:
             verdicts.append(_left_out(manifest, error))
     return [*found.values()]
+
+
+def _secrets_of(manifest: Manifest, namespace: str) -> Iterator[WantedSecret]:
+    is_external = manifest.kind in EXTERNAL_SECRETS
+    return (wanted_secrets if is_external else plain_secrets)(manifest, namespace)
 
 
 def _key_names(manifests: Iterable[Manifest], namespace: str) -> dict[tuple[str, str], list[str]]:
@@ -103,12 +116,15 @@ def _accepted(
             return found, settings
         except SettingsError as error:
             blamed = _blamed(found, error.problems)
-            verdicts += [_left_out(found.bundles[name].source, why) for name, why in blamed.items()]
+            sources = {**found.services, **found.bundles}
+            verdicts += [_left_out(sources[name].source, why) for name, why in blamed.items()]
             wanted = [one for name, one in found.bundles.items() if name not in blamed]
+            known = [one for one in known if one not in [found.services.get(n) for n in blamed]]
 
 
 def _blamed(found: Documents, problems: Iterable[Problem]) -> dict[str, NotTakenError]:
-    """The bundles of which the problems are. Raises SettingsError where one is of none."""
+    """The bundles and services of which the problems are. Raises SettingsError where one is of
+    none."""
     blamed: dict[str, NotTakenError] = {}
     for problem in problems:
         names = [*_bundles_at(found, problem.path)]
@@ -122,16 +138,10 @@ def _blamed(found: Documents, problems: Iterable[Problem]) -> dict[str, NotTaken
 
 def _bundles_at(found: Documents, path: tuple[str | int, ...]) -> Iterator[str]:
     match path:
-        case ("bundles", str(name), *_):
+        case ("bundles" | "services", str(name), *_):
             yield name
         case ("namespaces", str(name), *_):
             yield from found.stack["namespaces"][name]["bundles"]
-        case ("namespace-name",):
-            yield from (
-                name
-                for name, one in found.bundles.items()
-                if one.namespace == found.stack["namespace-name"]
-            )
         case ("stores", str(name), *_):
             store = found.stack["stores"][name]
             reference = store["kind"], store["name"]
@@ -146,12 +156,24 @@ def _compared(
     views = {view.namespace: view for view in settings.by_namespace}
     worst: dict[int, tuple[Manifest, list[Difference]]] = {}
     for name, before in found.bundles.items():
+        if before.is_plain:
+            yield Verdict(before.source, "different", [_kept_back(settings, name)])
+            continue
         [rendered] = external_secret_manifests(views[before.namespace], name)
         [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
         _, details = worst.setdefault(id(before.source), (before.source, []))
         details += differences(before, after, is_any_way)
     for manifest, details in worst.values():
         yield Verdict(manifest, "different" if details else "exact", details)
+
+
+def _kept_back(settings: Settings, bundle: str) -> Difference:
+    if bundle in settings.catalogue.bundles:
+        why = "its values are taken from secrets.env: fill them in (secretsctl example)"
+    else:
+        why = "its values are in no store, so the stack file leaves its bundle out (`without`): "
+        why += "move them into one, say where in `bundles`, and remove it from `without`"
+    return Difference("data", why)
 
 
 def _left_out(manifest: Manifest, error: NotTakenError) -> Verdict:

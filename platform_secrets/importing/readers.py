@@ -15,6 +15,7 @@ class Reader:
     kind: str
     name: str
     secrets: tuple[str, ...]
+    source: Manifest
 
 
 def readers(manifest: Manifest, own_namespace: str) -> Iterator[Reader]:
@@ -22,7 +23,7 @@ def readers(manifest: Manifest, own_namespace: str) -> Iterator[Reader]:
     secrets = dict.fromkeys(one for pod in _pods(manifest.content) for one in _secrets(pod))
     if secrets and manifest.name:
         namespace = manifest.namespace or own_namespace
-        yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets))
+        yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets), manifest)
 
 
 def _pods(value: object) -> Iterator[Mapping[str, Any]]:

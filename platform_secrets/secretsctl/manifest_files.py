@@ -22,6 +22,7 @@ _ACTION = re.compile(r"""^[^"'#\n]*\{\{""", re.MULTILINE)
 _HELM = "is a Helm chart's source; render it: helm template … | secretsctl import --from -"
 # What holds values, or their cipher, in these kinds.
 _VALUES = {"Secret": ("data", "stringData"), "SealedSecret": ("encryptedData",)}
+_KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -86,6 +87,8 @@ def _show_progress(files: int | None) -> None:
 
 
 def _read(text: str, file: str, found: Read) -> None:
+    if Path(file).name in _KUSTOMIZATIONS and not _KIND.search(text):
+        text = f"kind: Kustomization\n{text}" if "---" not in text else text
     if not _KIND.search(text):
         return
     start = 0
@@ -133,7 +136,7 @@ def _flat(content: object) -> Iterator[dict[str, Any]]:
     if content["kind"].endswith("List") and isinstance(content.get("items"), list):
         for one in content["items"]:
             yield from _flat(one)
-    elif isinstance(content.get("metadata"), dict):
+    elif isinstance(content.get("metadata"), dict) or content["kind"] == "Kustomization":
         yield content
 
 
@@ -147,6 +150,8 @@ def _drop_values(node: yaml.Node | None) -> None:
         for name in _VALUES.get(kind, ()) if isinstance(kind, str) else ():
             _empty(holder, name)
     _empty(fields.get("metadata"), "annotations", _LAST_APPLIED)
+    if kind == "Kustomization":
+        _shorten_literals(fields.get("secretGenerator"))
     items = fields.get("items")
     for one in items.value if isinstance(items, yaml.SequenceNode) else ():
         _drop_values(one)
@@ -161,3 +166,12 @@ def _empty(node: yaml.Node | None, *path: str) -> None:
     for key, value in node.value:
         if not path or key.value == path[0]:
             _empty(value, *path[1:])
+
+
+def _shorten_literals(node: yaml.Node | None) -> None:
+    """Takes the values away from a generator's `name=value`."""
+    for generator in node.value if isinstance(node, yaml.SequenceNode) else ():
+        for key, value in generator.value if isinstance(generator, yaml.MappingNode) else ():
+            if key.value == "literals" and isinstance(value, yaml.SequenceNode):
+                for one in value.value:
+                    one.value = str(one.value).partition("=")[0]

@@ -186,7 +186,7 @@ class Environment(Model):
     """Whether this program creates the environment's namespace."""
     namespace_name: Namespace | None = None
     """`<platform>-<environment>` unless it is set."""
-    namespaces: dict[Namespace, OtherNamespace] = {}
+    namespaces: dict[DnsLabel, OtherNamespace] = {}
     """Other namespaces of the environment, by name; what is in none of them is in its own."""
     pod_security: PodSecurity = PodSecurity()
     network: Network = Network()

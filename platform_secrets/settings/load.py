@@ -27,7 +27,7 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
     problems: list[Problem] = []
     parsed: Catalogue | None = None
     try:
-        parsed = load_catalogue(catalogue)
+        parsed = load_catalogue(catalogue, [stack.content for stack in stacks])
     except SettingsError as error:
         problems += error.problems
     found = []
@@ -53,11 +53,12 @@ def _warnings(settings: Settings, stack: Document, catalogue: Document) -> tuple
     return *found, *(catalogue.problem(*doubt) for doubt in doubts_of_catalogue(settings))
 
 
-def load_catalogue(document: Document) -> Catalogue:
-    """The checked catalogue alone. Raises SettingsError with all that is wrong in it."""
+def load_catalogue(document: Document, stacks: Sequence[object] = ()) -> Catalogue:
+    """The checked catalogue alone; `stacks` say which namespaces its Secrets are in. Raises
+    SettingsError with all that is wrong in it."""
     problems: list[Problem] = []
     parsed = _parsed(Catalogue, document, problems)
-    problems += [document.problem(*fault) for fault in catalogue_faults(document.content)]
+    problems += [document.problem(*fault) for fault in catalogue_faults(document.content, stacks)]
     if parsed is None or problems:
         raise SettingsError(problems)
     problems += [document.problem(*fault) for fault in borrowing_faults(parsed)]

@@ -27,6 +27,9 @@ def _place_faults(settings: Settings) -> Iterator[Fault]:
     for namespace, content in env.namespaces.items():
         if namespace in taken:
             yield ("namespaces", namespace), f"is {taken[namespace]}; here stand others"
+        if namespace.startswith("kube-") and content.namespace == "create":
+            message = "is Kubernetes' own, and there already: `namespace: existing`"
+            yield ("namespaces", namespace), message
         for place, bundle in enumerate(content.bundles):
             path = ("namespaces", namespace, "bundles", place)
             if bundle not in bundles:

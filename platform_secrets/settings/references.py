@@ -2,7 +2,7 @@
 that a wrong value elsewhere in a file hides none of their faults."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from platform_secrets.settings.problems import Path, did_you_mean
@@ -10,15 +10,14 @@ from platform_secrets.settings.problems import Path, did_you_mean
 Fault = tuple[Path, str]
 
 
-def catalogue_faults(content: object) -> Iterator[Fault]:
-    """References and doubles within a catalogue."""
+def catalogue_faults(content: object, stacks: Sequence[object] = ()) -> Iterator[Fault]:
+    """References and doubles within a catalogue, with what stacks say of its namespaces."""
     bundles = {name: _mapping(value) for name, value in _mapping(content, "bundles").items()}
     services = {name: _mapping(value) for name, value in _mapping(content, "services").items()}
-    secrets = Counter(_text(bundle, "secret") for bundle in bundles.values())
+    doubles = {name for stack in stacks or [None] for name in _of_one_name(bundles, stack)}
     workloads = Counter(one for service in services.values() for one in _workloads(service))
-    for name, bundle in bundles.items():
-        if _is_double(secrets, _text(bundle, "secret")):
-            yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
+    for name in [one for one in bundles if one in doubles]:
+        yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
     for name, service in services.items():
         reads = [read for read in _list(service, "reads") if isinstance(read, str)]
         for place, read in enumerate(reads):
@@ -34,6 +33,22 @@ def catalogue_faults(content: object) -> Iterator[Fault]:
             if workloads[workload] > 1:
                 yield ("services", name), f"{workload} is named twice; it belongs to one service"
     yield from _account_faults(services)
+
+
+def _of_one_name(bundles: Mapping[str, Mapping[str, Any]], stack: object) -> Iterator[str]:
+    """The bundles whose Secrets would be one: of one name, in one namespace."""
+    found: dict[tuple[str | None, str], list[str]] = {}
+    namespaces = {
+        bundle: namespace
+        for namespace, content in _mapping(stack, "namespaces").items()
+        for bundle in _list(_mapping(content), "bundles")
+        if isinstance(bundle, str)
+    }
+    for name, bundle in bundles.items():
+        if secret := _text(bundle, "secret"):
+            found.setdefault((namespaces.get(name), secret), []).append(name)
+    for names in found.values():
+        yield from names if len(names) > 1 else ()
 
 
 def store_faults(content: object) -> Iterator[Fault]:
@@ -81,10 +96,6 @@ def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault
 def _workloads(service: Mapping[str, Any]) -> list[str]:
     found = [service.get("workload"), *_list(service, "workloads")]
     return [workload for workload in found if isinstance(workload, str)]
-
-
-def _is_double(counts: Counter[str], name: str) -> bool:
-    return name != "" and counts[name] > 1
 
 
 def _text(content: Mapping[str, Any], key: str) -> str:

@@ -2,6 +2,7 @@
 annotations, and the registries of a pull secret."""
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -51,6 +52,13 @@ _NAME_RULE = (
     "a name, with a prefix such as example.com/ or without, not one of Kubernetes', the "
     "operator's, Pulumi's or platform-secrets'"
 )
+
+
+def is_of_people(name: str) -> bool:
+    """Whether a label or an annotation of this name may be set on a Secret."""
+    return re.fullmatch(_NAME, name) is not None
+
+
 MetadataName = Annotated[str, text_of(_NAME, _NAME_RULE, 253)]
 LabelValue = Annotated[
     str,

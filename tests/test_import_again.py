@@ -1,0 +1,108 @@
+"""Any catalogue, rendered, imported and rendered again: its ExternalSecrets do the same."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from platform_secrets.importing.documents import Target
+from platform_secrets.importing.external_secrets import wanted_secrets
+from platform_secrets.importing.found import Manifest
+from platform_secrets.importing.imported import imported
+from platform_secrets.manifests.layer import EXTERNAL_SECRETS, waves
+from platform_secrets.settings import Document, Settings, load
+from tests.settings_files import STORES
+from tests.test_generated_settings import generated, name_parts, names
+
+fields = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}([-._][A-Z0-9]{1,4})?", fullmatch=True)
+literals = st.text(st.sampled_from("ab :/@{}$\n\"'\\é%"), max_size=8)
+filters = st.sampled_from(["", "|url", "|base64"])
+entries = st.sampled_from(["apps/a", "apps/b", "c"])
+properties = st.sampled_from(["login", "pass-word", "a.b", "x y"])
+
+
+@st.composite
+def secrets_of(draw: st.DrawFn, secret: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A bundle of the catalogue and its place."""
+    found = draw(st.lists(fields, min_size=1, max_size=4, unique_by=str.lower))
+    keys: dict[str, Any] = {}
+    places: dict[str, Any] = {}
+    for name in found:
+        keys[name] = {"description": "x"}
+        if draw(st.booleans()):
+            keys[name]["stored-as"] = "base64"
+        places[name] = {"entry": draw(entries)}
+        if draw(st.booleans()):
+            places[name]["property"] = draw(properties)
+        if draw(st.booleans()):
+            places[name]["version"] = "7"
+    bundle: dict[str, Any] = {"secret": secret, "keys": keys}
+    if draw(st.booleans()):
+        parts = [f"${{{name}{draw(filters)}}}" for name in found]
+        between = [draw(literals).replace("${", "$").rstrip("$") for _ in found]
+        bundle["texts"] = {"a-text": "T" + "".join(map("".join, zip(between, parts, strict=True)))}
+        for name in draw(st.lists(st.sampled_from(found), unique=True)):
+            keys[name]["hidden"] = True
+    optional = {
+        "labels": st.just({"team": "ops"}),
+        "annotations": st.just({"note": "{{ a }}"}),
+        "type": st.just("example.org/x"),
+        "deletion": st.just("delete"),
+    }
+    return bundle | draw(st.fixed_dictionaries({}, optional=optional)), {"keys": places}
+
+
+@st.composite
+def platforms(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    called = draw(st.lists(names, min_size=1, max_size=3, unique=True))
+    bundles, places = {}, {}
+    for name in called:
+        bundles[name], places[name] = draw(secrets_of(f"s-{name}"))
+    store = draw(st.sampled_from(["vault", "aws", "existing"]))
+    existing = {"provider": "existing", "kind": "ClusterSecretStore", "name": "team"}
+    stack = {
+        "environment": draw(name_parts),
+        "operator": "install",
+        "stores": {"main": existing if store == "existing" else STORES[store]},
+        "bundles": {name: _that_fits(place, store) for name, place in places.items()},
+    }
+    if draw(st.booleans()):
+        stack["namespaces"] = {"elsewhere": {"bundles": [called[0]]}}
+    return {"platform": draw(name_parts), "bundles": bundles}, stack
+
+
+def _that_fits(place: dict[str, Any], store: str) -> dict[str, Any]:
+    """In Vault every value is a property."""
+    keys = {
+        name: one | ({"property": one.get("property", "login")} if store == "vault" else {})
+        for name, one in place["keys"].items()
+    }
+    return {"keys": keys}
+
+
+def _rendered(settings: Settings) -> list[dict[str, Any]]:
+    [wave] = [one for one in waves(settings, {}) if one.name == EXTERNAL_SECRETS]
+    return wave.objects
+
+
+def _what_is_done(rendered: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
+    found = {}
+    for one in rendered:
+        [wanted] = wanted_secrets(Manifest(one, "", 0), "nowhere")
+        content = {name: value for name, value in vars(wanted).items() if name != "source"}
+        found[wanted.place] = content | {"interval": None}
+    return found
+
+
+@hypothesis_settings(generated, max_examples=150)
+@given(platform=platforms())
+def test_a_catalogue_that_is_rendered_and_imported_renders_the_same(platform):
+    catalogue, stack = platform
+    [before] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    rendered = _rendered(before)
+    target = Target(catalogue["platform"], stack["environment"], "nowhere")
+    found = imported([Manifest(one, "a.yaml", 1) for one in rendered], target)
+    assert [one.outcome for one in found.verdicts] == ["exact"] * len(rendered), found.verdicts
+    [after] = load([Document("stack", found.stack)], Document("catalogue", found.catalogue))
+    assert _what_is_done(_rendered(after)) == _what_is_done(rendered)
