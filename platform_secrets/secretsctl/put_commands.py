@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platform_secrets.manifests import naming
-from platform_secrets.manifests.rotation.cron_jobs import generated_length, generated_symbols
+from platform_secrets.manifests.rotation.cron_jobs import generated_symbols
 from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.secretsctl.store_commands import MARK, store_commands
@@ -194,7 +194,7 @@ def _random(key: Key) -> str:
     """What the script's `random` takes; a hyphen comes last, else `tr` takes it for a range."""
     symbols = generated_symbols(key)
     last = "-" if "-" in symbols else ""
-    return str(generated_length(key)) + (f":{symbols.replace('-', '')}{last}" if symbols else "")
+    return str(key.generated_length) + (f":{symbols.replace('-', '')}{last}" if symbols else "")
 
 
 def _described(entry: Entry) -> str:

@@ -42,6 +42,8 @@ class AnyStore(Model):
     writes_properties: ClassVar[bool] = True
     """Whether the operator can write one property of an entry."""
     longest_identity_name: ClassVar[int | None] = None
+    largest_entry: ClassVar[int | None] = None
+    """How many bytes the provider takes in one entry, where bundles may come to that."""
     is_others: ClassVar[bool] = False
     """Whether somebody else declares it: no identity is made for it, and nothing is written."""
 
@@ -60,6 +62,11 @@ class AnyStore(Model):
     def declares_backend(self) -> bool:
         """Whether this stack declares its provider half."""
         return False
+
+    @property
+    def largest_policy(self) -> int | None:
+        """How many characters the provider takes of what names each entry to an identity."""
+        return None
 
     @property
     def engine(self) -> PostgresDatabase | None:

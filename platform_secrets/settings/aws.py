@@ -43,6 +43,7 @@ class AwsStore(ProviderHalf):
         r"uuid/[A-Za-z0-9-]{32,64}|[A-Za-z0-9_+=.@-]+", "uuid/<version id>, or a stage's name"
     )
     longest_identity_name: ClassVar[int | None] = 64  # an IAM role's
+    largest_entry: ClassVar[int | None] = 65_536
 
     provider: Literal["aws"]
     """AWS Secrets Manager."""
@@ -83,6 +84,10 @@ class AwsStore(ProviderHalf):
     @property
     def rotated_database(self) -> RotatedDatabase | None:
         return self.database
+
+    @property
+    def largest_policy(self) -> int | None:
+        return 10_240 // (1 + len(self.replica_regions))  # of all policies in a role
 
     def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
         yield from super().faults(identities, protect=protect)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
 from platform_secrets.settings.environment import Environment
+from platform_secrets.settings.limits import limit_faults
 from platform_secrets.settings.namespace_faults import namespace_faults
 from platform_secrets.settings.place_faults import place_faults
 from platform_secrets.settings.problems import did_you_mean
@@ -74,6 +75,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
         yield ("seeding",), "has nothing to write: every store here is others'"
     yield from namespace_faults(settings)
     yield from place_faults(settings)
+    yield from limit_faults(settings)
     if env.vault_server:
         yield from _server_faults(settings, env.vault_server)
 

@@ -56,6 +56,7 @@ class GcpStore(ProviderHalf):
     )
     separator: ClassVar[str] = "-"
     longest_identity_name: ClassVar[int | None] = 30  # a service account's ID
+    largest_entry: ClassVar[int | None] = 65_536
 
     provider: Literal["gcp"]
     """GCP Secret Manager."""

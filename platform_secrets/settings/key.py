@@ -11,6 +11,7 @@ from platform_secrets.settings.model import Model, Text, text_of
 from platform_secrets.settings.rotations import Database, Generated, Rotation
 
 LONGEST_FIELD = 253
+_SHORTEST_GENERATED = 64
 """Characters of a name in a Secret, as Kubernetes has it."""
 KeyName = Annotated[
     str,
@@ -113,6 +114,12 @@ class Key(Model):
         for known in ("id", "overlap"):
             vars(found).pop(known, None)
         return found
+
+    @property
+    def generated_length(self) -> int:
+        """How many characters a generated value has."""
+        wanted = self.rotate.length if isinstance(self.rotate, Generated) else None
+        return wanted or max(_SHORTEST_GENERATED, self.min_length)
 
     @property
     def is_generated(self) -> bool:

@@ -23,6 +23,7 @@ class VaultStore(ProviderHalf):
     )
     version_rule: ClassVar[Rule] = Rule(r"[1-9][0-9]*", "a version's number")
     single_property: ClassVar[str | None] = "value"
+    largest_entry: ClassVar[int | None] = 1_048_576  # as Raft has it, unless it is set
 
     provider: Literal["vault"]
     """HashiCorp Vault, or OpenBao."""

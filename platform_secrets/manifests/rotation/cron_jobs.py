@@ -26,7 +26,6 @@ from platform_secrets.settings.rotations import Generated
 from platform_secrets.settings.rotator import ROTATION
 
 _GENERATORS = "generators.external-secrets.io/v1alpha1"
-_SHORTEST_VALUE = 64
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
 _ROTATION_SECONDS = 6 * 3600
 _AGE_CHECK_SECONDS = 600
@@ -36,7 +35,7 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
     planned = settings.keys_by_id[key]
     if planned.kind is Kind.GENERATED:
-        spec = _password(generated_length(planned.key), generated_symbols(planned.key))
+        spec = _password(planned.key.generated_length, generated_symbols(planned.key))
         return [_generator(settings, "Password", generator(key), spec)]
     return [_account_generator(settings, planned.bundle, key, side) for side in SIDES]
 
@@ -50,12 +49,6 @@ def _password(length: int, symbols: str) -> Manifest:
 def generated_symbols(key: Key) -> str:
     """What a generated value is made of beside letters and digits."""
     return (isinstance(key.rotate, Generated) and key.rotate.symbols) or ""
-
-
-def generated_length(key: Key) -> int:
-    """How many characters a generated value has."""
-    wanted = key.rotate.length if isinstance(key.rotate, Generated) else None
-    return wanted or max(_SHORTEST_VALUE, key.min_length)
 
 
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:
