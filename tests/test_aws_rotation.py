@@ -73,6 +73,9 @@ def test_a_dry_run_from_outside_of_the_cluster_does_not_ask_aws(aws_settings, mo
     class Kubectl:
         namespace = "shop"
 
+        def within(self, namespace):
+            return self
+
         def get_raw(self, path):
             if "configmaps" not in path:
                 raise ClusterError("(NotFound)")

@@ -55,13 +55,8 @@ def allowed(name):
     if name == "manifests/naming.py":
         return {"settings"}
     if folder == "manifests/rotation":
-        return {
-            "settings",
-            "manifests.naming",
-            "manifests.providers",
-            "manifests.rotation",
-            "rotator",
-        }
+        beside = {f"manifests.{one}" for one in ("naming", "providers", "rotation", "secret_store")}
+        return {"settings", "rotator", *beside}
     if name == "manifests/chart.py":
         return {"manifests.naming"}
     if folder == "manifests":

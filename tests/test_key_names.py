@@ -155,7 +155,7 @@ def test_a_rotated_key_may_have_any_name_and_the_same_one_in_several_bundles(tmp
         template = external_secret["spec"]["target"]["template"]["data"]
         assert key.fields == fields
         assert {*fields} <= {*template}
-        assert ("fields", (key.name, *fields)) in [*rights(key)]
+        assert ("fields", (key.name, *fields)) in [right for _, right in rights(key)]
         texts = staged(plan, key, "2026-03-02")["spec"]["target"]["template"]["data"]
         compared = [texts[item].split('"')[1] for item in ("is-current", "is-next", "is-previous")]
         assert compared == fields
@@ -165,7 +165,7 @@ def test_a_rotated_key_may_have_any_name_and_the_same_one_in_several_bundles(tmp
 
 def test_a_key_whose_fields_are_called_after_it_needs_no_further_right(tmp_path):
     [key] = [one for one in rotation_plan(loaded(tmp_path, CATALOGUE)).rotated if one.bundle]
-    assert "fields" not in dict(rights(key))
+    assert "fields" not in dict(right for _, right in rights(key))
 
 
 OF_DATABASE = {"by": "database", "every": "90d"}
@@ -196,7 +196,7 @@ def test_a_database_s_url_may_have_any_name_and_its_objects_are_called_after_its
             }
         }
     ]
-    assert {parts[1] for verb, parts in rights(key) if verb == "point"} == {"DATABASE_URL"}
+    assert {parts[1] for _, (verb, parts) in rights(key) if verb == "point"} == {"DATABASE_URL"}
 
 
 def test_a_key_keeps_its_age_when_another_bundle_gets_a_key_of_its_name():

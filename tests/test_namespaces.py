@@ -11,6 +11,8 @@ from platform_secrets.components.backends.gcp import GcpBackend
 from platform_secrets.components.backends.vault import VaultBackend
 from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import waves
+from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
+from platform_secrets.rotator.plan import parse
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import SettingsError
 from tests.conftest import VAULT
@@ -235,11 +237,6 @@ REFUSED = {
         "service web reads shared in shop-test, mail in billing; a pod reads Secrets of its own "
         "namespace: give it one bundle there, whose keys may have others' values (`same-as`)",
     ),
-    "a rotated key": (
-        {"billing": {"bundles": ["shared", "mail"]}},
-        "shared/token has `rotate`: ages are watched and keys rotated in the environment's own "
-        "namespace, shop-test, alone; keep shared there",
-    ),
     "an unknown bundle": (
         {"billing": {"bundles": ["male"]}},
         "no such bundle in the catalogue (did you mean mail?); it has: mail, shared",
@@ -261,12 +258,80 @@ def test_what_can_t_be_is_refused_with_what_would_be_right(case, tmp_path):
     assert [line for line in found if message in line], found
 
 
-def test_a_value_of_a_rotated_key_is_refused_elsewhere(tmp_path):
-    lent = {"description": "the shop's", "same-as": "shared/token"}
-    catalogue = changed(CATALOGUE, "bundles.mail.keys", {"token": lent})
-    catalogue = changed(catalogue, "services", {})
-    [line] = lines(tmp_path, catalogue, changed(STACK, "namespaces", {"x": {"bundles": ["mail"]}}))
-    assert "mail/token has the value of shared/token, which has `rotate`" in line
+ELSEWHERE: dict[str, Any] = {BILLING: {"bundles": ["ledger", "mail"]}}
+NO_SERVICES = SHOP | {"services": {}}
+
+
+def roles_for(settings, account):
+    """By namespace, what the Roles of a ServiceAccount of the own namespace allow."""
+    found = objects(settings)
+    rules = {
+        (one["metadata"]["namespace"], one["metadata"]["name"]): one["rules"]
+        for one in found
+        if one["kind"] == "Role"
+    }
+    return {
+        one["metadata"]["namespace"]: rules[one["metadata"]["namespace"], one["roleRef"]["name"]]
+        for one in found
+        if one["kind"] == "RoleBinding"
+        for subject in one["subjects"]
+        if (subject["kind"], subject.get("name")) == ("ServiceAccount", account)
+    }
+
+
+def test_a_key_rotates_in_its_own_namespace_with_rights_on_nothing_else_there(settings):
+    found = settings(catalogue=NO_SERVICES, namespaces=ELSEWHERE)
+    places = {
+        (one["kind"], one["metadata"]["namespace"])
+        for one in objects(found)
+        if one["kind"] in ("Password", "CronJob", "ConfigMap")
+    }
+    assert places == {("Password", BILLING), ("CronJob", OWN), ("ConfigMap", OWN)}
+    roles = roles_for(found, "secrets-rotation")
+    own = {name for rule in roles[OWN] for name in rule.get("resourceNames", [])}
+    assert own == {"secrets-rotation-memory"}
+    there = {name for rule in roles[BILLING] for name in rule.get("resourceNames", [])}
+    assert {"mail", "rotation-staged-login", "rotation-promote-login"} <= there
+    assert not [name for name in there if "ledger" in name or "token" in name]
+    assert next(iter(rotation_plan(found).rotated)).external_secret == f"{BILLING}/mail"
+
+
+def test_a_rotated_value_elsewhere_is_compared_by_an_account_that_gets_its_one_shots_alone(
+    settings,
+):
+    rotated = {"description": "a token", "rotate": {"by": "generate", "every": "90d"}}
+    catalogue = changed(NO_SERVICES, "bundles.web.keys.token", rotated)
+    found = settings(catalogue=catalogue)
+    account = f"secrets-rotation-from-{OWN}"
+    assert roles_for(found, account)[OWN] == [
+        {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "resourceNames": ["rotation-before-token", "rotation-staged-token"],
+            "verbs": ["get"],
+        }
+    ]
+    [store] = [
+        one
+        for one in objects(found)
+        if one["kind"] == "SecretStore" and one["metadata"]["name"] == account
+    ]
+    assert store["metadata"]["namespace"] == BILLING
+    provider = store["spec"]["provider"]["kubernetes"]
+    assert (provider["remoteNamespace"], provider["auth"]) == (
+        OWN,
+        {"serviceAccount": {"name": account}},
+    )
+    plan = rotation_plan(found)
+    [key] = [key for key in plan.rotated if key.shown == "token"]
+    assert key.synced == ["web", f"{BILLING}/ledger"]
+    texts = [text for one in plan_config_maps(found, plan) for text in one["data"].values()]
+    assert parse(*texts) == plan
+
+
+def test_nobody_reads_across_namespaces_where_no_value_rotates_in_two(settings):
+    names = [one["metadata"]["name"] for one in objects(settings())]
+    assert not [name for name in names if "-from-" in name or name.startswith("rotation-to-")]
 
 
 def test_azure_and_basic_secrets_are_in_the_own_namespace_alone(tmp_path):

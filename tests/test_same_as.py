@@ -89,7 +89,7 @@ def test_a_rotation_is_of_all_secrets_and_readers_of_the_value(tmp_path):
     ][:1]
     named = {name for rule in role["rules"] for name in rule.get("resourceNames", [])}
     assert {mail.secret, shared.secret, *check_names(key)} <= named
-    checked = {parts[-1] for verb, parts in rights(key) if verb.startswith("promoted")}
+    checked = {parts[-1] for _, (verb, parts) in rights(key) if verb.startswith("promoted")}
     assert checked == {mail.secret, shared.secret}
     template = external_secret_manifests(settings, "mail")[0]["spec"]["target"]["template"]["data"]
     assert {*key.fields} <= {*template}

@@ -23,10 +23,13 @@ def store_manifests(settings: Settings, store: str, identity: Identity) -> list[
     annotations = provider.account_annotations(identity, identity_name)
     if annotations is None:
         return [secret_store]
-    return [*_account(settings, name, annotations), secret_store]
+    return [*account_manifests(settings, name, _COMPONENT, annotations), secret_store]
 
 
-def _account(settings: Settings, name: str, annotations: dict[str, str]) -> list[Manifest]:
+def account_manifests(
+    settings: Settings, name: str, component: str, annotations: dict[str, str]
+) -> list[Manifest]:
+    """A SecretStore's ServiceAccount, and the operator's right to act as it."""
     operator = {
         "kind": "ServiceAccount",
         "name": settings.environment.operator_service_account,
@@ -36,21 +39,21 @@ def _account(settings: Settings, name: str, annotations: dict[str, str]) -> list
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
+            "metadata": naming.metadata(settings, name, component, annotations),
             "automountServiceAccountToken": False,
         },
-        _token_role(settings, name),
-        naming.role_binding(settings, f"{name}-token", _COMPONENT, [operator]),
+        _token_role(settings, name, component),
+        naming.role_binding(settings, f"{name}-token", component, [operator]),
     ]
 
 
-def _token_role(settings: Settings, account: str) -> Manifest:
+def _token_role(settings: Settings, account: str, component: str) -> Manifest:
     """Lets the operator ask for tokens of this one ServiceAccount: the chart's own right, which
     covers every account in the cluster, is switched off."""
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
-        "metadata": naming.metadata(settings, f"{account}-token", _COMPONENT),
+        "metadata": naming.metadata(settings, f"{account}-token", component),
         "rules": [
             {
                 "apiGroups": [""],

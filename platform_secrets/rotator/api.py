@@ -1,4 +1,4 @@
-"""The Kubernetes API, as far as a rotation needs it: four verbs on names in one namespace."""
+"""The Kubernetes API, as far as a rotation needs it: four verbs on names."""
 
 import http.client
 import json
@@ -108,14 +108,22 @@ class InCluster:
 
 
 class Api:
-    """Objects of one namespace, by kind and name. `before_write` is called before each try of a
-    write that is guarded, and may refuse it by raising."""
+    """Objects by kind and name, or by namespace/name where that is not the rotator's own namespace.
+    `before_write` is called before each try of a write that is guarded, and may refuse it by
+    raising."""
 
     def __init__(self, transport: Transport, clock: Clock, namespace: str) -> None:
         self._transport = transport
         self._clock = clock
         self._namespace = namespace
         self.before_write: Callable[[], None] = lambda: None
+
+    def address(self, manifest: Manifest) -> str:
+        """What an object is got by."""
+        metadata = manifest["metadata"]
+        namespace = metadata.get("namespace", self._namespace)
+        is_own = namespace == self._namespace
+        return metadata["name"] if is_own else f"{namespace}/{metadata['name']}"
 
     def get(self, kind: str, name: str) -> Manifest | None:
         """The object; None if there is none."""
@@ -168,9 +176,12 @@ class Api:
         is_dry_run: bool = False,
     ) -> Manifest:
         group, plural = _PATHS[kind]
-        path = f"/{group}/namespaces/{self._namespace}/{plural}/{name}".rstrip("/")
+        named = name or self.address(body or {})
+        namespace, _, plain = named.rpartition("/")
+        path = f"/{group}/namespaces/{namespace or self._namespace}/{plural}"
+        path += f"/{plain}" if name else ""
         path += "?dryRun=All" if is_dry_run else ""
-        request = f"{method} {kind}/{name or (body or {})['metadata'].get('name', '')}"
+        request = f"{method} {kind}/{named}"
         first, pause = dict[int, float](), 0.1
         while True:
             if method != "GET" and is_guarded:

@@ -37,12 +37,14 @@ class NotShownError(StepError):
 @dataclass(frozen=True)
 class Check:
     """One key's check, and the pushes without which it fails. `is_shared` says that other keys are
-    properties of the same entry, whose pushes may undo these."""
+    properties of the same entry, whose pushes may undo these; `copies` make there what the check
+    compares with, where the key itself is in another namespace."""
 
     key: str
     manifest: Manifest
     pushes: list[Manifest] = field(default_factory=list)
     is_shared: bool = False
+    copies: list[Manifest] = field(default_factory=list)
 
 
 class Checks:
@@ -65,6 +67,7 @@ class Checks:
         seconds = self._sync_seconds
         if stores & self._late_stores:
             seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
+        yield from self._operator.made(*(copy for check in checks for copy in check.copies))
         began, patience, wanted = self._clock.monotonic(), _FIRST_PATIENCE_SECONDS, checks
         for attempt in count():
             again = f"-{attempt}" if attempt else ""
@@ -107,7 +110,7 @@ class Checks:
 
     def _renew(self, manifest: Manifest) -> None:
         """The operator looks at a PushSecret now: at a new one, or because of its annotation."""
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        kind, name = manifest["kind"], self._api.address(manifest)
         if name not in self._known:
             self._known.add(name)
             if self._operator.created(manifest):
@@ -123,7 +126,7 @@ class Checks:
     def _done(
         self, manifest: Manifest, patience: float, *, is_first_at_once: bool
     ) -> Generator[float, None, bool]:
-        name = manifest["metadata"]["name"]
+        name = self._api.address(manifest)
         for pause in pauses(self._clock, patience, is_first_at_once=is_first_at_once):
             if pause:
                 yield pause

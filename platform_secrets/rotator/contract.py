@@ -5,9 +5,10 @@ Everything outside of `rotator` takes these from here, so there is no second cop
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
-from .keys import Database, Generated, RotatedKey, SecretsManager
+from .keys import Database, Generated, RotatedKey, Secrets, SecretsManager, beside, name_of
 
 ROTATION_ID = "platform-secrets/rotation"
 """On a one-shot object: the day on which its rotation was due, and which attempt it is."""
@@ -71,13 +72,39 @@ RIGHTS_GROUP, RIGHTS_RESOURCE = "platform-secrets", "rotations"
 ESCAPED = {"%": "%25", " ": "%20"}
 """In a right's name, in this order: so that its parts can be told from each other."""
 
+COPIED = ("is-current", "is-next", "is-previous")
+"""The texts of a one-shot Secret that checks in another namespace compare with."""
+
 Right = tuple[str, tuple[str, ...]]
 """A verb, and the parts of a name."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A check's own name, the services' Secret that it looks at, and the SecretStore by which the
+    operator takes it for a PushSecret. Names are addresses."""
+
+    name: str
+    secret: str
+    store: str
 
 
 def one_shot(step: str, key: str) -> str:
     """The name of a step's object; the step comes first, so that no two keys' names collide."""
     return f"rotation-{step}-{key}"
+
+
+def one_shot_of(key: RotatedKey, step: str) -> str:
+    """Its address."""
+    return beside(key.external_secret, one_shot(step, key.name))
+
+
+def copies(key: RotatedKey, step: str) -> list[str]:
+    """The addresses of the copies of a one-shot Secret, of which only the texts are copied."""
+    if step not in ("before", "staged") or not isinstance(key, Generated):
+        return []
+    name = one_shot(step, key.name)
+    return [beside(one.external_secret, name) for one in key.elsewhere]
 
 
 def generator(key: str, side: str = "") -> str:
@@ -103,22 +130,22 @@ def checks(key: RotatedKey) -> dict[str, dict[str, str]]:
             return CHECKS if key.overlap_seconds else CHECKS_WITHOUT_OVERLAP
 
 
-def checked_secrets(key: RotatedKey, step: str) -> dict[str, str]:
-    """The services' Secrets that a step's checks look at, each by its check's name."""
-    if not isinstance(key, Generated):
-        return {one_shot(step, key.name): key.external_secret}
+def checked_secrets(key: RotatedKey, step: str) -> list[Checked]:
+    """What a step's checks look at."""
+    of_key = key.secrets if isinstance(key, Generated) else [Secrets(key.external_secret, None)]
     is_of_overlap = "current" not in checks(key)[step]
-    found: dict[str, str] = {}
-    for one in key.secrets:
+    found = []
+    for at, one in enumerate(of_key):
+        secret = (is_of_overlap and one.overlap_external_secret) or one.external_secret
         # No id has a dot, so the name is that of no other key's check.
-        name = one_shot(step, f"{key.name}.{len(found)}" if found else key.name)
-        found[name] = (is_of_overlap and one.overlap_external_secret) or one.external_secret
+        name = one_shot(step, f"{key.name}.{at}" if at else key.name)
+        found.append(Checked(beside(secret, name), secret, one.store or key.store))
     return found
 
 
 def check_names(key: RotatedKey) -> list[str]:
-    """The objects of all of a key's checks."""
-    return [name for step in checks(key) for name in checked_secrets(key, step)]
+    """The addresses of all of a key's checks."""
+    return [one.name for step in checks(key) for one in checked_secrets(key, step)]
 
 
 def check_right(step: str, fields: dict[str, str]) -> str:
@@ -126,8 +153,20 @@ def check_right(step: str, fields: dict[str, str]) -> str:
     return "-".join((step, *(part for pair in fields.items() for part in pair)))
 
 
-def rights(key: RotatedKey) -> Iterator[Right]:
-    """What may be in the objects of a key's rotation beside what follows from their names."""
+def rights(key: RotatedKey) -> Iterator[tuple[str, Right]]:
+    """What may be in the objects of a key's rotation beside what follows from their names: each
+    right beside the address of an object in whose namespace it is one."""
+    for right in _rights_beside(key):
+        yield key.external_secret, right
+    for one in key.elsewhere if isinstance(key, Generated) else ():
+        yield one.external_secret, ("copy", (key.name, one.store or ""))
+    for step, fields in checks(key).items():
+        verb = check_right(step, fields)
+        for one in checked_secrets(key, step):
+            yield one.secret, (verb, (key.name, one.store, name_of(one.secret)))
+
+
+def _rights_beside(key: RotatedKey) -> Iterator[Right]:
     if key.fields != usual_fields(key):
         yield "fields", (key.name, *key.fields)
     match key:
@@ -140,13 +179,9 @@ def rights(key: RotatedKey) -> Iterator[Right]:
         case Database():
             yield "account", (key.name,)
             for content in key.contents.values():
-                yield "point", (key.pointer, key.fields[0], content)
+                yield "point", (name_of(key.pointer), key.fields[0], content)
         case SecretsManager():
             yield "version", (key.name, key.store, key.secret_id)
-    for step, fields in checks(key).items():
-        verb = check_right(step, fields)
-        for secret in checked_secrets(key, step).values():
-            yield verb, (key.name, key.store, secret)
 
 
 def usual_fields(key: RotatedKey) -> list[str]:

@@ -32,7 +32,7 @@ class DatabaseRotation:
     def find(self) -> bool:
         """Looks for the mark or objects of a rotation in flight, and says whether there is one."""
         before, staged = (
-            self._api.get("ExternalSecret", contract.one_shot(step, self.key.name))
+            self._api.get("ExternalSecret", contract.one_shot_of(self.key, step))
             for step in ("before", "staged")
         )
         self._has_before = before is not None
@@ -53,14 +53,14 @@ class DatabaseRotation:
         if self._side:
             return
         if not self._has_before:  # its password may have changed already
-            yield from self._operator.gone("staged", self.key.name)
+            yield from self._operator.gone("staged", contract.one_shot_of(self.key, "staged"))
         self._side = self._other(self._active())
         arguments = (self._plan, self.key, self.id, self._side)
         yield from self._operator.made(shapes.before_account(*arguments))
         self._has_before = True
         [made] = yield from self._operator.made(shapes.staged_account(*arguments))
         self.uid = made["metadata"]["uid"]
-        yield from self._operator.gone("staged", self.key.name)
+        yield from self._operator.gone("staged", contract.one_shot_of(self.key, "staged"))
         self._write({contract.POINTER_MARK: f"to-{self._side} {self.id} {self.uid}"})
 
     def publish(self) -> Steps:
@@ -83,13 +83,13 @@ class DatabaseRotation:
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
         for step in ("before", *contract.DATABASE_CHECKS, "staged"):
-            self._operator.delete(step, self.key.name)
+            self._operator.delete(step, contract.one_shot_of(self.key, step))
         yield from ()
 
     def clean(self) -> Steps:
         """No object or mark of the rotation is left."""
         for step in ("before", "staged"):
-            yield from self._operator.gone(step, self.key.name)
+            yield from self._operator.gone(step, contract.one_shot_of(self.key, step))
         self._write({contract.POINTER_MARK: None})
 
     def external_secrets(self, phase: str) -> list[str]:

@@ -4,7 +4,7 @@ from . import contract, shapes
 from .api import Api, Manifest
 from .checks import Check, Checks
 from .clock import Steps
-from .keys import Generated
+from .keys import Generated, beside
 from .memory import Remembered
 from .operator_objects import OperatorObjects, StepError
 from .plan import Plan
@@ -100,7 +100,7 @@ class GeneratedRotation:
         """The value before is the current one again; if the new one was current, it stays under
         `next`, so that what was signed with it is accepted."""
         if not self.has_before:
-            name = contract.one_shot("before", self.key.name)
+            name = self._name("before")
             raise StepError(f"the value before is gone: ExternalSecret/{name} does not exist")
         if self.is_promoted or self._live("restore") is not None or not self.has_next:
             pushed, pushes_back = "promote", "restore"
@@ -108,25 +108,26 @@ class GeneratedRotation:
             pushed, pushes_back = "next", "withdraw"
         self._is_withdrawn = pushes_back == "withdraw"
         # In this order: two pushes to one entry could overtake each other.
-        yield from self._operator.gone(pushed, self.key.name)
+        yield from self._operator.gone(pushed, self._name(pushed))
         yield from self._pushed(pushes_back)
 
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
-        pushes = contract.pushes(self.key)
         checks = contract.checks(self.key)
-        for step in ("before", *pushes, *checks, "staged"):
+        for step in ("before", *contract.pushes(self.key), *checks, "staged"):
             if not self._is_found and step not in self._made:
                 continue
-            self._operator.delete(step, self.key.name)
-            for at in range(1, len(self.key.secrets) if step in checks else 1):
-                self._operator.delete(step, f"{self.key.name}.{at}")
+            of_checks = contract.checked_secrets(self.key, step) if step in checks else ()
+            copies = contract.copies(self.key, step)
+            for name in [one.name for one in of_checks] or [*copies, self._name(step)]:
+                self._operator.delete(step, name)
         yield from ()
 
     def clean(self) -> Steps:
         """No object of the rotation is left."""
         for step in ("before", "staged"):
-            yield from self._operator.gone(step, self.key.name)
+            for name in (*contract.copies(self.key, step), self._name(step)):
+                yield from self._operator.gone(step, name)
 
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync after a phase's pushes."""
@@ -149,13 +150,12 @@ class GeneratedRotation:
         if self.shares_entry and self.has_next and not self._is_withdrawn and self.has_before:
             steps = list(dict.fromkeys(["published", *steps]))
         found = [check for step in steps for check in self._checks_of(step)]
-        return [one for one in found if _secret(one) == external_secret]
+        return [one for one in found if self._secret(one) == external_secret]
 
     def by_hand(self) -> str:
         """How to finish when it could not be taken back."""
-        kept = contract.one_shot("before", self.key.name)
         return (
-            f"the value before is in Secret/{kept}: write it to the"
+            f"the value before is in Secret/{self._name('before')}: write it to the"
             f" store's entry {self.key.entry.key}, sync ExternalSecret/{self.key.external_secret},"
             " restart the readers, or run the rotation again, which tries to take it back"
         )
@@ -171,14 +171,26 @@ class GeneratedRotation:
     def _checks_of(self, step: str) -> list[Check]:
         self._made.add(step)
         pushes = [shapes.push(self._plan, self.key, self.id, push) for push in _PUSHED[step]]
+        copies = shapes.copies(self._plan, self.key, self.id, step)
         return [
-            Check(self.key.name, manifest, pushes, self.shares_entry)
+            Check(
+                *(self.key.name, manifest, pushes, self.shares_entry),
+                [one for one in copies if _namespace(one) == _namespace(manifest)],
+            )
             for manifest in shapes.checks(self._plan, self.key, self.id, step)
         ]
 
+    def _secret(self, check: Check) -> str:
+        """The Secret that a check looks at."""
+        secret = check.manifest["spec"]["selector"]["secret"]["name"]
+        return beside(self._api.address(check.manifest), secret)
+
     def _live(self, step: str) -> Manifest | None:
-        return self._api.get(contract.KINDS[step], contract.one_shot(step, self.key.name))
+        return self._api.get(contract.KINDS[step], self._name(step))
+
+    def _name(self, step: str) -> str:
+        return contract.one_shot_of(self.key, step)
 
 
-def _secret(check: Check) -> str:
-    return check.manifest["spec"]["selector"]["secret"]["name"]
+def _namespace(manifest: Manifest) -> str:
+    return manifest["metadata"]["namespace"]

@@ -6,6 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 
+def beside(other: str, name: str) -> str:
+    """The address of the object of this name in the namespace of the other one."""
+    namespace, slash, _ = other.rpartition("/")
+    return f"{namespace}{slash}{name}"
+
+
+def name_of(address: str) -> str:
+    """The object's name alone."""
+    return address.rpartition("/")[2]
+
+
 @dataclass(frozen=True)
 class Entry:
     """A place in a store."""
@@ -16,10 +27,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Another bundle's Secrets that have a key's value too, under the same names."""
+    """Another bundle's Secrets that have a key's value too, under the same names. Where they are in
+    another namespace than the key, `store` is the SecretStore there that reads the key's one-shot
+    Secrets."""
 
     external_secret: str
     overlap_external_secret: str | None
+    store: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -46,7 +60,10 @@ class Rotated:
     people know it as, `fields` what holds it in the services' Secrets: the value and, of a
     generated key, the one to come and the one before, where it has those. `readers` are the
     workloads to restart, as Kind/name; `not_restarted` is what else reads it, each with how it gets
-    a new value; `store` is the SecretStore through which it is pushed, or read where nothing is."""
+    a new value; `store` is the SecretStore through which it is pushed, or read where nothing is.
+
+    What is in another namespace than the rotator itself is named by its address, namespace/name.
+    All objects of a key's rotation are beside its ExternalSecret."""
 
     name: str
     shown: str
@@ -86,6 +103,12 @@ class Generated(Rotated):
     def secrets(self) -> list[Secrets]:
         """All Secrets with its values, its own bundle's first."""
         return [Secrets(self.external_secret, self.overlap_external_secret), *self.borrowing]
+
+    @property
+    def elsewhere(self) -> list[Secrets]:
+        """Those in other namespaces, one of each."""
+        found = {beside(one.external_secret, ""): one for one in self.borrowing if one.store}
+        return [*found.values()]
 
     @property
     def synced(self) -> list[str]:

@@ -38,7 +38,7 @@ def event(api: Api, clock: Clock, external_secret: str, reason: EventReason, mes
             return
         now, metadata = timestamp(clock.now()), live["metadata"]
         of = {one: metadata[one] for one in ("name", "namespace", "uid")}
-        name = f"{external_secret[:200]}.{uuid.uuid4().hex[:16]}"
+        name = f"{metadata['name'][:200]}.{uuid.uuid4().hex[:16]}"
         api.create(
             "Event",
             {

@@ -52,7 +52,7 @@ class OperatorObjects:
     def _done(
         self, manifest: Manifest, is_new: bool, *, is_first_at_once: bool
     ) -> Generator[float, None, Manifest]:
-        kind, name = manifest["kind"], manifest["metadata"]["name"]
+        kind, name = manifest["kind"], self._api.address(manifest)
         fault, store, seconds = "", _store(manifest), self._sync_seconds
         if store in self._silent_stores:
             seconds = min(_SHORT_PATIENCE_SECONDS, seconds)
@@ -79,20 +79,20 @@ class OperatorObjects:
         self._silent_stores.add(store)
         raise StepError(f"{kind}/{name} was not done in {seconds} s: {fault}")
 
-    def delete(self, step: str, key: str) -> bool:
+    def delete(self, step: str, name: str) -> bool:
         """Begins to delete a step's one-shot object; whether it is still there."""
-        return self._api.delete(contract.KINDS[step], contract.one_shot(step, key)) is not None
+        return self._api.delete(contract.KINDS[step], name) is not None
 
-    def gone(self, step: str, key: str) -> Steps:
+    def gone(self, step: str, name: str) -> Steps:
         """A step's one-shot object exists no longer. Once one was waited for in vain, the others
         are only looked at."""
         seconds = _GARBAGE_PAUSE_SECONDS if self._is_garbage_left else self._sync_seconds
         for pause in pauses(self._clock, seconds):
-            if not self.delete(step, key):
+            if not self.delete(step, name):
                 return
             yield max(pause, _GARBAGE_PAUSE_SECONDS)
         self._is_garbage_left = True
-        kind, name = contract.KINDS[step], contract.one_shot(step, key)
+        kind = contract.KINDS[step]
         raise StepError(f"{kind}/{name} is still there {seconds} s after its deletion")
 
     def synced(self, external_secret: str, token: str) -> Steps:

@@ -140,7 +140,9 @@ def _built(cls: type[_Built], where: str, raw: dict[str, Any], **read: Any) -> _
     given = {**raw, **read}
     of_class = fields(cls)  # pyright: ignore[reportArgumentType]
     known = {one.name for one in of_class}
-    required = {one.name for one in of_class if one.default_factory is MISSING}
+    required = {
+        one.name for one in of_class if one.default is MISSING and one.default_factory is MISSING
+    }
     faults = [f"has no {one}" for one in sorted(required - given.keys())]
     faults += [f"has the unknown field {one}" for one in sorted(given.keys() - known)]
     if faults:

@@ -35,7 +35,10 @@ def _key(key: Key) -> dict[str, Any]:
         if not fields.get(one):
             fields.pop(one, None)
     if "borrowing" in fields:
-        fields["borrowing"] = [vars(one) for one in fields["borrowing"]]
+        fields["borrowing"] = [
+            {field: value for field, value in vars(one).items() if field != "store" or value}
+            for one in fields["borrowing"]
+        ]
     entries = {field: vars(one) for field, one in fields.items() if isinstance(one, Entry)}
     return {"by": by, **fields, **entries}
 

@@ -76,6 +76,11 @@ def one_shots(plan: Plan, key: RotatedKey, rotation: str) -> list[Manifest]:
         case Generated():
             found = [shapes.before(plan, key, rotation), shapes.staged(plan, key, rotation)]
             found += [shapes.push(plan, key, rotation, step) for step in contract.pushes(key)]
+            found += [
+                shapes.copy(plan, key, rotation, step, one)
+                for one in key.elsewhere
+                for step in ("before", "staged")
+            ]
     steps = contract.checks(key)
     return found + [one for step in steps for one in shapes.checks(plan, key, rotation, step)]
 
@@ -90,8 +95,9 @@ def _outline(value: Any) -> object:
 
 def _shape(manifest: Manifest) -> str:
     """What an object has in common with those of other keys."""
-    _, step, _ = manifest["metadata"]["name"].split("-", 2)
-    return f"{step} {_without_values(manifest)}"
+    metadata = manifest["metadata"]
+    _, step, _ = metadata["name"].split("-", 2)
+    return f"{step} {metadata['namespace']} {_without_values(manifest)}"
 
 
 def _without_values(value: Any) -> Any:

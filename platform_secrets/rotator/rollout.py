@@ -60,14 +60,14 @@ class Workloads:
         """Its pods are all made after it was given `token`; the same one again changes nothing."""
         live = self._live(workload)
         if live is not None and "template" in live["spec"]:
-            self._api.patch(live["kind"], live["metadata"]["name"], _restart(token))
+            self._api.patch(live["kind"], self._api.address(live), _restart(token))
         yield from self.complete(workload)
 
     def would_restart(self, workload: str, token: str) -> None:
         """Raises RefusedError where `restarted` would."""
         live = self._live(workload)
         if live is not None and "template" in live["spec"]:
-            self._api.would_patch(live["kind"], live["metadata"]["name"], _restart(token))
+            self._api.would_patch(live["kind"], self._api.address(live), _restart(token))
 
     def complete(self, workload: str) -> Steps:
         """Its newest template is completely rolled out."""
@@ -85,7 +85,7 @@ class Workloads:
         raise RolloutError(f"{workload} was not rolled out in {self._seconds} s: {lacking}")
 
     def _live(self, workload: str) -> Manifest | None:
-        kind, name = workload.split("/")
+        kind, _, name = workload.partition("/")
         return self._api.get(kind, name)
 
 

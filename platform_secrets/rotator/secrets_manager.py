@@ -48,7 +48,7 @@ class SecretsManagerRotation:
         """Looks whether Secrets Manager has rotated since the last rotation that is known, or an
         object of an earlier run is left."""
         self._find()
-        kept = (contract.one_shot(step, self.key.name) for step in ("before", "staged"))
+        kept = (contract.one_shot_of(self.key, step) for step in ("before", "staged"))
         return self.is_promoted or any(self._api.get("ExternalSecret", name) for name in kept)
 
     @property
@@ -99,13 +99,13 @@ class SecretsManagerRotation:
     def delete(self) -> Steps:
         """The objects of the rotation are in deletion, or gone."""
         for step in ("before", *contract.AWS_CHECKS, "staged"):
-            self._operator.delete(step, self.key.name)
+            self._operator.delete(step, contract.one_shot_of(self.key, step))
         yield from ()
 
     def clean(self) -> Steps:
         """No object of the rotation is left."""
         for step in ("before", "staged"):
-            yield from self._operator.gone(step, self.key.name)
+            yield from self._operator.gone(step, contract.one_shot_of(self.key, step))
 
     def external_secrets(self, phase: str) -> list[str]:
         """What to sync once there is a new password."""

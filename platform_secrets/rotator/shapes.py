@@ -3,7 +3,16 @@
 from typing import Any
 
 from . import contract
-from .keys import Database, Entry, Generated, RotatedKey, SecretsManager
+from .keys import (
+    Database,
+    Entry,
+    Generated,
+    RotatedKey,
+    Secrets,
+    SecretsManager,
+    beside,
+    name_of,
+)
 from .plan import Plan, PlanError
 
 Manifest = dict[str, Any]
@@ -30,28 +39,28 @@ def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
         "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **_STRATEGIES}}],
     }
     data = _with_comparisons("value", key)
-    return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
+    return _external_secret(plan, key, rotation, "before", "Owner", source, data)
 
 
 def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Makes the new value, once, under `password`."""
     source = _from_generator("Password", contract.generator(key.name))
     data = _with_comparisons("password", key)
-    return _external_secret(plan, key.name, rotation, "staged", "Owner", source, data)
+    return _external_secret(plan, key, rotation, "staged", "Owner", source, data)
 
 
 def staged_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
     """Has the database engine change one account's password. Orphan: it makes no Secret, and the
     operator would call the engine again and again for an owned one that isn't there."""
     source = _from_generator("VaultDynamicSecret", contract.generator(key.name, side))
-    return _external_secret(plan, key.name, rotation, "staged", "Orphan", source)
+    return _external_secret(plan, key, rotation, "staged", "Orphan", source)
 
 
 def before_account(plan: Plan, key: Database, rotation: str, side: str) -> Manifest:
     """Keeps the account that gets a new password, and a hash of it with the password before."""
     source = _from_generator("VaultDynamicSecret", f"{key.name}-{side}")
     data = _of_account(key.fields[0])
-    return _external_secret(plan, key.name, rotation, "before", "Owner", source, data)
+    return _external_secret(plan, key, rotation, "before", "Owner", source, data)
 
 
 def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_id: str) -> Manifest:
@@ -62,7 +71,7 @@ def version(plan: Plan, key: SecretsManager, rotation: str, step: str, version_i
         "data": [{"secretKey": "value", "remoteRef": reference}],
     }
     data = _of_version(key.fields[0])
-    return _external_secret(plan, key.name, rotation, step, "Owner", source, data)
+    return _external_secret(plan, key, rotation, step, "Owner", source, data)
 
 
 def checks(plan: Plan, key: RotatedKey, rotation: str, step: str) -> list[Manifest]:
@@ -82,10 +91,32 @@ def checks(plan: Plan, key: RotatedKey, rotation: str, step: str) -> list[Manife
         for field, source in contract.checks(key)[step].items()
     ]
     template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
-    return [
-        _one_shot(plan, name, rotation, step, {**_pushing(key.store, secret), "template": template})
-        for name, secret in contract.checked_secrets(key, step).items()
-    ]
+    found = []
+    for one in contract.checked_secrets(key, step):
+        spec = {**_pushing(one.store, name_of(one.secret)), "template": template}
+        found.append(_one_shot(plan, one.name, rotation, step, spec))
+    return found
+
+
+def copies(plan: Plan, key: Generated, rotation: str, check: str) -> list[Manifest]:
+    """What a check compares with, in each other namespace with the key's value."""
+    sources = dict.fromkeys(contract.checks(key)[check].values())
+    return [copy(plan, key, rotation, step, one) for one in key.elsewhere for step in sources]
+
+
+def copy(plan: Plan, key: Generated, rotation: str, step: str, where: Secrets) -> Manifest:
+    """The texts of a one-shot Secret, read from there beside another ExternalSecret. The value
+    stays where it is."""
+    name = contract.one_shot(step, key.name)
+    source = {
+        "secretStoreRef": {"kind": "SecretStore", "name": where.store},
+        "data": [
+            {"secretKey": text, "remoteRef": {"key": name, "property": text, **_STRATEGIES}}
+            for text in contract.COPIED
+        ],
+    }
+    address = beside(where.external_secret, name)
+    return _made_once(plan, address, rotation, step, "Owner", source)
 
 
 def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
@@ -102,7 +133,7 @@ def push(plan: Plan, key: Generated, rotation: str, step: str) -> Manifest:
     if key.push_metadata is not None:
         data["metadata"] = key.push_metadata
     spec = {**_pushing(key.store, contract.one_shot(source, key.name)), "data": [data]}
-    return _one_shot(plan, contract.one_shot(step, key.name), rotation, step, spec)
+    return _one_shot(plan, contract.one_shot_of(key, step), rotation, step, spec)
 
 
 def _pushing(store: str, secret: str) -> Manifest:
@@ -165,7 +196,20 @@ def _from_generator(kind: str, generator: str) -> Manifest:
 
 def _external_secret(
     plan: Plan,
-    key: str,
+    key: RotatedKey,
+    rotation: str,
+    step: str,
+    creation: str,
+    source: Manifest,
+    data: dict[str, str] | None = None,
+) -> Manifest:
+    name = contract.one_shot_of(key, step)
+    return _made_once(plan, name, rotation, step, creation, source, data)
+
+
+def _made_once(
+    plan: Plan,
+    name: str,
     rotation: str,
     step: str,
     creation: str,
@@ -173,7 +217,7 @@ def _external_secret(
     data: dict[str, str] | None = None,
 ) -> Manifest:
     target: Manifest = {
-        "name": contract.one_shot(step, key),
+        "name": name_of(name),
         "creationPolicy": creation,
         "deletionPolicy": "Retain",
         # The operator may look twice, the second time at an old state of the object, and would
@@ -189,17 +233,18 @@ def _external_secret(
         },
     }
     spec = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target, **source}
-    return _one_shot(plan, contract.one_shot(step, key), rotation, step, spec)
+    return _one_shot(plan, name, rotation, step, spec)
 
 
 def _one_shot(plan: Plan, name: str, rotation: str, step: str, spec: Manifest) -> Manifest:
     kind = contract.KINDS[step]
+    namespace, _, plain = name.rpartition("/")
     return {
         "apiVersion": _API_VERSIONS[kind],
         "kind": kind,
         "metadata": {
-            "name": name,
-            "namespace": plan.namespace,
+            "name": plain,
+            "namespace": namespace or plan.namespace,
             "labels": dict(plan.labels),
             "annotations": {contract.ROTATION_ID: rotation},
         },

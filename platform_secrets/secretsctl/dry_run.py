@@ -60,10 +60,11 @@ class _Looks:
                 return 200, {}, self._kubectl.get_raw(path).encode()
             if query != "dryRun=All" or body is None:
                 return 400, {}, b"a run that only looks writes nothing"
+            kubectl = self._kubectl.within(_namespace(path))
             if method == "POST":
-                found = self._kubectl.would_create(body, user=self._rotator)
+                found = kubectl.would_create(body, user=self._rotator)
             else:
-                found = self._kubectl.would_patch(*_place(path), body, user=self._rotator)
+                found = kubectl.would_patch(*_place(path), body, user=self._rotator)
             return 200, {}, json.dumps(found).encode()
         except ClusterError as error:
             text = str(error)
@@ -71,6 +72,10 @@ class _Looks:
             if "cannot impersonate" in text:
                 self.is_not_allowed, status = True, 404
             return status, {}, json.dumps({"message": text}).encode()
+
+
+def _namespace(path: str) -> str:
+    return path.partition("/namespaces/")[2].partition("/")[0]
 
 
 def _place(path: str) -> tuple[str, str]:

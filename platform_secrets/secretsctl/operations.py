@@ -51,12 +51,8 @@ def restart(settings: Settings, options: argparse.Namespace) -> str:
     bundles = settings.catalogue.bundles_of[id]
     kubectl = right_cluster(settings)
     seconds = settings.environment.rotator.rollout_deadline.total_seconds()
-    within = {one: settings.namespace_of(b) for b in bundles for one in settings.readers[b]}
-    workloads = [*within]
-    lines = [
-        waiting.restarted(kubectl.within(within[one]), one, seconds)
-        for one in names.restarted(workloads)
-    ]
+    workloads = [one for bundle in bundles for one in settings.readers[bundle]]
+    lines = [waiting.restarted(kubectl, one, seconds) for one in names.restarted(workloads)]
     others = names.not_restarted(workloads)
     lines += [f"{reader}: not restarted: {how}" for reader, how in others.items()]
     return "".join(f"{line}\n" for line in lines)

@@ -112,7 +112,8 @@ def synced(kubectl: Kubectl, name: str) -> str:
 
 def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
     """Restarts a workload, and says so once all of its pods are new."""
-    kind, name = workload.split("/")
+    kind, *namespace, name = workload.split("/")
+    kubectl = kubectl.within(*namespace) if namespace else kubectl
     resource = _RESOURCES.get(kind, kind.lower())
     if kubectl.get(resource, name) is None:
         return f"{workload}: does not exist, nothing to restart"

@@ -48,7 +48,7 @@ class PlannedKey:
     bundles: list[str]
     """The bundles whose Secrets have its value: its own, and those that borrow it."""
     readers: list[str]
-    """The workloads that read those, as Kind/name."""
+    """The workloads that read those, as Kind/name, or Kind/namespace/name."""
     kept: list[Kept]
     """Its values in the store: its own and the derived ones. None of a key that an engine or
     Secrets Manager provides."""

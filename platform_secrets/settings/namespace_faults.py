@@ -12,7 +12,6 @@ def namespace_faults(settings: Settings) -> Iterator[Fault]:
         return
     yield from _place_faults(settings)
     yield from _reader_faults(settings)
-    yield from _rotation_faults(settings)
 
 
 def _place_faults(settings: Settings) -> Iterator[Fault]:
@@ -50,22 +49,3 @@ def _reader_faults(settings: Settings) -> Iterator[Fault]:
             message = f"service {name} reads {places}; a pod reads Secrets of its own namespace"
             right = "give it one bundle there, whose keys may have others' values (`same-as`)"
             yield ("namespaces",), f"{message}: {right}"
-
-
-def _rotation_faults(settings: Settings) -> Iterator[Fault]:
-    """The rotator works in the environment's own namespace."""
-    for bundle, content in settings.catalogue.bundles.items():
-        namespace = settings.namespace_of(bundle)
-        if namespace == settings.own_namespace:
-            continue
-        for name, key in content.keys.items():
-            lender = key.same_as and settings.catalogue.bundles[key.lender[0]].keys[key.lender[1]]
-            if key.rotate or (lender and lender.rotate):
-                what = f"{bundle}/{name} has `rotate`"
-                if lender:
-                    what = f"{bundle}/{name} has the value of {key.same_as}, which has `rotate`"
-                yield (
-                    ("namespaces", namespace),
-                    f"{what}: ages are watched and keys rotated in the environment's own "
-                    f"namespace, {settings.own_namespace}, alone; keep {bundle} there",
-                )

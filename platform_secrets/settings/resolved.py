@@ -76,6 +76,11 @@ class Settings:
         """The namespace of a bundle's Secret."""
         return self._namespaces.get(bundle, self.own_namespace)
 
+    def address(self, bundle: str, name: str) -> str:
+        """An object in a bundle's namespace: its name, or namespace/name outside of the own one."""
+        namespace = self.namespace_of(bundle)
+        return name if namespace == self.own_namespace else f"{namespace}/{name}"
+
     @cached_property
     def bundles(self) -> dict[str, Bundle]:
         """The bundles that this is about."""
@@ -198,11 +203,13 @@ class Settings:
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:
-        """The workloads that read each bundle, as Kind/name."""
+        """The workloads that read each bundle, as Kind/name, or Kind/namespace/name."""
         found: dict[str, list[str]] = {name: [] for name in self.catalogue.bundles}
         for service in self.catalogue.services.values():
+            workloads = [one.partition("/") for one in service.all_workloads]
             for bundle in service.reads:
-                found.setdefault(bundle, []).extend(service.all_workloads)
+                addresses = [f"{kind}/{self.address(bundle, name)}" for kind, _, name in workloads]
+                found.setdefault(bundle, []).extend(addresses)
         return found
 
     def database_rotation(self, store: str) -> timedelta | None:

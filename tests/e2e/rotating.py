@@ -142,7 +142,7 @@ class Rotating:
                 if naming.has_overlap_secret(self.settings, bundle):
                     secrets[overlap_secret(secret)] = False
             for name in _restartable(service):
-                workload = workload_manifest(self.namespace, name, secrets, replicas)
+                workload = workload_manifest(self.place_of(service), name, secrets, replicas)
                 if workload["kind"] in ("Deployment", "Rollout"):
                     workload["spec"]["progressDeadlineSeconds"] = progress_seconds
                 if workload["kind"] == "Rollout":
@@ -151,19 +151,25 @@ class Rotating:
         return found
 
     def wait_for_workloads(self) -> None:
-        services = self.settings.catalogue.services.values()
-        for workload in [one for service in services for one in _restartable(service)]:
-            wait_until(
-                lambda w=workload: self.is_complete(w),
-                f"{self.namespace}: {workload} is rolled out",
-                timeout_seconds=PATIENCE_SECONDS,
-            )
+        for service in self.settings.catalogue.services.values():
+            namespace = self.place_of(service)
+            for workload in _restartable(service):
+                wait_until(
+                    lambda w=workload, n=namespace: self.is_complete(w, n),
+                    f"{namespace}: {workload} is rolled out",
+                    timeout_seconds=PATIENCE_SECONDS,
+                )
 
-    def is_complete(self, workload: str) -> bool:
+    def place_of(self, service: Service) -> str:
+        """The namespace of a service."""
+        reads = service.reads[:1]
+        return self.settings.namespace_of(reads[0]) if reads else self.namespace
+
+    def is_complete(self, workload: str, namespace: str | None = None) -> bool:
         """Whether all of a workload's pods are of its current template and ready."""
         kind, _, name = workload.partition("/")
         api_version = API_VERSIONS.get(kind, "apps/v1")
-        found = self.cluster.api.get(api_version, kind, name, self.namespace) or {}
+        found = self.cluster.api.get(api_version, kind, name, namespace or self.namespace) or {}
         status = found.get("status", {})
         if kind == "Rollout":
             is_seen = status.get("observedGeneration") == str(found["metadata"]["generation"])
@@ -320,7 +326,8 @@ class Rotating:
         found = [
             f"{kind}/{obj['metadata']['name']}"
             for kind, api_version in kinds
-            for obj in self.cluster.api.list(api_version, kind, self.namespace)
+            for view in self.settings.by_namespace
+            for obj in self.cluster.api.list(api_version, kind, view.namespace)
         ]
         return [name for name in found if "/rotation-" in name]
 

@@ -114,14 +114,18 @@ def first_life(happened: list[Happening], secret: str) -> list[dict[str, str]]:
 LAYOUTS = ("bundle", "per-key")
 
 
-def in_each_layout(name: str, catalogue: dict[str, Any]) -> dict[str, Settings]:
-    """Production's settings with more in its catalogue, for each layout of its Vault."""
+def in_each_layout(
+    name: str, catalogue: dict[str, Any], elsewhere: list[str] | None = None
+) -> dict[str, Settings]:
+    """Production's settings with more in its catalogue, for each layout of its Vault. Bundles that
+    are `elsewhere` are in another namespace."""
     return {
         layout: rotating_settings(
             "production",
             f"{name}-{layout}",
             catalogue=catalogue,
             stores={"vault": {"layout": layout}},
+            namespaces={f"{name}-{layout}-annex": {"bundles": elsewhere}} if elsewhere else {},
         )
         for layout in LAYOUTS
     }
@@ -141,7 +145,9 @@ def journeys(
     """Environments beside each other with their workloads, each after its first run, by which ages
     begin. A workload that stands still for `progress_seconds` is given up."""
     with ExitStack() as stack:
-        namespaces = [settings.namespace for settings in environments.values()]
+        namespaces = [
+            view.namespace for settings in environments.values() for view in settings.by_namespace
+        ]
         kubelet = stack.enter_context(Kubelet(cluster, namespaces))
         places = {}
         for name, settings in environments.items():

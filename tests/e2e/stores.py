@@ -306,10 +306,11 @@ class Stores:
 
 
 def _issuer_addresses(cluster: Cluster) -> dict[str, int]:
-    """Where the cluster's issuer and its keys are, for a proxy: both are the API server."""
+    """Where the cluster's issuer, its keys and its own API are, for a proxy: all the API server."""
     found = cluster.api.request("GET", "/.well-known/openid-configuration")
     port = urlsplit(cluster.url).port or 443
-    return {urlsplit(found[key]).netloc: port for key in ("issuer", "jwks_uri")}
+    hosts = [urlsplit(found[key]).netloc for key in ("issuer", "jwks_uri")]
+    return dict.fromkeys([*hosts, "kubernetes.default.svc:443"], port)
 
 
 def _subject(settings: Settings, store: str, identity: Identity) -> str:

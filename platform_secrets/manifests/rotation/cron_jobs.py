@@ -12,6 +12,7 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import SIDES, Manifest, Side
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.rotation.copies import copies_manifests
 from platform_secrets.manifests.rotation.plan import (
     LATEST_START_SECONDS,
     plan_config_maps,
@@ -34,6 +35,7 @@ _AGE_CHECK_SECONDS = 600
 def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     """What makes the next value of a key: a password, or one of the database's two accounts'."""
     planned = settings.keys_by_id[key]
+    settings = next(one for one in settings.by_namespace if planned.bundle in one.bundles)
     if planned.kind is Kind.GENERATED:
         spec = _password(planned.key.generated_length, generated_symbols(planned.key))
         return [_generator(settings, "Password", generator(key), spec)]
@@ -99,7 +101,8 @@ def rotation_manifests(settings: Settings, program: Mapping[str, str]) -> list[M
     plans = [one["metadata"]["name"] for one in parts]
     cron_jobs = [_cron_job(settings, name, plans, account) for account in names.ACCOUNTS]
     accounts = [_account(settings, account) for account in names.ACCOUNTS]
-    return [*accounts, *rotation_rights(settings, plan), held, *parts, *cron_jobs]
+    rights = [*rotation_rights(settings, plan), *copies_manifests(settings, plan)]
+    return [*accounts, *rights, held, *parts, *cron_jobs]
 
 
 def _account(settings: Settings, name: str) -> Manifest:

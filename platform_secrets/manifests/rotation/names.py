@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from platform_secrets.manifests import naming
 from platform_secrets.settings import Settings
-from platform_secrets.settings.layout import Kind, overlap_secret
+from platform_secrets.settings.layout import Kind
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from platform_secrets.settings.services import JOB_KINDS, RESTARTABLE_KINDS
 
@@ -21,22 +20,14 @@ def operator_keys(settings: Settings) -> list[str]:
     return [key.id for key in settings.keys.values() if key.kind in kinds]
 
 
-def rotated_bundles(settings: Settings) -> list[str]:
-    """The bundles whose Secrets have a key that the rotator changes, rather than only looks at its
-    age."""
-    rotated = [one for key in settings.keys.values() if key.kind.is_rotated for one in key.bundles]
-    return [*dict.fromkeys(rotated)]
+def copies_store(namespace: str) -> str:
+    """The SecretStore, in another namespace, that reads the one-shot Secrets of this one."""
+    return f"{ROTATION}-from-{namespace}"
 
 
-def rotated_secrets(settings: Settings) -> list[str]:
-    """The ExternalSecrets that a rotation has synced."""
-    found = []
-    for bundle in rotated_bundles(settings):
-        secret = settings.catalogue.bundles[bundle].secret
-        found.append(secret)
-        if naming.has_overlap_secret(settings, bundle):
-            found.append(overlap_secret(secret))
-    return found
+def is_in(view: Settings, address: str) -> bool:
+    """Whether this is the address of an object in the view's namespace."""
+    return address.startswith(f"{view.namespace}/") if view.is_of_another else "/" not in address
 
 
 def restarted(workloads: Iterable[str]) -> list[str]:
@@ -57,12 +48,6 @@ def not_restarted(workloads: Iterable[str]) -> dict[str, str]:
 
 def _kind(workload: str) -> str:
     return workload.partition("/")[0]
-
-
-def all_readers(settings: Settings) -> list[str]:
-    """The workloads that a rotation may restart."""
-    bundles = rotated_bundles(settings)
-    return restarted(one for bundle in bundles for one in settings.readers[bundle])
 
 
 def part(name: str, at: int) -> str:

@@ -16,17 +16,13 @@ from platform_secrets.manifests.rotation.plan import push_metadata
 from platform_secrets.manifests.rotation.stamps import only_stamps
 from platform_secrets.rotator import contract, shapes
 from platform_secrets.rotator.contract import ROTATION_ID
-from platform_secrets.rotator.keys import Database, Entry, Generated, SecretsManager
+from platform_secrets.rotator.keys import Database, Entry, Generated, Secrets, SecretsManager
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
 
 _VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
-# What the API server itself writes into the metadata of a new object.
 _SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
-_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
-# What an ExternalSecret's texts compare: of each the item, and the variable with the field's name.
-_TEXTS = {"field": "is-current", "next": "is-next", "previous": "is-previous"}
 _FIELDS = [placeholder(f"variables.{one}") for one in fields_variables()]
 _KEY, _STORE, _ENTRY, _PROPERTY, _SECRET = (
     placeholder(f"variables.{part}") for part in ("key", "store", "entry", "property", "secret")
@@ -57,16 +53,17 @@ def external_secret_variables(settings: Settings) -> dict[str, str]:
         "version": f'{reference}.?version.orValue("")',
         **fields_variables(),
         "generator": _text("spec.?dataFrom[?0].?sourceRef.?generatorRef.?kind"),
+        "isCopy": has_right("copy", Cel(joined("key", "store"))),
         "verb": (
-            'variables.step == "" ? "" : '
+            'variables.step == "" ? "" : variables.isCopy ? "copy" : '
             'variables.generator == "VaultDynamicSecret" ? "account" : '
             'variables.generator != "" ? (variables.step == "staged" ? "generate" : "") : '
             f'variables.version.matches({cel(_VERSION)}) ? "version" : '
             'variables.step == "before" ? "current" : ""'
         ),
         "right": (
-            'variables.generator != "" ? variables.key : '
-            + joined("key", "store", "entry", "property")
+            'variables.generator != "" ? variables.key : variables.isCopy ? '
+            f"{joined('key', 'store')} : {joined('key', 'store', 'entry', 'property')}"
         ),
         "specs": table(_external_secret_specs(made)),
     }
@@ -76,6 +73,7 @@ def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
     def current(entry: Entry) -> Manifest:
         return shapes.before(made.plan, replace(made.generated, entry=entry), "")["spec"]
 
+    steps, elsewhere = ("before", "staged"), Secrets("", None, store=_STORE)
     version = placeholder('variables.version.replace("uuid/", "")')
     staged, before = (
         [make(made.plan, made.database, "", side)["spec"] for side in SIDES]
@@ -85,10 +83,12 @@ def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
     return {
         "generate": [shapes.staged(made.plan, made.generated, "")["spec"]],
         "current": [current(_WHOLE), current(_PART)],
+        "copy": [
+            shapes.copy(made.plan, made.generated, "", step, elsewhere)["spec"] for step in steps
+        ],
         "account": Cel(accounts),
         "version": [
-            shapes.version(made.plan, made.versioned, "", step, version)["spec"]
-            for step in ("before", "staged")
+            shapes.version(made.plan, made.versioned, "", step, version)["spec"] for step in steps
         ],
     }
 

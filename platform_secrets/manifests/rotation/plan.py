@@ -103,17 +103,23 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
         "next": _entry(key.next),
         "previous": _entry(key.previous),
         "push_metadata": push_metadata(settings, key.bundle),
-        "overlap_external_secret": key.overlap_secret,
+        "overlap_external_secret": key.overlap_secret
+        and settings.address(key.bundle, key.overlap_secret),
         **({"borrowing": _borrowing(settings, key)} if key.bundles[1:] else {}),
     }
 
 
 def _borrowing(settings: Settings, key: PlannedKey) -> list[keys.Secrets]:
     """The Secrets of the bundles that have the value too."""
-    secrets = [settings.catalogue.bundles[bundle].secret for bundle in key.bundles[1:]]
-    return [
-        keys.Secrets(one, overlap_secret(one) if key.overlap_secret else None) for one in secrets
-    ]
+    found = []
+    for bundle in key.bundles[1:]:
+        secret = settings.address(bundle, settings.catalogue.bundles[bundle].secret)
+        overlap = overlap_secret(secret) if key.overlap_secret else None
+        namespace = settings.namespace_of(key.bundle)
+        is_beside = settings.namespace_of(bundle) == namespace
+        store = None if is_beside else names.copies_store(namespace)
+        found.append(keys.Secrets(secret, overlap, store=store))
+    return found
 
 
 def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, 
     contents = {side: naming.pointer_content(database, side) for side in naming.SIDES if database}
     return {
         **_changed(settings, key, rule, "read"),
-        "pointer": naming.database_pointer(key.id),
+        "pointer": settings.address(key.bundle, naming.database_pointer(key.id)),
         "contents": contents,
     }
 
@@ -142,7 +148,7 @@ def _changed(
     return {
         "every_seconds": _seconds(rule.period),
         "fields": [key.name, *(naming.derived_keys(key.name) if is_generated else ())],
-        "external_secret": key.secret,
+        "external_secret": settings.address(key.bundle, key.secret),
         "store": naming.secret_store(key.store, identity),
         **_readers(key.readers),
     }

@@ -1,0 +1,170 @@
+"""Keys rotate in any namespace of an environment, and in two at once where both have the value."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.api_proxy import Call, Forward, Reply
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubelet import fingerprint, fingerprints
+from tests.e2e.kubernetes_api import KubernetesApiError
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import Run, wait_until
+from tests.e2e.providers.test_vault_backend import FORBIDDEN
+from tests.e2e.rotating import RESTORED, ROTATED, stored
+from tests.e2e.rotation.test_rotation_killed import Deaths
+from tests.e2e.rotation_journey import LAYOUTS, ONE_KEY, Journey, in_each_layout, journeys
+from tests.e2e.stores import Stores
+
+KEY = "jwt-secret"
+FIELDS = (KEY, f"{KEY}-next", f"{KEY}-previous")
+GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
+MIRROR, ANNEX = "Deployment/mirror", "Deployment/annex"
+CATALOGUE = {
+    "bundles": {
+        **ONE_KEY["bundles"],
+        "mirror": {
+            "secret": "mirror-env",
+            "keys": {KEY: {"description": "the platform's", "same-as": f"shared/{KEY}"}},
+        },
+        "annex": {
+            "secret": "annex-env",
+            "keys": {"ANNEX_TOKEN": {"description": "a token", "rotate": GENERATED}},
+        },
+    },
+    "services": {
+        name: {"workload": f"Deployment/{name}", "reads": [name]} for name in ("mirror", "annex")
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def made(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[dict[str, Journey]]:
+    settings = in_each_layout("apart", CATALOGUE, elsewhere=["mirror", "annex"])
+    with journeys(run, cluster, stores, operator, settings, progress_seconds=8) as found:
+        yield found
+
+
+def elsewhere(journey: Journey) -> str:
+    return journey.place.settings.namespace_of("mirror")
+
+
+def in_secrets(journey: Journey, bundle: str) -> dict[str, str]:
+    """The fingerprints of what a bundle's Secrets hold, in its namespace."""
+    place = journey.place
+    name = place.settings.catalogue.bundles[bundle].secret
+    namespace = place.settings.namespace_of(bundle)
+    found = [
+        place.cluster.api.get("v1", "Secret", one, namespace) for one in (name, f"{name}-overlap")
+    ]
+    return {key: value for one in found for key, value in fingerprints(one or {}).items()}
+
+
+def in_store(journey: Journey, bundle: str, key: str) -> str:
+    place = journey.place
+    return fingerprint(stored(place.stores, place.settings, bundle, key))
+
+
+def starts(journey: Journey, namespace: str, since: int) -> Counter[str]:
+    happened = journey.place.kubelet.of(namespace, since=since)
+    return Counter(one.workload for one in happened if one.what == "started")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_key_of_another_namespace_rotates_there(made: dict[str, Journey], layout: str) -> None:
+    journey = made[layout]
+    place, before = journey.place, in_store(journey, "annex", "ANNEX_TOKEN")
+    since = len(place.kubelet.happenings)
+    journey.next_rotation()
+    done = journey.rotate(f"--key={place.settings.catalogue.key_id('annex/ANNEX_TOKEN')}")
+    assert done.code == ROTATED, done.text
+    new = in_store(journey, "annex", "ANNEX_TOKEN")
+    assert new != before
+    assert in_secrets(journey, "annex") == {"ANNEX_TOKEN": new}
+    assert starts(journey, elsewhere(journey), since) == {ANNEX: 1}
+    assert not starts(journey, place.namespace, since)
+    events = place.cluster.api.list("v1", "Event", elsewhere(journey))
+    about = [one["involvedObject"]["name"] for one in events if one["reason"] == "Rotated"]
+    assert about == ["annex-env"]
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_value_in_two_namespaces_reaches_both_and_restarts_each_reader_once_a_phase(
+    made: dict[str, Journey], layout: str
+) -> None:
+    journey = made[layout]
+    place, before = journey.place, in_store(journey, "shared", KEY)
+    since = len(place.kubelet.happenings)
+    journey.next_rotation()
+    done = journey.rotate(f"--key={KEY}")
+    assert done.code == ROTATED, done.text
+    new = in_store(journey, "shared", KEY)
+    assert new != before
+    for bundle in ("shared", "mirror"):
+        held = in_secrets(journey, bundle)
+        assert [held[field] for field in FIELDS] == [new, new, before], bundle
+    assert starts(journey, elsewhere(journey), since) == {MIRROR: 2}
+    own = starts(journey, place.namespace, since)
+    assert own == dict.fromkeys(place.settings.readers["shared"], 2)
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_reader_elsewhere_that_does_not_come_up_has_both_taken_back(
+    made: dict[str, Journey], layout: str
+) -> None:
+    journey = made[layout]
+    place, before = journey.place, in_store(journey, "shared", KEY)
+    journey.next_rotation()
+    with place.kubelet.refusing(elsewhere(journey), MIRROR, KEY):
+        failed = journey.rotate(f"--key={KEY}")
+    assert failed.code == RESTORED, failed.text
+    assert in_store(journey, "shared", KEY) == before
+    for bundle in ("shared", "mirror"):
+        assert in_secrets(journey, bundle)[KEY] == before, bundle
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+def test_killed_after_every_call_to_the_other_namespace_both_have_the_one_new_value(
+    made: dict[str, Journey],
+) -> None:
+    journey = made["bundle"]
+    place, before = journey.place, in_store(journey, "shared", KEY)
+    journey.next_rotation()
+    deaths, there = Deaths(place, whens=("after",)), f"/namespaces/{elsewhere(journey)}/"
+
+    def die_there(call: Call, forward: Forward) -> Reply | None:
+        return deaths(call, forward) if there in call.path else forward()
+
+    last = json.loads(place.memory[KEY])["id"] or "none"
+    runs = journey.rotate_until_done(f"--key={KEY}", f"--last={last}", meddle=die_there)
+    assert runs[-1].code == ROTATED, runs[-1].text
+    steps = "\n".join(name for name, _ in deaths.died)
+    for step in ("before", "staged", "published", "promoted"):
+        assert f"rotation-{step}-{KEY}" in steps
+    new = in_store(journey, "shared", KEY)
+    for bundle in ("shared", "mirror"):
+        held = in_secrets(journey, bundle)
+        assert [held[field] for field in FIELDS] == [new, new, before], bundle
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
+
+
+def test_an_account_may_not_read_more_of_another_namespace_than_the_texts_secrets(
+    made: dict[str, Journey],
+) -> None:
+    """It reads what its own namespace's bundle holds anyway."""
+    journey = made["bundle"]
+    cluster, own = journey.place.cluster, journey.place.namespace
+    token = cluster.token(elsewhere(journey), f"secrets-rotation-from-{own}")
+    api = cluster.api_as(token)
+    for step in ("staged", "before"):
+        assert api.get("v1", "Secret", f"rotation-{step}-{KEY}", own) is None
+    for name in (journey.place.settings.catalogue.bundles["shared"].secret, "rotation-staged-x"):
+        with pytest.raises(KubernetesApiError) as refused:
+            api.get("v1", "Secret", name, own)
+        assert refused.value.status == FORBIDDEN
