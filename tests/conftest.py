@@ -98,8 +98,8 @@ class Stack:
 
     @property
     def rendered_objects(self) -> list[dict[str, Any]]:
-        """The environment's own objects in the tree: no kustomization, no GitOps entry point."""
-        beside = ("gitops/", "basic-secrets/")
+        """The environment's own objects in the tree: no kustomization, entry point or chart."""
+        beside = ("gitops/", "basic-secrets/", "charts/")
         return [
             content
             for name, content in self.tree.items()

@@ -42,7 +42,7 @@ def rendered(environment, folders):
         yaml.safe_load(path.read_text())
         for path in Path("rendered", environment).glob(f"{folders}/*.yaml")
     ]
-    return names([one for one in found if one["kind"] != "Kustomization"])
+    return names([one for one in found if one.get("kind", "Kustomization") != "Kustomization"])
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)

@@ -70,7 +70,7 @@ def test_6_the_services_that_read_its_bundle_may_get_its_secret_and_nobody_else(
     roles = {
         name: content["rules"]
         for name, content in production.tree.items()
-        if content["kind"] == "Role"
+        if content.get("kind") == "Role"
         and "wren-secrets" in content["rules"][0].get("resourceNames", ())
     }
     assert roles.keys() == {

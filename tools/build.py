@@ -123,6 +123,10 @@ PROGRAMS = {
             Program(name, "flux-controllers", f"github.com/fluxcd/{name}")
             for name in ("source-controller", "kustomize-controller")
         ),
+        Program(
+            *("argo-cd", "argo-cd", "tools/argo-cd"),
+            library="github.com/argoproj/argo-cd/gitops-engine",
+        ),
         Program("registry", "registry", "github.com/google/go-containerregistry/cmd/registry"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.gitops import FLUX, WAVES
-from platform_secrets.manifests.layer import BASIC_SECRETS, kustomizations, waves
+from platform_secrets.manifests.layer import BASIC_SECRETS, charts, kustomizations, waves
 from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.tree import HEADER, OWNER
@@ -31,8 +32,23 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         texts = {_file_name(one, others): header + yaml_text(one) for one in wave.objects}
         texts["kustomization.yaml"] = header + _kustomization([*texts, *wave.folders])
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
+    for release in charts(settings).values():
+        files[f"charts/{release.name}.yaml"] = header + _values(release)
     files["kustomization.yaml"] = header + owner + _kustomization(names)
     return files
+
+
+def _values(release: ChartRelease) -> str:
+    """A release's values, and the command that takes them."""
+    if release.path:
+        chart = release.path
+    elif release.repository.startswith("oci://"):
+        chart = f"{release.repository}/{release.chart} --version {release.version}"
+    else:
+        chart = f"{release.chart} --repo {release.repository} --version {release.version}"
+    where = f"--namespace {release.namespace} --values {release.name}.yaml"
+    command = f"helm upgrade --install {release.name} {chart} {where}"
+    return f"# {command}\n{yaml_text(release.values)}"
 
 
 def staying(texts: Iterable[str]) -> list[str]:
@@ -43,7 +59,7 @@ def staying(texts: Iterable[str]) -> list[str]:
             manifest = yaml.safe_load(text)
         except yaml.YAMLError:  # a merge has left its marks in it
             continue
-        kind, metadata = manifest["kind"], manifest.get("metadata", {})
+        kind, metadata = manifest.get("kind"), manifest.get("metadata", {})
         if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
             place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
             command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"

@@ -31,6 +31,7 @@ PROGRAMS = (
     "controller-gen",
     "rollouts-controller",
     "flux",
+    "argo-cd",
     "source-controller",
     "kustomize-controller",
     "helm",

@@ -1,5 +1,6 @@
 """The rendered tree, applied wave by wave with plain kubectl, is the environment."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores, made_values
 from tests.platform import CATALOGUE_FILE, STACK_FILES
+from tools.build import build
 
 STACKS = ["production", "two-stores", "development"]
 # What differs between two objects that were made alike.
@@ -121,9 +123,23 @@ def test_the_state_is_the_one_that_the_engine_makes(delivered: Delivered) -> Non
         assert lasting(obj) == lasting(delivered.by_engine[which]), which
 
 
-def test_what_the_operator_wrote_is_no_difference(delivered: Delivered) -> None:
-    for folder in delivered.folders:
-        assert delivered.cluster.kubectl("diff", "--server-side", "-k", str(folder)) == ""
+@pytest.mark.parametrize("how", ["--server-side", "--server-side=false"])
+def test_what_others_wrote_is_no_difference_to_kubectl(delivered: Delivered, how: str) -> None:
+    basic = [folder for folder in delivered.folders if folder.name == BASIC_SECRETS]
+    for folder in (delivered.tree, *basic):
+        assert delivered.cluster.kubectl("diff", how, "-k", str(folder)) == ""
+
+
+def test_what_others_wrote_is_no_difference_to_argo_cd(delivered: Delivered) -> None:
+    """Also to its comparison on its own side, without the one on the server's that is rendered."""
+    pairs = [
+        {"wanted": obj, "live": delivered.by_tree[identity(obj)]}
+        for obj in objects_in(delivered.folders)
+    ]
+    done = subprocess.run(  # noqa: S603 - a program of the tests' own
+        [build("argo-cd")], input=json.dumps(pairs), stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert done.stdout == ""
 
 
 def test_kubectl_takes_the_objects_in_the_order_in_which_they_are_listed(
@@ -184,7 +200,8 @@ def folders_of(tree: Path) -> list[Path]:
 
 
 def release_in(tree: Path) -> Manifest:
-    """The operator's release, as both GitOps tools would install it; {} in a tree without one."""
+    """The operator's release, as both GitOps tools and Helm would install it; {} in a tree without
+    one."""
     objects = objects_in([path.parent for path in tree.rglob("gitops/**/kustomization.yaml")])
     releases = [obj for obj in objects if obj["kind"] == "HelmRelease"]
     if not releases:
@@ -201,6 +218,8 @@ def release_in(tree: Path) -> Manifest:
         "namespace": flux["metadata"]["namespace"],
         "values": flux["spec"]["values"],
     }
+    text = (tree / f"charts/{release['name']}.yaml").read_text(encoding="utf-8")
+    assert release["values"] == yaml.safe_load(text)
     return release
 
 
