@@ -1,6 +1,7 @@
 """A layer: the parts with their dependencies, on one page."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from pulumi import ComponentResource, Output, Resource, ResourceOptions, log
 
@@ -23,7 +24,7 @@ from .rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from .secret_store import SecretStore
 from .vault_server import VaultServers
 
-_BEFORE_ROTATION: dict[str, type[RotationAdmission | RotationMemory | RotationNetwork]] = {
+_BEFORE_ROTATION = {
     "rotation-admission": RotationAdmission,
     "rotation-memory": RotationMemory,
     "rotation-network": RotationNetwork,
@@ -101,21 +102,17 @@ class Layer(ComponentResource):
 
     def _declare_access(self, view: Settings) -> list[Resource]:
         """A namespace, and who reads there."""
-        opts = self._options
+        opts, named = self._options, self._named
 
         def called(name: str) -> str:
-            return self._named(view.declared_name(name))
+            return named(view.declared_name(name))
 
         ready = EnvironmentNamespace(called("namespace"), settings=view, opts=opts).ready
         SecretsReader(called("secrets-reader"), settings=view, after=ready, opts=opts)
         for name, service in view.services.items():
+            part, account = named(name), called(service.account or name)
             ServiceAccess(
-                self._named(name),
-                settings=view,
-                service=name,
-                account=called(service.account or name),
-                after=ready,
-                opts=opts,
+                part, settings=view, service=name, account=account, after=ready, opts=opts
             )
         return ready
 
@@ -158,7 +155,7 @@ class Layer(ComponentResource):
         self, namespace: list[Resource], external_secrets: list[Resource]
     ) -> None:
         settings, opts, named = self.settings, self._options, self._named
-        parts = [
+        parts: list[Any] = [
             part(named(name), settings=settings, after=namespace, opts=opts)
             for name, part in _BEFORE_ROTATION.items()
         ]
@@ -210,8 +207,8 @@ class Layer(ComponentResource):
             if provider_of(store).is_reached_by_pod_identity
             for one in self._backends.get(name, [])
         ]
-        name, opts = self._named("operator"), self._options
-        operator = Operator(name, settings=self.settings, after=after, opts=opts)
+        opts = self._options
+        operator = Operator(self._named("operator"), settings=self.settings, after=after, opts=opts)
         OperatorNetwork(
             self._named("operator-network"),
             settings=self.settings,

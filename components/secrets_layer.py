@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 
 import pulumi
 from pulumi import Input, Output, ResourceOptions
@@ -94,5 +94,6 @@ def _values(name: str, settings: Settings, args: SecretsLayerArgs) -> Mapping[st
         except SettingsError as error:
             raise pulumi.RunError(str(error)) from None
 
-    values = Output.secret(args.get("values") or {}).apply(checked)
+    given = cast(Input[dict[str, str]], args.get("values") or {})
+    values = Output.secret(given).apply(checked)
     return {id: values[id] for id in settings.catalogue.keys}

@@ -66,6 +66,8 @@ def allowed(name):
         return {"settings", "components"} | asked
     if name == "components/__init__.py":
         return {"components.secrets_layer"}
+    if name == "components/__main__.py":
+        return {"components.secrets_layer", "manifests.naming"}
     if name == "components/secrets_layer.py":
         return {"settings", "rotator", "manifests.naming", "components.layer"}
     if name == "components/backends/table.py":

@@ -98,6 +98,12 @@ PROGRAMS = {
             "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             ("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
         ),
+        Program(
+            "pulumi-language-yaml",
+            "pulumi-yaml",
+            "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+            ("github.com/pulumi/pulumi-yaml/pkg/version.Version",),
+        ),
         Program("etcd", "etcd", "go.etcd.io/etcd/server/v3"),
         *(
             Program(name, "kubernetes", f"k8s.io/kubernetes/cmd/{name}", KUBERNETES_VERSION)

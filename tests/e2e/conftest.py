@@ -36,6 +36,7 @@ PROGRAMS = (
     "kustomize-controller",
     "helm",
     "pulumi",
+    "pulumi-language-yaml",
     "registry",
 )
 

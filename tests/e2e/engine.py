@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import runpy
 import secrets
 import shutil
@@ -48,32 +49,38 @@ class Stack:
     """One stack of one program, with its state in the run's folder.
 
     `providers` maps package names to the ports of test providers that are already listening.
-    `stack_file` is a `Pulumi.<stack>.yaml`; a copy of it is used. `heard` is all that the engine
-    ever said: lines, events as JSON, and errors.
+    `program` is run in this process, or is a folder with a program in another language, whose own
+    host and component packages are in the folder `plugins`. `stack_file` is a
+    `Pulumi.<stack>.yaml`; a copy of it is used. `heard` is all that the engine ever said: lines,
+    events as JSON, and errors.
     """
 
     def __init__(
         self,
         run: Run,
         name: str,
-        program: Callable[[], None],
+        program: Callable[[], None] | Path,
         *,
         providers: Mapping[str, int],
         project: str = "platform-secrets",
         stack_file: Path | None = None,
+        plugins: Path | None = None,
     ) -> None:
         self.name = name
         self.heard: list[str] = []
         self.folder = run.folder / f"pulumi-{project}-{name}"
         self._work = self.folder / "work"
-        self._work.mkdir(parents=True)
+        if isinstance(program, Path):
+            shutil.copytree(program, self._work)
+        else:
+            self._work.mkdir(parents=True)
         if stack_file:
             shutil.copy(stack_file, self._work / f"Pulumi.{name}.yaml")
         (self.folder / "state").mkdir()
+        source: dict[str, Any] = {"project_name": project, "program": program}
         self._stack = automation.create_or_select_stack(
             name,
-            project,
-            program,
+            **({"work_dir": str(self._work)} if isinstance(program, Path) else source),
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(self._work),
                 pulumi_home=str(self.folder / "home"),
@@ -84,6 +91,7 @@ class Stack:
                     "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
                     "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                     "PULUMI_SKIP_UPDATE_CHECK": "true",
+                    **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
                 },
             ),
         )

@@ -1,0 +1,104 @@
+"""The component package in programs of other languages, on the real engine and API server."""
+
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.declaring import PROJECT
+from tests.e2e.cluster import Cluster
+from tests.e2e.engine import Stack
+from tests.e2e.environments import secret_values
+from tests.e2e.live_objects import empty
+from tests.e2e.process import Run
+from tests.e2e.pulumi_provider import KubernetesProvider
+from tests.settings_files import BASIC, CATALOGUE
+from tools.build import build
+
+NAMESPACE = "shop-test"
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Pulumi finds on its PATH: YAML's host, and the component package, which Python's host
+    would run in the same way."""
+    folder = tmp_path_factory.mktemp("plugins")
+    (folder / "pulumi-language-yaml").symlink_to(build("pulumi-language-yaml"))
+    package = folder / "pulumi-resource-platform-secrets"
+    package.write_text(f'#!/bin/sh\nexec {sys.executable} {PROJECT}/components "$@"\n')
+    package.chmod(0o755)
+    return folder
+
+
+def yaml_program(environment: dict[str, Any]) -> dict[str, Any]:
+    """A program of one layer, whose values it has from its configuration."""
+    names = ("database-url", "token", "smtp-password")
+    return {
+        "name": "orchard",
+        "runtime": "yaml",
+        "config": {name: {"type": "string", "secret": True} for name in names},
+        "resources": {
+            "secrets": {
+                "type": "platform-secrets:SecretsLayer",
+                "properties": {
+                    "environment": environment,
+                    "catalogue": CATALOGUE,
+                    "values": {name: f"${{{name}}}" for name in names},
+                },
+            }
+        },
+        "outputs": {"namespace": "${secrets.namespace}"},
+    }
+
+
+@pytest.fixture
+def orchard(
+    run: Run, cluster: Cluster, plugins: Path, tmp_path: Path
+) -> Iterator[Callable[..., Stack]]:
+    """A stack of a program in YAML, which gets its values from the configuration."""
+    made: list[Stack] = []
+    with KubernetesProvider(cluster.api).serve() as port:
+
+        def make(**changes: Any) -> Stack:
+            environment = {**BASIC, "cluster": {"uid": cluster.uid}, **changes}
+            (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump(yaml_program(environment)))
+            options = {"project": "orchard", "plugins": plugins}
+            made.append(Stack(run, "test", tmp_path, providers={"kubernetes": port}, **options))
+            for name, value in values().items():
+                made[0].set_secret(name, value)
+            return made[0]
+
+        yield make
+        for each in made:
+            if each.unprotect():
+                each.destroy()
+            shutil.rmtree(each.folder)
+        empty(cluster, [NAMESPACE])
+
+
+def values() -> dict[str, str]:
+    return {
+        "database-url": f"postgresql://shop:{secrets.token_hex(8)}@db/shop",
+        "token": secrets.token_hex(16),
+        "smtp-password": secrets.token_hex(16),
+    }
+
+
+def test_a_program_in_yaml_declares_the_layer(
+    cluster: Cluster, orchard: Callable[..., Stack]
+) -> None:
+    stack, given = orchard(), values()
+    for name, value in given.items():
+        stack.set_secret(name, value)
+    assert stack.up().outputs == {"namespace": NAMESPACE}
+    found: dict[str, str] = {}
+    for name in ("shop-secrets", "shop-mail"):
+        found |= secret_values(cluster, NAMESPACE, name) or {}
+    assert found == given
+    assert stack.preview().changes == {}
+    assert not [value for value in given.values() if value in stack.state_text]
