@@ -37,6 +37,12 @@ def values():
     }
 
 
+def spelled(stack):
+    """A value for every key that a stack has, by what people call it."""
+    catalogue, made = stack.settings.catalogue, made_up_values(stack.catalogue)
+    return {name: made[id] for name in catalogue.spellings if (id := catalogue.key_id(name))}
+
+
 def as_called(name, stack):
     """All that a layer of this name declares of a stack, but the values."""
     client_ids = {
@@ -50,7 +56,7 @@ def as_called(name, stack):
         name,
         environment=stack.content,
         catalogue=settings.catalogue_document(stack.catalogue).content,
-        values=made_up_values(stack.catalogue),
+        values=spelled(stack),
     )
     return declare(program, stack=stack.name, outputs=client_ids).declared
 
