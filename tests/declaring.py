@@ -12,7 +12,7 @@ import pulumi
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import SETTINGS, get_root_resource
-from pulumi.runtime.stack import run_pulumi_func
+from pulumi.runtime.stack import Stack, run_pulumi_func
 
 PROJECT = Path(__file__).parents[1]
 CLUSTER_UID = "5f0b6c2e-77aa-4c7e-9d7c-0f6a1b2c3d4e"
@@ -154,14 +154,17 @@ def _run(
     asyncio.set_event_loop(loop := asyncio.new_event_loop())
     # One error ends in every future that waited for it; it is reported once, by `found`.
     loop.set_exception_handler(lambda *_: None)
-    SETTINGS.outputs = type(SETTINGS.outputs)()  # a list or a set, by the release of the SDK
+    pending: Any = SETTINGS  # its own types leave `outputs` out
+    pending.outputs = type(pending.outputs)()  # a list or a set, by the release of the SDK
     try:
         pulumi.runtime.set_all_config(dict(config))
         pulumi.runtime.set_mocks(
             monitor.mocks, project, stack, preview, logger=logger, monitor=monitor
         )
         loop.run_until_complete(run_pulumi_func(lambda: (program(), None)[1]))
-        found.outputs = dict(get_root_resource().outputs)
+        root = get_root_resource()
+        assert isinstance(root, Stack)
+        found.outputs = dict(root.outputs)
     except pulumi.RunError as error:
         found.error = error
         # What the error did not stop may still declare something.

@@ -106,7 +106,7 @@ class World:
             **plan,
         }
         self.cluster = Cluster()
-        self.aws: FakeAws | None = None
+        self._aws: FakeAws | None = None
         lines: dict[str, dict[str, str]] = {}
         for name, key in keys.items():
             if key["by"] == "generate":
@@ -129,13 +129,19 @@ class World:
                     f"pointer:{key['pointer']}:{field}"
                 )
             if key["by"] == "aws":
-                self.aws = FakeAws(self.cluster, _TOKEN, START - ONE_DAY)
+                self._aws = FakeAws(self.cluster, _TOKEN, START - ONE_DAY)
                 lines.setdefault(key["external_secret"], {})[key["fields"][0]] = key["secret_id"]
         for secret, of_secret in lines.items():
             self.cluster.add_consumer(secret, of_secret)
         for workload, reads in workloads.items():
             self.cluster.add_workload(workload, reads)
         self.clock = FakeClock(START)
+
+    @property
+    def aws(self) -> FakeAws:
+        """Of a plan that has a key of AWS'."""
+        assert self._aws
+        return self._aws
 
     def age(self) -> "World":
         """The first run, which sees the keys."""
@@ -152,7 +158,7 @@ class World:
             self.cluster.clock = self.clock
         _PLAN.write_text(json.dumps(self.plan))
         line = [command, "--plan", str(_PLAN.parent), *arguments]
-        if self.aws is None:
+        if self._aws is None:
             return main(line, transport or self.cluster, self.clock)
         line += ["--aws-token-folder", _FOLDER.name] if command == "rotate" else []
         self.aws.clock = self.clock

@@ -91,7 +91,7 @@ BASIC: dict[str, Any] = {"environment": "test", "secrets": "basic"}
 def changed(mapping: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     """A copy with `value` at `path`: keys and places in lists, with dots; missing keys are made."""
     copied = copy.deepcopy(mapping)
-    parts = [int(part) if part.isdigit() else part for part in path.split(".")]
+    parts: list[Any] = [int(part) if part.isdigit() else part for part in path.split(".")]
     here: Any = copied
     for part in parts[:-1]:
         here = here[part] if isinstance(here, list) else here.setdefault(part, {})

@@ -34,10 +34,10 @@ def allowed(stack, resource, names):
     granted = set()
     for binding in of_kind(stack, "RoleBinding"):
         rules = roles[binding["roleRef"]["name"]]
-        for subject, verb, name in product(binding["subjects"], VERBS, names):
+        whom = [(one["kind"], one.get("namespace"), one["name"]) for one in binding["subjects"]]
+        for verb, name in product(VERBS, names):
             if any(is_covered(rule, verb, resource, name) for rule in rules):
-                who = (subject["kind"], subject.get("namespace"), subject["name"])
-                granted.add((who, verb, name))
+                granted |= {(who, verb, name) for who in whom}
     return granted
 
 

@@ -60,6 +60,7 @@ def test_every_word_in_quotes_is_text(tmp_path, quote):
     quoted = ", ".join(f"{quote}{word}{quote}" for word in words)
     write_files(tmp_path, "", _stack("[people]", f"[{quoted}]"))
     content = stack_document(tmp_path / "stack.yaml").content
+    assert isinstance(content, dict)
     assert content["readers"]["groups"] == words
 
 

@@ -12,7 +12,7 @@ from platform_secrets.secretsctl.commands import main
 API = "external-secrets.io/v1"
 
 
-def external_secret(name="ledger", namespace="shop", **spec):
+def external_secret(name="ledger", namespace: str | None = "shop", **spec):
     store = {"kind": "ClusterSecretStore", "name": "team"}
     place = {"namespace": namespace} if namespace else {}
     return {

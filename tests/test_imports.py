@@ -120,7 +120,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
-            module = whole_name(path, node)
+            module = whole_name(path, node) or ""
             for alias in node.names:
                 whole = f"{module}.{alias.name}".removeprefix("platform_secrets.")
                 file = PACKAGE / whole.replace(".", "/")

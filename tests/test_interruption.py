@@ -33,6 +33,7 @@ def interrupted(install):
         stderr=subprocess.STDOUT,
         text=True,
     )
+    assert program.stdout
     assert program.stdout.readline() == "waiting\n"
     program.send_signal(signal.SIGINT)
     said, _ = program.communicate(timeout=30)

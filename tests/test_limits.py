@@ -86,7 +86,7 @@ def test_a_secret_that_kubernetes_would_not_take_is_told():
     store = {**GCP, "layout": "per-key"}
     said, _ = told(store, 1, 300, **{"min-length": 4096})
     assert "Secret secret-0 would have 1,228,800 bytes at least; Kubernetes takes 1,048,576" in said
-    loaded(store, 1, 250, **{"min-length": 4096})
+    loaded(store, 1, 250, "key", **{"min-length": 4096})
 
 
 def test_more_entries_than_a_role_may_name_are_told_and_the_number_is_iam_s():

@@ -356,6 +356,6 @@ def test_two_namespaces_may_have_secrets_of_one_name(settings_with):
         settings_with(catalogue)
     found = settings_with(catalogue, namespaces=NAMESPACES, cluster={"uid": CLUSTER_UID})
     run = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
-    secrets = [one.manifest for one in run.objects() if one.inputs["kind"] == "ExternalSecret"]
+    secrets = [one.inputs for one in run.objects() if one.inputs["kind"] == "ExternalSecret"]
     places = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in secrets}
     assert places == {(OWN, "web"), (BILLING, "web"), (OWN, "mail")}

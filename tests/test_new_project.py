@@ -52,7 +52,9 @@ def test_it_renders_at_once(provider, delivery, capsys):
     assert main(["render", "--all"]) == 0
     assert main(["render", "--all", "--check"]) == 0
     assert {kind for kind, *_ in rendered("production", "*")} >= {"SecretStore", "ExternalSecret"}
-    assert stack_document(Path("Pulumi.production.yaml")).content["stores"].keys() == {provider}
+    content = stack_document(Path("Pulumi.production.yaml")).content
+    assert isinstance(content, dict)
+    assert content["stores"].keys() == {provider}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -60,6 +62,7 @@ def test_its_program_declares_what_is_rendered(provider):
     main(["init", "--name", "shop", "--provider", provider])
     main(["render", "--all"])
     content = stack_document(Path("Pulumi.production.yaml")).content
+    assert isinstance(content, dict)
     found = declare(
         lambda: runpy.run_path("__main__.py"),
         stack="production",

@@ -103,13 +103,13 @@ def test_what_is_published_says_its_version_and_licence_and_who_may_install_it(w
     assert metadata["Version"] == __version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert {*metadata.get_all("Provides-Extra")} == {"pulumi", "vault", "aws", "gcp", "azure"}
+    assert {*metadata.get_all("Provides-Extra", [])} == {"pulumi", "vault", "aws", "gcp", "azure"}
 
 
 def test_render_needs_nothing_of_pulumi_s_and_a_provider_nothing_of_another_s(wheel):
     with ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        asked = Parser().parsestr(archive.read(name).decode()).get_all("Requires-Dist")
+        asked = Parser().parsestr(archive.read(name).decode()).get_all("Requires-Dist", [])
     by_extra = {}
     for line in asked:
         requirement, _, extra = line.partition("; extra == ")

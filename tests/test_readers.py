@@ -7,6 +7,7 @@ from platform_secrets.manifests.access import service_manifests
 from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import plan as plans
+from platform_secrets.rotator.keys import Generated
 from tests.rotator_world import World, generated
 from tests.settings_files import CATALOGUE, REMOVED, changed, lines
 
@@ -35,7 +36,9 @@ def of(settings, name):
 
 def planned(settings):
     text = plan_config_maps(settings, rotation_plan(settings))[0]["data"]["plan.json"]
-    return plans.parse(text).keys["signing-key"]
+    key = plans.parse(text).keys["signing-key"]
+    assert isinstance(key, Generated)
+    return key
 
 
 def test_a_rotation_restarts_what_it_can_and_the_plan_names_the_rest(with_others, settings_with):

@@ -76,7 +76,7 @@ class Server:
 
             do_GET = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815
 
-            def log_message(self, *_):
+            def log_message(self, format, *_):
                 pass
 
         return Handler
@@ -255,7 +255,7 @@ def test_a_run_without_an_api_server_fails_and_the_next_goes_on(capsys):
 def test_outside_of_a_pod_it_says_so(capsys, monkeypatch):
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     world = World({}, {})
-    world.cluster = None
+    monkeypatch.setattr(world, "cluster", None)
     assert world.run() == 2
     assert "this is no pod" in capsys.readouterr().out
     assert FAILED == 1

@@ -7,7 +7,8 @@ import pytest
 
 from platform_secrets.rotator import proof, shapes
 from platform_secrets.rotator.__main__ import FAILED
-from platform_secrets.rotator.plan import parse
+from platform_secrets.rotator.keys import Generated
+from platform_secrets.rotator.plan import Plan, parse
 from tests.rotator_api import MEMORY
 from tests.rotator_world import DUE, ONE_DAY, World, generated
 
@@ -131,10 +132,16 @@ def test_one_entry_that_is_broken_does_not_keep_the_other_keys_of_its_store():
     assert [entry for entry, _ in world.cluster.written] == ["shop/shared/bbb", "shop/shared/ccc"]
 
 
+def generated_key(plan: Plan) -> Generated:
+    key = plan.keys["signing-key"]
+    assert isinstance(key, Generated)
+    return key
+
+
 def test_a_push_of_an_earlier_rotation_is_made_anew():
     world = one_key()
     plan = parse(json.dumps(world.plan))
-    stale = shapes.push(plan, plan.keys["signing-key"], "2025-01-01", "promote")
+    stale = shapes.push(plan, generated_key(plan), "2025-01-01", "promote")
     obj = world.cluster._add("PushSecret", "rotation-promote-signing-key", stale)
     ready = {"type": "Ready", "status": "True", "reason": "Synced"}
     version = proof.synced_resource_version(obj)
@@ -146,7 +153,7 @@ def test_a_push_of_an_earlier_rotation_is_made_anew():
 def test_what_is_left_of_an_earlier_rotation_does_not_take_the_new_value_with_it():
     world = one_key()
     plan = parse(json.dumps(world.plan))
-    left = shapes.staged(plan, plan.keys["signing-key"], "2025-01-01")
+    left = shapes.staged(plan, generated_key(plan), "2025-01-01")
     world.cluster._add("ExternalSecret", "rotation-staged-signing-key", left)
     assert world.run() == 0
     assert world.cluster.value("shared", "signing-key") == world.cluster.generated[-1]

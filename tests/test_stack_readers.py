@@ -51,6 +51,7 @@ def test_a_scalar_keeps_its_kind_on_both_ways(text, value, tmp_path):
     ours = settings.stack_document(file).content
     theirs = through_pulumi(ours)
     assert ours == theirs == {"field": value}
+    assert isinstance(ours, dict)
     assert type(ours["field"]) is type(theirs["field"]) is type(value)
 
 

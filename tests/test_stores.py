@@ -5,6 +5,7 @@ import base64
 import pytest
 
 from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.settings import Identity
 from tests.declaring import PROJECT
 
 CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
@@ -36,7 +37,7 @@ AZURE = {
 def store_of(settings_with):
     """The four objects of an identity of the shop's only store."""
 
-    def manifests(store, identity="read", name=None, **changes):
+    def manifests(store, identity: Identity = "read", name=None, **changes):
         name = name or store["provider"]
         return store_manifests(settings_with(stores={name: store}, **changes), name, identity)
 

@@ -123,7 +123,7 @@ def _handler(proxy: ApiProxy) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815 (http.server's names)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             """Silent: `calls` holds what tests need."""
 
     return Handler

@@ -188,7 +188,7 @@ def _handler(gate: AwsGate) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             """Silent: `calls` holds what tests need."""
 
     return Handler

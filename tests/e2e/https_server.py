@@ -67,7 +67,7 @@ def _handler(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _reply  # noqa: N815 (http.server's names)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             """Request lines hold names of secrets; the servers' `calls` hold what tests need."""
 
     return Handler

@@ -107,7 +107,7 @@ def _handler(agent: PodIdentityAgent) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             """Silent."""
 
     return Handler

@@ -73,7 +73,7 @@ def _handler(
 
         do_GET = do_POST = do_PUT = do_HEAD = _refuse  # noqa: N815 (http.server's names)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *_: object) -> None:
             """Silent: `refused` holds what tests need."""
 
     return Handler
