@@ -256,7 +256,14 @@ def test_of_azure_s_sdk_only_the_modules_that_are_used_are_loaded():
     assert {"pulumi_azure_native"} < set(output.decode().split()) <= allowed
 
 
-STORE_CLASSES = {"VaultStore", "AwsStore", "GcpStore", "AzureStore", "ExistingStore"}
+STORE_CLASSES = {
+    "VaultStore",
+    "AwsStore",
+    "ParameterStore",
+    "GcpStore",
+    "AzureStore",
+    "ExistingStore",
+}
 TABLES = (
     "manifests/providers/table.py",
     "components/backends/table.py",

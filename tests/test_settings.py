@@ -106,14 +106,22 @@ IN_STACK = [
     (
         "stores.vault",
         "canary",
-        "must be a mapping whose `provider` is one of: vault, aws, gcp, azure",
+        "must be a mapping whose `provider` is one of: vault, aws, aws-parameter-store, gcp, azure",
     ),
-    ("stores.vault.provider", "consul", "must be one of: vault, aws, gcp, azure"),
-    ("stores.vault.provider", REMOVED, "must be one of: vault, aws, gcp, azure"),
+    (
+        "stores.vault.provider",
+        "consul",
+        "must be one of: vault, aws, aws-parameter-store, gcp, azure",
+    ),
+    (
+        "stores.vault.provider",
+        REMOVED,
+        "must be one of: vault, aws, aws-parameter-store, gcp, azure",
+    ),
     (
         "stores.vault.provider",
         "openbao",
-        "must be one of: vault, aws, gcp, azure, existing; ",
+        "must be one of: vault, aws, aws-parameter-store, gcp, azure, existing; ",
     ),
     ("stores.vault.path", "secret", "unknown key (did you mean mount?); allowed: audience"),
     ("stores.vault.caBundle", "canary", "unknown key (did you mean ca-certificate?)"),

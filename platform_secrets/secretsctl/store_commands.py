@@ -14,6 +14,7 @@ from platform_secrets.settings import (
     AzureStore,
     ExistingStore,
     GcpStore,
+    ParameterStore,
     Store,
     VaultStore,
 )
@@ -52,6 +53,8 @@ def store_commands(store: Store) -> StoreCommands:
             return StoreCommands(_vault(store), _marking(store, "none"))
         case AwsStore():
             return StoreCommands(_aws(store), _marking(store, "none"))
+        case ParameterStore():
+            return StoreCommands(_parameters(store), "all")
         case GcpStore():
             # Google lets nobody declare a label of an entry alone.
             return StoreCommands(_gcp(store), _marking(store, "adopted"))
@@ -80,17 +83,35 @@ mark() {{ "$vault" kv metadata patch {flags} -custom-metadata="$2" "$1"; }}
 """
 
 
+def _parameters(store: ParameterStore) -> str:
+    aws = f"aws --region {store.region} --output text ssm"
+    put = f'{aws} put-parameter --name "$1" --type SecureString --value file:///dev/stdin'
+    tag = f'{aws} add-tags-to-resource --resource-type Parameter --resource-id "$1"'
+    # `--overwrite` makes what is not there too.
+    return f"""\
+{_account(store)}change() {{ give | {put} --overwrite; }}
+create() {{ false; }}
+mark() {{ {tag} --tags "Key=${{2%%=*}},Value=${{2#*=}}"; }}
+"""
+
+
+def _account(store: AwsStore | ParameterStore) -> str:
+    identity = f"aws --region {store.region} --output text sts get-caller-identity --query Account"
+    return f"""\
+# Log in first, with `aws sso login` or as you do.
+account=$({identity})
+[ "$account" = {store.account_id} ] || {{ echo "not in account {store.account_id}" >&2; exit 1; }}
+"""
+
+
 def _aws(store: AwsStore) -> str:
     aws = f"aws --region {store.region} --output text secretsmanager"
     given = "--secret-string file:///dev/stdin"
     put = f'{aws} put-secret-value --secret-id "$1" {given}'
     make = f'{aws} create-secret --name "$1" {given}'
-    identity = f"aws --region {store.region} --output text sts get-caller-identity --query Account"
+    tag = f'{aws} tag-resource --secret-id "$1"'
     head = f"""\
-# Log in first, with `aws sso login` or as you do.
-account=$({identity})
-[ "$account" = {store.account_id} ] || {{ echo "not in account {store.account_id}" >&2; exit 1; }}
-mark() {{ {aws} tag-resource --secret-id "$1" --tags "Key=${{2%%=*}},Value=${{2#*=}}"; }}
+{_account(store)}mark() {{ {tag} --tags "Key=${{2%%=*}},Value=${{2#*=}}"; }}
 """
     if store.layout == "per-key":
         return f"{head}{_single(store, put, make)}"

@@ -20,6 +20,7 @@ from platform_secrets.settings.stores import (
     AzureStore,
     ExistingStore,
     GcpStore,
+    ParameterStore,
     Store,
     VaultStore,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "GcpStore",
     "Identity",
     "Key",
+    "ParameterStore",
     "PostgresDatabase",
     "Problem",
     "Service",

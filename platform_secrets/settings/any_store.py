@@ -35,6 +35,8 @@ class AnyStore(Model):
     """For the name of an entry."""
     version_rule: ClassVar[Rule]
     """For the name of a version."""
+    root: ClassVar[str] = ""
+    """What the name of an entry begins with, unless the stack file says another."""
     separator: ClassVar[str] = "/"
     """Between the parts of an entry's name."""
     single_property: ClassVar[str | None] = None
@@ -44,6 +46,8 @@ class AnyStore(Model):
     longest_identity_name: ClassVar[int | None] = None
     largest_entry: ClassVar[int | None] = None
     """How many bytes the provider takes in one entry, where bundles may come to that."""
+    may_leave_out_its_name: ClassVar[bool] = True
+    """Whether names at the provider lack the store's when it is called after its provider."""
     is_others: ClassVar[bool] = False
     """Whether somebody else declares it: no identity is made for it, and nothing is written."""
 

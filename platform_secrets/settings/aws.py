@@ -22,6 +22,9 @@ TopicArn = Annotated[
     ),
 ]
 
+AccountId = Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
+Partition = Literal["aws", "aws-cn", "aws-us-gov"]
+
 
 class Alarm(Model):
     """A message for each denied call, each read by a stranger and each failed rotation, from
@@ -55,9 +58,9 @@ class AwsStore(ProviderHalf):
     and {platform}/{environment} for the bundle `shared`."""
     region: AwsRegion
     """Of the entries."""
-    account_id: Annotated[str, text_of(r"[0-9]{12}", "an account's twelve digits, quoted", 12)]
+    account_id: AccountId
     """The account that holds them."""
-    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    partition: Partition = "aws"
     """Which of Amazon's clouds."""
     identity: Literal["irsa", "pod-identity"] = "irsa"
     """Who assumes the roles: each store's ServiceAccount, or the operator for all of its stores."""

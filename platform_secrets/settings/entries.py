@@ -173,7 +173,7 @@ def _by_pattern(
 ) -> str:
     """Without a pattern it ends with the key, or with the bundle where there is none."""
     fields = ("{platform}", "{environment}", "{key}" if key else "{bundle}")
-    return (pattern or store.separator.join(fields)).format(
+    return (pattern or store.root + store.separator.join(fields)).format(
         platform=settings.catalogue.platform,
         environment=settings.environment.environment,
         bundle=bundle,

@@ -154,9 +154,10 @@ class Settings:
         A store that is not called after its provider is told apart by two hyphens, which no
         environment's name holds: else `production` with store `eu` were `production-eu`.
         """
-        env, platform = self.environment, self.catalogue.platform
-        own_name = "" if store == env.stores[store].provider else f"-{store}-"
-        return f"{platform}-{env.environment}-{own_name}{part}"
+        config = self.environment.stores[store]
+        is_left_out = config.may_leave_out_its_name and store == config.provider
+        own_name = "" if is_left_out else f"-{store}-"
+        return f"{self.catalogue.platform}-{self.environment.environment}-{own_name}{part}"
 
     def database_key(self, bundle: str) -> str | None:
         """The bundle's key that its store's database engine provides; None without one."""

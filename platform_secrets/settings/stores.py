@@ -8,9 +8,10 @@ from platform_secrets.settings.aws import AwsStore
 from platform_secrets.settings.azure import AzureStore
 from platform_secrets.settings.existing import ExistingStore
 from platform_secrets.settings.gcp import GcpStore
+from platform_secrets.settings.parameter_store import ParameterStore
 from platform_secrets.settings.vault import VaultStore
 
 Store = Annotated[
-    VaultStore | AwsStore | GcpStore | AzureStore | ExistingStore,
+    VaultStore | AwsStore | ParameterStore | GcpStore | AzureStore | ExistingStore,
     Field(discriminator="provider"),
 ]

@@ -23,9 +23,13 @@ from tests.e2e.lag import Lag
 AUDIENCE = "sts.amazonaws.com"
 READ, WRITE = "GetSecretValue", "PutSecretValue"
 PUSH = ("DescribeSecret", "PutSecretValue", "TagResource", "UntagResource", "DeleteResourcePolicy")
+READ_PARAMETER = "GetParameter"
+PUSH_PARAMETER = ("PutParameter", "ListTagsForResource")
 ASSUME = "AssumeRoleWithWebIdentity"
 CHAIN = "AssumeRole"
 
+# What names an entry in a call of either store.
+_NAMES = ("SecretId", "Name", "ResourceId")
 CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/")
 ACCESS_KEY = re.compile(rb"<AccessKeyId>([^<]+)<")
 
@@ -96,7 +100,7 @@ class AwsGate:
         """Status, content and content type of the answer to a POST."""
         service, _, method = headers.get("X-Amz-Target", "").partition(".")
         caller, refusal = None, None
-        if service == "secretsmanager":
+        if service in ("secretsmanager", "AmazonSSM"):
             refusal = self._refuse_entry(method, json.loads(body), headers)
         else:
             form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
@@ -164,13 +168,13 @@ class AwsGate:
         self, method: str, asked: Mapping[str, str], headers: Mapping[str, str]
     ) -> Refusal | None:
         caller, region = self._caller(headers)
-        name = asked.get("SecretId", "")
+        name = next((asked[one] for one in _NAMES if one in asked), "")
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
             return _entry_error("UnrecognizedClientException", "The security token is invalid.")
         if self.may(caller.role, method, name, region, asked):
             return None
-        message = f"{caller.role} is not authorized to perform: secretsmanager:{method} on {name}"
+        message = f"{caller.role} is not authorized to perform: {method} on {name}"
         return _entry_error("AccessDeniedException", message)
 
 

@@ -19,6 +19,7 @@ from platform_secrets.settings import (
     AzureStore,
     Document,
     GcpStore,
+    ParameterStore,
     Service,
     Settings,
     VaultStore,
@@ -353,6 +354,11 @@ def mark(
     match store:
         case VaultStore():
             stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=marks)
+        case ParameterStore():
+            tags = [{"Key": name, "Value": value} for name, value in marks.items()]
+            stores.aws.client("ssm").add_tags_to_resource(
+                ResourceType="Parameter", ResourceId=entry.key, Tags=tags
+            )
         case AwsStore():
             tags = [{"Key": name, "Value": value} for name, value in marks.items()]
             stores.aws.client("secretsmanager").tag_resource(SecretId=entry.key, Tags=tags)
@@ -388,6 +394,9 @@ def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
             return stores.bao.read(f"{store.mount}/data/{entry.key}")["data"].get(
                 str(entry.property), ""
             )
+        case ParameterStore():
+            client = stores.aws.client("ssm")
+            text = client.get_parameter(Name=entry.key, WithDecryption=True)["Parameter"]["Value"]
         case AwsStore():
             client = stores.aws.client("secretsmanager")
             text = client.get_secret_value(SecretId=entry.key)["SecretString"]

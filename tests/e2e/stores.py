@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.providers import aws, gcp
-from platform_secrets.settings import AwsStore, AzureStore, GcpStore, Identity, Settings, VaultStore
+from platform_secrets.settings import (
+    AwsStore,
+    AzureStore,
+    GcpStore,
+    Identity,
+    ParameterStore,
+    Settings,
+    VaultStore,
+)
 from platform_secrets.settings.entries import bundle_entry, kept
 from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
@@ -131,7 +139,7 @@ class Stores:
                 match store:
                     case VaultStore():
                         self._prepare_vault(view, name, store, identity)
-                    case AwsStore():
+                    case AwsStore() | ParameterStore():
                         self._prepare_aws(view, name, store, identity)
                     case GcpStore():
                         self._prepare_gcp(view, name, store, identity)
@@ -172,6 +180,10 @@ class Stores:
                 with suppress(OpenBaoError):
                     present = self.bao.read(path)["data"]
                 self.bao.write(path, data={**present, str(entry.property): value})
+            case ParameterStore():
+                self.aws.client("ssm").put_parameter(
+                    Name=entry.key, Value=value, Type="SecureString", Overwrite=True
+                )
             case AwsStore():
                 client = self.aws.client("secretsmanager")
                 try:
@@ -262,11 +274,18 @@ class Stores:
         )
 
     def _prepare_aws(
-        self, settings: Settings, name: str, store: AwsStore, identity: Identity
+        self,
+        settings: Settings,
+        name: str,
+        store: AwsStore | ParameterStore,
+        identity: Identity,
     ) -> None:
         role = aws.role_arn(store, settings.identity_name(name, identity))
         self._role_trusts[role] = _subject(settings, name, identity)
-        actions = [aws_gate.READ, *([] if identity == "read" else aws_gate.PUSH)]
+        is_parameters = isinstance(store, ParameterStore)
+        read = aws_gate.READ_PARAMETER if is_parameters else aws_gate.READ
+        push = aws_gate.PUSH_PARAMETER if is_parameters else aws_gate.PUSH
+        actions = [read, *([] if identity == "read" else push)]
         names = self._entry_names(settings, name, identity)
         self._role_grants[role] = {(each, entry) for each in actions for entry in names}
         client = self.aws.client("iam")

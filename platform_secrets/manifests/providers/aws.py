@@ -3,14 +3,14 @@
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.provider import Provider, metadata_of_push
 from platform_secrets.rotator.contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
-from platform_secrets.settings import AwsStore, Identity, Settings
+from platform_secrets.settings import AwsStore, Identity, ParameterStore, Settings
 
 _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
-def role_arn(store: AwsStore, role: str) -> str:
+def role_arn(store: AwsStore | ParameterStore, role: str) -> str:
     """The ARN of one of this environment's roles."""
     return f"arn:{store.partition}:iam::{store.account_id}:role/{role}"
 
@@ -48,7 +48,9 @@ def rotating_store(settings: Settings, name: str) -> AwsStore:
 class Aws(Provider):
     """A store in AWS Secrets Manager."""
 
-    def __init__(self, store: AwsStore) -> None:
+    _service = "SecretsManager"
+
+    def __init__(self, store: AwsStore | ParameterStore) -> None:
         self._store = store
 
     @property
@@ -73,7 +75,7 @@ class Aws(Provider):
     def spec(self, account: str, name: str) -> Manifest:
         """With IRSA the account's annotation names the role; with Pod Identity the operator itself
         assumes it."""
-        service = {"service": "SecretsManager", "region": self._store.region}
+        service = {"service": self._service, "region": self._store.region}
         if self.is_reached_by_pod_identity:
             return {"aws": {**service, "role": role_arn(self._store, name)}}
         return {"aws": {**service, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}}

@@ -4,6 +4,7 @@ from platform_secrets.manifests.providers.aws import Aws
 from platform_secrets.manifests.providers.azure import Azure
 from platform_secrets.manifests.providers.existing import Existing
 from platform_secrets.manifests.providers.gcp import Gcp
+from platform_secrets.manifests.providers.parameter_store import AwsParameters
 from platform_secrets.manifests.providers.provider import Provider
 from platform_secrets.manifests.providers.vault import Vault
 from platform_secrets.settings import (
@@ -11,6 +12,7 @@ from platform_secrets.settings import (
     AzureStore,
     ExistingStore,
     GcpStore,
+    ParameterStore,
     Settings,
     VaultStore,
 )
@@ -24,6 +26,8 @@ def provider_of(store: Store) -> Provider:
             return Vault(store)
         case AwsStore():
             return Aws(store)
+        case ParameterStore():
+            return AwsParameters(store)
         case GcpStore():
             return Gcp(store)
         case AzureStore():
