@@ -2,16 +2,13 @@
 
 import pytest
 
-from platform_secrets.settings import AwsStore, AzureStore, ExistingStore, GcpStore, VaultStore
+from platform_secrets.settings import AwsStore, AzureStore, GcpStore, VaultStore
 from tests.conftest import STACKS
 
 DECLARING = sorted(
     name
     for name, stack in STACKS.items()
-    if any(
-        not isinstance(store, ExistingStore) and store.backend == "declare"
-        for store in stack.settings.environment.stores.values()
-    )
+    if any(store.declares_backend for store in stack.settings.environment.stores.values())
 )
 ENTRIES = {
     "aws:secretsmanager/secret:Secret": "name",

@@ -7,7 +7,7 @@ import yaml
 from pulumi.errors import InputPropertiesError
 
 from platform_secrets import __version__
-from platform_secrets.components import SecretsLayer
+from platform_secrets.components import SecretsLayer, SecretsLayerArgs
 from platform_secrets.components.__main__ import Provider
 from tests.declaring import CLUSTER_UID, PROJECT, declare
 from tests.settings_files import CATALOGUE, REMOVED, STACK, changed
@@ -30,7 +30,7 @@ def constructed(inputs):
 
 
 def test_other_languages_see_the_arguments_and_the_outputs():
-    schema = json.loads(Provider().schema)
+    schema = json.loads(Provider().schema or "")
     assert (schema["name"], schema["version"]) == ("platform-secrets", __version__)
     found = schema["resources"][TYPE]
     assert found["isComponent"]
@@ -47,7 +47,7 @@ def test_other_languages_see_the_arguments_and_the_outputs():
 
 
 def test_a_layer_is_the_same_in_whatever_order_its_settings_arrive():
-    args = {
+    args: SecretsLayerArgs = {
         "environment": {**STACK, "cluster": {"uid": CLUSTER_UID}},
         "catalogue": CATALOGUE,
     }

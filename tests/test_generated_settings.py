@@ -98,10 +98,10 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
 def _rendered(found: list[Settings], tmp_path: Path) -> None:
     """Renders all, and reads it back."""
     for one in found:
-        for text in rendered_files(one, tmp_path / "catalogue.yaml").values():
+        for name, text in rendered_files(one, tmp_path / "catalogue.yaml").items():
             read = yaml.load(text, Loader=yaml.CSafeLoader)
             assert list(yaml.load_all(yaml_stream([read]), Loader=yaml.CSafeLoader)) == [read]
-            assert read["kind"]
+            assert read["kind"] if "charts" not in Path(name).parts else read
 
 
 @hypothesis_settings(generated, max_examples=40)

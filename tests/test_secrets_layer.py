@@ -2,12 +2,13 @@
 
 import dataclasses
 import secrets
+from typing import cast
 
 import pulumi
 import pytest
 
 from platform_secrets import settings
-from platform_secrets.components import SecretsLayer
+from platform_secrets.components import SecretsLayer, SecretsLayerArgs
 from tests.conftest import OF_ANY_PLATFORM, made_up_values
 from tests.declaring import CLUSTER_UID, declare, run
 from tests.settings_files import BASIC, CATALOGUE, REMOVED, STACK, changed
@@ -19,7 +20,7 @@ HERE = {"cluster": {"uid": CLUSTER_UID}}
 def layer(name="secrets", *, environment=STACK, catalogue=CATALOGUE, **more):
     """A program that declares one layer."""
     args = {"environment": {**environment, **HERE}, "catalogue": catalogue, **more}
-    return lambda: SecretsLayer(name, args)
+    return lambda: SecretsLayer(name, cast(SecretsLayerArgs, args))
 
 
 def message(program, **options):
@@ -115,7 +116,7 @@ def test_a_layer_tells_its_namespace_its_stores_and_what_they_must_hold():
             "vault": {"shop/test": ["database-url", "token"], "shop/test/mail": ["smtp-password"]}
         },
     }
-    names = {one.manifest["metadata"]["name"] for one in found.of_kind("SecretStore")}
+    names = {(one.manifest or {})["metadata"]["name"] for one in found.of_kind("SecretStore")}
     assert "vault-store" in names
 
 
@@ -132,7 +133,8 @@ def test_all_that_is_wrong_with_the_arguments_is_told_in_one_text():
 def test_an_argument_that_is_not_given_is_named(missing):
     args = {"environment": STACK, "catalogue": CATALOGUE}
     del args[missing]
-    assert f"eu.{missing}: " in message(lambda: SecretsLayer("eu", args))
+    incomplete = cast(SecretsLayerArgs, args)
+    assert f"eu.{missing}: " in message(lambda: SecretsLayer("eu", incomplete))
 
 
 @pytest.mark.parametrize("as_output", [False, True], ids=["plain", "output"])
