@@ -1,0 +1,95 @@
+"""A Secret with everything that its entry holds, made by the real operator."""
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from platform_secrets.manifests import naming
+from platform_secrets.settings import Document, Settings, load
+from tests.e2e.cluster import Cluster
+from tests.e2e.environments import fails, operated, secret_values, sync, touch
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.stores import Stores
+
+NAMESPACE = "harbour-whole"
+CATALOGUE: dict[str, Any] = {
+    "platform": "harbour",
+    "bundles": {
+        "charts": {
+            "secret": "charts-env",
+            "whole-entry": True,
+            "keys": {"TOKEN": {"description": "of the API"}},
+        },
+        "unnamed": {"secret": "unnamed-env", "whole-entry": True, "keys": {}},
+    },
+    "services": {},
+}
+STACK: dict[str, Any] = {
+    "environment": "whole",
+    "operator": "install",
+    "protect": False,
+    "stores": {"vault": {"provider": "vault", "server": "https://vault.example.com:8200"}},
+    "bundles": {"charts": {"entry": "apps/charts"}, "unnamed": {"entry": "apps/unnamed"}},
+}
+
+
+@pytest.fixture(scope="module")
+def held(
+    cluster: Cluster, stores: Stores, operator: OperatorRelease
+) -> Iterator[dict[str, dict[str, str]]]:
+    """What the two entries hold, by entry."""
+    [settings] = load([Document("Pulumi.whole.yaml", STACK)], Document("catalogue.yaml", CATALOGUE))
+    stores.prepare(settings)
+    _let_read(stores, settings)
+    entries = {
+        "apps/charts": {"TOKEN": secrets.token_hex(8), "tls.key": f"{{{{ {secrets.token_hex(8)}"},
+        "apps/unnamed": {"A": secrets.token_hex(8), "b-c": secrets.token_hex(8)},
+    }
+    for entry, content in entries.items():
+        stores.bao.write(f"secret/data/{entry}", data=content)
+    with operated(cluster, operator, [settings]):
+        yield entries
+
+
+def _let_read(stores: Stores, settings: Settings) -> None:
+    entries = naming.identity_entries(settings, "vault", "read").values()
+    rules = [f'path "secret/data/{entry}" {{ capabilities = ["read"] }}' for entry in entries]
+    role = settings.identity_name("vault", "read")
+    stores.bao.write(f"sys/policies/acl/{role}", policy="\n".join(rules))
+
+
+@pytest.mark.parametrize(
+    ("secret", "entry"), [("charts-env", "apps/charts"), ("unnamed-env", "apps/unnamed")]
+)
+def test_everything_arrives_as_it_is_and_nothing_of_the_external_secret_itself(
+    held: dict[str, dict[str, str]], cluster: Cluster, secret: str, entry: str
+) -> None:
+    sync(cluster, NAMESPACE, secret)
+    assert secret_values(cluster, NAMESPACE, secret) == held[entry]
+    made = cluster.api.get("v1", "Secret", secret, NAMESPACE) or {}
+    owned = [name for name in made["metadata"].get("annotations", {}) if "external-secrets" in name]
+    assert {*made["metadata"].get("annotations", {})} == {*owned}
+    assert made["metadata"]["labels"]["app.kubernetes.io/part-of"] == "harbour"
+
+
+def test_what_somebody_adds_arrives_and_what_is_taken_away_goes(
+    held: dict[str, dict[str, str]], cluster: Cluster, stores: Stores
+) -> None:
+    changed = {"A": held["apps/unnamed"]["A"], "new.key": secrets.token_hex(8)}
+    stores.bao.write("secret/data/apps/unnamed", data=changed)
+    sync(cluster, NAMESPACE, "unnamed-env")
+    assert secret_values(cluster, NAMESPACE, "unnamed-env") == changed
+
+
+def test_a_named_key_that_is_missing_stops_the_sync_and_the_secret_stays(
+    held: dict[str, dict[str, str]], cluster: Cluster, stores: Stores
+) -> None:
+    sync(cluster, NAMESPACE, "charts-env")
+    stores.bao.write("secret/data/apps/charts", data={"tls.key": secrets.token_hex(8)})
+    touch(cluster, NAMESPACE, "charts-env")
+    fails(cluster, NAMESPACE, "charts-env")
+    assert secret_values(cluster, NAMESPACE, "charts-env") == held["apps/charts"]
+    stores.bao.write("secret/data/apps/charts", data=held["apps/charts"])
+    sync(cluster, NAMESPACE, "charts-env")
