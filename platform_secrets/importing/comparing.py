@@ -16,6 +16,7 @@ from platform_secrets.importing.found import (
 
 # A rendered interval is up to 5 % off the settings' one (manifests/external_secret.py).
 _SPREAD = 0.06
+_ENCODINGS = {"form": "as in a form (a blank is +)", "url": "as in a URL (a blank is %20)"}
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,11 @@ def _why(before: Expression, after: Expression) -> str:
     if _any_way(before) == _any_way(after):
         return "is read as a property, where its entry was read whole, or the other way round"
     if _filters(before) != _filters(after):
-        one, other = (" ".join(_filters(each)) or "nothing" for each in (before, after))
-        return f"its values passed {one}, and pass {other}"
+        one, other = (
+            ", ".join(_ENCODINGS.get(by, f"by {by}") for by in _filters(each)) or "in no way"
+            for each in (before, after)
+        )
+        return f"its values were encoded {one}, and become encoded {other}"
     return "is made otherwise"
 
 
