@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -13,6 +14,7 @@ from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.cron_jobs import generator_manifests
 from platform_secrets.secretsctl.basic_files import write_env_files
+from platform_secrets.secretsctl.rendering import rendered_files, retyped
 from platform_secrets.settings import Document, load
 from platform_secrets.settings.texts import filled
 from tests.declaring import CLUSTER_UID, declare
@@ -235,3 +237,16 @@ def test_a_basic_secret_is_the_same_by_pulumi_and_by_kustomize(tmp_path):
     assert auths["registry.example.com"]["password"] == values["PASS"]
     types = {one["name"]: one["type"] for one in kustomization(basic)["secretGenerator"]}
     assert types["pull"] == "kubernetes.io/dockerconfigjson"
+
+
+def test_a_type_that_changes_is_told_with_what_it_takes(settings_with):
+    """Kubernetes lets the type of a Secret that lives not change."""
+    before, after = (
+        rendered_files(settings_with(changed(CATALOGUE, "bundles.mail.type", one)), Path("c.yaml"))
+        for one in ("Opaque", "example.com/login")
+    )
+    [line] = retyped(before, after)
+    assert "Secret/shop-mail: becomes example.com/login, and was Opaque" in line
+    assert "kubectl delete secret shop-mail --namespace=shop-test" in line
+    assert not retyped(after, after)
+    assert not retyped({}, after)

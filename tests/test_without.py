@@ -6,7 +6,7 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.rendering import rendered_files, staying
-from platform_secrets.secretsctl.tree import leaving, write
+from platform_secrets.secretsctl.tree import leaving, rendered, write
 from tests.settings_files import CATALOGUE, STACK, changed, lines
 
 
@@ -41,7 +41,7 @@ def test_what_lives_stays_in_the_cluster_when_it_is_left_out(settings_with, tmp_
     with_it, without = settings_with(), settings_with(without={"bundles": ["billing"]})
     write(tmp_path / "test", rendered_files(with_it, tmp_path / "catalogue.yaml"))
     files = rendered_files(without, tmp_path / "catalogue.yaml")
-    [line] = staying(leaving(tmp_path / "test", files))
+    [line] = staying(leaving(rendered(tmp_path / "test"), files))
     assert "ExternalSecret" in line
     assert "shop-billing" in line
 

@@ -11,7 +11,12 @@ from platform_secrets.manifests.layer import BASIC_SECRETS, waves
 from platform_secrets.secretsctl import tree
 from platform_secrets.secretsctl.arguments import Command, parser
 from platform_secrets.secretsctl.projects import loaded, rotator_source, stack_files
-from platform_secrets.secretsctl.rendering import missing_environments, rendered_files, staying
+from platform_secrets.secretsctl.rendering import (
+    missing_environments,
+    rendered_files,
+    retyped,
+    staying,
+)
 from platform_secrets.secretsctl.yaml_text import yaml_stream
 from platform_secrets.settings import Settings, SettingsError, basic_values, warning_lines
 from platform_secrets.settings.problems import Problem
@@ -92,9 +97,10 @@ def _rendered(options: argparse.Namespace, found: list[Settings]) -> tuple[int, 
         raise tree.TreeError("\n".join(obstacles))
     lines = []
     for root, files in trees:
-        left = staying(tree.leaving(root, files))
+        present = tree.rendered(root)
+        told = [*staying(tree.leaving(present, files)), *retyped(present, files)]
         changed = tree.write(root, files) or "none"
-        lines += [f"{root}: {len(files)} files, {changed} changed", *left]
+        lines += [f"{root}: {len(files)} files, {changed} changed", *told]
     return OK, "".join(f"{line}\n" for line in lines)
 
 

@@ -54,17 +54,45 @@ def _values(release: ChartRelease) -> str:
 def staying(texts: Iterable[str]) -> list[str]:
     """A line for each object of these files that GitOps tools leave in the cluster."""
     found = []
-    for text in texts:
-        try:
-            manifest = yaml.safe_load(text)
-        except yaml.YAMLError:  # a merge has left its marks in it
-            continue
-        kind, metadata = manifest.get("kind"), manifest.get("metadata", {})
+    for manifest in map(_manifest, texts):
+        kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
         if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
             place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
             command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"
             found.append(f"{kind}/{metadata['name']}: stays in the cluster until: {command}")
     return found
+
+
+def retyped(present: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """A line for each Secret that `files` give another type than those which are present, by name:
+    Kubernetes lets none change."""
+    found = []
+    for name, text in files.items():
+        before = present.get(name)
+        if before is None or before == text or "/externalsecret-" not in name:
+            continue
+        one, other = (_secret_type(_manifest(each)) for each in (before, text))
+        if one and one != other:
+            secret, namespace = map(_manifest(text)["metadata"].get, ("name", "namespace"))
+            command = f"kubectl delete secret {secret} --namespace={namespace}"
+            found.append(
+                f"Secret/{secret}: becomes {other}, and was {one}, which can't change in "
+                f"one that lives: its sync fails until: {command}; its readers lack it for a moment"
+            )
+    return found
+
+
+def _secret_type(manifest: Manifest) -> str | None:
+    spec = manifest.get("spec", {})
+    return spec.get("target", {}).get("template", {}).get("type")
+
+
+def _manifest(text: str) -> Manifest:
+    """What a file holds; nothing where a merge has left its marks in it."""
+    try:
+        return yaml.safe_load(text) or {}
+    except yaml.YAMLError:
+        return {}
 
 
 def missing_environments(

@@ -23,7 +23,7 @@ class TreeError(Exception):
 
 def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
     """A unified diff of what writing `files` below `root` would change, file by file."""
-    present = _rendered(root)
+    present = rendered(root)
     for name in sorted({*files, *present}):
         before, after = present.get(name), files.get(name)
         if before != after:
@@ -35,19 +35,19 @@ def differences(root: Path, files: Mapping[str, str]) -> Iterator[str]:
             )
 
 
-def leaving(root: Path, files: Mapping[str, str]) -> list[str]:
-    """The texts of rendered files below `root` of which writing `files` would leave none of that
-    name, in no folder."""
+def leaving(present: Mapping[str, str], files: Mapping[str, str]) -> list[str]:
+    """The texts of files that are present of which writing `files` would leave none of that name,
+    in no folder."""
     staying = {PurePosixPath(name).name for name in files}
-    present = sorted(_rendered(root).items())
-    return [text for name, text in present if PurePosixPath(name).name not in staying]
+    found = sorted(present.items())
+    return [text for name, text in found if PurePosixPath(name).name not in staying]
 
 
 def in_the_way(root: Path, files: Mapping[str, str]) -> list[str]:
     """A line for each thing of others that stands where `files` are to be written."""
     if root.exists() and not root.is_dir():
         return [f"{root}: is not a folder; move it elsewhere"]
-    foreign = {*_all_files(root)} - {*_rendered(root)}
+    foreign = {*_all_files(root)} - {*rendered(root)}
     needed = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
     holding = {parent.as_posix() for name in foreign for parent in PurePosixPath(name).parents}
     found = sorted((foreign & {*files, *needed}) | (holding & {*files}))
@@ -116,7 +116,7 @@ def _write(root: Path, files: Mapping[str, str]) -> int:
     obstacles = in_the_way(root, files)
     if obstacles:
         raise TreeError("\n".join(obstacles))
-    present = _rendered(root)
+    present = rendered(root)
     changed = {name for name in {*files, *present} if files.get(name) != present.get(name)}
     if not changed:
         return 0
@@ -201,7 +201,7 @@ def _all_files(root: Path) -> list[str]:
     ]
 
 
-def _rendered(root: Path) -> dict[str, str]:
+def rendered(root: Path) -> dict[str, str]:
     """The files below `root` that an earlier run rendered, with their text."""
     found: dict[str, str] = {}
     for name in _all_files(root):
