@@ -18,16 +18,16 @@ from tests.e2e.environments import ESO
 from tests.e2e.git_server import Repository
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, wait_until
+from tests.e2e.process import wait_until
 from tests.e2e.rotating import rotating_settings
 from tests.e2e.stores import Stores
+from tests.platform import CATALOGUE_FILE
 
-HOST, PATH = "git.example.com", "veza/platform-secrets.git"
+HOST, PATH = "git.example.com", "wren/platform-secrets.git"
 CHARTS = ("charts.external-secrets.io", "openbao.github.io")
 KUSTOMIZATION = ("kustomize.toolkit.fluxcd.io/v1", "Kustomization")
 RELEASE = ("helm.toolkit.fluxcd.io/v2", "HelmRelease")
 SOURCE = ("source.toolkit.fluxcd.io/v1", "GitRepository")
-CATALOGUE = PROJECT / "catalogue.yaml"
 GITOPS = {"repository": f"https://{HOST}/{PATH}"}
 MEMORY = "secrets-rotation-memory"
 # An index with one chart is what makes a HelmRepository Ready; nobody gets the chart from it.
@@ -59,7 +59,7 @@ class World:
     @property
     def settings(self) -> Settings:
         own = {"cluster": {"uid": self.cluster.uid}, **self.changes}
-        return rotating_settings("Pulumi.production", "flux", **own)
+        return rotating_settings("production", "flux", **own)
 
     @property
     def namespace(self) -> str:
@@ -74,7 +74,7 @@ class World:
         self.changes |= changes
         shutil.rmtree(self.tree, ignore_errors=True)
         for one in (self.settings, *self.others.values()):
-            tree.write(self.tree / one.environment.environment, rendered_files(one, CATALOGUE))
+            tree.write(self.tree / one.environment.environment, rendered_files(one, CATALOGUE_FILE))
         made = self.repository.commit(message)
         for source in self.cluster.api.list(*SOURCE):
             self._ask(SOURCE, source["metadata"]["name"])

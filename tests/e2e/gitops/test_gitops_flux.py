@@ -72,7 +72,7 @@ def test_one_applied_root_brings_the_environment_and_no_wave_before_the_one_it_n
 
 def test_a_rotation_comes_by_commit(world: World) -> None:
     before = world.holding_data()
-    world.stores.prepare(rotating_settings("Pulumi.production", "flux"))
+    world.stores.prepare(rotating_settings("production", "flux"))
     world.arrives(world.commit("Rotate", rotation="leader"))
     names = {
         one["metadata"]["name"]
@@ -88,7 +88,7 @@ def test_what_people_s_commands_write_stays(world: World, monkeypatch: pytest.Mo
     monkeypatch.setenv("PATH", f"{build('kubectl').parent}:{os.environ['PATH']}")
     monkeypatch.setenv("KUBECONFIG", str(world.cluster.kubeconfig))
     operations.rotated(world.settings, Namespace(key="smtp-password", on="2026-10-01"))
-    world.reconcile("veza-flux-rotation")
+    world.reconcile("wren-flux-rotation")
     memory = world.cluster.api.get("v1", "ConfigMap", MEMORY, world.namespace) or {}
     assert "2026-10-01" in memory["data"]["smtp-password"]
 
@@ -101,7 +101,7 @@ def test_a_chart_s_new_version_comes_by_commit_and_is_waited_for(world: World) -
         return one["spec"]["chart"]["spec"]["version"]
 
     wait_until(lambda: version() == "2.9.1", "the new version is there")
-    later = world.kustomizations()["veza-flux-access"]["status"]["lastAppliedRevision"]
+    later = world.kustomizations()["wren-flux-access"]["status"]["lastAppliedRevision"]
     assert not later.endswith(commit)
     world.arrives(commit, meanwhile=world.helm)
 
@@ -113,7 +113,7 @@ def test_a_vault_server_comes_by_commit_and_stays_when_it_leaves_the_tree(world:
     assert releases.keys() == {"external-secrets", "vault"}
     before = world.holding_data()
     world.arrives(world.commit("No own Vault", **{"vault-server": None}))
-    wait_until(lambda: "veza-flux-vault" not in world.kustomizations(), "its waves are gone")
+    wait_until(lambda: "wren-flux-vault" not in world.kustomizations(), "its waves are gone")
     after = {one["metadata"]["name"]: one for one in world.cluster.api.list(*RELEASE)}
     assert after["vault"]["metadata"]["uid"] == releases["vault"]["metadata"]["uid"]
     assert "deletionTimestamp" not in after["vault"]["metadata"]
@@ -123,9 +123,7 @@ def test_a_vault_server_comes_by_commit_and_stays_when_it_leaves_the_tree(world:
 def test_a_second_environment_comes_by_commit_and_when_it_goes_its_objects_stay(
     world: World,
 ) -> None:
-    other = rotating_settings(
-        "Pulumi.production", "flux-two", operator="existing", rotation="follower"
-    )
+    other = rotating_settings("production", "flux-two", operator="existing", rotation="follower")
     world.stores.prepare(other)
     world.stores.put(other, made_values(other))
     world.others["flux-two"] = other
@@ -150,7 +148,7 @@ def test_a_second_environment_comes_by_commit_and_when_it_goes_its_objects_stay(
 def test_a_rotation_and_a_bundle_go_by_commit_and_leave_what_holds_data(world: World) -> None:
     before = world.holding_data()
     world.arrives(world.commit("Less", rotation="follower", without={"bundles": ["chat-server"]}))
-    wait_until(lambda: "veza-flux-rotation" not in world.kustomizations(), "its wave is gone")
+    wait_until(lambda: "wren-flux-rotation" not in world.kustomizations(), "its wave is gone")
     api = world.cluster.api
     assert api.list("batch/v1", "CronJob", world.namespace) == []
     policies = api.list("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy")
