@@ -8,10 +8,11 @@ import pytest
 
 from platform_secrets.components.backends.aws import AwsBackend
 from platform_secrets.components.backends.gcp import GcpBackend
-from platform_secrets.components.backends.vault import VaultBackend
+from platform_secrets.components.backends.vault import VaultBackend, policy
 from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
+from platform_secrets.rotator.keys import Database
 from platform_secrets.rotator.plan import parse
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import SettingsError
@@ -19,6 +20,7 @@ from tests.conftest import VAULT
 from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import BASIC, CATALOGUE, STACK, changed, lines, stack
 from tests.test_gcp_backend import GCP
+from tests.test_vault_database import DATABASE
 
 OWN, BILLING = "shop-test", "billing"
 SHOP: dict[str, Any] = {
@@ -359,3 +361,33 @@ def test_two_namespaces_may_have_secrets_of_one_name(settings_with):
     secrets = [one.inputs for one in run.objects() if one.inputs["kind"] == "ExternalSecret"]
     places = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in secrets}
     assert places == {(OWN, "web"), (BILLING, "web"), (OWN, "mail")}
+
+
+def test_a_database_s_key_elsewhere_has_its_pointer_and_both_rights_there(settings_with):
+    """Its rotation there may have the engine change passwords, the own namespace's may not."""
+    catalogue = changed(
+        NO_SERVICES,
+        "bundles.ledger.keys.url",
+        {"description": "its database", "format": "postgres-url"}
+        | {"rotate": {"by": "database", "every": "90d"}},
+    )
+    store = VAULT | {"layout": "per-key", "database": DATABASE}
+    found = settings_with(catalogue=catalogue, stores={"vault": store}, namespaces=NAMESPACES)
+    [key] = [key for key in rotation_plan(found).rotated if isinstance(key, Database)]
+    assert key.pointer == f"{BILLING}/{key.name}-active"
+    pointer, account = f"{key.name}-active", "secrets-rotation"
+    places = {
+        (one["kind"], one["metadata"]["namespace"])
+        for one in objects(found)
+        if one["kind"] == "VaultDynamicSecret" or one["metadata"]["name"] == pointer
+    }
+    assert places == {("VaultDynamicSecret", BILLING), ("ConfigMap", BILLING)}
+    there = {
+        name
+        for rule in roles_for(found, account)[BILLING]
+        for name in rule.get("resourceNames", [])
+    }
+    assert pointer in there
+    own, billing = (policy(view, "vault", "rotation") for view in found.by_namespace)
+    assert "rotate-role" in billing
+    assert "rotate-role" not in own
