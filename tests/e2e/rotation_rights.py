@@ -59,11 +59,11 @@ class Admitted:
         for obj in self.objects:
             if obj["kind"] not in absent:
                 cluster.api.apply(obj, manager="platform-secrets")
-        for workload in names.all_readers(settings):
-            made = workload_manifest(self.namespace, workload, {"some-secret": True})
-            cluster.api.apply(made, manager="application")
         self.rotator = cluster.api_as(cluster.token(self.namespace, ROTATION))
         self.plan = rotation_plan(settings)
+        for workload in dict.fromkeys(one for key in self.plan.rotated for one in key.readers):
+            made = workload_manifest(self.namespace, workload, {"some-secret": True})
+            cluster.api.apply(made, manager="application")
         self._wait_for_policies()
 
     def declared(self, kind: str, name: str) -> Manifest:
@@ -110,7 +110,7 @@ class Admitted:
             obj = next(obj for obj in self.one_shots() if obj["kind"] == kind)
             other = {**obj, "metadata": {**obj["metadata"], "labels": {}}}
             wait_until(lambda o=other: self.creating(o), f"the policy for {kind} is in force")
-        secret = names.rotated_secrets(self.settings)[0]
+        secret = self.plan.rotated[0].external_secret
         memory = names.MEMORY
         for kind, name in ((EXTERNAL_SECRET, secret), (("v1", "ConfigMap"), memory)):
             wait_until(lambda k=kind, n=name: self.patching(k, n, change), f"{kind} is guarded")

@@ -3,9 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator import shapes
+from platform_secrets.rotator.keys import Generated
 from tests.e2e.api_proxy import Call, Forward, Reply
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import fingerprint, fingerprints
@@ -13,11 +17,13 @@ from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
 from tests.e2e.providers.test_vault_backend import FORBIDDEN
-from tests.e2e.rotating import RESTORED, ROTATED, stored
+from tests.e2e.rotating import ACCOUNT, RESTORED, ROTATED, stored
 from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import LAYOUTS, ONE_KEY, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
+from tests.settings_files import changed
 
+INVALID = 422
 KEY = "jwt-secret"
 FIELDS = (KEY, f"{KEY}-next", f"{KEY}-previous")
 GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
@@ -168,3 +174,47 @@ def test_an_account_may_not_read_more_of_another_namespace_than_the_texts_secret
         with pytest.raises(KubernetesApiError) as refused:
             api.get("v1", "Secret", name, own)
         assert refused.value.status == FORBIDDEN
+
+
+def copy(journey: Journey) -> dict[str, Any]:
+    """What the rotator makes in the other namespace, of the staged Secret's texts."""
+    plan = rotation_plan(journey.place.settings)
+    [key] = [key for key in plan.rotated if isinstance(key, Generated) and key.elsewhere]
+    return shapes.copy(plan, key, "2027-01-01", "staged", *key.elsewhere)
+
+
+ATTACKS: dict[str, dict[str, Any]] = {
+    "another Secret": {"spec.data.0.remoteRef.key": "another"},
+    "the value itself": {"spec.data.0.remoteRef.property": "password"},
+    "under the name of a value": {"spec.data.0.secretKey": "password"},
+    "all that the Secret holds": {
+        "spec.dataFrom": [{"extract": {"key": f"rotation-staged-{KEY}"}}]
+    },
+    "through another store": {"spec.secretStoreRef.name": "vault-store"},
+    "as another key's": {"metadata.name": "rotation-staged-another"},
+    "into another Secret": {"spec.target.name": "mirror-env"},
+    "in the key's own namespace": {"metadata.namespace": None},
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_rotator_copies_nothing_but_the_texts_of_its_own_key(
+    made: dict[str, Journey], attack: str
+) -> None:
+    place = made["bundle"].place
+    api = place.cluster.api_as(place.cluster.token(place.namespace, ACCOUNT))
+    wanted = copy(made["bundle"])
+    for path, value in ATTACKS[attack].items():
+        wanted = changed(wanted, path, value or place.namespace)
+    with pytest.raises(KubernetesApiError) as refused:
+        api.create(wanted)
+    assert refused.value.status in (FORBIDDEN, INVALID), refused.value
+
+
+def test_the_same_as_it_should_be_is_made(made: dict[str, Journey]) -> None:
+    """Else whatever is refused would prove nothing."""
+    place = made["bundle"].place
+    api = place.cluster.api_as(place.cluster.token(place.namespace, ACCOUNT))
+    one = api.create(copy(made["bundle"]))["metadata"]
+    api.delete("external-secrets.io/v1", "ExternalSecret", one["name"], one["namespace"])
+    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)

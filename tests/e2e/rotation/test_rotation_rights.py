@@ -129,7 +129,7 @@ def test_exactly_these_verbs_on_these_names_are_its_rights(world):
     assert looked_up == {
         ("platform-secrets", "rotations", verb, contract.right_name(parts))
         for key in world.plan.rotated
-        for verb, parts in contract.rights(key)
+        for _, (verb, parts) in contract.rights(key)
     }
     entry, store = "wren/rights/jwt-secret", "vault-rotation-store"
     assert {one[3] for one in looked_up if one[2] == "current" and "jwt" in one[3]} == {
