@@ -211,6 +211,22 @@ class Rotating:
         found = self.cluster.api.get("v1", "Secret", name, self.namespace)
         return fingerprints(found or {}).get(key, "")
 
+    def in_secrets(self, bundle: str) -> dict[str, str]:
+        """The fingerprints of what a bundle's Secrets hold, in its namespace."""
+        name, namespace = (
+            self.settings.catalogue.bundles[bundle].secret,
+            self.settings.namespace_of(bundle),
+        )
+        found = [
+            self.cluster.api.get("v1", "Secret", one, namespace)
+            for one in (name, overlap_secret(name))
+        ]
+        return {key: value for one in found for key, value in fingerprints(one or {}).items()}
+
+    def in_store(self, bundle: str, key: str) -> str:
+        """The fingerprint of what the store holds for a key."""
+        return fingerprint(stored(self.stores, self.settings, bundle, key))
+
     def secret_keys(self, name: str) -> set[str]:
         """The keys that a Secret is to hold."""
         [found] = (

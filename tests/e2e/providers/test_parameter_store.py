@@ -9,7 +9,7 @@ import pytest
 from platform_secrets.settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import fails, sync, touch
-from tests.e2e.kubelet import fingerprint, fingerprints
+from tests.e2e.kubelet import fingerprint
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
 from tests.e2e.rotating import ROTATED, stored
@@ -60,22 +60,12 @@ def parameter(settings: Settings, name: str) -> str:
     return f"/harbour/{settings.environment.environment}/{name}"
 
 
-def held(journey: Journey) -> dict[str, str]:
-    """The fingerprints of what is in the bundle's two Secrets."""
-    place = journey.place
-    found = [
-        place.cluster.api.get("v1", "Secret", one, place.namespace)
-        for one in ("gate", "gate-overlap")
-    ]
-    return {key: value for one in found for key, value in fingerprints(one or {}).items()}
-
-
 def test_a_parameter_arrives_and_is_read_by_its_name_alone(
     journey: Journey, stores: Stores
 ) -> None:
     place = journey.place
     sync(place.cluster, place.namespace, "gate")
-    assert held(journey)["login"] == fingerprint(place.values["login"])
+    assert place.in_secrets("gate")["login"] == fingerprint(place.values["login"])
     read = {call.target for call in stores.aws_gate.calls if call.method == "GetParameter"}
     assert parameter(place.settings, "login") in read
 
@@ -91,7 +81,7 @@ def test_a_rotation_writes_encrypted_parameters(journey: Journey, stores: Stores
     )
     assert (following, previous) == (new, fingerprint(before))
     assert new != previous
-    assert [held(journey)[key] for key in KEYS] == [new, new, previous]
+    assert [place.in_secrets("gate")[key] for key in KEYS] == [new, new, previous]
     client = stores.aws.client("ssm")
     found = client.describe_parameters()["Parameters"]
     kinds = {one["Name"]: one["Type"] for one in found if one["Name"].startswith("/harbour/")}
@@ -112,7 +102,7 @@ def test_a_parameter_that_its_role_may_not_read_stops_the_sync_and_not_the_secre
     try:
         touch(place.cluster, place.namespace, "gate")
         fails(place.cluster, place.namespace, "gate")
-        assert held(journey)["login"] == fingerprint(place.values["login"])
+        assert place.in_secrets("gate")["login"] == fingerprint(place.values["login"])
     finally:
         rights |= refused
         sync(place.cluster, place.namespace, "gate")

@@ -12,12 +12,11 @@ from platform_secrets.rotator import shapes
 from platform_secrets.rotator.keys import Generated
 from tests.e2e.api_proxy import Call, Forward, Reply
 from tests.e2e.cluster import Cluster
-from tests.e2e.kubelet import fingerprint, fingerprints
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
 from tests.e2e.providers.test_vault_backend import FORBIDDEN
-from tests.e2e.rotating import ACCOUNT, RESTORED, ROTATED, stored
+from tests.e2e.rotating import ACCOUNT, RESTORED, ROTATED
 from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import LAYOUTS, ONE_KEY, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
@@ -59,22 +58,6 @@ def elsewhere(journey: Journey) -> str:
     return journey.place.settings.namespace_of("mirror")
 
 
-def in_secrets(journey: Journey, bundle: str) -> dict[str, str]:
-    """The fingerprints of what a bundle's Secrets hold, in its namespace."""
-    place = journey.place
-    name = place.settings.catalogue.bundles[bundle].secret
-    namespace = place.settings.namespace_of(bundle)
-    found = [
-        place.cluster.api.get("v1", "Secret", one, namespace) for one in (name, f"{name}-overlap")
-    ]
-    return {key: value for one in found for key, value in fingerprints(one or {}).items()}
-
-
-def in_store(journey: Journey, bundle: str, key: str) -> str:
-    place = journey.place
-    return fingerprint(stored(place.stores, place.settings, bundle, key))
-
-
 def starts(journey: Journey, namespace: str, since: int) -> Counter[str]:
     happened = journey.place.kubelet.of(namespace, since=since)
     return Counter(one.workload for one in happened if one.what == "started")
@@ -83,14 +66,14 @@ def starts(journey: Journey, namespace: str, since: int) -> Counter[str]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_key_of_another_namespace_rotates_there(made: dict[str, Journey], layout: str) -> None:
     journey = made[layout]
-    place, before = journey.place, in_store(journey, "annex", "ANNEX_TOKEN")
+    place, before = journey.place, journey.place.in_store("annex", "ANNEX_TOKEN")
     since = len(place.kubelet.happenings)
     journey.next_rotation()
     done = journey.rotate(f"--key={place.settings.catalogue.key_id('annex/ANNEX_TOKEN')}")
     assert done.code == ROTATED, done.text
-    new = in_store(journey, "annex", "ANNEX_TOKEN")
+    new = place.in_store("annex", "ANNEX_TOKEN")
     assert new != before
-    assert in_secrets(journey, "annex") == {"ANNEX_TOKEN": new}
+    assert place.in_secrets("annex") == {"ANNEX_TOKEN": new}
     assert starts(journey, elsewhere(journey), since) == {ANNEX: 1}
     assert not starts(journey, place.namespace, since)
     events = place.cluster.api.list("v1", "Event", elsewhere(journey))
@@ -104,15 +87,15 @@ def test_a_value_in_two_namespaces_reaches_both_and_restarts_each_reader_once_a_
     made: dict[str, Journey], layout: str
 ) -> None:
     journey = made[layout]
-    place, before = journey.place, in_store(journey, "shared", KEY)
+    place, before = journey.place, journey.place.in_store("shared", KEY)
     since = len(place.kubelet.happenings)
     journey.next_rotation()
     done = journey.rotate(f"--key={KEY}")
     assert done.code == ROTATED, done.text
-    new = in_store(journey, "shared", KEY)
+    new = place.in_store("shared", KEY)
     assert new != before
     for bundle in ("shared", "mirror"):
-        held = in_secrets(journey, bundle)
+        held = place.in_secrets(bundle)
         assert [held[field] for field in FIELDS] == [new, new, before], bundle
     assert starts(journey, elsewhere(journey), since) == {MIRROR: 2}
     own = starts(journey, place.namespace, since)
@@ -125,14 +108,14 @@ def test_a_reader_elsewhere_that_does_not_come_up_has_both_taken_back(
     made: dict[str, Journey], layout: str
 ) -> None:
     journey = made[layout]
-    place, before = journey.place, in_store(journey, "shared", KEY)
+    place, before = journey.place, journey.place.in_store("shared", KEY)
     journey.next_rotation()
     with place.kubelet.refusing(elsewhere(journey), MIRROR, KEY):
         failed = journey.rotate(f"--key={KEY}")
     assert failed.code == RESTORED, failed.text
-    assert in_store(journey, "shared", KEY) == before
+    assert place.in_store("shared", KEY) == before
     for bundle in ("shared", "mirror"):
-        assert in_secrets(journey, bundle)[KEY] == before, bundle
+        assert place.in_secrets(bundle)[KEY] == before, bundle
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
 
 
@@ -140,7 +123,7 @@ def test_killed_after_every_call_to_the_other_namespace_both_have_the_one_new_va
     made: dict[str, Journey],
 ) -> None:
     journey = made["bundle"]
-    place, before = journey.place, in_store(journey, "shared", KEY)
+    place, before = journey.place, journey.place.in_store("shared", KEY)
     journey.next_rotation()
     deaths, there = Deaths(place, whens=("after",)), f"/namespaces/{elsewhere(journey)}/"
 
@@ -153,9 +136,9 @@ def test_killed_after_every_call_to_the_other_namespace_both_have_the_one_new_va
     steps = "\n".join(name for name, _ in deaths.died)
     for step in ("before", "staged", "published", "promoted"):
         assert f"rotation-{step}-{KEY}" in steps
-    new = in_store(journey, "shared", KEY)
+    new = place.in_store("shared", KEY)
     for bundle in ("shared", "mirror"):
-        held = in_secrets(journey, bundle)
+        held = place.in_secrets(bundle)
         assert [held[field] for field in FIELDS] == [new, new, before], bundle
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
 

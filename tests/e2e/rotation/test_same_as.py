@@ -6,10 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.cluster import Cluster
-from tests.e2e.kubelet import fingerprint, fingerprints
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
-from tests.e2e.rotating import RESTORED, ROTATED, stored
+from tests.e2e.rotating import RESTORED, ROTATED
 from tests.e2e.rotation_journey import LAYOUTS, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
 
@@ -39,28 +38,11 @@ def made(
         yield found
 
 
-def in_secrets(journey: Journey, bundle: str) -> dict[str, str]:
-    """The fingerprints of what a bundle's Secrets hold."""
-    place = journey.place
-    name = place.settings.catalogue.bundles[bundle].secret
-    found = [
-        place.cluster.api.get("v1", "Secret", one, place.namespace)
-        for one in (name, f"{name}-overlap")
-    ]
-    return {key: value for one in found for key, value in fingerprints(one or {}).items()}
-
-
-def in_store(journey: Journey, bundle: str, key: str) -> str:
-    place = journey.place
-    return fingerprint(stored(place.stores, place.settings, bundle, key))
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_value_of_people_s_is_in_both_secrets(made: dict[str, Journey], layout: str) -> None:
-    journey = made[layout]
-    assert in_secrets(journey, "mirror")["STRIPE"] == in_store(
-        journey, "backend-api", "stripe-api-key"
-    )
+    place = made[layout].place
+    held = place.in_secrets("mirror")["STRIPE"]
+    assert held == place.in_store("backend-api", "stripe-api-key")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -68,15 +50,15 @@ def test_a_rotation_reaches_both_secrets_and_restarts_each_reader_once_a_phase(
     made: dict[str, Journey], layout: str
 ) -> None:
     journey = made[layout]
-    place, before = journey.place, in_store(journey, "shared", KEY)
+    place, before = journey.place, journey.place.in_store("shared", KEY)
     since = len(place.kubelet.happenings)
     journey.next_rotation()
     done = journey.rotate(f"--key={KEY}")
     assert done.code == ROTATED, done.text
-    new = in_store(journey, "shared", KEY)
+    new = place.in_store("shared", KEY)
     assert new != before
     for bundle in ("shared", "mirror"):
-        held = in_secrets(journey, bundle)
+        held = place.in_secrets(bundle)
         assert [held[field] for field in FIELDS] == [new, new, before], bundle
     readers = {*place.settings.readers["shared"], MIRROR}
     wait_until(
@@ -95,12 +77,12 @@ def test_one_reader_that_does_not_come_up_has_both_secrets_taken_back(
     made: dict[str, Journey], layout: str
 ) -> None:
     journey = made[layout]
-    place, before = journey.place, in_store(journey, "shared", KEY)
+    place, before = journey.place, journey.place.in_store("shared", KEY)
     journey.next_rotation()
     with place.kubelet.refusing(place.namespace, MIRROR, KEY):
         failed = journey.rotate(f"--key={KEY}")
     assert failed.code == RESTORED, failed.text
-    assert in_store(journey, "shared", KEY) == before
+    assert place.in_store("shared", KEY) == before
     for bundle in ("shared", "mirror"):
-        assert in_secrets(journey, bundle)[KEY] == before, bundle
+        assert place.in_secrets(bundle)[KEY] == before, bundle
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
