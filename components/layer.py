@@ -6,6 +6,7 @@ from typing import Any
 from pulumi import ComponentResource, Output, Resource, ResourceOptions, log
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation.names import operator_keys
 from platform_secrets.settings import Settings, warning_lines
@@ -62,7 +63,7 @@ class Layer(ComponentResource):
             self._declare_backends(ResourceOptions(parent=self))
         else:
             self._declare_both_halves(values)
-        self.expected_entries = naming.expected_entries(settings)
+        self.expected_entries = expected_entries(settings)
         self.register_outputs({"expected_entries": self.expected_entries})
 
     def _declare_both_halves(self, values: Mapping[str, Output[str]]) -> None:

@@ -9,6 +9,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from platform_secrets import rotator
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.settings import Document, Settings, SettingsError, given_values, load
 
 from .layer import Layer
@@ -66,7 +67,7 @@ class SecretsLayer(Layer):
         readers = {store: naming.secret_store(store, "read") for store in stores}
         self.namespace = Output.from_input(settings.namespace)
         self.secret_stores = Output.from_input(readers)
-        self.expected_entries = Output.from_input(naming.expected_entries(settings))
+        self.expected_entries = Output.from_input(expected_entries(settings))
 
 
 def rotator_source() -> dict[str, str]:

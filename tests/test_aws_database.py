@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries, expected_entries, identity_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import SettingsError
 from tests.aws_shop import ACCOUNT, ROLE
@@ -54,12 +54,12 @@ def test_the_rotated_entry_is_read_and_written_by_no_identity_of_ours(aws_settin
     settings = aws_settings(DATABASE, {"layout": layout}, seeding="enabled")
     entry = "shop/test/orders-url"
     may = {
-        identity: entry in naming.identity_entries(settings, "aws", identity).values()
+        identity: entry in identity_entries(settings, "aws", identity).values()
         for identity in ("read", "rotation", "seed")
     }
     assert may == {"read": True, "rotation": False, "seed": False}
-    assert naming.expected_entries(settings)["aws"][entry] == ["orders-url"]
-    assert "orders-url" not in naming.entries(settings, "shared")
+    assert expected_entries(settings)["aws"][entry] == ["orders-url"]
+    assert "orders-url" not in bundle_entries(settings, "shared")
 
 
 @pytest.mark.parametrize("layout", ["per-key", "bundle"])

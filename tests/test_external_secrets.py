@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries, expected_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests, refresh_interval
 
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
@@ -223,9 +223,9 @@ def test_a_bundle_is_read_from_the_store_where_it_is_placed(stack_named):
 def test_entries_of_a_bundle_are_all_that_its_external_secrets_read(stack_with_stores):
     """What is seeded and checked elsewhere is taken from the same list."""
     settings = stack_with_stores.settings
-    expected = naming.expected_entries(settings)
+    expected = expected_entries(settings)
     for bundle in settings.catalogue.bundles:
-        entries = naming.entries(settings, bundle)
+        entries = bundle_entries(settings, bundle)
         manifests = external_secret_manifests(settings, bundle)
         assert {key for one in manifests for key in lines_of(one)} == entries.keys()
         of_store = expected[settings.store_name(bundle)]

@@ -31,6 +31,7 @@ def stem(name):
 def allowed(name):
     """The modules of ours that a source may import; a package stands for all that is in it."""
     folder = name.rpartition("/")[0]
+    names = {"settings", "manifests.naming", "manifests.entries"}
     if name == "__main__.py":
         return {"program"}
     if name == "program.py":
@@ -41,35 +42,30 @@ def allowed(name):
     if name == "manifests/layer.py":
         return {"settings", "manifests"}
     if name in {f"manifests/{part}.py" for part in ("secret_store", "database", "network", "eso")}:
-        return {"settings", "manifests.naming", "manifests.chart", "manifests.providers"}
+        return names | {"manifests.chart", "manifests.providers"}
     if folder == "manifests/providers":
-        return {"settings", "manifests.naming", "manifests.providers", "rotator.contract"}
+        return names | {"manifests.providers", "rotator.contract"}
     if name == "manifests/external_secret.py":
-        return {
-            "settings",
-            "manifests.naming",
-            "manifests.providers",
-            "manifests.remote_values",
-            "manifests.secret_template",
-        }
-    if name == "manifests/naming.py":
+        beside = ("providers", "remote_values", "secret_template")
+        return names | {f"manifests.{part}" for part in beside}
+    if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}
     if folder == "manifests/rotation":
-        beside = {f"manifests.{one}" for one in ("naming", "providers", "rotation", "secret_store")}
-        return {"settings", "rotator", *beside}
+        beside = ("providers", "rotation", "secret_store")
+        return names | {"rotator"} | {f"manifests.{part}" for part in beside}
     if name == "manifests/chart.py":
         return {"manifests.naming"}
     if folder == "manifests":
-        return {"settings", "manifests.chart", "manifests.naming"}
+        return names | {"manifests.chart"}
     if name == "components/layer.py":
-        asked = {"manifests.naming", "manifests.providers.table", "manifests.rotation.names"}
-        return {"settings", "components"} | asked
+        asked = {"manifests.providers.table", "manifests.rotation.names"}
+        return names | {"components"} | asked
     if name == "components/__init__.py":
         return {"components.secrets_layer"}
     if name == "components/__main__.py":
         return {"components.secrets_layer", "manifests.naming"}
     if name == "components/secrets_layer.py":
-        return {"settings", "rotator", "manifests.naming", "components.layer"}
+        return names | {"rotator", "components.layer"}
     if name == "components/backends/table.py":
         return {"settings", "components.backends"}
     if name == "components/declare.py":
@@ -81,7 +77,7 @@ def allowed(name):
         provider = stem(name).partition("_")[0]
         parts = ("alarm", "policies", "rights")
         beside = {f"components.backends.{provider}_{part}" for part in parts}
-        return {"settings", "manifests.naming", f"manifests.providers.{provider}", *beside}
+        return names | {f"manifests.providers.{provider}", *beside}
     if folder == "rotator":
         return {"rotator"}
     if folder == "importing":

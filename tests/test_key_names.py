@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.database import database_manifests
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator.contract import rights
@@ -69,7 +70,7 @@ def test_each_provider_keeps_keys_of_one_name_in_places_of_their_own(provider, t
     entries = [
         entry.key
         for bundle in settings.catalogue.bundles
-        for entry in naming.entries(settings, bundle).values()
+        for entry in bundle_entries(settings, bundle).values()
     ]
     assert len({*entries}) == len(entries)
     assert any(entry.endswith("mail-database-url") for entry in entries)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.manifests.layer import OPERATOR, kustomizations, waves
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import SettingsError
@@ -71,7 +71,7 @@ def test_every_key_has_an_entry_of_its_own(stack_with_stores):
     entries = Counter(
         (settings.store_name(bundle), entry)
         for bundle in settings.catalogue.bundles
-        for entry in naming.entries(settings, bundle).values()
+        for entry in bundle_entries(settings, bundle).values()
     )
     assert not [entry for entry, count in entries.items() if count > 1]
 
@@ -82,7 +82,7 @@ def test_environments_that_share_a_store_share_no_entry(stack_named):
         {
             entry
             for bundle in stack_named(name).settings.catalogue.bundles
-            for entry in naming.entries(stack_named(name).settings, bundle).values()
+            for entry in bundle_entries(stack_named(name).settings, bundle).values()
         }
         for name in names
     )

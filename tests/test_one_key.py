@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 import yaml
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.secretsctl.commands import main
+from platform_secrets.settings.entries import Entry
 from tests.platform import CATALOGUE_FILE, OWN_STACK_FILES
 
 KEY = "jwt-secret"
@@ -37,11 +38,11 @@ def test_2_the_settings_know_its_rules(production):
 
 
 def test_3_the_store_keeps_it_in_an_entry_of_production_with_its_two_derived_keys(production):
-    entries = naming.entries(production.settings, "shared")
+    entries = bundle_entries(production.settings, "shared")
     assert {key: entry for key, entry in entries.items() if key.startswith(KEY)} == {
-        "jwt-secret": naming.Entry("wren/production", "jwt-secret"),
-        "jwt-secret-next": naming.Entry("wren/production", "jwt-secret-next"),
-        "jwt-secret-previous": naming.Entry("wren/production", "jwt-secret-previous"),
+        "jwt-secret": Entry("wren/production", "jwt-secret"),
+        "jwt-secret-next": Entry("wren/production", "jwt-secret-next"),
+        "jwt-secret-previous": Entry("wren/production", "jwt-secret-previous"),
     }
 
 

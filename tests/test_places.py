@@ -11,7 +11,7 @@ from platform_secrets.components.backends.aws_policies import rights
 from platform_secrets.components.backends.azure_rights import role_assignments
 from platform_secrets.components.backends.gcp import GcpBackend
 from platform_secrets.components.backends.vault import VaultBackend, policy
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests, reads_per_refresh
 from platform_secrets.secretsctl.put_commands import put_commands
 from platform_secrets.settings.entries import Entry
@@ -114,18 +114,18 @@ def test_several_secrets_may_read_one_entry(settings_with):
 def test_every_store_s_entries_follow_its_pattern(settings_with, vault, store, pattern, entries):
     store = (store if "provider" in store else vault | store) | {"entry-pattern": pattern}
     settings = settings_with(stores={"it": store})
-    assert {*naming.expected_entries(settings)["it"]} == entries
+    assert {*expected_entries(settings)["it"]} == entries
 
 
 @pytest.mark.parametrize("store", [AWS, GCP, AZURE, {"layout": "per-key"}])
 def test_in_layout_per_key_a_pattern_may_hold_bundle_and_key(settings_with, vault, store):
     store = store if "provider" in store else vault | store
     settings = settings_with(stores={"it": store | {"entry-pattern": "{bundle}-{key}"}})
-    assert "shared-signing-key-next" in naming.expected_entries(settings)["it"]
+    assert "shared-signing-key-next" in expected_entries(settings)["it"]
 
 
 def test_what_is_expected_has_the_properties_true_names(settings_with):
-    expected = naming.expected_entries(settings_with(bundles=TOKEN))["vault"]
+    expected = expected_entries(settings_with(bundles=TOKEN))["vault"]
     assert expected["apps-shop"] == ["token"]
     assert "api-token" not in expected["shop/test"]
 

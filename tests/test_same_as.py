@@ -4,7 +4,12 @@ import secrets
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import (
+    bundle_entries,
+    expected_entries,
+    made_entries,
+    written_entries,
+)
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
@@ -41,7 +46,7 @@ def test_both_secrets_read_one_entry_and_nothing_more_is_kept_anywhere(provider,
     stack = changed(STACK, "stores", {provider: STORES[provider]})
     settings = loaded(tmp_path, PLAIN, stack)
     [external_secret] = external_secret_manifests(settings, "mail")
-    lent = naming.entries(settings, "shared")["database-url"]
+    lent = bundle_entries(settings, "shared")["database-url"]
     [reference] = [
         one["remoteRef"]
         for one in external_secret["spec"]["data"]
@@ -51,9 +56,9 @@ def test_both_secrets_read_one_entry_and_nothing_more_is_kept_anywhere(provider,
     assert reference.get("property") == lent.property
     assert "DATABASE_URL" in external_secret["spec"]["target"]["template"]["data"]
     without = loaded(tmp_path, CATALOGUE, stack)
-    for ask in (naming.made_entries, naming.written_entries):
+    for ask in (made_entries, written_entries):
         assert ask(settings, provider) == ask(without, provider)
-    assert naming.expected_entries(settings) == naming.expected_entries(without)
+    assert expected_entries(settings) == expected_entries(without)
 
 
 def test_of_a_basic_environment_the_value_is_asked_for_once(tmp_path):

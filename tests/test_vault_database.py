@@ -10,6 +10,7 @@ from platform_secrets.components.database import DatabaseKey
 from platform_secrets.components.layer import Layer
 from platform_secrets.manifests import gitops, naming
 from platform_secrets.manifests.database import database_manifests
+from platform_secrets.manifests.entries import bundle_entries, expected_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.projects import rotator_source
@@ -223,8 +224,8 @@ def test_the_external_secret_takes_the_key_from_the_engine_and_from_no_entry(dat
     ]
     assert "api-token" in spec["target"]["template"]["data"]
     assert KEY not in spec["target"]["template"]["data"]
-    assert KEY not in naming.entries(settings, "shared")
-    assert KEY not in str(naming.expected_entries(settings))
+    assert KEY not in bundle_entries(settings, "shared")
+    assert KEY not in str(expected_entries(settings))
 
 
 def test_without_an_engine_the_key_is_an_entry_like_any_other(settings_with):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from platform_secrets.manifests.external_secret import external_secret_manifests
-from platform_secrets.manifests.naming import (
+from platform_secrets.manifests.entries import (
     adopted_entries,
     expected_entries,
     identity_entries,
     made_entries,
 )
+from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import SettingsError
 from tests.settings_files import STORES
 

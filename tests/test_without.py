@@ -2,7 +2,7 @@
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.manifests.layer import waves
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.rendering import rendered_files, staying
@@ -20,7 +20,7 @@ def test_a_bundle_that_is_left_out_is_in_no_object(settings_with):
     left = repr(objects_of(without))
     assert "bank-password" not in left
     assert "shop-billing" in left  # its service, which reads the other bundle
-    assert "billing" not in naming.expected_entries(without)["vault"]
+    assert "billing" not in expected_entries(without)["vault"]
 
 
 def test_a_key_that_is_left_out_is_neither_read_nor_rotated(settings_with):
@@ -28,7 +28,7 @@ def test_a_key_that_is_left_out_is_neither_read_nor_rotated(settings_with):
     assert "signing-key" not in repr(objects_of(without))
     assert without.has_rotation is False
     assert without.identities("vault") == ["read"]
-    assert naming.expected_entries(without)["vault"]["shop/test"] == ["api-token"]
+    assert expected_entries(without)["vault"]["shop/test"] == ["api-token"]
 
 
 def test_readers_keep_what_is_left(settings_with):

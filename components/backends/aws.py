@@ -9,6 +9,12 @@ import pulumi_aws as aws
 from pulumi import ComponentResource, Input, Output, Resource, ResourceOptions
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import (
+    adopted_entries,
+    made_entries,
+    rotated_entry,
+    written_entries,
+)
 from platform_secrets.manifests.providers.aws import STS_AUDIENCE, role_arn, rotator_role
 from platform_secrets.settings import Identity, Settings
 from platform_secrets.settings.databases import RotatedDatabase
@@ -126,10 +132,10 @@ class AwsBackend(ComponentResource):
         No resource policies, which its push would remove: IAM and the key keep entries apart.
         """
         settings, store, config = self._settings, self._store_name, self._config
-        written = naming.written_entries(settings, store)
+        written = written_entries(settings, store)
         rotated = naming.secrets_manager_keys(settings)
         made: list[Resource] = []
-        for name, entry in naming.made_entries(settings, store).items():
+        for name, entry in made_entries(settings, store).items():
             secret = aws.secretsmanager.Secret(
                 f"{self._name}-entry-{name}",
                 name=entry,
@@ -147,7 +153,7 @@ class AwsBackend(ComponentResource):
             made.append(secret)
             if name in rotated and config.database:
                 self._declare_rotation(secret, config.database)
-        adopted = naming.adopted_entries(settings, store)
+        adopted = adopted_entries(settings, store)
         for name in [name for name, entry in written.items() if entry in adopted]:
             opts, tag = ResourceOptions(parent=self), {"region": config.region, **_MARK}
             made.append(
@@ -200,7 +206,7 @@ class AwsBackend(ComponentResource):
     def _declare_rotator(self, bundle: str, key: str, after: list[Resource]) -> list[Resource]:
         """How the rotator reaches the entry that Secrets Manager rotates."""
         settings, store = self._settings, self._store_name
-        entry = naming.rotated_entry(settings, bundle, key)
+        entry = rotated_entry(settings, bundle, key)
         policy = json.dumps(rotator_rights(self._config, entry))
         name, trusted = rotator_role(settings, store), rotator_trust(settings, store)
         role, its_rights = self._declare_role(f"{self._name}-rotator", name, trusted, policy, after)

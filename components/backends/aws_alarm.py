@@ -6,7 +6,7 @@ from typing import Any
 import pulumi_aws as aws
 from pulumi import ComponentResource, ResourceOptions
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries, rotated_entry
 from platform_secrets.manifests.providers.aws import role_arn
 from platform_secrets.settings import Settings
 from platform_secrets.settings.aws import Alarm
@@ -81,9 +81,7 @@ class AwsAlarm(ComponentResource):
         }
         for bundle in settings.bundles_in(store):
             if key := settings.rotated_key(bundle):
-                rules["failed-rotations"] = failed_rotations(
-                    naming.rotated_entry(settings, bundle, key)
-                )
+                rules["failed-rotations"] = failed_rotations(rotated_entry(settings, bundle, key))
         region = store_of(settings, store).region
         for kind, pattern in rules.items():
             rule = aws.cloudwatch.EventRule(
@@ -128,6 +126,6 @@ def _names(settings: Settings, store: str) -> list[str]:
     """Names of the store's entries, and the beginning, up to a slash, of those that share the
     environment's own."""
     own = f"{settings.catalogue.platform}/{settings.environment.environment}"
-    entries = {*naming.identity_entries(settings, store, "read").values()}
+    entries = {*identity_entries(settings, store, "read").values()}
     others = sorted(entry for entry in entries if not entry.startswith(f"{own}/"))
     return [f"{own}/", *others]

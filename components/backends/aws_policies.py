@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.manifests.providers.aws import STS_AUDIENCE, role_arn
 from platform_secrets.settings import AwsStore, Identity, Settings
 from platform_secrets.settings.rotator import ROTATION
@@ -177,7 +178,7 @@ def _entry_rights(settings: Settings, store: str, identity: Identity, region: st
         "Action": [f"secretsmanager:{action}" for action in _ACTIONS[identity]],
         "Resource": [
             f"{secrets}{entry}-??????"
-            for entry in sorted(naming.identity_entries(settings, store, identity).values())
+            for entry in sorted(identity_entries(settings, store, identity).values())
         ],
     }
 

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, cast
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import adopted_entries, identity_entries
 from platform_secrets.settings import AzureStore, Identity, Settings
 
 Document = dict[str, Any]
@@ -84,10 +85,10 @@ def role_assignments(settings: Settings, store: str, identity: Identity) -> dict
     own = push_role(settings, store)["role_definition_id"]
     role = _SECRETS_USER if identity == "read" else own
     scopes = {f"{identity}-role": scope}
-    if identity == "rotation" or naming.adopted_entries(settings, store):
+    if identity == "rotation" or adopted_entries(settings, store):
         scopes = {
             f"{identity}-role-{name}": f"{scope}/secrets/{entry}"
-            for name, entry in naming.identity_entries(settings, store, identity).items()
+            for name, entry in identity_entries(settings, store, identity).items()
         }
     subscription = f"/subscriptions/{_store(settings, store).subscription_id}"
     definition = f"{subscription}/providers/Microsoft.Authorization/roleDefinitions/{role}"

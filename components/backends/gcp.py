@@ -10,6 +10,7 @@ from pulumi import ComponentResource, Resource, ResourceOptions
 from pulumi_gcp import projects, pubsub, secretmanager, serviceaccount
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries, made_entries, written_entries
 from platform_secrets.manifests.providers.gcp import (
     reminder_periods,
     reminder_topic,
@@ -187,9 +188,9 @@ class GcpBackend(ComponentResource):
     def _declare_entries(self, topic: list[Resource]) -> dict[str, Resource]:
         """Secrets without a version, those marked that the operator may write."""
         settings, config = self._settings, self._config
-        written, delay = naming.written_entries(settings, self._store), config.version_destroy_delay
+        written, delay = written_entries(settings, self._store), config.version_destroy_delay
         found: dict[str, Resource] = {}
-        for name, entry in sorted(naming.made_entries(settings, self._store).items()):
+        for name, entry in sorted(made_entries(settings, self._store).items()):
             more = reminder(settings, self._store, name)
             # Where a day was never set there is none to ignore: the engine would take a first away.
             is_moved = more and "next_rotation_time" not in more["rotation"]
@@ -228,7 +229,7 @@ class GcpBackend(ComponentResource):
                 member=member(view, store, identity),
                 opts=self._options(depends_on=[*after, *filter(None, [secrets.get(name)])]),
             )
-            for name, entry in sorted(naming.identity_entries(view, store, identity).items())
+            for name, entry in sorted(identity_entries(view, store, identity).items())
         ]
         return [*accounts, *rights]
 

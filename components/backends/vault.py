@@ -11,6 +11,7 @@ from pulumi import ComponentResource, Resource, ResourceOptions
 from pulumi_vault import generic, jwt, kubernetes, kv
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries, overlap_entries, written_entries
 from platform_secrets.settings import Identity, Settings, VaultStore
 
 _TOKEN_SECONDS = 600
@@ -38,8 +39,8 @@ def _entry_rules(settings: Settings, store: str, identity: Identity) -> dict[str
     mount = _store(settings, store).mount
     kinds = ("data",) if identity == "read" else ("data", "metadata")
     rules: dict[str, list[str]] = {}
-    made = naming.overlap_entries(settings, store) if identity == "rotation" else ()
-    for entry in naming.identity_entries(settings, store, identity).values():
+    made = overlap_entries(settings, store) if identity == "rotation" else ()
+    for entry in identity_entries(settings, store, identity).values():
         capabilities = _CAPABILITIES[identity]
         if entry in made:
             # The first rotation makes it.
@@ -202,7 +203,7 @@ class VaultBackend(ComponentResource):
 
         Only metadata, and never deleted: that would take every version of the values.
         """
-        written = naming.written_entries(self._settings, store)
+        written = written_entries(self._settings, store)
         return [
             generic.Endpoint(
                 f"{self._name}-entry-{name}",

@@ -1,6 +1,7 @@
 """Who may read which Secret: each service its bundles', people what is this environment's."""
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import has_overlap_secret
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Service, Settings
 from platform_secrets.settings.layout import overlap_secret
@@ -54,7 +55,7 @@ def _secrets(settings: Settings, bundle: str) -> list[str]:
     """The Secrets that a bundle is synced into."""
     secret = settings.catalogue.bundles[bundle].secret
     external = settings.environment.secrets == "external"
-    if external and naming.has_overlap_secret(settings, bundle):
+    if external and has_overlap_secret(settings, bundle):
         return [secret, overlap_secret(secret)]
     return [secret]
 

@@ -2,6 +2,7 @@
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.chart import ChartRelease, laid_over
+from platform_secrets.manifests.entries import has_overlap_secret
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import providers
 from platform_secrets.settings import Settings
@@ -118,5 +119,5 @@ def _size(settings: Settings) -> tuple[int, int, int]:
     count = settings.environment.expected_external_secrets
     if settings.environment.stores:
         for bundle in settings.catalogue.bundles:
-            count += 2 if naming.has_overlap_secret(settings, bundle) else 1
+            count += 2 if has_overlap_secret(settings, bundle) else 1
     return next(size for most, size in _SIZES if most is None or count <= most)

@@ -7,6 +7,7 @@ its values.
 import hashlib
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import rotated_entry
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.remote_values import remote_values
@@ -88,7 +89,7 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
     database = settings.store_of(bundle).rotated_database
     if key is None or database is None:
         return external_secret
-    entry, spec = naming.rotated_entry(settings, bundle, key), external_secret["spec"]
+    entry, spec = rotated_entry(settings, bundle, key), external_secret["spec"]
     template = spec["target"]["template"]
     lines = {**template.get("data", {}), key: _url(key, entry, database.ssl_mode)}
     spec = {

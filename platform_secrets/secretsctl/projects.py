@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import adopted_entries, expected_entries, written_entries
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import (
     Document,
@@ -75,10 +75,10 @@ def _shared_entries(found: list[Settings]) -> list[Problem]:
     owners: dict[tuple[object, str], Settings] = {}
     problems = []
     for settings in found:
-        for store, entries in naming.expected_entries(settings).items():
+        for store, entries in expected_entries(settings).items():
             address = provider_of(settings.environment.stores[store]).address
-            others = naming.adopted_entries(settings, store)
-            others -= {*naming.written_entries(settings, store).values()}
+            others = adopted_entries(settings, store)
+            others -= {*written_entries(settings, store).values()}
             for entry in [entry for entry in entries if entry not in others]:
                 owner = owners.setdefault((address, entry), settings)
                 if owner.environment.environment != settings.environment.environment:

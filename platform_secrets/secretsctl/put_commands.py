@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import adopted_entries, written_entries
 from platform_secrets.manifests.rotation.cron_jobs import generated_symbols
 from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
@@ -167,10 +167,10 @@ def _not_ready(settings: Settings) -> set[str]:
 def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[str]:
     store = settings.environment.stores[name]
     commands = store_commands(store)
-    marked = {*naming.written_entries(settings, name).values()}
+    marked = {*written_entries(settings, name).values()}
     if commands.marking != "all":
         is_adopted = commands.marking == "adopted"
-        marked &= naming.adopted_entries(settings, name) if is_adopted else set()
+        marked &= adopted_entries(settings, name) if is_adopted else set()
     yield f"\n# --- Store {name}\n{commands.functions}"
     for place in places:
         rules = settings.catalogue.keys[place.id]

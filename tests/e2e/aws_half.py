@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from platform_secrets.manifests import naming
-from platform_secrets.manifests.naming import identity_entries
+from platform_secrets.manifests.entries import bundle_entries, identity_entries
 from platform_secrets.manifests.providers.aws import role_arn
 from platform_secrets.settings import AwsStore, Identity, Settings
 from tests.e2e.aws import REGION, Aws
@@ -24,7 +24,7 @@ REFUSED = "AccessDeniedException"
 def put(aws: Aws, settings: Settings, values: dict[str, str]) -> None:
     client = aws.client("secretsmanager")
     for bundle in settings.catalogue.bundles:
-        for key, entry in naming.entries(settings, bundle).items():
+        for key, entry in bundle_entries(settings, bundle).items():
             if key in values:
                 client.put_secret_value(SecretId=entry.key, SecretString=values[key])
 

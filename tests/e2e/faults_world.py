@@ -8,8 +8,10 @@ from secrets import token_hex
 
 from platform_secrets.manifests import eso as operator_part
 from platform_secrets.manifests import layer, naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import Document, Settings, catalogue_document, load, stack_document
+from platform_secrets.settings.entries import entry as entry_of
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest
@@ -51,13 +53,13 @@ class Place:
         self.secret = self.settings.catalogue.bundles[self.bundle].secret
         self.spare_secret = self.settings.catalogue.bundles[self.spare].secret
         self.spare_key = next(iter(self.settings.catalogue.bundles[self.spare].keys))
-        self.entry = naming.entry(self.settings, self.bundle, self.key).key
+        self.entry = entry_of(self.settings, self.bundle, self.key).key
         self.objects = [
             obj for wave in layer.waves(self.settings, rotator_source()) for obj in wave.objects
         ]
         self.values |= made_values(self.settings)
         for bundle in self.settings.catalogue.bundles:
-            for derived in naming.entries(self.settings, bundle).keys() - self.values.keys():
+            for derived in bundle_entries(self.settings, bundle).keys() - self.values.keys():
                 self.values[derived] = token_hex(24)
 
     def fill_store(self) -> None:
@@ -92,7 +94,7 @@ class Place:
         """
         content = {
             str(entry.property): self.values[key]
-            for key, entry in naming.entries(self.settings, self.bundle).items()
+            for key, entry in bundle_entries(self.settings, self.bundle).items()
             if entry.key == self.entry and without not in (None, key)
         }
         self.stores.bao.write(f"secret/data/{self.entry}", data=content)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment
 from tests.e2e.engine import EngineError, Outcome
@@ -179,7 +179,7 @@ def life_of(made: Deployment, cluster: Cluster, stores: Stores, stack_file: Path
     values = made_values(settings)
     if settings.environment.stores:
         for bundle in settings.catalogue.bundles:
-            for derived in naming.entries(settings, bundle).keys() - values.keys():
+            for derived in bundle_entries(settings, bundle).keys() - values.keys():
                 values[derived] = secrets.token_hex(24)
     return Life(made, cluster, stores, values, rendered(stack_file))
 

@@ -13,6 +13,7 @@ import yaml
 
 from platform_secrets.manifests import layer, naming
 from platform_secrets.manifests.chart import laid_over
+from platform_secrets.manifests.entries import bundle_entries, has_overlap_secret
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import (
     AwsStore,
@@ -117,8 +118,8 @@ class Rotating:
         layout `per-key` the derived entries too, each with a value of its own."""
         self.stores.prepare(self.settings)
         for bundle in self.settings.catalogue.bundles:
-            if naming.has_overlap_secret(self.settings, bundle):
-                derived = naming.entries(self.settings, bundle).keys() - self.values.keys()
+            if has_overlap_secret(self.settings, bundle):
+                derived = bundle_entries(self.settings, bundle).keys() - self.values.keys()
                 self.values |= {key: token_hex(24) for key in derived}
         self.stores.put(self.settings, self.values)
         for bundle, content in self.settings.catalogue.bundles.items():
@@ -140,7 +141,7 @@ class Rotating:
             for bundle in service.reads:
                 secret = self.settings.catalogue.bundles[bundle].secret
                 secrets[secret] = True
-                if naming.has_overlap_secret(self.settings, bundle):
+                if has_overlap_secret(self.settings, bundle):
                     secrets[overlap_secret(secret)] = False
             for name in _restartable(service):
                 workload = workload_manifest(self.place_of(service), name, secrets, replicas)
@@ -202,7 +203,7 @@ class Rotating:
         return {
             key: fingerprint(stored(self.stores, self.settings, bundle, key))
             for bundle in self.settings.catalogue.bundles
-            for key in naming.entries(self.settings, bundle)
+            for key in bundle_entries(self.settings, bundle)
         }
 
     def secret(self, key: str) -> str:
@@ -366,7 +367,7 @@ def mark(
     """Marks an entry as one that the operator may write; `own` are its owner's marks."""
     marks = {**MARK, **(own or {})}
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entries(settings, bundle)[key]
+    entry = bundle_entries(settings, bundle)[key]
     match store:
         case VaultStore():
             stores.bao.write(f"{store.mount}/metadata/{entry.key}", custom_metadata=marks)
@@ -388,7 +389,7 @@ def mark(
 def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str, str]:
     """What an entry is marked with, beside its value."""
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entries(settings, bundle)[key]
+    entry = bundle_entries(settings, bundle)[key]
     match store:
         case VaultStore():
             return stores.bao.read(f"{store.mount}/metadata/{entry.key}")["custom_metadata"]
@@ -404,7 +405,7 @@ def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str
 def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
     """What an entry holds for a key, "" for nothing."""
     store = settings.environment.stores[settings.store_name(bundle)]
-    entry = naming.entries(settings, bundle)[key]
+    entry = bundle_entries(settings, bundle)[key]
     match store:
         case VaultStore():
             return stores.bao.read(f"{store.mount}/data/{entry.key}")["data"].get(

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.manifests.providers import aws, gcp
 from platform_secrets.settings import (
     AwsStore,
@@ -24,7 +25,7 @@ from platform_secrets.settings import (
     Settings,
     VaultStore,
 )
-from platform_secrets.settings.entries import bundle_entry, kept
+from platform_secrets.settings.entries import Entry, bundle_entry, kept
 from tests.e2e import aws_gate, azure_server, gcp_server
 from tests.e2e.aws import Aws
 from tests.e2e.aws_gate import AwsGate
@@ -149,14 +150,14 @@ class Stores:
     def put(self, settings: Settings, values: Mapping[str, str]) -> None:
         """Writes values by key, each to its own entry; an entry's other keys stay."""
         for bundle in settings.catalogue.bundles:
-            for key, entry in naming.entries(settings, bundle).items():
+            for key, entry in bundle_entries(settings, bundle).items():
                 if key in values:
                     self.put_entry(settings, bundle, entry, values[key])
 
     def remove(self, settings: Settings, bundle: str) -> None:
         """Removes a bundle's entries from a Vault store."""
         mount = self._vault(settings, bundle).mount
-        for path in {entry.key for entry in naming.entries(settings, bundle).values()}:
+        for path in {entry.key for entry in bundle_entries(settings, bundle).values()}:
             self.bao.request("DELETE", f"{mount}/metadata/{path}")
 
     def replace(self, settings: Settings, bundle: str, values: Mapping[str, str]) -> None:
@@ -169,7 +170,7 @@ class Stores:
         assert isinstance(store, VaultStore)
         return store
 
-    def put_entry(self, settings: Settings, bundle: str, entry: naming.Entry, value: Any) -> None:
+    def put_entry(self, settings: Settings, bundle: str, entry: Entry, value: Any) -> None:
         """Writes any entry, or one property of it, in the store of `bundle`; a property may be
         something else than a text."""
         store = settings.environment.stores[settings.store_name(bundle)]
@@ -355,7 +356,7 @@ def _bound(
     }
 
 
-def _content(entry: naming.Entry, value: Any, present: str = "{}") -> str:
+def _content(entry: Entry, value: Any, present: str = "{}") -> str:
     """A cloud's entry with the value: the value itself, or a JSON object that holds it."""
     if entry.property is None:
         return value

@@ -5,6 +5,7 @@ from datetime import date, time, timedelta
 from typing import Any
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import rotated_entry
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers import aws
 from platform_secrets.manifests.providers.table import provider_of
@@ -14,6 +15,7 @@ from platform_secrets.rotator import plan as rotators
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.rotator.plan_texts import plan_texts
 from platform_secrets.settings import Identity, Settings, time_zones
+from platform_secrets.settings.entries import Entry
 from platform_secrets.settings.layout import Kind, PlannedKey, overlap_secret
 from platform_secrets.settings.rotations import ByHand, Rotation
 from platform_secrets.settings.rotator import Window
@@ -135,7 +137,7 @@ def _database(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, 
 def _by_aws(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
     return {
         **_changed(settings, key, rule, "read"),
-        "secret_id": naming.rotated_entry(settings, key.bundle, key.name),
+        "secret_id": rotated_entry(settings, key.bundle, key.name),
         **aws.rotated_by_aws(settings, key.store, aws.rotating_store(settings, key.store)),
     }
 
@@ -163,7 +165,7 @@ def _readers(readers: list[str]) -> dict[str, Any]:
     }
 
 
-def _entry(found: naming.Entry | None) -> keys.Entry | None:
+def _entry(found: Entry | None) -> keys.Entry | None:
     return keys.Entry(found.key, found.property) if found else None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from platform_secrets.manifests.naming import identity_entries
+from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.settings import Identity
 from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_gate import ASSUME, AUDIENCE

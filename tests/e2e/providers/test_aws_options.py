@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
-from platform_secrets.manifests.naming import identity_entries
+from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.manifests.providers.aws import role_arn, rotator_role
 from platform_secrets.rotator.aws import Aws as RotatorAws
 from platform_secrets.rotator.clock import Clock

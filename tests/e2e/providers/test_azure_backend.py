@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Identity, Settings
 from tests.e2e import azure_server
 from tests.e2e.azure_provider import IDENTITY, ROLE_ASSIGNMENT, VAULT, AzureProvider
@@ -187,7 +188,7 @@ def entries_of(settings: Settings) -> dict[str, bool]:
     return {
         entry.key: key not in content.keys or content.keys[key].is_generated
         for bundle, content in settings.catalogue.bundles.items()
-        for key, entry in naming.entries(settings, bundle).items()
+        for key, entry in bundle_entries(settings, bundle).items()
     }
 
 

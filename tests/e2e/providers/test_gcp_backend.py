@@ -13,6 +13,7 @@ import pytest
 from google.api_core import exceptions
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.gcp import service_account_email
 from platform_secrets.manifests.providers.provider import metadata_of_push
@@ -260,7 +261,7 @@ def entries_of(settings: Settings) -> dict[str, bool]:
     return {
         entry.key: key not in keys or keys[key].is_generated
         for bundle in settings.catalogue.bundles
-        for key, entry in naming.entries(settings, bundle).items()
+        for key, entry in bundle_entries(settings, bundle).items()
     }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
@@ -118,7 +119,7 @@ def world(
         values = made_values(made.settings)
         for name in made.settings.catalogue.bundles:
             data = {
-                key: values[key] for key in naming.entries(made.settings, name) if key in values
+                key: values[key] for key in bundle_entries(made.settings, name) if key in values
             }
             path = f"{NAMESPACE}/{MOUNT}/data/{bundle_entry(made.settings, name)}"
             stores.bao.write(path, data=data)

@@ -15,7 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.manifests.providers.aws import role_arn, rotator_role
 from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
 from tests.e2e.aws import REGION, Aws
@@ -169,7 +169,7 @@ def test_the_rotator_s_role_rotates_the_one_entry_as_it_is_declared_and_reads_no
             SecretId=ENTRY, RotationRules={"AutomaticallyAfterDays": 999}
         ),
     }
-    for entry in naming.identity_entries(settings, "aws", "read").values():
+    for entry in identity_entries(settings, "aws", "read").values():
         if entry != ENTRY:
             tried[f"describe {entry}"] = lambda e=entry: client.describe_secret(SecretId=e)
             tried[f"rotate {entry}"] = lambda e=entry: client.rotate_secret(SecretId=e)

@@ -8,6 +8,7 @@ import pytest
 
 from platform_secrets.components.backends.vault import policy
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Document, Settings, VaultStore, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import operated, secret_values, sync
@@ -73,7 +74,7 @@ def made(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterato
 
 def entry(settings: Settings, key: str) -> str:
     for bundle in settings.catalogue.bundles:
-        if found := naming.entries(settings, bundle).get(key):
+        if found := bundle_entries(settings, bundle).get(key):
             return found.key
     raise LookupError(key)
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 import pytest
 import yaml
 
-from platform_secrets.manifests import naming
-from platform_secrets.settings.entries import bundle_entry
+from platform_secrets.settings.entries import Entry, bundle_entry
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError
@@ -164,7 +163,7 @@ def deploy_external(world: World, stores: Stores) -> None:
     own = {k: v for k, v in values.items() if k in settings.catalogue.bundles["shared"].keys}
     stores.replace(settings, "shared", {k: v for k, v in own.items() if k != "jwt-secret"})
     stores.remove(settings, "chat-server")
-    not_json = naming.Entry(bundle_entry(settings, "backend-api"), None)
+    not_json = Entry(bundle_entry(settings, "backend-api"), None)
     stores.put_entry(settings, "backend-api", not_json, f'{{"smtp-password": "{world.canary}')
     for secret in ("wren-secrets", "wren-chat-server-secrets", "wren-backend-api-secrets"):
         touch(world.cluster, settings.namespace, secret)

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 
-from platform_secrets.manifests import naming
 from platform_secrets.manifests.chart import laid_over
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Document, Settings, load
 from platform_secrets.settings.secret_fields import secret_field
 from tests.e2e.cluster import Cluster
@@ -229,7 +229,7 @@ def test_a_part_that_is_missing_empty_or_no_base64_fails_the_sync_and_changes_no
 ) -> None:
     case, key = cases["vault"], "keystore.p12" if wrong else "DB_PASSWORD"
     before = secret_of(cluster, case, "ledger")["data"]
-    entry = naming.entries(case.settings, "ledger")[key]
+    entry = bundle_entries(case.settings, "ledger")[key]
     path = f"secret/data/{entry.key}"
     kept = stores.bao.read(path)["data"]
     others = {name: value for name, value in kept.items() if name != key}

@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.secret_store import store_manifests
 from platform_secrets.settings import AwsStore, GcpStore, Settings, Store, VaultStore
+from platform_secrets.settings.entries import Entry
+from platform_secrets.settings.entries import entry as entry_of
 from tests.e2e import aws_gate
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import (
@@ -113,7 +116,7 @@ def cases(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterat
 def put_undeclared(stores: Stores, settings: Settings) -> None:
     """Puts a property that no key declares beside those of every bundle."""
     for bundle in settings.catalogue.bundles:
-        entry = naming.entry(settings, bundle, "undeclared")
+        entry = entry_of(settings, bundle, "undeclared")
         stores.put_entry(settings, bundle, entry, secrets.token_hex(12))
 
 
@@ -174,7 +177,7 @@ def test_each_entry_is_read_by_the_environments_own_account(
         account = f"{case.namespace}:{naming.secret_store(store, 'read')}"
         declared, allowed = set(), set()
         for bundle, content in case.settings.bundles_in(store).items():
-            entries = naming.entries(case.settings, bundle)
+            entries = bundle_entries(case.settings, bundle)
             declared |= {entries[key].key for key in content.keys}
             allowed |= {entry.key for entry in entries.values()}
         asked = entries_asked_by(stores, config, account) - {FOREIGN}
@@ -234,7 +237,7 @@ def test_nobody_else_is_let_in_and_nobody_reads_what_is_elsewhere(
     settings = cases[name].settings
     [store] = settings.environment.stores
     config = settings.environment.stores[store]
-    foreign = naming.Entry(FOREIGN, "value" if isinstance(config, VaultStore) else None)
+    foreign = Entry(FOREIGN, "value" if isinstance(config, VaultStore) else None)
     stores.put_entry(settings, "shared", foreign, secrets.token_hex(12))
     own = external_secret_manifests(settings, "shared")[0]
     reader = naming.secret_store(store, "read")
@@ -280,7 +283,7 @@ def test_a_property_that_is_no_text_arrives_as_one(
 ) -> None:
     """Vault itself rounds a whole number that a double can't hold, as its data show."""
     case = cases[name]
-    entry = naming.entry(case.settings, "backend-api", "smtp-password")
+    entry = entry_of(case.settings, "backend-api", "smtp-password")
     too_big = "9007199254740992" if name == "vault" else "9007199254740993"
     texts = [(True, "true"), (4711, "4711"), ([1], "[1]"), (2**53 + 1, too_big)]
     for value, text in texts:
@@ -353,7 +356,7 @@ def audited(stores: Stores) -> list[Any]:
 
 def set_value(stores: Stores, case: Case, key: str, value: str | None) -> None:
     """Makes a key of backend-api have this value, or be missing."""
-    entry = naming.entry(case.settings, "backend-api", key)
+    entry = entry_of(case.settings, "backend-api", key)
     store = case.settings.environment.stores[case.settings.store_name("backend-api")]
     if isinstance(store, AwsStore):
         client = stores.aws.client("secretsmanager")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from platform_secrets.manifests import naming
+from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import fails, operated, secret_values, sync, touch
@@ -54,7 +54,7 @@ def held(
 
 
 def _let_read(stores: Stores, settings: Settings) -> None:
-    entries = naming.identity_entries(settings, "vault", "read").values()
+    entries = identity_entries(settings, "vault", "read").values()
     rules = [f'path "secret/data/{entry}" {{ capabilities = ["read"] }}' for entry in entries]
     role = settings.identity_name("vault", "read")
     stores.bao.write(f"sys/policies/acl/{role}", policy="\n".join(rules))

@@ -1,0 +1,108 @@
+"""Which entries of a store who reads, writes and makes, and what they must hold."""
+
+from platform_secrets.settings import Identity, Settings
+from platform_secrets.settings.entries import Entry, entry, kept, whole_entry
+
+
+def bundle_entries(settings: Settings, bundle: str) -> dict[str, Entry]:
+    """Every key of a bundle, derived ones too, with its entry: what is read and checked."""
+    return {value.name: value.entry for value in kept(settings, bundle)}
+
+
+def rotated_entry(settings: Settings, bundle: str, key: str) -> str:
+    """The entry of a key that Secrets Manager rotates: its own, in either layout."""
+    if settings.store_of(bundle).layout == "per-key":
+        return entry(settings, bundle, key).key
+    id = settings.catalogue.bundles[bundle].keys[key].id
+    return f"{settings.catalogue.platform}/{settings.environment.environment}/{id}"
+
+
+def identity_entries(settings: Settings, store: str, identity: Identity) -> dict[str, str]:
+    """The entries of a store that an identity is for, each under its bundle's or its key's name,
+    that of a place which the stack file names under bundle/key: that is the same in every
+    environment, which the entry's own is not."""
+    is_whole = settings.environment.stores[store].layout == "bundle"
+    found: dict[str, str] = {}
+    placed: dict[str, str] = {}
+    for bundle, content in settings.bundles_in(store).items():
+        for value in kept(settings, bundle):
+            if identity == "rotation" and not content.keys[value.key].is_generated:
+                continue
+            if identity == "seed" and not value.may_be_written:
+                continue
+            if value.is_placed:
+                placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
+            else:
+                found[bundle if is_whole else value.id] = value.entry.key
+        whole = whole_entry(settings, bundle) if identity == "read" else None
+        if whole and settings.bundle_place(bundle).entry:
+            placed.setdefault(whole, f"{bundle}/")
+        elif whole:
+            found[bundle] = whole
+        rotated = settings.rotated_key(bundle)
+        if rotated and identity == "read":
+            id = settings.catalogue.bundles[bundle].keys[rotated].id
+            found[id] = rotated_entry(settings, bundle, rotated)
+    by_convention = {*found.values()}
+    return found | {name: entry for entry, name in placed.items() if entry not in by_convention}
+
+
+def adopted_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that were there already: no stack makes or destroys them."""
+    values = [value for bundle in settings.bundles_in(store) for value in kept(settings, bundle)]
+    own = {value.entry.key for value in values if not value.is_adopted}
+    whole = {
+        entry
+        for bundle in settings.bundles_in(store)
+        if settings.bundle_place(bundle).entry and (entry := whole_entry(settings, bundle))
+    }
+    return ({value.entry.key for value in values} | whole) - own
+
+
+def overlap_entries(settings: Settings, store: str) -> set[str]:
+    """The entries of a store that hold nothing but a derived key's value."""
+    return {
+        value.entry.key
+        for bundle in settings.bundles_in(store)
+        for value in kept(settings, bundle)
+        if value.is_apart
+    }
+
+
+def made_entries(settings: Settings, store: str) -> dict[str, str]:
+    """The entries of a store that a stack makes where it declares that store's provider half."""
+    adopted = adopted_entries(settings, store)
+    read = identity_entries(settings, store, "read")
+    return {name: entry for name, entry in read.items() if entry not in adopted}
+
+
+def written_entries(settings: Settings, store: str) -> dict[str, str]:
+    """Those that the operator may write, as rotation or as seed; it refuses entries without its
+    mark."""
+    found: dict[str, str] = {}
+    for identity in settings.identities(store):
+        if identity != "read":
+            found |= identity_entries(settings, store, identity)
+    return found
+
+
+def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
+    """What the stores must hold: by store and entry, what is read from it: the keys, or the
+    properties that the stack file names for them."""
+    found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
+    for bundle in settings.catalogue.bundles if settings.environment.stores else ():
+        of_store = found[settings.store_name(bundle)]
+        if whole := whole_entry(settings, bundle):
+            of_store.setdefault(whole, [])
+        for value in [one for one in kept(settings, bundle) if not one.is_borrowed]:
+            is_named = settings.key_place(bundle, value.key).property
+            content = (is_named and value.entry.property) or value.name
+            of_store.setdefault(value.entry.key, []).append(content)
+        if rotated := settings.rotated_key(bundle):
+            of_store[rotated_entry(settings, bundle, rotated)] = [rotated]
+    return found
+
+
+def has_overlap_secret(settings: Settings, bundle: str) -> bool:
+    """Whether derived keys need a Secret of their own."""
+    return any(value.is_apart for value in kept(settings, bundle))
