@@ -4,13 +4,14 @@ It is run as a folder, so it imports by whole names, unlike the rest of this fol
 """
 
 import sys
-from typing import Any
+from typing import Any, cast
 
-from pulumi import Inputs, ResourceOptions, RunError
+from pulumi import Input, Inputs, Output, ResourceOptions, RunError
 from pulumi.errors import InputPropertiesError
 from pulumi.provider import ConstructResult, main
 from pulumi.provider.experimental.component import ComponentProvider
 from pulumi.provider.server import ComponentInitError
+from pulumi.runtime.stack import wait_for_rpcs
 
 from platform_secrets import __version__
 from platform_secrets.components.secrets_layer import SecretsLayer
@@ -31,13 +32,29 @@ class Provider(ComponentProvider):
         options: ResourceOptions | None = None,
     ) -> ConstructResult:
         """Raises InputPropertiesError for what a program in Python would end with: the engine shows
-        its text alone, and of any other error the traceback."""
+        its text alone, and of other errors the type or the traceback. So does the result's URN."""
         try:
-            return super().construct(name, resource_type, _settled(inputs), options)
+            made = super().construct(name, resource_type, _settled(inputs), options)
         except ComponentInitError as error:
             if isinstance(error.inner, RunError):
-                raise InputPropertiesError(str(error.inner)) from None
+                raise _refused(error.inner) from None
             raise
+        return ConstructResult(_declared(made.urn), made.state)
+
+
+async def _declared(urn: Input[str]) -> str:
+    """The same URN, when everything has been declared: a wrong cluster, or a wrong value, is found
+    only on the way."""
+    try:
+        await wait_for_rpcs(await_all_outstanding_tasks=False)
+    except RunError as error:
+        raise _refused(error) from None
+    return cast(str, await Output.from_input(urn).future())
+
+
+def _refused(error: RunError) -> InputPropertiesError:
+    # Without a list, be it empty, the SDK fails at this error itself.
+    return InputPropertiesError(str(error), [])
 
 
 def _settled(value: Any) -> Any:

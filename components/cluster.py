@@ -9,8 +9,6 @@ from pulumi_kubernetes import Provider
 
 from platform_secrets.settings import Settings
 
-_SET_UID = "pulumi config set --path environment.cluster.uid {uid}"
-
 
 class KubeSystem(CustomResource):
     """The namespace kube-system, which is read and never changed. A plain resource: to import the
@@ -73,24 +71,18 @@ def checked_uid(settings: Settings, actual: str | None) -> str | None:
     """The UID, when it is the stack's. Raises RunError for another cluster, and for an update of
     a stack that names none or whose cluster does not answer; their previews are only warned about.
     """
-    wanted = settings.environment.cluster.uid
-    place = f"{settings.stack_file}: cluster.uid"
+    cluster = settings.environment.cluster
     if actual is None:
         _only_previewed(
             f"{settings.stack_file}: the cluster was not asked, since none can be reached with "
             "this kubeconfig: a preview compares with the last update, and an update is refused"
         )
-        return wanted
-    if wanted == actual:
-        return actual
-    if wanted:
-        raise pulumi.RunError(
-            f"{place}: is {wanted}, but this is the cluster {actual}; "
-            "nothing was changed. Use the kubeconfig of the stack's cluster."
-        )
-    _only_previewed(
-        f"{place}: is not set; if this is the right cluster: {_SET_UID.format(uid=actual)}"
-    )
+        return cluster.uid
+    if problem := cluster.problem(actual):
+        message = f"{settings.stack_file}: cluster.uid: {problem}"
+        if cluster.uid:
+            raise pulumi.RunError(message)
+        _only_previewed(message)
     return actual
 
 

@@ -79,9 +79,9 @@ def test_another_cluster_is_refused_before_anything_is_declared(layer, preview):
 
 def test_an_update_of_a_stack_without_cluster_says_how_to_name_it(layer):
     found = run(layer())
-    command = f"pulumi config set --path environment.cluster.uid {CLUSTER_UID}"
+    line = f"write beside `environment`: cluster: {{uid: {CLUSTER_UID}}}"
     assert isinstance(found.error, pulumi.RunError)
-    assert command in str(found.error)
+    assert str(found.error).endswith(line)
     assert custom_resources(found) == {READER}
 
 

@@ -1,6 +1,8 @@
 """The component package: the schema that other languages see, and what it makes of their input."""
 
 import json
+from collections.abc import Coroutine
+from typing import cast
 
 import pytest
 import yaml
@@ -26,7 +28,12 @@ def as_sent(value):
 
 def constructed(inputs):
     """A program for which the package declares a layer."""
-    return lambda: Provider().construct("eu", TYPE, inputs)
+
+    def program():
+        made = Provider().construct("eu", TYPE, inputs)
+        cast(Coroutine, made.urn).close()  # a test waits for all declarations itself
+
+    return program
 
 
 def test_other_languages_see_the_arguments_and_the_outputs():

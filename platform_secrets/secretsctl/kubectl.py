@@ -89,15 +89,6 @@ def right_cluster(settings: Settings) -> Kubectl:
     found = Kubectl(cluster.context, settings.namespace)
     kube_system = found.get("namespace", "kube-system") or {}
     actual = kube_system.get("metadata", {}).get("uid")
-    place = f"{settings.stack_file}: cluster.uid"
-    if cluster.uid is None:
-        raise ClusterError(
-            f"{place}: is not set; if this is the right cluster, write beside `environment`: "
-            f"cluster: {{uid: {actual}}}"
-        )
-    if cluster.uid != actual:
-        raise ClusterError(
-            f"{place}: is {cluster.uid}, but this is the cluster {actual}; "
-            "nothing was changed. Use the kubeconfig of the stack's cluster."
-        )
+    if problem := cluster.problem(actual):
+        raise ClusterError(f"{settings.stack_file}: cluster.uid: {problem}")
     return found

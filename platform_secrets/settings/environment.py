@@ -39,6 +39,20 @@ class Cluster(Model):
     context: Text | None = None
     """The kubeconfig's context; the current one unless it is set."""
 
+    def problem(self, actual: str) -> str | None:
+        """What is wrong with `uid` where the cluster at hand has the UID `actual`."""
+        if self.uid is None:
+            return (
+                "is not set; if this is the right cluster, write beside `environment`: "
+                f"cluster: {{uid: {actual}}}"
+            )
+        if self.uid != actual:
+            return (
+                f"is {self.uid}, but this is the cluster {actual}; "
+                "nothing was changed. Use the kubeconfig of the stack's cluster."
+            )
+        return None
+
 
 class PodSecurity(Model):
     """Pod Security Admission for the environment's namespace, where this program creates it."""

@@ -1,8 +1,10 @@
 """The component package in programs of other languages, on the real engine and API server."""
 
+import re
 import secrets
 import shutil
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import yaml
 
 from tests.declaring import PROJECT
 from tests.e2e.cluster import Cluster
-from tests.e2e.engine import Stack
+from tests.e2e.engine import EngineError, Stack
 from tests.e2e.environments import secret_values
 from tests.e2e.live_objects import empty
 from tests.e2e.process import Run
@@ -21,6 +23,7 @@ from tests.settings_files import BASIC, CATALOGUE
 from tools.build import build
 
 NAMESPACE = "shop-test"
+OF_PYTHON = re.compile(r"Traceback|<class|\.py|__init__")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,14 @@ def orchard(
         empty(cluster, [NAMESPACE])
 
 
+def refusal(operation: Callable[[], Any]) -> str:
+    """What a user reads when the engine refuses, without the warnings about the tests' plugins."""
+    with pytest.raises(EngineError) as raised:
+        operation()
+    [diagnostics] = re.findall(r"Diagnostics:.*?Resources:", str(raised.value), re.S)
+    return "\n".join(line for line in diagnostics.splitlines() if "from $PATH at" not in line)
+
+
 def values() -> dict[str, str]:
     return {
         "database-url": f"postgresql://shop:{secrets.token_hex(8)}@db/shop",
@@ -102,3 +113,20 @@ def test_a_program_in_yaml_declares_the_layer(
     assert found == given
     assert stack.preview().changes == {}
     assert not [value for value in given.values() if value in stack.state_text]
+
+
+def test_wrong_settings_are_told_without_anything_of_python(orchard: Callable[..., Stack]) -> None:
+    said = refusal(orchard(network="open", operator="sometimes").preview)
+    for setting in ("network", "operator"):
+        assert f"secrets.environment: {setting}: " in said
+    assert not OF_PYTHON.search(said)
+
+
+def test_another_cluster_is_told_without_anything_of_python(
+    cluster: Cluster, orchard: Callable[..., Stack]
+) -> None:
+    other = str(uuid.uuid4())
+    said = refusal(orchard(cluster={"uid": other}).up)
+    assert f"secrets.environment: cluster.uid: is {other}" in said
+    assert cluster.uid in said
+    assert not OF_PYTHON.search(said)

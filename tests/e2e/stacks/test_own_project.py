@@ -1,5 +1,6 @@
 """A repository as `secretsctl init` writes it, under another name than ours, on the real engine."""
 
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.e2e.process import Run
 from tests.e2e.pulumi_provider import KubernetesProvider
 
 NAMESPACE = "orchard-development"
-SET_UID = "pulumi config set --path environment.cluster.uid"
+SET_UID = "write beside `environment`: cluster: {uid: %s}"
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_it_is_declared_with_what_is_set_in_its_own_name(cluster: Cluster, orcha
     values = {"signing-key": secrets.token_hex(20), "mail-password": secrets.token_hex(20)}
     for name, value in values.items():
         orchard.set_secret(name, value)
-    with pytest.raises(EngineError, match=f"{SET_UID} {cluster.uid}"):
+    with pytest.raises(EngineError, match=re.escape(SET_UID % cluster.uid)):
         orchard.up()
     orchard.set_config("environment.cluster.uid", cluster.uid)
     orchard.up()

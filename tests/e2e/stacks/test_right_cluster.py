@@ -2,11 +2,11 @@
 
 import re
 import secrets
-import shlex
 import uuid
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import Deployment, deployment
@@ -19,7 +19,7 @@ from tests.e2e.stores import made_values
 from tests.platform import STACK_FILES
 
 UID_PATH = "environment.cluster.uid"
-SET_UID = re.compile(r"pulumi config set .*")
+SET_UID = re.compile(r"write beside `environment`: (.*)")
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def test_a_stack_without_a_cluster_says_how_to_name_it_and_that_is_enough(
 ) -> None:
     before = versions(contents(cluster, unnamed.namespaces))
     preview = unnamed.stack.preview()
-    [command] = set(SET_UID.findall(preview.text))
-    with pytest.raises(EngineError, match=re.escape(command)):
+    [line] = set(SET_UID.findall(preview.text))
+    with pytest.raises(EngineError, match=re.escape(line)):
         unnamed.stack.up()
     assert unnamed.provider.history == []
     assert versions(contents(cluster, unnamed.namespaces)) == before
-    assert shlex.split(command) == ["pulumi", "config", "set", "--path", UID_PATH, cluster.uid]
-    unnamed.stack.set_config(*shlex.split(command)[-2:])
+    assert yaml.safe_load(line) == {"cluster": {"uid": cluster.uid}}
+    unnamed.stack.set_config(UID_PATH, cluster.uid)
     assert declared(unnamed.stack.up(), "create") == declared(preview, "create")
 
 
