@@ -1,16 +1,14 @@
 """Rights on Secrets: of each service, and of people."""
 
-from collections.abc import Sequence
-
-from pulumi import ComponentResource, Resource, ResourceOptions
+from typing import Unpack
 
 from platform_secrets.manifests.access import reader_manifests, service_manifests
 from platform_secrets.settings import Settings
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class ServiceAccess(ComponentResource):
+class ServiceAccess(Part):
     """Declares `service_manifests`: what one service may read, and as whom.
 
     Its ServiceAccount has a logical name of its own, `account`, which stays when the service gets
@@ -24,30 +22,20 @@ class ServiceAccess(ComponentResource):
         settings: Settings,
         service: str,
         account: str,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        **placed: Unpack[Placed],
     ) -> None:
-        super().__init__("platform-secrets:access:ServiceAccess", name, None, opts)
-        declare(
-            self,
+        super().__init__(
+            "platform-secrets:access:ServiceAccess",
+            name,
             service_manifests(settings, service, settings.catalogue.services[service]),
-            after=after,
+            placed,
             names={"ServiceAccount": account},
         )
-        self.register_outputs({})
 
 
-class SecretsReader(ComponentResource):
+class SecretsReader(Part):
     """Declares `reader_manifests`: what people may read."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("platform-secrets:access:SecretsReader", name, None, opts)
-        declare(self, reader_manifests(settings), after=after)
-        self.register_outputs({})
+    def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
+        objects = reader_manifests(settings)
+        super().__init__("platform-secrets:access:SecretsReader", name, objects, placed)

@@ -1,19 +1,20 @@
 """One bundle as a plain Secret, for an environment without stores."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Unpack
 
 import pulumi
-from pulumi import ComponentResource, Output, Resource, ResourceOptions
+from pulumi import Output
 
 from platform_secrets.manifests.basic_secret import basic_secret
 from platform_secrets.settings import Bundle, Settings
 from platform_secrets.settings.secret_fields import secret_field
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class BasicSecret(ComponentResource):
+class BasicSecret(Part):
     """Declares `basic_secret` with its values, which are secrets in Pulumi's state.
 
     Without values, which only a preview may be, the Secret's own stay as they are. What is declared
@@ -28,25 +29,22 @@ class BasicSecret(ComponentResource):
         settings: Settings,
         bundle: str,
         values: Mapping[str, Output[str]],
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        **placed: Unpack[Placed],
     ) -> None:
-        super().__init__("platform-secrets:secrets:BasicSecret", name, None, opts)
         manifest = basic_secret(settings, bundle)
         if values:
             content = settings.catalogue.bundles[bundle]
             data = {name: _field(content, name, values) for name in content.fields}
             manifest = {**manifest, "data": data}
-        ignored = [] if values else ["data"]
-        declare(
-            self,
+        super().__init__(
+            "platform-secrets:secrets:BasicSecret",
+            name,
             [manifest],
-            after=after,
+            placed,
             protect=settings.environment.protect,
             retain=True,
-            ignore_changes=ignored,
+            ignore_changes=[] if values else ["data"],
         )
-        self.register_outputs({})
 
 
 def _field(bundle: Bundle, name: str, values: Mapping[str, Output[str]]) -> Output[str]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypedDict, Unpack
 
 from pulumi import Alias, ComponentResource, CustomResource, Resource, ResourceOptions
 from pulumi_kubernetes import _utilities
@@ -21,6 +22,44 @@ _WAITING = {
 }
 
 
+class Placed(TypedDict, total=False):
+    """Where a part stands: what it waits for, and the caller's own options."""
+
+    after: Sequence[Resource]
+    opts: ResourceOptions | None
+
+
+class Declared(TypedDict, total=False):
+    """How `declare` treats objects."""
+
+    protect: bool
+    retain: bool
+    ignore_changes: Sequence[str]
+    prefix: str
+    names: Mapping[str, str]
+
+
+class Part(ComponentResource):
+    """A part of the layer: a component whose children are the objects that the core describes.
+
+    `ready` is what others wait for who need the part.
+    """
+
+    def __init__(
+        self,
+        type_token: str,
+        name: str,
+        objects: Sequence[Manifest],
+        placed: Placed,
+        **declared: Unpack[Declared],
+    ) -> None:
+        super().__init__(type_token, name, None, placed.get("opts"))
+        self.ready: list[Resource] = declare(
+            self, objects, after=placed.get("after", ()), **declared
+        )
+        self.register_outputs({})
+
+
 def declare(
     component: ComponentResource,
     objects: Sequence[Manifest],
@@ -30,7 +69,7 @@ def declare(
     retain: bool = False,
     ignore_changes: Sequence[str] = (),
     prefix: str = "",
-    names: Mapping[str, str] | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Resource]:
     """Declares `objects` as children of `component`: those of the last one's kind, which do the
     work, after the others, which are side by side and wait for `after`. Returns those that do the
@@ -51,7 +90,7 @@ def declare(
         if kind in kinds:
             suffix += f"-{manifest['metadata']['name'].removeprefix(prefix)}"
         kinds.add(kind)
-        logical_name = (names or {}).get(kind, component._name) + suffix
+        logical_name = names.get(kind, component._name) + suffix
         does_the_work = kind == objects[-1]["kind"]
         options = ResourceOptions(
             parent=component,

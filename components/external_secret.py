@@ -1,33 +1,24 @@
 """One bundle, kept in step with its store by the operator."""
 
-from collections.abc import Sequence
-
-from pulumi import ComponentResource, Resource, ResourceOptions
+from typing import Unpack
 
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Settings
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class ExternalSecret(ComponentResource):
+class ExternalSecret(Part):
     """Declares `external_secret_manifests`; the operator, not Pulumi, owns the Secret itself."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        bundle: str,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        self, name: str, *, settings: Settings, bundle: str, **placed: Unpack[Placed]
     ) -> None:
-        super().__init__("platform-secrets:secrets:ExternalSecret", name, None, opts)
-        self.ready = declare(
-            self,
+        super().__init__(
+            "platform-secrets:secrets:ExternalSecret",
+            name,
             external_secret_manifests(settings, bundle),
-            after=after,
+            placed,
             # The Secret dies with its ExternalSecret, whatever its deletion policy says.
             protect=settings.environment.protect,
         )
-        self.register_outputs({})

@@ -1,59 +1,34 @@
 """NetworkPolicies of the pods that this program installs."""
 
-from collections.abc import Sequence
-
-from pulumi import ComponentResource, Resource, ResourceOptions
+from typing import Unpack
 
 from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
 from platform_secrets.settings import Settings, VaultServer
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class OperatorNetwork(ComponentResource):
+class OperatorNetwork(Part):
     """Declares `operator_policies`."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("platform-secrets:network:OperatorNetwork", name, None, opts)
-        declare(self, operator_policies(settings), after=after)
-        self.register_outputs({})
+    def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
+        objects = operator_policies(settings)
+        super().__init__("platform-secrets:network:OperatorNetwork", name, objects, placed)
 
 
-class VaultNetwork(ComponentResource):
+class VaultNetwork(Part):
     """Declares `vault_policies`."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        server: VaultServer,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        self, name: str, *, settings: Settings, server: VaultServer, **placed: Unpack[Placed]
     ) -> None:
-        super().__init__("platform-secrets:network:VaultNetwork", name, None, opts)
-        declare(self, vault_policies(settings, server), after=after)
-        self.register_outputs({})
+        objects = vault_policies(settings, server)
+        super().__init__("platform-secrets:network:VaultNetwork", name, objects, placed)
 
 
-class RotationNetwork(ComponentResource):
+class RotationNetwork(Part):
     """Declares `rotation_policy`: the rotator's pods reach the API server alone."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("platform-secrets:network:RotationNetwork", name, None, opts)
-        self.ready = declare(self, [rotation_policy(settings)], after=after)
-        self.register_outputs({})
+    def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
+        objects = [rotation_policy(settings)]
+        super().__init__("platform-secrets:network:RotationNetwork", name, objects, placed)

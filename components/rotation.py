@@ -1,8 +1,7 @@
 """What rotates: its bounds and memory, what makes each key's values, and the CronJobs."""
 
-from collections.abc import Mapping, Sequence
-
-from pulumi import ComponentResource, Resource, ResourceOptions
+from collections.abc import Mapping
+from typing import Unpack
 
 from platform_secrets.manifests.rotation.admission import admission_manifests
 from platform_secrets.manifests.rotation.cron_jobs import (
@@ -12,61 +11,46 @@ from platform_secrets.manifests.rotation.cron_jobs import (
 )
 from platform_secrets.settings import Settings
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class RotationAdmission(ComponentResource):
+class RotationAdmission(Part):
     """Declares `admission_manifests`: there before anything can act as the rotator."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("platform-secrets:rotation:RotationAdmission", name, None, opts)
-        policies = admission_manifests(settings)
-        self.ready = declare(self, policies, after=after, prefix=f"{settings.namespace}-")
-        self.register_outputs({})
+    def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
+        super().__init__(
+            "platform-secrets:rotation:RotationAdmission",
+            name,
+            admission_manifests(settings),
+            placed,
+            prefix=f"{settings.namespace}-",
+        )
 
 
-class RotationMemory(ComponentResource):
+class RotationMemory(Part):
     """Declares `memory_config_map`; what is in it is the rotator's own."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
-    ) -> None:
-        super().__init__("platform-secrets:rotation:RotationMemory", name, None, opts)
-        memory = memory_config_map(settings)
-        self.ready = declare(self, [memory], after=after, protect=settings.environment.protect)
-        self.register_outputs({})
+    def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
+        super().__init__(
+            "platform-secrets:rotation:RotationMemory",
+            name,
+            [memory_config_map(settings)],
+            placed,
+            protect=settings.environment.protect,
+        )
 
 
-class RotatedKey(ComponentResource):
+class RotatedKey(Part):
     """Declares `generator_manifests` of one key."""
 
     def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        key: str,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        self, name: str, *, settings: Settings, key: str, **placed: Unpack[Placed]
     ) -> None:
-        super().__init__("platform-secrets:rotation:RotatedKey", name, None, opts)
-        self.ready = declare(self, generator_manifests(settings, key), after=after)
-        self.register_outputs({})
+        objects = generator_manifests(settings, key)
+        super().__init__("platform-secrets:rotation:RotatedKey", name, objects, placed)
 
 
-class Rotation(ComponentResource):
+class Rotation(Part):
     """Declares `rotation_manifests`: what acts, so after all that it needs and is bound by."""
 
     def __init__(
@@ -75,9 +59,7 @@ class Rotation(ComponentResource):
         *,
         settings: Settings,
         program: Mapping[str, str],
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        **placed: Unpack[Placed],
     ) -> None:
-        super().__init__("platform-secrets:rotation:Rotation", name, None, opts)
-        declare(self, rotation_manifests(settings, program), after=after)
-        self.register_outputs({})
+        objects = rotation_manifests(settings, program)
+        super().__init__("platform-secrets:rotation:Rotation", name, objects, placed)

@@ -1,16 +1,14 @@
 """A SecretStore with the identity that it acts as."""
 
-from collections.abc import Sequence
-
-from pulumi import ComponentResource, Resource, ResourceOptions
+from typing import Unpack
 
 from platform_secrets.manifests.secret_store import store_manifests
 from platform_secrets.settings import Identity, Settings
 
-from .declare import declare
+from .declare import Part, Placed
 
 
-class SecretStore(ComponentResource):
+class SecretStore(Part):
     """Declares `store_manifests`; ready once the operator has validated the store."""
 
     def __init__(
@@ -20,9 +18,7 @@ class SecretStore(ComponentResource):
         settings: Settings,
         store: str,
         identity: Identity,
-        after: Sequence[Resource],
-        opts: ResourceOptions | None = None,
+        **placed: Unpack[Placed],
     ) -> None:
-        super().__init__("platform-secrets:stores:SecretStore", name, None, opts)
-        self.ready = declare(self, store_manifests(settings, store, identity), after=after)
-        self.register_outputs({})
+        objects = store_manifests(settings, store, identity)
+        super().__init__("platform-secrets:stores:SecretStore", name, objects, placed)

@@ -1,14 +1,16 @@
 """Vault or OpenBao, where this stack installs it."""
 
-from pulumi import ComponentResource, Resource, ResourceOptions
+from typing import Unpack
+
+from pulumi import Resource
 
 from platform_secrets.manifests.vault_server import server_manifests, server_release
 from platform_secrets.settings import Settings, VaultServer
 
-from .declare import declare, declare_release
+from .declare import Part, Placed, declare_release
 
 
-class VaultServers(ComponentResource):
+class VaultServers(Part):
     """The servers' namespace, and their chart as a Helm release.
 
     Protected always: every environment's values are there. The release is not waited for, since the
@@ -16,15 +18,10 @@ class VaultServers(ComponentResource):
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        settings: Settings,
-        server: VaultServer,
-        opts: ResourceOptions | None = None,
+        self, name: str, *, settings: Settings, server: VaultServer, **placed: Unpack[Placed]
     ) -> None:
-        super().__init__("platform-secrets:vault:VaultServers", name, None, opts)
-        self.namespace = declare(self, server_manifests(settings, server), protect=True)
+        objects = server_manifests(settings, server)
+        super().__init__("platform-secrets:vault:VaultServers", name, objects, placed, protect=True)
+        self.namespace = self.ready
         release = declare_release(self, server_release(server), after=self.namespace, protect=True)
         self.ready: list[Resource] = [release]
-        self.register_outputs({})
