@@ -6,7 +6,7 @@ before back where a service does not come up with the new one. Each step is reco
 in the cluster, so that a run that was killed anywhere is finished by the next.
 
 Read in this order: `plan` (what there is), `due` (what is due), `run`, `preflight`, `batch` (the
-transaction), `generated`, `database` and `secrets_manager` (its steps), `operator_objects`,
-`rollout`, `memory`, `api`, `aws`, `trust`.
+transaction), `rotation`, `generated`, `database` and `secrets_manager` (its steps),
+`operator_objects`, `rollout`, `memory`, `api`, `aws`, `trust`.
 Standard library only: it runs in a stock Python image, from a ConfigMap.
 """

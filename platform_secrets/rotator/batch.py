@@ -13,19 +13,17 @@ from . import contract, log
 from .api import Api, RefusedError
 from .checks import Checks, NotShownError
 from .clock import Clock, Steps, side_by_side
-from .database import DatabaseRotation
-from .generated import GeneratedRotation
+from .contract import Phase
 from .keys import not_restarted
 from .memory import Memory, Remembered
 from .operator_objects import StepError
 from .plan import Plan
 from .rollout import RolloutError, Workloads
-from .secrets_manager import SecretsManagerRotation
+from .rotation import Rotation
 
 # As many as the operator works on at once where it is small (`concurrent` in manifests/eso.py).
 _KEYS_AT_ONCE = 20
 
-Rotation = GeneratedRotation | DatabaseRotation | SecretsManagerRotation
 Task = Callable[[Rotation], Steps]
 Faults = (StepError, RolloutError, RefusedError)
 
@@ -60,24 +58,24 @@ class Batch:
 
     def rotate(self, rotations: list[Rotation]) -> None:
         """All of it, for keys that are in flight or are to start."""
-        interrupted = [one for one in rotations if one.is_taken_back]
-        going = [one for one in rotations if not one.is_taken_back]
+        interrupted = [one for one in rotations if one.phase is Phase.RESTORE]
+        going = [one for one in rotations if one not in interrupted]
         if interrupted:
             self._take_back(interrupted, "an earlier run had begun to take it back")
-        going = self._each(going, "stage", lambda one: one.stage())
-        publishing = [one for one in going if one.has_next and not one.is_promoted]
+        going = self._each(going, Phase.STAGE, lambda one: one.stage())
+        publishing = [one for one in going if one.has_next and one.phase is not Phase.PROMOTE]
         if publishing:
-            self._push(publishing, "next", lambda one: one.publish())
-            self._reach(publishing, going, "next")
-        going = self._push(self._left(going), "promote", lambda one: one.promote())
-        self._reach(going, going, "promote")
+            self._push(publishing, Phase.NEXT, lambda one: one.publish())
+            self._reach(publishing, going, Phase.NEXT)
+        going = self._push(self._left(going), Phase.PROMOTE, lambda one: one.promote())
+        self._reach(going, going, Phase.PROMOTE)
         self._record(self._left(going))
 
     def clean(self, rotations: list[Rotation]) -> None:
         """Deletes what is left of finished rotations: all of it before the first is waited for, as
         the cluster's garbage collector takes its time with each."""
         in_deletion = self._each(rotations, "delete", lambda one: one.delete())
-        self._each(in_deletion, "clean", lambda one: one.clean(), at_once=1)
+        self._each(in_deletion, Phase.CLEAN, lambda one: one.clean(), at_once=1)
 
     def _left(self, rotations: list[Rotation]) -> list[Rotation]:
         out = {*self.outcome.failed, *self.outcome.restored}
@@ -92,7 +90,7 @@ class Batch:
             self._run([self._tried(one, step, task) for one in rotations], at_once)
         return self._left(rotations)
 
-    def _push(self, rotations: list[Rotation], step: str, task: Task) -> list[Rotation]:
+    def _push(self, rotations: list[Rotation], phase: Phase, task: Task) -> list[Rotation]:
         """The same for a step that writes to a store. The keys of a bundle go one after the other:
         the operator reads an entry, changes a property and writes it. So of one entry's properties
         the next is pushed only once the one before is seen in the services' Secret."""
@@ -103,24 +101,24 @@ class Batch:
                 try:
                     yield from task(one)
                     if rest:
-                        yield from self._shown(one.external_secrets(step)[0], [one], step)
+                        yield from self._shown(one.external_secrets(phase)[0], [one], phase)
                 except NotShownError as fault:
-                    self._fail([one], f"{step}: {fault}")
+                    self._fail([one], f"{phase}: {fault}")
                     if rest:
                         what = f"{one.key.shown}, of the same entry, was not seen"
-                        return self._fail(rest, f"{step}: not pushed: {what}")
+                        return self._fail(rest, f"{phase}: not pushed: {what}")
                 except Faults as fault:
-                    self._fail([one], f"{step}: {fault}")
+                    self._fail([one], f"{phase}: {fault}")
 
         bundles: dict[str, list[Rotation]] = {}
         for one in rotations:
             bundles.setdefault(one.key.bundle, []).append(one)
         if rotations:
-            self._note(step, rotations)
+            self._note(phase, rotations)
             self._run(map(in_sequence, bundles.values()), self.plan.bundles_at_once)
         return self._left(rotations)
 
-    def _shown(self, external_secret: str, rotations: list[Rotation], phase: str) -> Steps:
+    def _shown(self, external_secret: str, rotations: list[Rotation], phase: Phase) -> Steps:
         """The services' Secret holds what a phase has pushed, or NotShownError."""
         checks = [check for one in rotations for check in one.checks(phase, external_secret)]
         yield from self.checks.shown(external_secret, _token(phase, rotations), checks)
@@ -131,14 +129,14 @@ class Batch:
         except Faults as fault:
             self._fail([rotation], f"{step}: {fault}")
 
-    def _reach(self, moved: list[Rotation], batch: list[Rotation], phase: str) -> None:
+    def _reach(self, moved: list[Rotation], batch: list[Rotation], phase: Phase) -> None:
         """Brings what was pushed to the services: syncs it, and restarts those that read it. What
         marks a sync or restart as done is made of all of the batch, so that a run that goes on
         finds it again."""
         moved, batch = self._left(moved), self._left(batch)
         if not moved:
             return
-        if phase == "next":
+        if phase is Phase.NEXT:
             batch = [one for one in batch if one.has_next]
         self._note(f"{phase}: sync", moved)
         syncs = (
@@ -157,7 +155,7 @@ class Batch:
             except Faults as fault:
                 self._take_back(readers, str(fault))
 
-    def _synced(self, external_secret: str, rotations: list[Rotation], phase: str) -> Steps:
+    def _synced(self, external_secret: str, rotations: list[Rotation], phase: Phase) -> Steps:
         try:
             yield from self._shown(external_secret, rotations, phase)
         except NotShownError as fault:
@@ -181,10 +179,10 @@ class Batch:
             for one in rotations:
                 self._run([one.take_back()])
                 if one.shares_entry and one is not rotations[-1]:
-                    self._run([self._shown(one.key.external_secret, [one], "restore")])
-            for name in _distinct(one.external_secrets("restore") for one in rotations):
-                self._run([self._shown(name, rotations, "restore")])
-            token = _token("restore", rotations)
+                    self._run([self._shown(one.key.external_secret, [one], Phase.RESTORE)])
+            for name in _distinct(one.external_secrets(Phase.RESTORE) for one in rotations):
+                self._run([self._shown(name, rotations, Phase.RESTORE)])
+            token = _token(Phase.RESTORE, rotations)
             for workload in _distinct(one.key.readers for one in rotations):
                 self._run([self.workloads.restarted(workload, token)])
         except Faults as fault:
@@ -241,7 +239,7 @@ class Batch:
         side_by_side(self.clock, tasks, at_once, self.memory.hold)
 
 
-def _token(phase: str, rotations: Iterable[Rotation]) -> str:
+def _token(phase: Phase, rotations: Iterable[Rotation]) -> str:
     """Marks what is done for just these rotations; their staged objects' uids tell them from
     earlier ones even when dates repeat."""
     text = " ".join(sorted(f"{one.key.name}/{one.id}/{one.uid}" for one in rotations))

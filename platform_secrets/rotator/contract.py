@@ -6,6 +6,7 @@ Everything outside of `rotator` takes these from here, so there is no second cop
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 from .keys import Database, Generated, RotatedKey, Secrets, SecretsManager, beside, name_of
@@ -32,6 +33,22 @@ EVENT_REASONS: tuple[EventReason, ...] = ("Rotated", "RotationFailed", "Rotation
 AWS_TOKENS_FOLDER = "/var/run/secrets/aws"
 STS_AUDIENCE = "sts.amazonaws.com"
 POD_IDENTITY_AUDIENCE = "pods.eks.amazonaws.com"
+
+
+class Phase(StrEnum):
+    """What a rotation is at. Taking back comes from any phase but the last."""
+
+    STAGE = "stage"
+    """The value before is kept, and the new one made."""
+    NEXT = "next"
+    """Services may read the value to come."""
+    PROMOTE = "promote"
+    """The new value is the current one."""
+    RESTORE = "restore"
+    """It is taken back: the value before is the current one."""
+    CLEAN = "clean"
+    """Only objects are left of it."""
+
 
 PUSHES = {
     "reserve": ("previous", "staged"),
@@ -105,6 +122,19 @@ def copies(key: RotatedKey, step: str) -> list[str]:
         return []
     name = one_shot(step, key.name)
     return [beside(one.external_secret, name) for one in key.elsewhere]
+
+
+def steps(key: RotatedKey) -> list[str]:
+    """The steps that have objects, in the order in which these are deleted: with `before` there is
+    a rotation to go on with, and by `staged` all that is left is found."""
+    return ["before", *pushes(key), *checks(key), "staged"]
+
+
+def objects(key: RotatedKey, step: str) -> list[str]:
+    """The addresses of all objects of a step."""
+    if step in checks(key):
+        return [one.name for one in checked_secrets(key, step)]
+    return [*copies(key, step), one_shot_of(key, step)]
 
 
 def generator(key: str, side: str = "") -> str:

@@ -2,15 +2,15 @@
 pointer moves to it. No service ever holds a password that the database refuses."""
 
 from . import contract, shapes
-from .api import Api
 from .checks import Check
 from .clock import Steps
+from .contract import Phase
 from .keys import Database
-from .operator_objects import OperatorObjects, StepError
-from .plan import Plan
+from .operator_objects import StepError
+from .rotation import RotationOf
 
 
-class DatabaseRotation:
+class DatabaseRotation(RotationOf[Database]):
     """Its one-shot object `staged` exists while the idle side gets its password; then a mark in the
     pointer, `to-b` or, once it is taken back, `back-to-a`, stays until the rotation is recorded.
     `before` has the password that the idle side had, made before any other.
@@ -20,29 +20,24 @@ class DatabaseRotation:
     object is gone before anybody is led to the new side.
     """
 
-    has_next = shares_entry = False
-    can_go_on = can_be_taken_back = True
-    rotated_at = None
-
-    def __init__(self, plan: Plan, key: Database, api: Api, operator: OperatorObjects) -> None:
-        self.key, self._plan, self._api, self._operator = key, plan, api, operator
-        self.id = self.uid = self._side = ""
-        self.is_promoted = self.is_pushed = self.is_taken_back = self._has_before = False
+    _side = ""
+    _has_before = False
 
     def find(self) -> bool:
         """Looks for the mark or objects of a rotation in flight, and says whether there is one."""
         before, staged = (
-            self._api.get("ExternalSecret", contract.one_shot_of(self.key, step))
-            for step in ("before", "staged")
+            self._api.get("ExternalSecret", self._name(step)) for step in ("before", "staged")
         )
         self._has_before = before is not None
         if mark := self._pointer().get(contract.POINTER_MARK):
             where, self.id, self.uid = mark.split()
+            is_back = where.startswith("back-")
+            self._side = self._other(where[-1]) if is_back else where[-1]
             # Without the password before, nobody could show that the new one has arrived.
-            self.is_taken_back = where.startswith("back-") or not self._has_before
-            self._side = self._other(where[-1]) if where.startswith("back-") else where[-1]
-            self.is_promoted = self._shows(self._side)
-            self.is_pushed = self.is_promoted or self.is_taken_back
+            if is_back or not self._has_before:
+                self.phase = Phase.RESTORE
+            elif self._shows(self._side):
+                self.phase = Phase.PROMOTE
             return True
         if found := before or staged:
             self.id = found["metadata"].get("annotations", {}).get(contract.ROTATION_ID, "")
@@ -53,24 +48,20 @@ class DatabaseRotation:
         if self._side:
             return
         if not self._has_before:  # its password may have changed already
-            yield from self._operator.gone("staged", contract.one_shot_of(self.key, "staged"))
+            yield from self._operator.gone("staged", self._name("staged"))
         self._side = self._other(self._active())
         arguments = (self._plan, self.key, self.id, self._side)
         yield from self._operator.made(shapes.before_account(*arguments))
         self._has_before = True
         [made] = yield from self._operator.made(shapes.staged_account(*arguments))
         self.uid = made["metadata"]["uid"]
-        yield from self._operator.gone("staged", contract.one_shot_of(self.key, "staged"))
+        yield from self._operator.gone("staged", self._name("staged"))
         self._write({contract.POINTER_MARK: f"to-{self._side} {self.id} {self.uid}"})
-
-    def publish(self) -> Steps:
-        """Both accounts are always published."""
-        yield from ()
 
     def promote(self) -> Steps:
         """The URL is that of the account with the new password."""
         self._write({self.key.fields[0]: self.key.contents[self._side]})
-        self.is_promoted = True
+        self.phase = Phase.PROMOTE
         yield from ()
 
     def take_back(self) -> Steps:
@@ -80,27 +71,16 @@ class DatabaseRotation:
         self._write({self.key.fields[0]: self.key.contents[before], contract.POINTER_MARK: mark})
         yield from ()
 
-    def delete(self) -> Steps:
-        """The objects of the rotation are in deletion, or gone."""
-        for step in ("before", *contract.DATABASE_CHECKS, "staged"):
-            self._operator.delete(step, contract.one_shot_of(self.key, step))
-        yield from ()
-
     def clean(self) -> Steps:
         """No object or mark of the rotation is left."""
-        for step in ("before", "staged"):
-            yield from self._operator.gone(step, contract.one_shot_of(self.key, step))
+        yield from super().clean()
         self._write({contract.POINTER_MARK: None})
 
-    def external_secrets(self, phase: str) -> list[str]:
-        """What to sync once the pointer has moved."""
-        return [self.key.external_secret]
-
-    def checks(self, phase: str, external_secret: str) -> list[Check]:
+    def checks(self, phase: Phase, external_secret: str) -> list[Check]:
         """The URL is of the side with the new password, or of the other one again."""
         if not self._has_before:
             return []
-        step = "restored" if phase == "restore" else "promoted"
+        step = "restored" if phase is Phase.RESTORE else "promoted"
         [check] = shapes.checks(self._plan, self.key, self.id, step)
         return [Check(self.key.name, check)]
 

@@ -2,22 +2,31 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from . import due, log
 from .api import Api
 from .aws import Aws
-from .batch import Batch, Outcome, Rotation
+from .batch import Batch, Outcome
 from .checks import Checks
 from .clock import Clock, Steps, side_by_side
+from .contract import Phase
 from .database import DatabaseRotation
 from .generated import GeneratedRotation
-from .keys import Generated, RotatedKey, SecretsManager, not_restarted
+from .keys import Database, Generated, RotatedKey, SecretsManager, not_restarted
 from .memory import Memory, Remembered
 from .operator_objects import OperatorObjects, StepError
 from .plan import Plan, PlanError
 from .preflight import Preflight
 from .rollout import RolloutError, Workloads
+from .rotation import Context, Rotation
 from .secrets_manager import SecretsManagerRotation
+
+ROTATIONS: dict[type[RotatedKey], Callable[[Context, Any, Remembered], Rotation]] = {
+    Generated: GeneratedRotation,
+    Database: DatabaseRotation,
+    SecretsManager: SecretsManagerRotation,
+}
 
 
 class Run:
@@ -36,9 +45,9 @@ class Run:
         asked_at: datetime | None = None,
     ) -> None:
         self.plan, self.api, self.clock, self.memory = plan, api, clock, memory
-        self.aws = aws
         self.operator = OperatorObjects(api, clock, plan.sync_seconds)
         self.checks = Checks(api, clock, self.operator, plan.sync_seconds)
+        self.context = Context(plan, api, clock, self.operator, self.checks, aws)
         self.workloads = Workloads(api, clock, plan.rollout_seconds)
         self.outcome = Outcome()
         self.asked, self.last, self.asked_at = asked, last, asked_at
@@ -145,15 +154,7 @@ class Run:
         return bool(asked_at and rotated_at and rotated_at < asked_at)
 
     def _rotation(self, key: RotatedKey) -> Rotation:
-        if isinstance(key, Generated):
-            known = self._known(key.name)
-            return GeneratedRotation(self.plan, key, known, self.api, self.operator, self.checks)
-        if isinstance(key, SecretsManager):
-            known, seconds = self._known(key.name), self.plan.sync_seconds
-            return SecretsManagerRotation(
-                *(self.plan, key, known, self.api, self.operator, self.aws, self.clock, seconds)
-            )
-        return DatabaseRotation(self.plan, key, self.api, self.operator)
+        return ROTATIONS[type(key)](self.context, key, self._known(key.name))
 
     def _started(self, key: RotatedKey) -> Rotation:
         """A new rotation, whose id is the day on which it is due or asked for."""
@@ -165,11 +166,11 @@ class Run:
         return rotation
 
     def _in_flight(self, meanwhile: Callable[[], None]) -> list[Rotation]:
-        """What earlier runs left. Of a key that the operator has generated nothing can be, if the
-        run before this one came to its end: there may be thousands of those."""
+        """What earlier runs left. If the run before came to its end, that is only what begins
+        elsewhere: there may be thousands of keys."""
         found = []
         for rotation in map(self._rotation, self.plan.rotated):
-            if self.memory.last_run.is_done and isinstance(rotation, GeneratedRotation):
+            if self.memory.last_run.is_done and not rotation.begins_elsewhere:
                 continue
             meanwhile()
             try:
@@ -181,7 +182,9 @@ class Run:
 
     def _is_unfinished(self, rotation: Rotation) -> bool:
         """Whether more than cleaning is left of a rotation."""
-        return rotation.can_go_on and self._known(rotation.key.name).id != rotation.id
+        return (
+            rotation.phase is not Phase.CLEAN and self._known(rotation.key.name).id != rotation.id
+        )
 
     def _to_start(self) -> list[RotatedKey]:
         """The keys to rotate now, apart from those in flight."""

@@ -6,54 +6,34 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from . import contract, shapes
-from .api import Api
-from .aws import Aws
+from . import shapes
 from .checks import Check
-from .clock import Clock, Steps, pauses
+from .clock import Steps, pauses
+from .contract import Phase
 from .due import rotation_id
 from .keys import SecretsManager
-from .memory import Remembered
-from .operator_objects import OperatorObjects, StepError
-from .plan import Plan
+from .operator_objects import StepError
+from .rotation import RotationOf
 
 
-class SecretsManagerRotation:
+class SecretsManagerRotation(RotationOf[SecretsManager]):
     """In flight is a rotation that Secrets Manager has finished and the memory does not know: the
     entry's versions say all. The objects in the cluster only keep a hash of the current version,
     which the services' Secret is compared with."""
 
-    has_next = is_taken_back = shares_entry = False
+    begins_elsewhere = True
     can_be_taken_back = False
-
-    def __init__(
-        self,
-        plan: Plan,
-        key: SecretsManager,
-        known: Remembered,
-        api: Api,
-        operator: OperatorObjects,
-        aws: Aws,
-        clock: Clock,
-        seconds: float,
-    ) -> None:
-        self.key, self._known, self._aws, self._clock = key, known, aws, clock
-        self._plan, self._api, self._operator = plan, api, operator
-        self._seconds = seconds
-        self.id = self.uid = self._pending = ""
-        self.is_promoted = self.is_pushed = False
-        self.rotated_at: datetime | None = None
+    _pending = ""
 
     def find(self) -> bool:
         """Looks whether Secrets Manager has rotated since the last rotation that is known, or an
         object of an earlier run is left."""
         self._find()
-        kept = (contract.one_shot_of(self.key, step) for step in ("before", "staged"))
-        return self.is_promoted or any(self._api.get("ExternalSecret", name) for name in kept)
-
-    @property
-    def can_go_on(self) -> bool:
-        return self.is_promoted
+        if self.phase is Phase.PROMOTE:
+            return True
+        self.phase = Phase.CLEAN
+        kept = (self._name(step) for step in ("before", "staged"))
+        return any(self._api.get("ExternalSecret", name) for name in kept)
 
     def stage(self) -> Steps:
         """What is there is known: a rotation may have come to its end just now. Before the first
@@ -70,7 +50,7 @@ class SecretsManagerRotation:
     def promote(self) -> Steps:
         """The entry has a new password, that works. The request is named after the version that it
         replaces: however often it is made, it is one rotation."""
-        if not self.is_promoted:
+        if self.phase is not Phase.PROMOTE:
             yield from self._rotate()
         yield from self._keep("staged")
 
@@ -80,48 +60,30 @@ class SecretsManagerRotation:
         if self.uid == before:  # else it has rotated by itself meanwhile
             name = f"{self.key.region} {self.key.secret_id} {before}"
             self._aws.rotate(self.key, hashlib.sha256(name.encode()).hexdigest())
-        for pause in pauses(self._clock, self._seconds):
+        for pause in pauses(self._clock, self._plan.sync_seconds):
             self._look()
             if self.uid != before and self.rotated_at != rotated_before:
-                self.is_promoted = True
-                return self._name()
+                self.phase = Phase.PROMOTE
+                return self._use_its_day()
             yield pause
+        pending = f"version {self._pending or 'none'} is AWSPENDING"
         raise StepError(
-            f"Secrets Manager did not rotate {self.key.secret_id} in {self._seconds} s, version"
-            f" {self._pending or 'none'} is AWSPENDING: the log of its function says why. Services"
+            f"Secrets Manager did not rotate {self.key.secret_id} in {self._plan.sync_seconds} s,"
+            f" {pending}: the log of its function says why. Services"
             " have a password that works; the next run has it tried again"
         )
 
-    def take_back(self) -> Steps:
-        """Never: `can_be_taken_back` says so."""
-        yield from ()
-
-    def delete(self) -> Steps:
-        """The objects of the rotation are in deletion, or gone."""
-        for step in ("before", *contract.AWS_CHECKS, "staged"):
-            self._operator.delete(step, contract.one_shot_of(self.key, step))
-        yield from ()
-
-    def clean(self) -> Steps:
-        """No object of the rotation is left."""
-        for step in ("before", "staged"):
-            yield from self._operator.gone(step, contract.one_shot_of(self.key, step))
-
-    def external_secrets(self, phase: str) -> list[str]:
-        """What to sync once there is a new password."""
-        return [self.key.external_secret]
-
-    def checks(self, phase: str, external_secret: str) -> list[Check]:
+    def checks(self, phase: Phase, external_secret: str) -> list[Check]:
         """The URL is that of the version which was the current one at the end of the phase."""
-        if phase == "next" and self.is_promoted:
+        if phase is Phase.NEXT and self.phase is Phase.PROMOTE:
             return []
-        step = "published" if phase == "next" else "promoted"
+        step = "published" if phase is Phase.NEXT else "promoted"
         [check] = shapes.checks(self._plan, self.key, self._day, step)
         return [Check(self.key.name, check)]
 
     def by_hand(self) -> str:
         """What to do when a workload does not come up."""
-        if not self.is_promoted:
+        if self.phase is not Phase.PROMOTE:
             return "the password was not changed: mend the workload, the next run goes on"
         return (
             "the new password stays, and the one before works until the next rotation: mend the"
@@ -141,9 +103,9 @@ class SecretsManagerRotation:
     def _find(self) -> None:
         self._look()
         is_new = self.rotated_at is not None and self.rotated_at > self._known.known_since
-        self.is_promoted = self.is_pushed = is_new
+        self.phase = Phase.PROMOTE if is_new else Phase.STAGE
         if is_new:
-            self._name()
+            self._use_its_day()
 
     def _look(self) -> None:
         said: dict[str, Any] = self._aws.describe(self.key)
@@ -160,7 +122,7 @@ class SecretsManagerRotation:
         # The memory has whole seconds.
         self.rotated_at = datetime.fromtimestamp(int(date), UTC) if date else None
 
-    def _name(self) -> None:
+    def _use_its_day(self) -> None:
         """The id is that of the day on which Secrets Manager rotated, also in a later run."""
         if self.rotated_at:
             self.id = rotation_id(self.rotated_at.date(), self._known.id)
