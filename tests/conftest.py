@@ -8,6 +8,7 @@ import runpy
 import secrets
 import string
 import tempfile
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,6 +154,8 @@ def made_up_values(catalogue: Path = CATALOGUE_FILE) -> dict[str, str]:
 
 
 def _made_up(name: str, key: settings.Key) -> str:
+    if key.alphabet == "uuid":
+        return str(uuid.uuid4())
     forms = {"postgres-url": "postgresql://wren:{}@db/wren", "redis-url": "redis://:{}@redis/0"}
     made = _BEGINNINGS.get(name, "") + forms.get(key.format, "{}").format(
         secrets.token_hex(max(20, key.min_length))

@@ -86,9 +86,9 @@ def test_an_image_has_a_tag_or_a_digest(image, tmp_path):
     ("field", "value"),
     [("pattern", "[a-f0-9]+"), ("format", "redis-url"), ("format", "postgres-url")],
 )
-def test_a_generated_key_has_no_form_that_letters_and_digits_might_not_have(field, value, tmp_path):
+def test_a_generated_key_has_no_form_beside_its_alphabet(field, value, tmp_path):
     found = lines(tmp_path, changed(CATALOGUE, f"{TOKEN}.{field}", value))
-    sentence = "generated values are letters and digits: `by: generate` takes no"
+    sentence = "`alphabet` and `length` say what a generated value is: it takes no"
     assert found == [f"{PLACE}: {sentence} {field}"]
 
 

@@ -57,7 +57,11 @@ IN_CATALOGUE = [
     (f"{A_KEY}.rotate", True, "must be a mapping whose `by` is one of: generate, database, hand"),
     (f"{A_KEY}.rotate.interval", "90d", "unknown key (did you mean every?)"),
     (f"{A_KEY}.minLength", 32, "unknown key (did you mean min-length?)"),
-    (f"{A_KEY}.rotate.max-age", "90d", "unknown key (did you mean every?); allowed: by, every"),
+    (
+        f"{A_KEY}.rotate.max-age",
+        "90d",
+        "unknown key (did you mean every?); allowed: alphabet, by, bytes,",
+    ),
     ("services.web.reads.0", "sharde", "no such bundle (did you mean shared?); there are:"),
     ("services.web", "Deployment/web", "must be a mapping, with keys of these: workload, "),
     ("services.web.workload", "web", "must be a kind, a slash and a name, such as Deployment/web"),

@@ -77,6 +77,16 @@ DATABASE_CHECKS = {"promoted": {"current": "before"}, "restored": {"other": "bef
 AWS_CHECKS = {"published": {"current": "before"}, "promoted": {"current": "staged"}}
 """The same where Secrets Manager rotates: it is of the version that was the current one then."""
 
+# A character of base64 is six bits; those that are left over are taken off.
+_PADDED = 'print .password "==" | trunc (div (add (len .password) 3) 4 | mul 4 | int)'
+GENERATORS = {
+    "text": ("Password", ".password"),
+    "base64": ("Password", f"({_PADDED} | b64dec | b64enc)"),
+    "uuid": ("UUID", ".uuid"),
+}
+"""By the form of a new value: the kind of the operator's generator, and the value as a template has
+it of what that makes."""
+
 KINDS = {
     "before": "ExternalSecret",
     "staged": "ExternalSecret",

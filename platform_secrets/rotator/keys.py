@@ -89,7 +89,8 @@ class Rotated:
 
 @dataclass(frozen=True)
 class Generated(Rotated):
-    """A key whose values the operator generates; one with an overlap has `next` and `previous`."""
+    """A key whose values the operator generates, in one of the contract's forms; one with an
+    overlap has `next` and `previous`."""
 
     overlap_seconds: int | None
     entry: Entry
@@ -97,6 +98,7 @@ class Generated(Rotated):
     previous: Entry | None
     push_metadata: dict[str, Any] | None
     overlap_external_secret: str | None
+    form: str = field(default="text", kw_only=True)
     borrowing: list[Secrets] = field(default_factory=list, kw_only=True)
 
     @property

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from typing import Any
 
-from .keys import KINDS, Entry, Key
+from .keys import KINDS, Entry, Key, Secrets
 from .plan import Plan
 
 # A ConfigMap holds 1 MiB, and an object of three quarters can still be shown and compared.
@@ -30,17 +30,21 @@ def plan_texts(plan: Plan) -> Iterator[str]:
 
 def _key(key: Key) -> dict[str, Any]:
     by = next(word for word, kind in KINDS.items() if isinstance(key, kind))
-    fields = {field: one for field, one in vars(key).items() if field != "name"}
-    for one in ("not_restarted", "borrowing"):
-        if not fields.get(one):
-            fields.pop(one, None)
-    if "borrowing" in fields:
-        fields["borrowing"] = [
-            {field: value for field, value in vars(one).items() if field != "store" or value}
-            for one in fields["borrowing"]
-        ]
-    entries = {field: vars(one) for field, one in fields.items() if isinstance(one, Entry)}
-    return {"by": by, **fields, **entries}
+    said = {field: one for field, one in _said(key).items() if field != "name"}
+    if "borrowing" in said:
+        said["borrowing"] = [_said(one) for one in said["borrowing"]]
+    entries = {field: vars(one) for field, one in said.items() if isinstance(one, Entry)}
+    return {"by": by, **said, **entries}
+
+
+def _said(one: Key | Secrets) -> dict[str, Any]:
+    """The fields of it that do not have their default."""
+    found = {}
+    for field in fields(one):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if (value := getattr(one, field.name)) != default:
+            found[field.name] = value
+    return found
 
 
 def _span(raw: dict[str, Any]) -> dict[str, Any]:

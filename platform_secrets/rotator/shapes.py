@@ -38,14 +38,15 @@ def before(plan: Plan, key: Generated, rotation: str) -> Manifest:
         "secretStoreRef": {"kind": "SecretStore", "name": key.store},
         "data": [{"secretKey": "value", "remoteRef": {**_place(key.entry, "key"), **_STRATEGIES}}],
     }
-    data = _with_comparisons("value", key)
+    data = _with_comparisons("value", ".value", key)
     return _external_secret(plan, key, rotation, "before", "Owner", source, data)
 
 
 def staged(plan: Plan, key: Generated, rotation: str) -> Manifest:
     """Makes the new value, once, under `password`."""
-    source = _from_generator("Password", contract.generator(key.name))
-    data = _with_comparisons("password", key)
+    kind, value = contract.GENERATORS[key.form]
+    source = _from_generator(kind, contract.generator(key.name))
+    data = _with_comparisons("password", value, key)
     return _external_secret(plan, key, rotation, "staged", "Owner", source, data)
 
 
@@ -146,15 +147,15 @@ def _pushing(store: str, secret: str) -> Manifest:
     }
 
 
-def _with_comparisons(value: str, key: Generated) -> dict[str, str]:
-    """The value, and for each field of the services' Secret a text that fails unless the field has
-    this value. The texts hold its hash, so that no error can show it."""
+def _with_comparisons(name: str, value: str, key: Generated) -> dict[str, str]:
+    """The value under this name, and for each field of the services' Secret a text that fails
+    unless the field has this value. The texts hold its hash, so that no error can show it."""
     fields = dict(zip(("current", "next", "previous"), key.fields, strict=True))
-    data = {value: f"{{{{ .{value} }}}}"}
-    for field, name in fields.items():
-        begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
-        end = f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
-        data[f"is-{field}"] = f"{{{{ `{begin}` }}}}{{{{ .{value} | sha256sum }}}}{{{{ `{end}` }}}}"
+    data = {name: f"{{{{ {value} }}}}"}
+    for field, held in fields.items():
+        begin = f'{{{{ if ne (index . "{held}" | sha256sum) "'
+        end = f'" }}}}{{{{ fail "{held} has another value" }}}}{{{{ end }}}}'
+        data[f"is-{field}"] = f"{{{{ `{begin}` }}}}{{{{ {value} | sha256sum }}}}{{{{ `{end}` }}}}"
     return data
 
 

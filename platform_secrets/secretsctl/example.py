@@ -31,6 +31,8 @@ def about(key: Key) -> str:
         rules.append(f"format: {key.format}")
     if key.pattern:
         rules.append(f"pattern: {key.pattern}")
+    if key.alphabet and key.alphabet != "letters-and-digits":
+        rules.append(f"{key.alphabet}, {key.generated_length} characters")
     if key.min_length > 1:
         rules.append(f"at least {key.min_length} characters")
     text = key.description + (f" ({'; '.join(rules)})" if rules else "")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from platform_secrets.manifests.entries import adopted_entries, written_entries
-from platform_secrets.manifests.rotation.cron_jobs import generated_symbols
 from platform_secrets.secretsctl.example import about
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.secretsctl.store_commands import MARK, store_commands
 from platform_secrets.settings import Key, Settings
 from platform_secrets.settings.entries import Entry, kept
 from platform_secrets.settings.layout import overlap_secret
+from platform_secrets.settings.rotations import Generated
 
 _OPENING = """\
 # Puts values into the stores of {environment}. Read it, then run it:
@@ -38,12 +38,20 @@ ask() {{ # KEY OTHER: sets $value; fails where the key is left as it is
   esac
   [ -n "$value" ]
 }}
-random() {{ # LENGTH, or LENGTH:SYMBOLS
-  local length=${{1%%:*}} symbols
-  symbols=${{1#"$length"}}
-  head -c "$((8 * length))" /dev/urandom | LC_ALL=C tr -dc "A-Za-z0-9${{symbols#:}}" |
-    head -c "$length"
+random() {{ # LENGTH, LENGTH:SYMBOLS, LENGTH:hex, 36:uuid, or LENGTH:base64-BYTES
+  local length=${{1%%:*}} form
+  form=${{1#"$length"}}
+  case $form in
+    :hex) hex "$((length / 2))" ;;
+    :uuid) hex 16 | sed -E 's/(.{{8}})(.{{4}}).(.{{3}}).(.{{3}})/\\1-\\2-4\\3-8\\4-/' ;;
+    :base64-*) head -c "${{form#:base64-}}" /dev/urandom | base64 | tr -d '\\n' ;;
+    *)
+      head -c "$((8 * length))" /dev/urandom | LC_ALL=C tr -dc "A-Za-z0-9${{form#:}}" |
+        head -c "$length"
+      ;;
+  esac
 }}
+hex() {{ head -c "$1" /dev/urandom | od -An -v -tx1 | tr -d ' \\n'; }}
 give() {{ printf %s "$value"; }}
 put() {{ # KEY OTHER ENTRY PROPERTY MARK
   ask "$1" "$2" || return 0
@@ -181,7 +189,7 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
         if place.is_others:
             yield f"\n# {place.key}: left out: {_described(place.entry)} was there already.\n"
             continue
-        other = _random(rules) if rules.is_generated else ""
+        other = _random(rules)
         mark = MARK if place.entry.key in marked else ""
         words = [place.key, "same" if place.is_derived else other]
         words += [place.entry.key, place.entry.property or "", mark]
@@ -191,10 +199,17 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
 
 
 def _random(key: Key) -> str:
-    """What the script's `random` takes; a hyphen comes last, else `tr` takes it for a range."""
-    symbols = generated_symbols(key)
-    last = "-" if "-" in symbols else ""
-    return str(key.generated_length) + (f":{symbols.replace('-', '')}{last}" if symbols else "")
+    """What the script's `random` takes, of a key whose values are generated."""
+    rule = key.rotate
+    if not isinstance(rule, Generated):
+        return ""
+    form = "" if rule.alphabet == "letters-and-digits" else rule.alphabet
+    if rule.alphabet == "base64":
+        form += f"-{rule.byte_count}"
+    elif rule.symbols:
+        # `tr` takes a hyphen for a range, unless it comes last.
+        form = "".join(sorted(rule.symbols, key="-".__eq__))
+    return f"{key.generated_length}:{form}" if form else str(key.generated_length)
 
 
 def _described(entry: Entry) -> str:

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from platform_secrets.settings.model import Model, Text, text_of
-from platform_secrets.settings.rotations import Database, Generated, Rotation
+from platform_secrets.settings.rotations import Alphabet, Database, Generated, Rotation
 
 LONGEST_FIELD = 253
-_SHORTEST_GENERATED = 64
 """Characters of a name in a Secret, as Kubernetes has it."""
 KeyName = Annotated[
     str,
@@ -77,8 +76,9 @@ class Key(Model):
 
     @model_validator(mode="after")
     def _is_as_long_as_it_must_be(self) -> "Key":
-        if isinstance(self.rotate, Generated) and (self.rotate.length or 4096) < self.min_length:
-            raise ValueError("`length` of its rotation must not be less than min-length")
+        if self.is_generated and self.generated_length < self.min_length:
+            has = f"a generated value has {self.generated_length} characters"
+            raise ValueError(f"{has}, which must not be less than min-length")
         return self
 
     @model_validator(mode="after")
@@ -92,7 +92,7 @@ class Key(Model):
     @model_validator(mode="after")
     def _can_be_generated(self) -> "Key":
         if self.is_generated and (self.pattern or self.format != "text"):
-            message = "generated values are letters and digits: `by: generate` takes no"
+            message = "`alphabet` and `length` say what a generated value is: it takes no"
             raise ValueError(f"{message} {'pattern' if self.pattern else 'format'}")
         return self
 
@@ -118,8 +118,12 @@ class Key(Model):
     @property
     def generated_length(self) -> int:
         """How many characters a generated value has."""
-        wanted = self.rotate.length if isinstance(self.rotate, Generated) else None
-        return wanted or max(_SHORTEST_GENERATED, self.min_length)
+        return self.rotate.length_for(self.min_length) if isinstance(self.rotate, Generated) else 0
+
+    @property
+    def alphabet(self) -> Alphabet | None:
+        """What a generated value is."""
+        return self.rotate.alphabet if isinstance(self.rotate, Generated) else None
 
     @property
     def is_generated(self) -> bool:

@@ -26,6 +26,13 @@ Symbols = Annotated[
     str, text_of(r"[-_.~!@#%^*+=:,?/()]+", "some of these characters: -_.~!@#%^*+=:,?/()", 20)
 ]
 
+Alphabet = Literal["letters-and-digits", "hex", "base64", "uuid"]
+_OF_ALPHABETS: dict[str, tuple[Alphabet, ...]] = {
+    "symbols": ("letters-and-digits",),
+    "length": ("letters-and-digits", "hex"),
+    "bytes": ("base64",),
+}
+
 
 class Generated(Model):
     """The rotator has the operator make a new value."""
@@ -38,9 +45,14 @@ class Generated(Model):
     """How much later than `every` the age check reports the key."""
     overlap: Duration | None = None
     """How long the value before stays valid; without it readers change over in one restart."""
+    alphabet: Alphabet = "letters-and-digits"
+    """What a new value is: letters and digits, bytes in hex (lower case) or in base64 (with its
+    padding), or a random UUID."""
     length: Annotated[int, Field(ge=16, le=4096)] | None = None
     """How many characters a new value has; 64, or the key's min-length where that is more, unless
     it is set."""
+    bytes: Annotated[int, Field(ge=16, le=3072)] | None = None
+    """How many bytes a new value in base64 stands for: 32, unless it is set."""
     symbols: Symbols | None = None
     """The characters of which an eighth of a new value is made, such as "-_.!"; it has letters and
     digits alone unless it is set."""
@@ -54,6 +66,33 @@ class Generated(Model):
         if self.overlap and self.overlap >= self.every:
             raise ValueError("overlap must be shorter than every")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> "Generated":
+        for name, alphabets in _OF_ALPHABETS.items():
+            if getattr(self, name) is not None and self.alphabet not in alphabets:
+                of_base64 = "; base64 has `bytes`: 32 are 44 characters" if name == "length" else ""
+                raise ValueError(f"`alphabet: {self.alphabet}` takes no `{name}`{of_base64}")
+        if self.alphabet == "hex" and self.length and (self.length % 2 or self.length < 32):
+            raise ValueError("`length` in hex must be even, two characters a byte, and 32 or more")
+        return self
+
+    @property
+    def byte_count(self) -> int:
+        """How many bytes a new value in base64 stands for."""
+        return self.bytes or 32
+
+    def length_for(self, shortest: int) -> int:
+        """How many characters a new value has, of a key that wants so many at least."""
+        match self.alphabet:
+            case "uuid":
+                return 36
+            case "base64":
+                return (self.byte_count + 2) // 3 * 4
+            case "hex":
+                return self.length or max(64, shortest + shortest % 2)
+            case _:
+                return self.length or max(64, shortest)
 
 
 class Database(Model):

@@ -21,6 +21,12 @@ _FORMS = {
     "redis-url": (re.compile(r"rediss?://[^\s/]+(/[0-9]+)?"), "redis://:password@host:port/0"),
 }
 
+_ALPHABETS = {
+    "hex": r"([0-9a-fA-F]{2})+",
+    "base64": r"([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
+    "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+}
+
 
 def basic_values(
     settings: Settings, env_file: File, configured: Callable[[str], str | None]
@@ -106,6 +112,8 @@ def value_fault(key: Key, value: str) -> str | None:
         form, example = _FORMS[key.format]
         if not form.fullmatch(value):
             return f"is no {key.format}, such as {example}"
+    if key.alphabet in _ALPHABETS and not re.fullmatch(_ALPHABETS[key.alphabet], value):
+        return f"is no {key.alphabet}, which the catalogue's `alphabet` asks for"
     return None
 
 

@@ -15,12 +15,13 @@ from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.copies import copies_manifests
 from platform_secrets.manifests.rotation.plan import (
     LATEST_START_SECONDS,
+    form_of,
     plan_config_maps,
     rotation_plan,
 )
 from platform_secrets.manifests.rotation.pod import pod_template
 from platform_secrets.manifests.rotation.rights import rotation_rights
-from platform_secrets.rotator.contract import FINAL_CODES, generator
+from platform_secrets.rotator.contract import FINAL_CODES, GENERATORS, generator
 from platform_secrets.settings import Key, Settings
 from platform_secrets.settings.layout import Kind
 from platform_secrets.settings.rotations import Generated
@@ -37,20 +38,29 @@ def generator_manifests(settings: Settings, key: str) -> list[Manifest]:
     planned = settings.keys_by_id[key]
     settings = next(one for one in settings.by_namespace if planned.bundle in one.bundles)
     if planned.kind is Kind.GENERATED:
-        spec = _password(planned.key.generated_length, generated_symbols(planned.key))
-        return [_generator(settings, "Password", generator(key), spec)]
+        kind, _ = GENERATORS[form_of(planned.key)]
+        return [_generator(settings, kind, generator(key), _drawn(planned.key))]
     return [_account_generator(settings, planned.bundle, key, side) for side in SIDES]
 
 
-def _password(length: int, symbols: str) -> Manifest:
-    """Without symbols unless they are asked for: URLs and shells read them differently."""
-    drawn = {"symbols": length // 8, "symbolCharacters": symbols} if symbols else {"symbols": 0}
+def _drawn(key: Key) -> Manifest:
+    """What a value is drawn from. The operator takes a fixed number of digits and of symbols, the
+    rest are letters: of hex and base64 as many as there are on average, in which there is most to
+    guess. Without symbols unless they are asked for: URLs and shells read them differently."""
+    rule, length = key.rotate, key.generated_length
+    if not isinstance(rule, Generated) or rule.alphabet == "uuid":
+        return {}
+    drawn: Manifest = {"symbols": 0}
+    if rule.alphabet == "hex":
+        digits = length * 10 // 16
+        drawn = {"digits": digits, "symbols": length - digits, "symbolCharacters": "abcdef"}
+    elif rule.alphabet == "base64":
+        length = -(-8 * rule.byte_count // 6)
+        drawn = {"digits": round(length * 10 / 64), "symbols": round(length * 2 / 64)}
+        drawn["symbolCharacters"] = "+/"
+    elif rule.symbols:
+        drawn = {"symbols": length // 8, "symbolCharacters": rule.symbols}
     return {"length": length, **drawn, "allowRepeat": True, "noUpper": False}
-
-
-def generated_symbols(key: Key) -> str:
-    """What a generated value is made of beside letters and digits."""
-    return (isinstance(key.rotate, Generated) and key.rotate.symbols) or ""
 
 
 def _account_generator(settings: Settings, bundle: str, key: str, side: Side) -> Manifest:

@@ -15,7 +15,6 @@ from platform_secrets.manifests.rotation.names import COMPONENT
 from platform_secrets.manifests.rotation.plan import push_metadata
 from platform_secrets.manifests.rotation.stamps import only_stamps
 from platform_secrets.rotator import contract, shapes
-from platform_secrets.rotator.contract import ROTATION_ID
 from platform_secrets.rotator.keys import Database, Entry, Generated, Secrets, SecretsManager
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
@@ -74,6 +73,7 @@ def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
         return shapes.before(made.plan, replace(made.generated, entry=entry), "")["spec"]
 
     steps, elsewhere = ("before", "staged"), Secrets("", None, store=_STORE)
+    forms = [replace(made.generated, form=form) for form in contract.GENERATORS]
     version = placeholder('variables.version.replace("uuid/", "")')
     staged, before = (
         [make(made.plan, made.database, "", side)["spec"] for side in SIDES]
@@ -81,7 +81,7 @@ def _external_secret_specs(made: _Shapes) -> dict[str, list[Manifest] | Cel]:
     )
     accounts = f'variables.step == "staged" ? {cel(staged)} : {cel(before)}'
     return {
-        "generate": [shapes.staged(made.plan, made.generated, "")["spec"]],
+        "generate": [shapes.staged(made.plan, key, "")["spec"] for key in forms],
         "current": [current(_WHOLE), current(_PART)],
         "copy": [
             shapes.copy(made.plan, made.generated, "", step, elsewhere)["spec"] for step in steps
@@ -237,7 +237,7 @@ def one_shot_rules(settings: Settings) -> dict[str, str]:
         f"variables.metadata[?{cel(each)}].orValue({{}})" for each in ("labels", "annotations")
     )
     permitted = has_right(Cel("variables.verb"), Cel("variables.right"))
-    rotation_id = cel(ROTATION_ID)
+    rotation_id = contract.ROTATION_ID
     return {
         "no such object is made": f'variables.verb != "" && {permitted}',
         "the spec is not the one that goes with the name": (
@@ -253,8 +253,8 @@ def one_shot_rules(settings: Settings) -> dict[str, str]:
         "the labels are not the rotation's": (
             only_stamps(labels, cel(naming.labels(settings, COMPONENT)), [])
         ),
-        "the annotations are not the rotation's": (only_stamps(annotations, "{}", [ROTATION_ID])),
+        "the annotations are not the rotation's": (only_stamps(annotations, "{}", [rotation_id])),
         "no annotation says the rotation's day": (
-            f'{annotations}[?{rotation_id}].orValue("").matches("{_ID}")'
+            f'{annotations}[?{cel(rotation_id)}].orValue("").matches("{_ID}")'
         ),
     }

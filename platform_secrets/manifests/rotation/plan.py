@@ -10,11 +10,11 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers import aws
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation import names
-from platform_secrets.rotator import keys
+from platform_secrets.rotator import contract, keys
 from platform_secrets.rotator import plan as rotators
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.rotator.plan_texts import plan_texts
-from platform_secrets.settings import Identity, Settings, time_zones
+from platform_secrets.settings import Identity, Key, Settings, time_zones
 from platform_secrets.settings.entries import Entry
 from platform_secrets.settings.layout import Kind, PlannedKey, overlap_secret
 from platform_secrets.settings.rotations import ByHand, Rotation
@@ -107,8 +107,14 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
         "push_metadata": push_metadata(settings, key.bundle),
         "overlap_external_secret": key.overlap_secret
         and settings.address(key.bundle, key.overlap_secret),
+        "form": form_of(key.key),
         **({"borrowing": _borrowing(settings, key)} if key.bundles[1:] else {}),
     }
+
+
+def form_of(key: Key) -> str:
+    """In which of the contract's forms its values are made."""
+    return key.alphabet if key.alphabet in contract.GENERATORS else "text"
 
 
 def _borrowing(settings: Settings, key: PlannedKey) -> list[keys.Secrets]:

@@ -1,5 +1,7 @@
-"""Keys that rotate may be called as programs want them, and alike in several bundles."""
+"""Keys that rotate may be called as programs want them, and alike in several bundles; their values
+are what programs want too."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +17,18 @@ from tests.e2e.stores import Stores
 GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
 WITH_OVERLAP = {"description": "signs", "rotate": {**GENERATED, "overlap": "1h"}}
 ALONE = {"description": "a password", "rotate": {**GENERATED, "length": 24, "symbols": "-!"}}
+CIPHERS = {
+    "cipherKey": {**GENERATED, "alphabet": "hex", "length": 32, "overlap": "1h"},
+    "COOKIE_KEY": {**GENERATED, "alphabet": "base64"},
+    "salt": {**GENERATED, "alphabet": "base64", "bytes": 16},
+    "installation": {**GENERATED, "alphabet": "uuid", "overlap": "1h"},
+}
+FORMS = {
+    "cipherKey": r"[0-9a-f]{32}",
+    "COOKIE_KEY": r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=",
+    "salt": r"[A-Za-z0-9+/]{21}[AQgw]==",
+    "installation": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
+}
 CATALOGUE = {
     "bundles": {
         "ledger": {
@@ -22,9 +36,14 @@ CATALOGUE = {
             "keys": {"JWT_SECRET": WITH_OVERLAP, "api.key": ALONE, "adminPassword": WITH_OVERLAP},
         },
         "mirror": {"secret": "mirror-env", "keys": {"JWT_SECRET": WITH_OVERLAP}},
+        "ciphers": {
+            "secret": "ciphers-env",
+            "keys": {key: {"description": "a cipher's", "rotate": CIPHERS[key]} for key in CIPHERS},
+        },
     },
     "services": {
-        name: {"workload": f"Deployment/{name}", "reads": [name]} for name in ("ledger", "mirror")
+        name: {"workload": f"Deployment/{name}", "reads": [name]}
+        for name in ("ledger", "mirror", "ciphers")
     },
 }
 KEYS = {
@@ -32,8 +51,11 @@ KEYS = {
     ("ledger", "adminPassword"): ("adminPasswordNext", "adminPasswordPrevious"),
     ("ledger", "api.key"): (),
     ("mirror", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
+    ("ciphers", "cipherKey"): ("cipherKeyNext", "cipherKeyPrevious"),
+    ("ciphers", "COOKIE_KEY"): (),
+    ("ciphers", "salt"): (),
+    ("ciphers", "installation"): ("installation-next", "installation-previous"),
 }
-SHOWN = {"ledger/JWT_SECRET", "ledger/adminPassword", "ledger/api.key", "mirror/JWT_SECRET"}
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +86,8 @@ def test_each_key_rotates_in_its_own_secret_under_its_own_names(
     journey.next_rotation()
     done = journey.rotate(*(f"--key={place.settings.catalogue.key_id('/'.join(k))}" for k in KEYS))
     assert done.code == ROTATED, done.text
-    assert (
-        "rotated: ledger/JWT_SECRET, ledger/api.key, ledger/adminPassword, mirror/JWT_SECRET"
-        in (done.verdict)
-    )
+    rotated = "ledger/JWT_SECRET, ledger/api.key, ledger/adminPassword, mirror/JWT_SECRET, "
+    assert f"rotated: {rotated}ciphers/cipherKey" in done.verdict
     after = held(journey)
     assert len({after[key] for key in KEYS}) == len(KEYS)
     for (bundle, key), derived in KEYS.items():
@@ -103,3 +123,13 @@ def test_a_new_value_has_the_length_and_the_symbols_that_were_asked_for(
     counts = len(value), sum(letter in "-!" for letter in value)
     assert counts == (24, 3)
     assert all(letter in "-!" or letter.isalnum() for letter in value)
+
+
+@pytest.mark.parametrize("key", FORMS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_new_value_has_the_form_that_was_asked_for(
+    made: dict[str, Journey], layout: str, key: str
+) -> None:
+    place = made[layout].place
+    value = stored(place.stores, place.settings, "ciphers", key)
+    assert re.fullmatch(FORMS[key], value), "it has another form"
