@@ -133,6 +133,26 @@ SHAPES = {
         dataFrom=[{"extract": {"key": "apps/ledger"}}],
         target={"template": {"mergePolicy": "Merge", "data": {"U": "{{ .user }}@{{ .EXTRA }}"}}},
     ),
+    "several entries under one template": external_secret(
+        data=[reference("EXTRA", "apps/other", property="x")],
+        dataFrom=[{"extract": {"key": one}} for one in ("apps/ledger", "apps/db", "apps/ledger")],
+        target={"template": {"data": {"URL": "db://{{ .user }}@{{ .EXTRA }}", "P": "{{ .pw }}"}}},
+    ),
+    "several entries under one template, and one with a prefix": external_secret(
+        dataFrom=[
+            {"extract": {"key": "apps/ledger"}},
+            {"extract": {"key": "apps/db"}},
+            {
+                "extract": {"key": "mail"},
+                "rewrite": [{"regexp": {"source": "(.*)", "target": "mail_$1"}}],
+            },
+        ],
+        target={"template": {"data": {"URL": "db://{{ .user }}@{{ .mail_host }}"}}},
+    ),
+    "several entries taken whole": external_secret(
+        dataFrom=[{"extract": {"key": one}} for one in ("apps/ledger", "apps/db")],
+        target={"template": {"mergePolicy": "Merge", "data": {"U": "{{ .user }}", "V": "v"}}},
+    ),
     "only when asked": external_secret(data=[USER], refreshInterval="0"),
     "half an hour and more": external_secret(data=[USER], refreshInterval="1h30m"),
 }
@@ -224,6 +244,21 @@ def test_of_an_entry_that_is_taken_whole_the_names_are_those_of_its_secret(outco
     secret = {"kind": "Secret", "metadata": metadata, "data": {"DB": "eA==", "MAIL": "eA=="}}
     assert outcome({"kind": "List", "items": [WHOLE, secret]}) == ("exact", [])
     assert [*catalogue()["bundles"]["ledger"]["keys"]] == ["DB", "MAIL"]
+
+
+def test_of_several_entries_the_later_one_s_value_is_taken_as_before(run):
+    keys = ("apps/ledger", "apps/db", "apps/ledger")
+    run(external_secret(dataFrom=[{"extract": {"key": one}} for one in keys]), TEAM)
+    assert stack()["bundles"]["ledger"] == {"entries": ["apps/db", "apps/ledger"]}
+
+
+def test_two_sets_of_entries_that_are_read_as_one_are_told(outcome):
+    prefixed = [{"regexp": {"source": "(.*)", "target": "b_$1"}}]
+    entries = [{"extract": {"key": one}} for one in "ab"]
+    entries += [{"extract": {"key": one}, "rewrite": prefixed} for one in "cd"]
+    template = {"data": {"A": "{{ .x }}", "B": "{{ .b_x }}"}}
+    found = outcome(external_secret(dataFrom=entries, target={"template": template}))
+    assert found == ("left out", ["dataFrom"])
 
 
 def test_no_value_of_a_secret_is_anywhere(run, home):

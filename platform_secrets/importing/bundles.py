@@ -31,7 +31,8 @@ class Bundle:
         texts = dict[str, Expression]()
         for name, expression in wanted.fields.items():
             single = _single(expression)
-            if single:
+            is_of_whole = single and wanted.whole and single[0].is_extracted
+            if single and not (is_of_whole and single[0].property != name):
                 self._keys[name] = (*single, False)
             else:
                 texts[name] = expression
@@ -40,6 +41,7 @@ class Bundle:
                 self._add_logins(name, expression[0])
             else:
                 self._texts[name] = "".join(self._part(name, one) for one in expression)
+        self._entries = self._bundle_entries()
 
     def content(self) -> Mapping:
         """What stands in the catalogue."""
@@ -63,21 +65,29 @@ class Bundle:
     def place(self, store: str | None, interval: str | int | None) -> Mapping:
         """What stands in the stack file; `store` is None for the default one, and `interval` for
         the environment's."""
-        remotes = [remote for remote, _, _ in self._keys.values()]
-        extracted = Counter(one.key for one in remotes if one.is_extracted)
-        entry = extracted.most_common(1)[0][0] if extracted else None
-        if self._wanted.whole:
-            entry = self._wanted.whole[0].key
         found: Mapping = {}
         if store is not None:
             found["store"] = store
         if interval is not None:
             found["refresh-interval"] = interval
-        if entry is not None:
-            found["entry"] = entry
-        keys = {name: _place(name, one, entry) for name, (one, _, _) in self._keys.items()}
+        if len(self._entries) > 1:
+            found["entries"] = [*self._entries]
+        elif self._entries:
+            found["entry"] = self._entries[0]
+        keys = {name: _place(name, one, self._entries) for name, (one, _, _) in self._keys.items()}
         keys = {name: place for name, place in keys.items() if place}
         return {**found, "keys": keys} if keys else found
+
+    def _bundle_entries(self) -> tuple[str, ...]:
+        """The entries that hold the bundle; what is in others has a place of its own."""
+        remotes = [remote for remote, _, _ in self._keys.values()]
+        extracted = Counter((*one.before, one.key) for one in remotes if one.is_extracted)
+        together = [entries for entries in extracted if len(entries) > 1]
+        if len(together) > 1:
+            why = "reads several entries as one, and several others as another: split it first"
+            raise NotTakenError("dataFrom", why)
+        commonest = extracted.most_common(1)[0][0] if extracted else ()
+        return self._wanted.whole or next(iter(together), commonest)
 
     def _key(self, name: str) -> Mapping:
         remote, is_base64, is_hidden = self._keys[name]
@@ -147,12 +157,13 @@ def _single(expression: Expression) -> tuple[Remote, bool] | None:
 def _described(remote: Remote) -> str:
     if not remote.key:
         return f"{remote.property} of the Secret that is there"
-    return f"{remote.property} of {remote.key}" if remote.property else remote.key
+    entries = " or ".join((*remote.before, remote.key))
+    return f"{remote.property} of {entries}" if remote.property else entries
 
 
-def _place(name: str, remote: Remote, entry: str | None) -> Mapping:
+def _place(name: str, remote: Remote, entries: tuple[str, ...]) -> Mapping:
     found: Mapping = {}
-    is_of_bundle = remote.is_extracted and remote.key == entry
+    is_of_bundle = remote.is_extracted and (*remote.before, remote.key) == entries
     if not is_of_bundle:
         found["entry"] = remote.key
     if remote.property and (remote.property != name or not is_of_bundle):

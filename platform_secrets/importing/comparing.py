@@ -66,9 +66,7 @@ def _metadata(
 def _fields(before: WantedSecret, after: WantedSecret, is_any_way: bool) -> Iterator[Difference]:
     for name in [*before.fields, *(one for one in after.fields if one not in before.fields)]:
         one, other = before.fields.get(name), after.fields.get(name)
-        if one is None and other in [
-            (Value(replace(whole, property=name)),) for whole in before.whole
-        ]:
+        if one is None and before.whole and other == (before.of_whole(name),):
             continue
         if one is None or other is None:
             yield Difference(f"data.{name}", "is new" if one is None else "is left out")

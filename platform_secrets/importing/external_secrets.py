@@ -1,7 +1,7 @@
 """ExternalSecrets and ClusterExternalSecrets of any version: what they have the operator do."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -112,18 +112,15 @@ class _Values:
             name, value = _reference(mapping(one), f"data[{number}]")
             self.named[name] = value
 
-    def whole(self) -> tuple[Remote, ...]:
+    def whole(self) -> tuple[str, ...]:
         """The entries that are taken as they are. Raises NotTakenError."""
         if any(prefix for prefix, _ in self._extracts):
             why = "renames keys whose names are not told here; name them in a template first"
             raise NotTakenError("dataFrom.rewrite", why)
-        if len(self._extracts) > 1:
-            why = "takes several entries whole, and which key is of which is not told here"
-            raise NotTakenError("dataFrom", f"{why}; name the keys in `data` first")
         if any(remote.version for _, remote in self._extracts):
             why = "takes one version of an entry whole; name the keys in `data` first"
             raise NotTakenError("dataFrom.extract.version", why)
-        return tuple(remote for _, remote in self._extracts)
+        return _in_order(remote for _, remote in self._extracts)
 
     def find(self, name: str, field: str) -> Expression:
         if name in self.named:
@@ -134,11 +131,18 @@ class _Values:
         if not fitting:
             why = f"is made of {name}, which is not read; the sync fails already"
             raise NotTakenError(field, why)
-        if len({remote.key for _, remote in fitting}) > 1:
-            why = f"is made of {name}, and which of {len(fitting)} entries has it is not told here"
-            raise NotTakenError(field, f"{why}; name it in `data` first")
         prefix, remote = fitting[-1]
-        return (Value(replace(remote, property=name.removeprefix(prefix)), name),)
+        *before, _ = _in_order(remote for _, remote in fitting)
+        if before and any(remote.version for _, remote in fitting):
+            why = f"is made of {name}, which several entries may have, one of them in one version"
+            raise NotTakenError(field, f"{why}; name it in `data` first")
+        property = name.removeprefix(prefix)
+        return (Value(replace(remote, property=property, before=tuple(before)), name),)
+
+
+def _in_order(remotes: Iterable[Remote]) -> tuple[str, ...]:
+    """The entries, each at the last of its places: what is read later is what is taken."""
+    return tuple(reversed(dict.fromkeys(reversed([one.key for one in remotes]))))
 
 
 def _reference(one: Mapping[str, Any], field: str) -> tuple[str, Expression]:
@@ -200,7 +204,7 @@ def _prefix(one: Mapping[str, Any], field: str) -> str:
 
 def _fields(
     template: Mapping[str, Any], values: _Values
-) -> tuple[dict[str, Expression], tuple[Remote, ...]]:
+) -> tuple[dict[str, Expression], tuple[str, ...]]:
     if template.get("templateFrom"):
         why = "is in a ConfigMap or a Secret, or makes its own names; keep it as it is"
         raise NotTakenError("target.template.templateFrom", why)

@@ -76,6 +76,9 @@ class Remote:
     is_extracted: bool = False
     """Whether it is taken out of an entry that is read whole: some providers know no other way,
     and some not this one."""
+    before: tuple[str, ...] = ()
+    """Entries that are read with it. The value is `key`'s where that has it, else the last one's of
+    these that has it."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class WantedSecret:
     interval: float
     """In seconds; 0 where the operator reads only once, or when it is asked to."""
     fields: Mapping[str, Expression]
-    whole: tuple[Remote, ...] = ()
+    whole: tuple[str, ...] = ()
     """Entries all of whose properties are in the Secret, under names that nobody says here."""
     type: str = "Opaque"
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -151,13 +154,12 @@ class WantedSecret:
 
     def with_names(self, names: list[str]) -> "WantedSecret":
         """The same, where `names` are those of the Secret's keys."""
-        [entry] = self.whole
-        found = {
-            name: (Value(replace(entry, property=name), name),)
-            for name in names
-            if name not in self.fields
-        }
+        found = {name: (self.of_whole(name),) for name in names if name not in self.fields}
         return replace(self, fields={**self.fields, **found})
+
+    def of_whole(self, name: str) -> Value:
+        """The value of this name in the entries that are taken whole."""
+        return Value(Remote(self.whole[-1], name, None, True, self.whole[:-1]), name)
 
 
 def values_in(expression: Expression) -> list[Value]:

@@ -19,7 +19,7 @@ EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 STORES = ("SecretStore", "ClusterSecretStore")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Of these every property can be read either way: with its whole entry, or by itself.
-_EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes"}
+_EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes", "onepassword"}
 
 Outcome = Literal["exact", "different", "left out"]
 

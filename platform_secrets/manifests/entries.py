@@ -1,7 +1,7 @@
 """Which entries of a store who reads, writes and makes, and what they must hold."""
 
 from platform_secrets.settings import Identity, Settings
-from platform_secrets.settings.entries import Entry, entry, kept, whole_entry
+from platform_secrets.settings.entries import Entry, entry, kept, whole_entries
 
 
 def bundle_entries(settings: Settings, bundle: str) -> dict[str, Entry]:
@@ -31,20 +31,26 @@ def identity_entries(settings: Settings, store: str, identity: Identity) -> dict
             if identity == "seed" and not value.may_be_written:
                 continue
             if value.is_placed:
-                placed.setdefault(value.entry.key, f"{bundle}/{value.name}")
+                _place(placed, value.entries, f"{bundle}/{value.name}")
             else:
                 found[bundle if is_whole else value.id] = value.entry.key
-        whole = whole_entry(settings, bundle) if identity == "read" else None
-        if whole and settings.bundle_place(bundle).entry:
-            placed.setdefault(whole, f"{bundle}/")
+        whole = whole_entries(settings, bundle) if identity == "read" else ()
+        if whole and settings.bundle_place(bundle).named:
+            _place(placed, whole, f"{bundle}/")
         elif whole:
-            found[bundle] = whole
+            [found[bundle]] = whole
         rotated = settings.rotated_key(bundle)
         if rotated and identity == "read":
             id = settings.catalogue.bundles[bundle].keys[rotated].id
             found[id] = rotated_entry(settings, bundle, rotated)
     by_convention = {*found.values()}
     return found | {name: entry for entry, name in placed.items() if entry not in by_convention}
+
+
+def _place(placed: dict[str, str], entries: tuple[str, ...], name: str) -> None:
+    """Each entry under the name; those before the last one under the name and a number."""
+    for number, one in enumerate(entries, 1):
+        placed.setdefault(one, name if number == len(entries) else f"{name}/{number}")
 
 
 def adopted_entries(settings: Settings, store: str) -> set[str]:
@@ -54,9 +60,10 @@ def adopted_entries(settings: Settings, store: str) -> set[str]:
     whole = {
         entry
         for bundle in settings.bundles_in(store)
-        if settings.bundle_place(bundle).entry and (entry := whole_entry(settings, bundle))
+        if settings.bundle_place(bundle).named
+        for entry in whole_entries(settings, bundle)
     }
-    return ({value.entry.key for value in values} | whole) - own
+    return ({entry for value in values for entry in value.entries} | whole) - own
 
 
 def overlap_entries(settings: Settings, store: str) -> set[str]:
@@ -92,9 +99,12 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {name: {} for name in settings.environment.stores}
     for bundle in settings.catalogue.bundles if settings.environment.stores else ():
         of_store = found[settings.store_name(bundle)]
-        if whole := whole_entry(settings, bundle):
-            of_store.setdefault(whole, [])
+        for one in whole_entries(settings, bundle):
+            of_store.setdefault(one, [])
         for value in [one for one in kept(settings, bundle) if not one.is_borrowed]:
+            if value.entry.before:  # nobody says which of them has it
+                of_store.update({one: of_store.get(one, []) for one in value.entries})
+                continue
             is_named = settings.key_place(bundle, value.key).property
             content = (is_named and value.entry.property) or value.name
             of_store.setdefault(value.entry.key, []).append(content)

@@ -20,7 +20,7 @@ from platform_secrets.manifests.secret_template import (
     with_fallback,
 )
 from platform_secrets.settings import Bundle, Settings
-from platform_secrets.settings.entries import Kept, kept, whole_entry
+from platform_secrets.settings.entries import Kept, kept, whole_entries
 from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 
@@ -116,7 +116,7 @@ def _url(key: str, entry: str, ssl_mode: str) -> str:
 def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -> Manifest:
     content = settings.catalogue.bundles[bundle]
     is_own = name == content.secret
-    remote = remote_values(values, whole_entry(settings, bundle) if is_own else None)
+    remote = remote_values(values, whole_entries(settings, bundle) if is_own else ())
     own = {value.key: value for value in values if value.name == value.key}
     sources = {
         key: Source(remote.names[key], _fault(value), content.keys[key].stored_as == "base64")
@@ -141,6 +141,8 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
 def _fault(value: Kept) -> str:
     """What the sync says where a value is missing."""
     place = value.entry
+    if place.before:
+        return f"none of {', '.join(value.entries)} has {place.property}"
     if place.property is None or place.property == "value":
         return f"{place.key} is empty"
     return f"{place.key} has no {place.property}"

@@ -187,7 +187,8 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
             yield f"\n# {place.key}: left out, since {maker}.\n"
             continue
         if place.is_others:
-            yield f"\n# {place.key}: left out: {_described(place.entry)} was there already.\n"
+            was = "were" if place.entry.before else "was"
+            yield f"\n# {place.key}: left out: {_described(place.entry)} {was} there already.\n"
             continue
         other = _random(rules)
         mark = MARK if place.entry.key in marked else ""
@@ -213,7 +214,8 @@ def _random(key: Key) -> str:
 
 
 def _described(entry: Entry) -> str:
-    return (f"property {entry.property} of " if entry.property else "") + f"entry {entry.key}"
+    entries = f"{'entries' if entry.before else 'entry'} {', '.join((*entry.before, entry.key))}"
+    return f"property {entry.property} of {entries}" if entry.property else entries
 
 
 def _afterwards(settings: Settings, options: argparse.Namespace, which: str) -> str:

@@ -17,6 +17,9 @@ class Entry:
     key: str
     property: str | None
     version: str | None = None
+    before: tuple[str, ...] = ()
+    """Entries that are read with it. The value is `key`'s where that has it, else the last one's of
+    these that has it."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class Kept:
     """Whether it is derived, and not in the entry of the key's own value: a missing entry fails the
     whole sync, and such ones must never stop the bundle's own."""
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Every entry that is read for it, in order."""
+        return (*self.entry.before, self.entry.key)
+
 
 def kept(settings: Settings, bundle: str) -> list[Kept]:
     """Every value of a bundle that is in an entry of its own, or in one of the bundle's.
@@ -64,7 +72,7 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
     for name, key in settings.catalogue.bundles[bundle].keys.items():
         if name in of_database:
             continue
-        named, is_others = adopted_entry(settings, bundle, name), store.is_others
+        named, is_others = named_entries(settings, bundle, name), store.is_others
         is_borrowed, is_writable = key.same_as is not None, may_be_written(settings, bundle, name)
         all_derived: tuple[Derived, ...] = ("", *(DERIVED if key.overlap else ()))
         own, *others = _entries(settings, bundle, name, all_derived)
@@ -75,8 +83,8 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 key=name,
                 entry=found,
                 is_alone=store.layout == "per-key",
-                is_placed=named is not None or is_others or is_borrowed,
-                is_adopted=found.key == named or is_others,
+                is_placed=bool(named) or is_others or is_borrowed,
+                is_adopted=(*found.before, found.key) == named or is_others,
                 may_be_written=is_writable,
                 is_borrowed=is_borrowed,
                 way=_way(settings, bundle, name),
@@ -89,7 +97,7 @@ def _way(settings: Settings, bundle: str, key: str) -> Literal["fewest", "extrac
         return "fewest"
     if settings.key_place(bundle, key).entry:
         return "reference"
-    return "extract" if settings.bundle_place(bundle).entry else "fewest"
+    return "extract" if settings.bundle_place(bundle).named else "fewest"
 
 
 def entry(settings: Settings, bundle: str, key: str, derived: Derived = "") -> Entry:
@@ -106,27 +114,28 @@ def _entries(
         yield from _entries(settings, *known.lender, all_derived)
         return
     store, place = settings.store_of(bundle), settings.key_place(bundle, key)
-    named, id = adopted_entry(settings, bundle, key), known.id if known else key
+    named, id = named_entries(settings, bundle, key), known.id if known else key
+    before, last = named[:-1], named[-1] if named else None
     for derived in all_derived:
         name = derived_name(key, derived)
         if place.property:
-            kept = named or _by_convention(settings, bundle, id)
-            yield Entry(kept, derived_name(place.property, derived), place.version)
-        elif named and (place.entry is None or store.has_named_properties):
-            yield Entry(named, name, place.version)
-        elif named:
-            yield Entry(f"{named}{derived}", store.single_property, place.version)
+            kept = last or _by_convention(settings, bundle, id)
+            yield Entry(kept, derived_name(place.property, derived), place.version, before)
+        elif last and (place.entry is None or store.has_named_properties):
+            yield Entry(last, name, place.version, before)
+        elif last:
+            yield Entry(f"{last}{derived}", store.single_property, place.version)
         else:
             value = name if store.layout == "bundle" else store.single_property
             yield Entry(_by_convention(settings, bundle, f"{id}{derived}"), value, place.version)
 
 
-def adopted_entry(settings: Settings, bundle: str, key: str) -> str | None:
-    """The entry that the stack file names for a key; None where the convention holds."""
+def named_entries(settings: Settings, bundle: str, key: str) -> tuple[str, ...]:
+    """The entries that the stack file names for a key; none where the convention holds."""
     known = settings.catalogue.bundles[bundle].keys.get(key)
     if known and known.same_as:
-        return adopted_entry(settings, *known.lender)
-    return settings.key_place(bundle, key).entry or settings.bundle_place(bundle).entry
+        return named_entries(settings, *known.lender)
+    return settings.key_place(bundle, key).named or settings.bundle_place(bundle).named
 
 
 def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
@@ -138,17 +147,17 @@ def may_be_written(settings: Settings, bundle: str, key: str) -> bool:
     if known and known.same_as:
         return False
     places = settings.key_place(bundle, key), settings.bundle_place(bundle)
-    naming = next((place for place in places if place.entry), None)
+    naming = next((place for place in places if place.named), None)
     return naming is None or naming.writes == "allowed"
 
 
-def whole_entry(settings: Settings, bundle: str) -> str | None:
-    """The entry that is in the bundle's Secret with everything that it holds; None without one."""
+def whole_entries(settings: Settings, bundle: str) -> tuple[str, ...]:
+    """The entries that are in the bundle's Secret with everything that they hold."""
     if not settings.catalogue.bundles[bundle].whole_entry:
-        return None
-    named = settings.bundle_place(bundle).entry
-    is_by_convention = named is None and settings.store_of(bundle).layout == "bundle"
-    return bundle_entry(settings, bundle) if is_by_convention else named
+        return ()
+    named = settings.bundle_place(bundle).named
+    is_by_convention = not named and settings.store_of(bundle).layout == "bundle"
+    return (bundle_entry(settings, bundle),) if is_by_convention else named
 
 
 def bundle_entry(settings: Settings, bundle: str) -> str:

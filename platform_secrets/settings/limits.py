@@ -6,7 +6,7 @@ What is only long is split instead: the rotator's plan, its Roles, what admissio
 from collections import Counter
 from collections.abc import Iterator
 
-from platform_secrets.settings.entries import kept
+from platform_secrets.settings.entries import kept, whole_entries
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 
@@ -53,8 +53,11 @@ def _store_faults(settings: Settings, store: str) -> Iterator[Fault]:
     config, path = settings.environment.stores[store], ("stores", store)
     sizes, values = Counter[str](), Counter[str]()
     for bundle in settings.bundles_in(store):
+        sizes.update(dict.fromkeys(whole_entries(settings, bundle), 0))
         for value in kept(settings, bundle):
-            if not value.is_borrowed:
+            if value.entry.before:
+                sizes.update(dict.fromkeys(value.entries, 0))
+            elif not value.is_borrowed:
                 name = len(value.entry.property or "")
                 length = _length(settings, bundle, value.key)
                 sizes[value.entry.key] += name + length + _AROUND_A_VALUE

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from platform_secrets.settings.borrowed import borrowing_store_faults, left_out_faults
 from platform_secrets.settings.catalogue import Catalogue
-from platform_secrets.settings.entries import Kept, adopted_entry, kept, whole_entry
+from platform_secrets.settings.entries import Kept, kept, named_entries, whole_entries
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.places import BundlePlace, KeyPlace
@@ -57,8 +57,9 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
     is there. Only once every bundle's store is known."""
     yield from borrowing_store_faults(settings)
     for bundle, content in settings.catalogue.bundles.items():
-        if content.whole_entry and whole_entry(settings, bundle) is None:
+        if content.whole_entry and not whole_entries(settings, bundle):
             yield ("bundles", bundle), "needs `entry`: the one that its Secret has whole"
+        yield from _together_faults(settings, bundle)
     for bundle, place in settings.environment.bundles.items():
         content = settings.catalogue.bundles.get(bundle)
         if content is None:
@@ -86,6 +87,30 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
             yield from _others_faults(settings, store)
 
 
+def _together_faults(settings: Settings, bundle: str) -> Iterator[Fault]:
+    """What can't be, of values in entries that are read as one."""
+    path, values = ("bundles", bundle), kept(settings, bundle)
+    whole, place = whole_entries(settings, bundle), settings.bundle_place(bundle)
+    together = [value for value in values if value.entry.before]
+    if place.entries and not whole and not together:
+        yield (*path, "entries"), "is where no key of this bundle is kept: remove it"
+    for value in together:
+        of_key, name = (*path, "keys", value.key), value.entry.property or ""
+        if value.is_borrowed:
+            if whole:
+                message = f"{value.key} is the value of a key in several entries, which a bundle"
+                yield path, f"{message} with `whole-entry` can't have: name those in its `entries`"
+            continue
+        if value.entry.version:
+            yield (*of_key, "version"), "is one entry's: name that with the key's own `entry`"
+        if not re.fullmatch(r"[-._A-Za-z0-9]+", name):
+            message = "must be letters, digits, _, - and .: its entries are read whole"
+            yield (*of_key, "property"), message
+        if whole and name != value.name:
+            message = "must be the key's name: with `whole-entry` the Secret has it under that"
+            yield (*of_key, "property"), f"{message}; or name the key's own `entry`"
+
+
 def _key_faults(
     settings: Settings, bundle: str, name: str, key: Key, place: KeyPlace
 ) -> Iterator[Fault]:
@@ -110,7 +135,10 @@ def _writing_faults(settings: Settings, bundle: str, value: Kept, key: Key) -> I
     name = value.name
     named = settings.key_place(bundle, name).entry
     path = ("bundles", bundle, *(("keys", name) if named else ()), "entry")
-    if not value.may_be_written:
+    if value.entry.before:
+        message = f"are read as one, so key {name} can't be `by: generate` in them"
+        yield ("bundles", bundle, "entries"), f"{message}: give it an `entry` of its own"
+    elif not value.may_be_written:
         yield (
             path,
             (
@@ -132,7 +160,7 @@ def _others_faults(settings: Settings, store: str) -> Iterator[Fault]:
         unnamed = [
             name
             for name, key in content.keys.items()
-            if not key.same_as and not adopted_entry(settings, bundle, name)
+            if not key.same_as and not named_entries(settings, bundle, name)
         ]
         if unnamed and not config.has_convention:
             of_keys = "" if len(unnamed) == len(content.keys) else f" for {listed(unnamed)}"
@@ -169,8 +197,8 @@ def _entry_faults(settings: Settings, store: str) -> Iterator[Fault]:
     by_entry: dict[str, list[tuple[str, Kept]]] = defaultdict(list)
     for bundle in settings.bundles_in(store):
         for value in kept(settings, bundle):
-            if not value.is_borrowed:
-                by_entry[value.entry.key].append((bundle, value))
+            for entry in () if value.is_borrowed else value.entries:
+                by_entry[entry].append((bundle, value))
     for entry, values in by_entry.items():
         bundle, value = values[0]
         if not re.fullmatch(config.entry_rule.pattern, entry):
@@ -213,8 +241,8 @@ def _path(settings: Settings, store: str, bundle: str, value: Kept) -> tuple[str
     if place.entry or place.property:
         of_place = "entry" if place.entry else "property"
         return ("bundles", bundle, "keys", value.key, of_place)
-    if adopted_entry(settings, bundle, value.key):
-        return ("bundles", bundle, "entry")
+    if named_entries(settings, bundle, value.key):
+        return ("bundles", bundle, "entries" if value.entry.before else "entry")
     has_pattern = settings.environment.stores[store].entry_pattern is not None
     return ("stores", store, *(("entry-pattern",) if has_pattern else ()))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from platform_secrets.settings.key import KeyName
 from platform_secrets.settings.model import Model, RefreshInterval, ServiceName, text_of
@@ -30,6 +30,11 @@ class _Place(Model):
     writes: Writes | None = None
     """`allowed`: rotation and seeding may write this entry too. Refused unless it is set."""
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The entries that it names."""
+        return (self.entry,) if self.entry else ()
+
     @model_validator(mode="after")
     def _says_what_may_be_written(self) -> "_Place":
         if self.writes and self.entry is None:
@@ -49,6 +54,9 @@ class KeyPlace(_Place):
 class BundlePlace(_Place):
     """Where a bundle is kept, where that is not the default store, or not by its convention."""
 
+    entries: Annotated[list[EntryName], Field(min_length=2)] | None = None
+    """Several entries that are there already, in place of `entry`. They are read as if they were
+    one: of a name that stands in several of them the last one's value is taken."""
     store: StoreName | None = None
     """The store that holds it; the default store unless it is set."""
     refresh_interval: RefreshInterval | None = None
@@ -56,6 +64,20 @@ class BundlePlace(_Place):
     asked to with 0."""
     keys: dict[KeyName, KeyPlace] = {}
     """Where single keys are kept."""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The entries that it names, in their order."""
+        return tuple(self.entries) if self.entries else super().named
+
+    @model_validator(mode="after")
+    def _names_each_entry_once(self) -> "BundlePlace":
+        if self.entries and self.entry:
+            raise ValueError("`entry` names one entry and `entries` several: keep one of them")
+        for name in self.entries or ():
+            if self.named.count(name) > 1:
+                raise ValueError(f"`entries` has {name} twice")
+        return self
 
 
 class Without(Model):

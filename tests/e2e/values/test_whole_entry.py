@@ -23,6 +23,12 @@ CATALOGUE: dict[str, Any] = {
             "keys": {"TOKEN": {"description": "of the API"}},
         },
         "unnamed": {"secret": "unnamed-env", "whole-entry": True, "keys": {}},
+        "both": {"secret": "both-env", "whole-entry": True},
+        "parts": {
+            "secret": "parts-env",
+            "keys": {name: {"description": "p", "hidden": True} for name in ("A", "TOKEN")},
+            "texts": {"URL": "https://${A}:${TOKEN}@example.com"},
+        },
     },
     "services": {},
 }
@@ -31,7 +37,12 @@ STACK: dict[str, Any] = {
     "operator": "install",
     "protect": False,
     "stores": {"vault": {"provider": "vault", "server": "https://vault.example.com:8200"}},
-    "bundles": {"charts": {"entry": "apps/charts"}, "unnamed": {"entry": "apps/unnamed"}},
+    "bundles": {
+        "charts": {"entry": "apps/charts"},
+        "unnamed": {"entry": "apps/unnamed"},
+        "both": {"entries": ["apps/unnamed", "apps/later"]},
+        "parts": {"entries": ["apps/unnamed", "apps/later"]},
+    },
 }
 
 
@@ -46,6 +57,7 @@ def held(
     entries = {
         "apps/charts": {"TOKEN": secrets.token_hex(8), "tls.key": f"{{{{ {secrets.token_hex(8)}"},
         "apps/unnamed": {"A": secrets.token_hex(8), "b-c": secrets.token_hex(8)},
+        "apps/later": {"A": secrets.token_hex(8), "TOKEN": secrets.token_hex(8)},
     }
     for entry, content in entries.items():
         stores.bao.write(f"secret/data/{entry}", data=content)
@@ -72,6 +84,30 @@ def test_everything_arrives_as_it_is_and_nothing_of_the_external_secret_itself(
     owned = [name for name in made["metadata"].get("annotations", {}) if "external-secrets" in name]
     assert {*made["metadata"].get("annotations", {})} == {*owned}
     assert made["metadata"]["labels"]["app.kubernetes.io/part-of"] == "harbour"
+
+
+def test_of_a_name_that_stands_in_two_entries_the_later_one_s_value_is_taken(
+    held: dict[str, dict[str, str]], cluster: Cluster
+) -> None:
+    later = held["apps/later"]
+    sync(cluster, NAMESPACE, "both-env")
+    assert secret_values(cluster, NAMESPACE, "both-env") == held["apps/unnamed"] | later
+    sync(cluster, NAMESPACE, "parts-env")
+    url = f"https://{later['A']}:{later['TOKEN']}@example.com"
+    assert secret_values(cluster, NAMESPACE, "parts-env") == {"URL": url}
+
+
+def test_a_text_whose_key_none_of_the_entries_has_stops_the_sync_and_the_secret_stays(
+    held: dict[str, dict[str, str]], cluster: Cluster, stores: Stores
+) -> None:
+    sync(cluster, NAMESPACE, "parts-env")
+    before = secret_values(cluster, NAMESPACE, "parts-env")
+    stores.bao.write("secret/data/apps/later", data={"A": held["apps/later"]["A"]})
+    touch(cluster, NAMESPACE, "parts-env")
+    fails(cluster, NAMESPACE, "parts-env")
+    assert secret_values(cluster, NAMESPACE, "parts-env") == before
+    stores.bao.write("secret/data/apps/later", data=held["apps/later"])
+    sync(cluster, NAMESPACE, "parts-env")
 
 
 def test_what_somebody_adds_arrives_and_what_is_taken_away_goes(
