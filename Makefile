@@ -34,7 +34,7 @@ e2e-long: .venv/e2e-installed ## The full product of faults
 	.venv/bin/python tools/build.py
 	.venv/bin/pytest -m e2e_long tests/e2e
 
-check: .venv/installed ## Formatting, lint, types, and whether the rendered tree is current
+check: .venv/e2e-installed ## Formatting, lint, types, and whether the rendered tree is current
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright

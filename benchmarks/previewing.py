@@ -120,7 +120,7 @@ def _process(serve: Callable[..., None], *arguments: Any) -> Iterator[tuple[int,
 def _preview(run: Run, name: str, port: int, program: Callable[[], None]) -> Iterator[Preview]:
     """A stack that is up, with its program served by another process."""
     file = PROJECT / "Pulumi.production.yaml"
-    ports = dict.fromkeys((*PACKAGES, "kubernetes"), port)
+    ports: dict[str, int] = dict.fromkeys((*PACKAGES, "kubernetes"), port)
     stack = Stack(run, name, program, providers=ports, stack_file=file)
     stack.set_config("platform-secrets:environment.cluster.uid", _CLUSTER_UID)
     with _process(_serve_program, program) as (program_port, _):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from urllib.parse import parse_qs
 
 import httpx
@@ -70,7 +70,7 @@ class AwsGate:
     )
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
 
-    def __enter__(self) -> "AwsGate":
+    def __enter__(self) -> Self:
         self._moto = httpx.Client(base_url=self.moto_url, trust_env=False)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -185,7 +185,9 @@ def _handler(gate: AwsGate) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, content, content_type = gate.answer(self.path, self.headers, body)
+            status, content, content_type = gate.answer(
+                self.path, httpx.Headers(self.headers.items()), body
+            )
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(content)))

@@ -130,9 +130,9 @@ class DeclaredAwsGate(AwsGate):
         if context and not allows(rights, "lambda:InvokeFunction", function, {}):
             return False
         # AWS' own key, of entries that name none, is open to whoever may read them.
-        ciphers = CIPHER.get(method, []) if key else []
-        return allows(rights, f"secretsmanager:{method}", secret["ARN"], context) and all(
-            self.may_use_key(role, action, key, through) for action in ciphers
+        return allows(rights, f"secretsmanager:{method}", secret["ARN"], context) and (
+            not key
+            or all(self.may_use_key(role, one, key, through) for one in CIPHER.get(method, []))
         )
 
     def may_use_key(self, role: str, action: str, key: str, context: Mapping[str, str]) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 import grpc
+import httpx
 from google.cloud import iam_credentials_v1 as iam
 from google.cloud import secretmanager_v1 as sm
 
@@ -37,7 +38,7 @@ class CloudClients:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         connection.request(method, path, body, headers)
         reply = connection.getresponse()
-        answer = Answer(reply.status, reply.headers, json.loads(reply.read()))
+        answer = Answer(reply.status, httpx.Headers(reply.getheaders()), json.loads(reply.read()))
         connection.close()
         return answer
 

@@ -13,9 +13,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.engine import Stack, project_program
 from tests.e2e.live_objects import empty
 from tests.e2e.noting_provider import PACKAGES, NotingProvider
-from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import PROJECT, Run
-from tests.e2e.pulumi_provider import KubernetesProvider
+from tests.e2e.pulumi_provider import KubernetesProvider, Releases
 from tests.platform import CATALOGUE_FILE
 
 SOURCES = ("platform_secrets", "components", "__main__.py", "Pulumi.yaml")
@@ -78,7 +77,7 @@ class Deployment:
 def deployment(
     run: Run,
     cluster: Cluster,
-    operator: OperatorRelease,
+    operator: Releases,
     stack_file: Path,
     /,
     *,

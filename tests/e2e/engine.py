@@ -78,29 +78,34 @@ class Stack:
             shutil.copy(stack_file, self._work / f"Pulumi.{name}.yaml")
         (self.folder / "state").mkdir()
         source: dict[str, Any] = {"project_name": project, "program": program}
+        if isinstance(program, Path):
+            source = {"work_dir": str(self._work)}
+        self._variables = {
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
+        }
         self._stack = automation.create_or_select_stack(
             name,
-            **({"work_dir": str(self._work)} if isinstance(program, Path) else source),
+            **source,
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(self._work),
                 pulumi_home=str(self.folder / "home"),
                 pulumi_command=pulumi_command(run),
-                env_vars={
-                    "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-                    "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
-                    "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
-                    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-                    "PULUMI_SKIP_UPDATE_CHECK": "true",
-                    **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
-                },
+                env_vars=self._variables,
             ),
         )
         # Asked by the Automation API after each operation, of one more process, for nobody.
-        self._stack.info = lambda *_: NOT_ASKED
+        vars(self._stack)["info"] = lambda *_: NOT_ASKED
 
     @property
-    def program(self) -> Callable[[], None]:
-        return self._stack.workspace.program
+    def program(self) -> Callable[[], Any]:
+        program = self._stack.workspace.program
+        assert program
+        return program
 
     @program.setter
     def program(self, program: Callable[[], None]) -> None:
@@ -136,7 +141,7 @@ class Stack:
 
     def import_by_command(self, file: Path, *, language_port: int) -> None:
         """`pulumi import --file FILE` for what is not protected; no program is written."""
-        variables = self._stack.workspace.env_vars
+        variables = self._variables
         variables["PULUMI_DEBUG_LANGUAGES"] = f"python:{language_port}"
         flags = ["--generate-code=false", "--protect=false", "--yes"]
         try:
@@ -148,7 +153,7 @@ class Stack:
         """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
         then leaves what is retained, and nothing else. Whether anything is there to destroy."""
         deployed = self._stack.export_stack()
-        resources = deployed.deployment.get("resources", [])
+        resources = (deployed.deployment or {}).get("resources", [])
         if [each for each in resources if each.pop("protect", False)]:
             self._stack.import_stack(deployed)
         return bool(resources)

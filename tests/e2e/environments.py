@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 120
 def settings_of(stack_file: Path, changes: Mapping[str, Any]) -> Settings:
     """A stack file's settings with `changes` laid over them, mapping by mapping."""
     content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"][STACK_KEY]
-    document = Document(stack_file.name, laid_over(content, changes))
+    document = Document(stack_file.name, laid_over(content, dict(changes)))
     [found] = load([document], catalogue_document(CATALOGUE_FILE))
     return found
 

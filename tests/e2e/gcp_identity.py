@@ -75,7 +75,7 @@ class GcpIdentity:
 
     def caller(self, method: str, target: str, context: grpc.ServicerContext) -> Caller:
         """Records the call, and ends it when its token was not given out here."""
-        header = dict(context.invocation_metadata()).get("authorization", "")
+        header = str(dict(context.invocation_metadata()).get("authorization", ""))
         caller = self._callers.get(header.removeprefix("Bearer "))
         self.calls.append(Call(method, target, caller.subject if caller else ""))
         if caller is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 import grpc
 from google.cloud import iam_credentials_v1 as iam
@@ -186,12 +187,16 @@ def _secret(path: str, entry: Entry) -> sm.Secret:
     return sm.Secret(name=path, labels=entry.labels, annotations=entry.annotations, topics=topics)
 
 
+def _serialized(reply: Any) -> bytes:
+    return type(reply).serialize(reply)
+
+
 def _service(name: str, messages: ModuleType, methods: Mapping) -> grpc.GenericRpcHandler:
     handlers = {
         method: grpc.unary_unary_rpc_method_handler(
             function,
             request_deserializer=getattr(messages, f"{method}Request").deserialize,
-            response_serializer=lambda reply: type(reply).serialize(reply),
+            response_serializer=_serialized,
         )
         for method, function in methods.items()
     }

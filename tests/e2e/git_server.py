@@ -86,7 +86,7 @@ def _handler(root: Path, files: dict[str, str]) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = _reply  # noqa: N815 (http.server's names)
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             """Silent: source-controller's log says what it asked for."""
 
     return Handler

@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import NamedTuple
 
+import httpx
+
 from tests.e2e.certificates import Certificates
 
 
@@ -54,7 +56,9 @@ def _handler(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]
         def _reply(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             host = self.headers.get("Host", "").partition(":")[0]
-            reply = answer(Request(self.command, host, self.path, self.headers, body))
+            reply = answer(
+                Request(self.command, host, self.path, httpx.Headers(self.headers.items()), body)
+            )
             content = b"" if reply.status == 204 else json.dumps(reply.content).encode()
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")

@@ -77,11 +77,17 @@ class KubernetesApi:
     ) -> Manifest | None:
         """The object, None when there is none of that name."""
         try:
-            return self.request("GET", self.path(api_version, kind, name, namespace))
+            return self.read(api_version, kind, name, namespace)
         except KubernetesApiError as error:
             if error.status == httpx.codes.NOT_FOUND:
                 return None
             raise
+
+    def read(
+        self, api_version: str, kind: str, name: str, namespace: str | None = None
+    ) -> Manifest:
+        """The object. Raises KubernetesApiError where there is none of that name."""
+        return self.request("GET", self.path(api_version, kind, name, namespace))
 
     def list(
         self, api_version: str, kind: str, namespace: str | None = None, *, selector: str = ""
@@ -162,14 +168,15 @@ class KubernetesApi:
         """The answer to a raw request; one that is to come again later comes again for a while."""
         content = None if body is None else json.dumps(body)
         headers = {"Content-Type": content_type}
-        for _ in range(300):
-            answer = self._http.request(
-                method, path, params=params, content=content, headers=headers
-            )
-            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-                break
+
+        def answered() -> httpx.Response:
+            return self._http.request(method, path, params=params, content=content, headers=headers)
+
+        answer, left = answered(), 300
+        while answer.status_code == httpx.codes.TOO_MANY_REQUESTS and (left := left - 1):
             # Shorter than the asked second: a new CRD's first list is refused for some tenths.
             time.sleep(0.1)
+            answer = answered()
         if answer.is_success:
             return cast(Manifest, answer.json())
         try:

@@ -108,7 +108,8 @@ def _differing_paths(fields: Manifest, declared: Any, path: str) -> Iterator[str
     if isinstance(declared, list):
         if names == {f"v:{json.dumps(value)}" for value in declared}:
             return
-        members = {_member(key, declared): key for key in fields if key.startswith("k:")}
+        keys = [key for key in fields if key.startswith("k:")]
+        members = {place: key for key in keys if (place := _member(key, declared)) is not None}
         if members.keys() == {*range(len(declared))}:
             for place, key in members.items():
                 yield from _differing_paths(fields[key], declared[place], f"{path}.{place}")

@@ -36,7 +36,11 @@ class NotReadyError(RuntimeError):
 
 
 def wait_until(
-    condition: Callable[[], T], what: str, *, timeout_seconds: float = 20, interval: float = 0.05
+    condition: Callable[[], T | None],
+    what: str,
+    *,
+    timeout_seconds: float = 20,
+    interval: float = 0.05,
 ) -> T:
     """The first true value of `condition`, which is asked every `interval` seconds.
 

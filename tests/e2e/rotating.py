@@ -67,7 +67,7 @@ def rotating_settings(
         for path in (STACK_FILES[stack], CATALOGUE_FILE)
     )
     content = laid_over(own["config"][STACK_KEY], {"environment": environment, **changes})
-    platform = laid_over(shared, catalogue or {})
+    platform = laid_over(shared, dict(catalogue or {}))
     [found] = load([Document(stack, content)], Document("catalogue.yaml", platform))
     return found
 
@@ -400,6 +400,8 @@ def marks(stores: Stores, settings: Settings, bundle: str, key: str) -> dict[str
             return {**stores.gcp.labels(entry.key), **stores.gcp.annotations(entry.key)}
         case AzureStore():
             return stores.azure.tags(entry.key)
+        case _:
+            raise AssertionError(f"nothing of ours is in a store of {store.provider}")
 
 
 def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
@@ -421,6 +423,8 @@ def stored(stores: Stores, settings: Settings, bundle: str, key: str) -> str:
             text = stores.gcp.get(entry.key)
         case AzureStore():
             text = stores.azure.get(entry.key)
+        case _:
+            raise AssertionError(f"nothing of ours is in a store of {store.provider}")
     return text if entry.property is None else json.loads(text).get(entry.property, "")
 
 

@@ -18,6 +18,7 @@ from tests.e2e.openbao import OpenBao, OpenBaoError
 from tests.e2e.process import wait_until
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
 from tests.e2e.stand_in import CloudStandIn
+from tests.e2e.vault_release import VaultRelease
 
 Inputs = Mapping[str, Any]
 
@@ -126,7 +127,7 @@ class VaultProvider(CloudStandIn):
 
     VERSION = "7.999.0"
 
-    def __init__(self, bao: OpenBao, of_the_pod: Mapping[str, str]) -> None:
+    def __init__(self, bao: OpenBao | VaultRelease, of_the_pod: Mapping[str, str]) -> None:
         self._bao = bao
         self._of_the_pod = of_the_pod
 
@@ -183,7 +184,7 @@ class VaultProvider(CloudStandIn):
     def _imported(self, request: Any) -> Any:
         if request.type != MOUNT:
             raise NotImplementedError(f"the tests import no {request.type}")
-        found = self._bao.read("sys/mounts").get(f"{request.id}/")
+        found = self._bao.request("GET", "sys/mounts")["data"].get(f"{request.id}/")
         if found is None:
             return provider_pb2.ReadResponse()
         read = struct_of({"path": request.id, "type": found["type"], "options": found["options"]})

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pytest
@@ -67,7 +68,7 @@ def namespace(cluster: Cluster) -> str:
     return name
 
 
-def declare(name: str, manifest: Manifest, **options: object) -> CustomResource:
+def declare(name: str, manifest: Manifest, **options: Any) -> CustomResource:
     """As the generated classes do it: the type token and the object's own fields."""
     version = manifest["apiVersion"]
     version = version if "/" in version else f"core/{version}"
@@ -107,7 +108,7 @@ def test_a_program_is_previewed_deployed_refreshed_and_destroyed(
     up = made.up()
     assert up.changes == {"create": 3}
     assert up.outputs == {"id": f"{namespace}/app"}
-    assert cluster.api.get("v1", "ConfigMap", "app", namespace)["data"] == {"key": "value"}
+    assert cluster.api.read("v1", "ConfigMap", "app", namespace)["data"] == {"key": "value"}
     assert made.preview().changes == {}
     assert made.refresh().changes == {}
     made.destroy()
@@ -126,7 +127,7 @@ def test_what_is_there_already_is_not_made_again_and_no_preview_tells(
     with pytest.raises(EngineError, match='ConfigMap "app" already exists'):
         made.up()
     assert provider.history == []
-    assert cluster.api.get("v1", "ConfigMap", "app", namespace)["data"] == {"key": "foreign"}
+    assert cluster.api.read("v1", "ConfigMap", "app", namespace)["data"] == {"key": "foreign"}
 
 
 def test_a_refresh_finds_what_another_hand_changed_and_an_up_by_force_repairs_it(
@@ -147,7 +148,7 @@ def test_a_refresh_finds_what_another_hand_changed_and_an_up_by_force_repairs_it
         made.up()
     force = True
     assert declared(made.up(), "update").keys() == {"quota"}
-    hard = cluster.api.get("v1", "ResourceQuota", "app", namespace)["spec"]["hard"]
+    hard = cluster.api.read("v1", "ResourceQuota", "app", namespace)["spec"]["hard"]
     assert hard == {"pods": "3", "secrets": "9"}, "an undeclared field is not ours"
 
 
@@ -196,7 +197,7 @@ def test_a_secret_value_reaches_the_cluster_and_stays_out_of_the_state(
 
     made = stack(program)
     text = made.preview().text + made.up().text
-    assert "data" in cluster.api.get("v1", "Secret", "app", namespace)
+    assert "data" in cluster.api.read("v1", "Secret", "app", namespace)
     assert made.refresh().changes == {}
     assert value not in text + made.state_text
     cluster.api.patch("v1", "Secret", "app", namespace, {"data": {"key": "b3RoZXI="}})

@@ -93,6 +93,7 @@ def test_the_documentation_has_a_row_for_every_fault() -> None:
 
 def test_an_operator_that_was_killed_does_what_it_missed(world: FaultsWorld, whole: Place) -> None:
     """Nothing in the objects tells that the operator is gone: Ready stays as it was."""
+    assert world.operator.process
     world.operator.process.kill()
     old = whole.expected
     whole.put(whole.key, secrets.token_hex(24))
@@ -125,6 +126,7 @@ def test_an_external_secret_deleted_without_the_operator_waits_for_it(
     world: FaultsWorld, whole: Place
 ) -> None:
     """A finalizer holds it, and so its Secret; 0.19 has none."""
+    assert world.operator.process
     world.operator.process.kill()
     whole.cluster.api.delete(ESO, "ExternalSecret", whole.secret, whole.namespace)
     if world.program != eso.OLDER:
@@ -217,9 +219,11 @@ def everything_recovers(place: Place) -> None:
 
 def the_same_operator_goes_on(world: FaultsWorld, place: Place) -> None:
     """It writes what changed when it is told to look, and sees a Secret deleted by hand."""
+    assert world.operator.process
     assert world.operator.process.is_running
     place.touch("ExternalSecret", place.secret)
     place.becomes_well()
     place.cluster.api.delete("v1", "Secret", place.spare_secret, place.namespace)
     place.becomes_well()
+    assert world.operator.process
     assert world.operator.process.is_running

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -71,7 +72,7 @@ class Half:
     agent: PodIdentityAgent
     made: Deployment
     values: dict[str, str]
-    account: dict[str, str]
+    account: dict[str, Any]
     again: list[Outcome]
 
     @property
@@ -119,7 +120,11 @@ def half(run: Run, cluster: Cluster) -> Iterator[Half]:
         made.stack.up()
         values = made_values(made.settings)
         put(aws, made.settings, values)
-        account = {"username": "wren user", "host": "db.example.com", "dbname": "wren"}
+        account: dict[str, Any] = {
+            "username": "wren user",
+            "host": "db.example.com",
+            "dbname": "wren",
+        }
         found = Half(aws, gate, agent, made, values, account, [])
         found.rotate(port=5432)
         made.stack.set_config(DATABASE, LAMBDA)
@@ -190,7 +195,7 @@ def test_the_rotator_s_pods_have_the_one_entry_rotated_and_see_no_value(
 def test_the_operator_without_an_association_is_refused(cluster: Cluster, half: Half) -> None:
     association = half.aws.associations.pop(OPERATOR)
     assert half.agent.credentials(cluster.token(*OPERATOR, audience=AUDIENCE)) is None
-    half.aws.associations[OPERATOR] = association | {"clusterName": "other"}
+    half.aws.associations[OPERATOR] = {**association, "clusterName": "other"}
     assert half.agent.credentials(cluster.token(*OPERATOR, audience=AUDIENCE)) is None
     half.aws.associations[OPERATOR] = association
 
@@ -246,7 +251,11 @@ def test_secrets_manager_rotates_the_entry_and_the_url_follows(
     assert allowed["Condition"] == {"StringEquals": {"AWS:SourceAccount": ACCOUNT}}
     half.rotate()
     sync(cluster, half.namespace, "wren-secrets")
-    assert secret_values(cluster, half.namespace, "wren-secrets")["database-url"] == half.url
+    assert held(cluster, half)["database-url"] == half.url
+
+
+def held(cluster: Cluster, half: Half) -> dict[str, str]:
+    return secret_values(cluster, half.namespace, "wren-secrets") or {}
 
 
 @pytest.mark.parametrize("kept", [{}, {"port": ""}, None])
@@ -259,7 +268,7 @@ def test_while_a_part_of_the_account_is_missing_the_secret_keeps_its_url(
     client.put_secret_value(SecretId=ENTRY, SecretString=broken)
     touch(cluster, half.namespace, "wren-secrets")
     fails(cluster, half.namespace, "wren-secrets")
-    assert secret_values(cluster, half.namespace, "wren-secrets")["database-url"] == half.url
+    assert held(cluster, half)["database-url"] == half.url
     client.put_secret_value(SecretId=ENTRY, SecretString=json.dumps(half.account))
     sync(cluster, half.namespace, "wren-secrets")
 

@@ -91,7 +91,8 @@ def halves(
         for one in made:
             stores.put(one.settings, values[one.settings.namespace])
         again = [one.stack.preview() for one in made] + [one.stack.refresh() for one in made]
-        yield Halves(*made, again, values)
+        production, staging = made
+        yield Halves(production, staging, again, values)
     # Retained by every destroy; another test's owner declares its own.
     stores.bao.request("DELETE", "sys/audit/platform-secrets")
 

@@ -151,7 +151,7 @@ def test_readers_of_a_key_with_overlap_restart_twice_and_nobody_else_does(case: 
     """All its readers' other keys are due too: they restart no workload once more."""
     started = Counter(one.workload for one in case.happened(1) if one.what == "started")
     services = case.place.settings.catalogue.services.values()
-    pods = {each.workload: 1 if "DaemonSet" in each.workload else 2 for each in services}
+    pods = {each.workload: 1 if "DaemonSet" in str(each.workload) else 2 for each in services}
     assert started == {each.workload: 2 * pods[each.workload] for each in services if each.reads}
 
 

@@ -144,7 +144,7 @@ def wrong_keys(life: Life) -> list[str]:
     """The keys that a Secret lacks, or holds with another value than the store."""
     found = {}
     for name in life.secrets:
-        found |= decoded(life.cluster.api.get("v1", "Secret", name, life.made.settings.namespace))
+        found |= decoded(life.cluster.api.read("v1", "Secret", name, life.made.settings.namespace))
     return [key for key, value in life.values.items() if found.get(key) != value]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,9 @@ def test_the_namespace_holds_that_and_the_secrets_and_no_more(stacks: Stacks) ->
 def test_every_secret_holds_its_values(stacks: Stacks) -> None:
     for life in stacks:
         for name, keys in life.secrets.items():
-            held = decoded(life.cluster.api.get("v1", "Secret", name, life.made.settings.namespace))
+            held = decoded(
+                life.cluster.api.read("v1", "Secret", name, life.made.settings.namespace)
+            )
             assert held.keys() == keys
             assert [key for key in keys if held[key] != life.values[key]] == []
 
@@ -187,7 +190,7 @@ def test_with_gitops_delivery_the_program_declares_nothing_in_the_cluster(
     run: Run, cluster: Cluster, operator: OperatorRelease
 ) -> None:
     path = STACK_FILES["staging"]
-    changes = {"delivery": "gitops"}
+    changes: dict[str, Any] = {"delivery": "gitops"}
     with deployment(run, cluster, operator, path, name="gitops", **changes) as made:
         before = contents(cluster, made.namespaces).keys()
         assert declared(made.stack.preview(), "create") == {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from subprocess import CalledProcessError
+from typing import Any
 
 import httpx
 import pytest
@@ -149,7 +150,7 @@ class World:
         for settings in self.environments:
             bundles = settings.catalogue.bundles
             for service in settings.catalogue.services.values():
-                account = Identity(service.account, settings.namespace)
+                account = Identity(str(service.account), settings.namespace)
                 found |= {
                     (account, settings.namespace, bundles[read].secret) for read in service.reads
                 }
@@ -283,7 +284,7 @@ def test_a_reader_can_neither_list_nor_change_what_it_may_get(world: World) -> N
     assert world.gets(backend, namespace, name) == httpx.codes.OK
     metadata = {"name": name, "namespace": namespace}
     obj = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
-    one = {"fieldSelector": f"metadata.name={name}"}
+    one: Any = {"fieldSelector": f"metadata.name={name}"}
     statuses = {
         "list": world.status(backend, "GET", whole),
         "list one": world.status(backend, "GET", whole, **one),
