@@ -84,15 +84,8 @@ class Layer(ComponentResource):
         namespace = [one for ready in namespaces.values() for one in ready]
         operator = self._declare_operator()
         if settings.environment.secrets == "basic":
-            for bundle, content in settings.catalogue.bundles.items():
-                BasicSecret(
-                    self._named(content.secret),
-                    settings=settings,
-                    bundle=bundle,
-                    values=values,
-                    after=namespace,
-                    opts=self._called(content.secret, formerly_called=bundle),
-                )
+            for view in settings.by_namespace:
+                self._declare_basic_secrets(view, values, namespaces[view.namespace])
         else:
             stores = self._declare_stores([*namespace, *operator, *self._vault])
             external_secrets: list[Resource] = []
@@ -117,6 +110,20 @@ class Layer(ComponentResource):
             )
         return ready
 
+    def _declare_basic_secrets(
+        self, view: Settings, values: Mapping[str, Output[str]], after: list[Resource]
+    ) -> None:
+        for bundle, content in view.bundles.items():
+            name = view.declared_name(content.secret)
+            BasicSecret(
+                self._named(name),
+                settings=view,
+                bundle=bundle,
+                values=values,
+                after=after,
+                opts=self._called(name, formerly_called=bundle),
+            )
+
     def _declare_external_secrets(
         self, view: Settings, stores: Mapping[tuple[str, str], list[Resource]]
     ) -> list[Resource]:
@@ -124,15 +131,14 @@ class Layer(ComponentResource):
         for bundle, content in view.bundles.items():
             after = stores[view.namespace, view.store_name(bundle)]
             if key := view.database_key(bundle):
-                id = content.keys[key].id
-                database = DatabaseKey(
-                    self._named(f"{id}-database"),
+                called = f"{content.keys[key].id}-database"
+                after = DatabaseKey(
+                    self._named(called),
                     settings=view,
                     bundle=bundle,
                     after=after,
-                    opts=self._called(f"{id}-database", formerly_called=f"{bundle}-database"),
-                )
-                after = database.ready
+                    opts=self._called(called, formerly_called=f"{bundle}-database"),
+                ).ready
             name = view.declared_name(content.secret)
             found += ExternalSecret(
                 self._named(name),
@@ -222,15 +228,10 @@ class Layer(ComponentResource):
         server = self.settings.environment.vault_server
         if server is None:
             return []
-        name, opts = self._named("vault-server"), self._options
-        vault = VaultServers(name, settings=self.settings, server=server, opts=opts)
-        VaultNetwork(
-            self._named("vault-server-network"),
-            settings=self.settings,
-            server=server,
-            after=vault.namespace,
-            opts=opts,
-        )
+        settings, named, opts = self.settings, self._named, self._options
+        vault = VaultServers(named("vault-server"), settings=settings, server=server, opts=opts)
+        name, after = named("vault-server-network"), vault.namespace
+        VaultNetwork(name, settings=settings, server=server, after=after, opts=opts)
         return vault.ready
 
     def _declare_stores(self, after: list[Resource]) -> dict[tuple[str, str], list[Resource]]:

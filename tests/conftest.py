@@ -140,10 +140,12 @@ def _declared_by_main(stack: Stack) -> Run:
 def _chosen_by_azure(found: settings.Settings) -> dict[str, dict[str, str]]:
     """The client IDs of identities, just as the stack names them."""
     return {
-        f"{name}-{identity}-identity": {"clientId": getattr(store.client_ids, identity)}
+        view.declared_name(f"{name}-{identity}-identity"): {
+            "clientId": getattr(store.client_ids_of(view.namespace), identity)
+        }
         for name, store in found.environment.stores.items()
         if isinstance(store, settings.AzureStore)
-        for identity in found.identities(name)
+        for view, identity in found.all_identities(name)
     }
 
 

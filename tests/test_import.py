@@ -332,6 +332,18 @@ def test_where_no_secret_has_a_store_they_are_basic_ones(kind, run):
     assert main(["render"]) == 0
 
 
+def test_basic_secrets_keep_their_namespaces(run):
+    there = [
+        {"kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": {"A": ""}}
+        for name, namespace in (("web", "shop"), ("mail", "shop"), ("ledger", "billing"))
+    ]
+    assert run(*there)[0] == 0
+    assert stack()["namespace-name"] == "shop"
+    assert stack()["namespaces"] == {"billing": {"namespace": "existing", "bundles": ["ledger"]}}
+    assert "without" not in stack()
+    assert main(["render"]) == 0
+
+
 def test_what_kubernetes_and_the_operator_made_is_no_bundle(run):
     owner = {"kind": "ExternalSecret", "name": "old"}
     made = [

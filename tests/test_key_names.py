@@ -93,7 +93,7 @@ def test_basic_secrets_take_bundle_and_key_where_a_name_is_in_two_bundles(tmp_pa
     env_file.write_text("".join(f"{name}={value}\n" for name, value in made.items()))
     values = basic_values(settings, env_file, lambda _: None)
     (tmp_path / "kustomization.yaml").touch()
-    write_env_files(tmp_path, settings.catalogue, values)
+    write_env_files(tmp_path, settings, values)
     assert (
         f"smtp-password={made['mail/smtp-password']}\n" in (tmp_path / "shop-mail.env").read_text()
     )

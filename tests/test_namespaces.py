@@ -1,24 +1,34 @@
 """Several namespaces of one environment: each with its own identities, and their exact rights."""
 
+import base64
 import json
 import re
+import secrets
+import uuid
 from typing import Any
 
 import pytest
+from pulumi import Output
 
 from platform_secrets.components.backends.aws import AwsBackend
+from platform_secrets.components.backends.azure import AzureBackend
 from platform_secrets.components.backends.gcp import GcpBackend
 from platform_secrets.components.backends.vault import VaultBackend, policy
 from platform_secrets.components.layer import Layer
+from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.rotation.plan import plan_config_maps, rotation_plan
 from platform_secrets.rotator.keys import Database
 from platform_secrets.rotator.plan import parse
+from platform_secrets.secretsctl.basic_files import write_env_files
 from platform_secrets.secretsctl.projects import rotator_source
-from platform_secrets.settings import SettingsError
+from platform_secrets.settings import SettingsError, basic_values
+from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
 from tests.conftest import VAULT
-from tests.declaring import CLUSTER_UID, declare
+from tests.declaring import CLUSTER_UID, declare, run
 from tests.settings_files import BASIC, CATALOGUE, STACK, changed, lines, stack
+from tests.test_azure_backend import DECLARED, SECRETS_USER
+from tests.test_azure_backend import VAULT as KEY_VAULT
 from tests.test_gcp_backend import GCP
 from tests.test_vault_database import DATABASE
 
@@ -49,12 +59,30 @@ SHOP: dict[str, Any] = {
 NAMESPACES = {BILLING: {"bundles": ["ledger"]}}
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 AWS |= {"oidc-issuer": "https://oidc.example.com/id", "backend": "declare"}
+# Azure chooses the client IDs: here the n-th of all.
+CLIENT_IDS = {
+    namespace: {
+        identity: f"aaaaaaaa-0000-4000-8000-0000000000{n}{place}"
+        for place, identity in enumerate(("read", "rotation", "seed"))
+    }
+    for n, namespace in enumerate((OWN, BILLING))
+}
+AZURE = DECLARED | {
+    "client-ids": CLIENT_IDS[OWN],
+    "namespace-client-ids": {BILLING: CLIENT_IDS[BILLING]},
+}
 STORES = {
     "vault": VAULT | {"backend": "declare", "layout": "per-key"},
     "aws": AWS,
     "gcp": GCP | {"backend": "declare"},
+    "azure": AZURE,
 }
-BACKENDS = {"vault": VaultBackend, "aws": AwsBackend, "gcp": GcpBackend}
+BACKENDS = {
+    "vault": VaultBackend,
+    "aws": AwsBackend,
+    "gcp": GcpBackend,
+    "azure": AzureBackend,
+}
 
 
 @pytest.fixture
@@ -69,6 +97,17 @@ def settings(settings_with):
 
 def objects(settings):
     return [one for wave in waves(settings, rotator_source()) for one in wave.objects]
+
+
+def made_by_azure(settings):
+    """The IDs of identities: the client's as the settings name it."""
+    return {
+        view.declared_name(f"azure-{identity}-identity"): {
+            "clientId": CLIENT_IDS[view.namespace][identity],
+            "principalId": f"{view.namespace}/azure-{SECRET_STORE_SUFFIXES[identity]}",
+        }
+        for view, identity in settings.all_identities("azure")
+    }
 
 
 def named(settings, kind):
@@ -144,7 +183,11 @@ def test_a_namespace_without_bundles_has_no_role_of_all_secrets(settings_with):
 @pytest.mark.parametrize("provider", STORES)
 def test_the_update_declares_the_objects_of_the_tree(settings, provider):
     found = settings(provider, cluster={"uid": CLUSTER_UID})
-    made = declare(lambda: Layer("secrets", settings=found, values={}, rotator=rotator_source()))
+    outputs = made_by_azure(found) if provider == "azure" else {}
+    made = declare(
+        lambda: Layer("secrets", settings=found, values={}, rotator=rotator_source()),
+        outputs=outputs,
+    )
 
     def key(one):
         return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]
@@ -207,13 +250,30 @@ def rights_in_gcp(declared):
     return found
 
 
-RIGHTS = {"vault": rights_in_vault, "aws": rights_in_aws, "gcp": rights_in_gcp}
+def rights_in_azure(declared):
+    found: dict[Any, set[str]] = {}
+    for one in declared:
+        if one.type.endswith("RoleAssignment"):
+            scope = one.inputs["scope"].removeprefix(f"{KEY_VAULT}/secrets/shop-test-")
+            found.setdefault((*one.inputs["principalId"].split("/"),), set()).add(scope)
+    return found
+
+
+RIGHTS = {
+    "vault": rights_in_vault,
+    "aws": rights_in_aws,
+    "gcp": rights_in_gcp,
+    "azure": rights_in_azure,
+}
 
 
 @pytest.mark.parametrize("provider", STORES)
 def test_each_identity_has_rights_on_its_namespace_s_entries_and_no_other(settings, provider):
     found = settings(provider, seeding="enabled")
-    made = declare(lambda: BACKENDS[provider](provider, settings=found, store=provider))
+    outputs = made_by_azure(found) if provider == "azure" else {}
+    made = declare(
+        lambda: BACKENDS[provider](provider, settings=found, store=provider), outputs=outputs
+    )
     assert RIGHTS[provider]([one for one in made.declared if one.is_custom]) == {
         (OWN, f"{provider}-store"): {"token", "login"},
         (OWN, f"{provider}-rotation-store"): {"login"},
@@ -223,11 +283,18 @@ def test_each_identity_has_rights_on_its_namespace_s_entries_and_no_other(settin
     }
 
 
-@pytest.mark.parametrize(("provider", "most"), [("vault", 999), ("gcp", 30), ("aws", 64)])
+@pytest.mark.parametrize(
+    ("provider", "most"), [("vault", 999), ("gcp", 30), ("aws", 64), ("azure", 128)]
+)
 def test_identities_have_names_of_their_own_that_the_provider_takes(settings, provider, most):
     long = "a-namespace-with-a-name-that-is-long-for-a-role-and-an-account"
     there = {"a--b": {"bundles": ["web"]}, long: {"bundles": ["ledger"]}}
-    found = settings(provider, catalogue=SHOP | {"services": {}}, namespaces=there)
+    store = STORES[provider]
+    if provider == "azure":
+        ids = {"a--b": CLIENT_IDS[BILLING], long: {"read": str(uuid.uuid4())}}
+        store = store | {"namespace-client-ids": ids}
+    changes = {"stores": {provider: store}, "namespaces": there}
+    found = settings(provider, catalogue=SHOP | {"services": {}}, **changes)
     names = [view.identity_name(provider, one) for view, one in found.all_identities(provider)]
     assert len(names) == len({*names}) == 4
     assert max(map(len, names)) <= most
@@ -336,12 +403,137 @@ def test_nobody_reads_across_namespaces_where_no_value_rotates_in_two(settings):
     assert not [name for name in names if "-from-" in name or name.startswith("rotation-to-")]
 
 
-def test_azure_and_basic_secrets_are_in_the_own_namespace_alone(tmp_path):
-    namespaces = {"x": {"bundles": ["mail"]}}
-    found = lines(tmp_path, CATALOGUE, changed(stack("azure"), "namespaces", namespaces))
-    assert [line for line in found if "store of Azure" in line], found
+def test_in_azure_each_namespace_has_an_identity_that_trusts_its_own_account(settings):
+    found = settings("azure")
+    made = declare(
+        lambda: AzureBackend("azure", settings=found, store="azure"), outputs=made_by_azure(found)
+    )
+    inputs = {one.name: one.inputs for one in made.declared}
+    trust = inputs["billing/azure-read-trust"]
+    assert trust["resourceName"] == "shop-test-billing--read"
+    assert trust["resourceName"] == inputs["billing/azure-read-identity"]["resourceName"]
+    assert trust["subject"] == "system:serviceaccount:billing:azure-store"
+    assert {one["roleDefinitionId"] for one in inputs.values() if "principalType" in one} == {
+        SECRETS_USER,
+        *[one["roleDefinitionId"] for name, one in inputs.items() if "rotation-role" in name],
+    }
+    accounts = {
+        one["metadata"]["namespace"]: one["metadata"]["annotations"]
+        for one in objects(found)
+        if (one["kind"], one["metadata"]["name"]) == ("ServiceAccount", "azure-store")
+    }
+    assert accounts == {
+        namespace: {"azure.workload.identity/client-id": CLIENT_IDS[namespace]["read"]}
+        for namespace in (OWN, BILLING)
+    }
+
+
+def test_a_key_vault_of_one_namespace_has_one_right_for_each_reader_also_elsewhere(settings_with):
+    plain = changed(SHOP, "bundles.mail.keys.login", {"description": "a login"})
+    store = {key: value for key, value in AZURE.items() if key != "client-ids"}
+    found = settings_with(
+        catalogue=plain,
+        stores={"azure": store},
+        namespaces={BILLING: {"bundles": ["ledger", "web", "mail"]}},
+    )
+    made = declare(
+        lambda: AzureBackend("azure", settings=found, store="azure"), outputs=made_by_azure(found)
+    )
+    assert rights_in_azure(made.declared) == {(BILLING, "azure-store"): {KEY_VAULT}}
+
+
+def test_a_client_id_that_azure_did_not_give_is_told_with_its_namespace(settings):
+    found = settings("azure")
+    given = made_by_azure(found)
+    given["billing/azure-read-identity"]["clientId"] = other = CLIENT_IDS[OWN]["seed"]
+    error = run(lambda: AzureBackend("azure", settings=found, store="azure"), outputs=given).error
+    assert str(error).splitlines()[0] == (
+        "Pulumi.test.yaml: stores.azure.namespace-client-ids.billing.read: is "
+        f"{CLIENT_IDS[BILLING]['read']}, but the client ID of shop-test-billing--read is {other}"
+    )
+
+
+WRONG_IDS = {
+    "none": (
+        {},
+        "stores.azure.namespace-client-ids.x.read: is missing: the read identity of namespace x",
+    ),
+    "one too few": (
+        {"x": {"read": CLIENT_IDS[BILLING]["read"]}},
+        "namespace-client-ids.x.rotation: is missing: the rotation identity of namespace x needs",
+    ),
+    "another namespace's": (
+        {"x": {**CLIENT_IDS[BILLING], "read": CLIENT_IDS[OWN]["read"]}},
+        "namespace-client-ids.x.read: is that of an identity of namespace shop-test too; each",
+    ),
+    "of no namespace": (
+        {"x": CLIENT_IDS[BILLING], "y": CLIENT_IDS[BILLING]},
+        "namespace-client-ids.y: is none of the environment's other namespaces: x",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_IDS)
+def test_a_namespace_without_client_ids_of_its_own_is_told(tmp_path, case):
+    given, message = WRONG_IDS[case]
+    catalogue = changed(CATALOGUE, "services", {})
+    wanted = changed(stack("azure"), "namespaces", {"x": {"bundles": ["shared"]}})
+    wanted = changed(wanted, "stores.azure.client-ids", CLIENT_IDS[OWN])
+    wanted = changed(wanted, "stores.azure.namespace-client-ids", given)
+    line, *_ = lines(tmp_path, catalogue, wanted)
+    assert message in line
+
+
+def test_basic_secrets_are_in_the_namespaces_of_their_bundles_in_both_ways(settings_with, tmp_path):
+    """Also two of one name: their files have the namespace in their names."""
+    catalogue = changed(NO_SERVICES, "bundles.ledger.secret", "web")
+    found = settings_with(
+        catalogue=catalogue,
+        secrets="basic",
+        stores=None,
+        operator=None,
+        namespaces=NAMESPACES,
+        cluster={"uid": CLUSTER_UID},
+    )
+    env_file = tmp_path / "secrets.env"
+    env_file.write_text("".join(f"{k}={secrets.token_hex()}\n" for k in found.catalogue.spellings))
+    values = basic_values(found, env_file, lambda _: None)
+
+    def program():
+        given = {id: Output.secret(value) for id, value in values.items()}
+        Layer("secrets", settings=found, values=given, rotator={})
+
+    made = declare(program)
+    declared = {
+        (one.inputs["metadata"]["namespace"], one.inputs["metadata"]["name"]): {
+            key: base64.b64decode(kept.value).decode() for key, kept in one.inputs["data"].items()
+        }
+        for one in made.of_kind("Secret")
+    }
+    token, password, login = (values[id] for id in ("token", "password", "login"))
+    assert declared == {
+        (OWN, "web"): {"token": token},
+        (BILLING, "web"): {"password": password, "token": token},
+        (OWN, "mail"): {"login": login},
+    }
+    (tmp_path / "kustomization.yaml").touch()
+    write_env_files(tmp_path, found, values)
+    rendered = {}
+    for one in kustomization(found)["secretGenerator"]:
+        [file] = one["envs"]
+        pairs = [line.split("=") for line in (tmp_path / file).read_text().splitlines()]
+        rendered[one["namespace"], one["name"]] = dict(pairs)
+    assert rendered == declared
+    assert {one["metadata"]["name"] for one in objects(found) if one["kind"] == "Namespace"} == {
+        OWN,
+        BILLING,
+    }
+
+
+def test_basic_secrets_in_namespaces_have_the_same_faults_as_others(tmp_path):
+    namespaces = {"x": {"bundles": ["male"]}}
     [line] = lines(tmp_path, CATALOGUE, changed(BASIC, "namespaces", namespaces))
-    assert "has no meaning with `secrets: basic`" in line
+    assert "no such bundle in the catalogue (did you mean mail?)" in line
 
 
 def test_a_namespace_of_kubernetes_is_there_already(settings_with):
@@ -357,9 +549,9 @@ def test_two_namespaces_may_have_secrets_of_one_name(settings_with):
     with pytest.raises(SettingsError, match="two bundles make a Secret of this name"):
         settings_with(catalogue)
     found = settings_with(catalogue, namespaces=NAMESPACES, cluster={"uid": CLUSTER_UID})
-    run = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
-    secrets = [one.inputs for one in run.objects() if one.inputs["kind"] == "ExternalSecret"]
-    places = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in secrets}
+    made = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
+    declared = [one.inputs for one in made.objects() if one.inputs["kind"] == "ExternalSecret"]
+    places = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in declared}
     assert places == {(OWN, "web"), (BILLING, "web"), (OWN, "mail")}
 
 

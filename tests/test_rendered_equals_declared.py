@@ -79,7 +79,7 @@ def test_the_basic_secrets_are_what_the_kustomization_generates(stack_named):
         if name == "basic-secrets/kustomization.yaml"
     ]
     generated = {
-        one["name"]: (kustomization["namespace"], one["type"], one["options"]["labels"])
+        one["name"]: (one["namespace"], one["type"], one["options"]["labels"])
         for one in kustomization["secretGenerator"]
     }
     declared = {

@@ -221,7 +221,7 @@ def test_a_basic_secret_is_the_same_by_pulumi_and_by_kustomize(tmp_path):
         for one in found.of_kind("Secret")
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization(basic)))
-    write_env_files(tmp_path, basic.catalogue, by_id)
+    write_env_files(tmp_path, basic, by_id)
     made = {}
     for one in kustomization(basic)["secretGenerator"]:
         fields = {}

@@ -21,6 +21,8 @@ from .azure_rights import (
     vault_id,
 )
 
+_Made = tuple[Settings, Identity, managedidentity.UserAssignedIdentity]
+
 _ENVIRONMENTS = {
     "PublicCloud": "public",
     "USGovernmentCloud": "usgovernment",
@@ -70,11 +72,13 @@ def checked_client_ids(settings: Settings, store: str, made: dict[str, str]) -> 
     """The client IDs that Azure gave, when they are the settings' own. Raises RunError."""
     config = _store(settings, store)
     wrong = []
-    for identity, client_id in made.items():
-        wanted = getattr(config.client_ids, identity)
+    for view, identity in settings.all_identities(store):
+        wanted = getattr(config.client_ids_of(view.namespace), identity)
+        client_id = made[view.declared_name(identity)]
         if wanted != client_id:
-            place = f"{settings.stack_file}: stores.{store}.client-ids.{identity}"
-            name = settings.identity_name(store, cast(Identity, identity))
+            of = f"namespace-client-ids.{view.namespace}" if view.is_of_another else "client-ids"
+            place = f"{settings.stack_file}: stores.{store}.{of}.{identity}"
+            name = view.identity_name(store, identity)
             wrong.append(f"{place}: is {wanted}, but the client ID of {name} is {client_id}")
     if wrong:
         wrong.append("No right was given and no store was declared; copy what Azure made.")
@@ -85,7 +89,8 @@ def checked_client_ids(settings: Settings, store: str, made: dict[str, str]) -> 
 class AzureBackend(ComponentResource):
     """The provider half of one store for one environment.
 
-    Exports `<store>-client-ids`, what Azure made of the identities; no identity gets a right, and
+    Exports `<store>-client-ids`, what Azure made of the identities (`read`, of another namespace
+    `<namespace>/read`); no identity gets a right, and
     no SecretStore is declared, before the settings name just these.
     """
 
@@ -96,19 +101,22 @@ class AzureBackend(ComponentResource):
         self._settings, self._name, self._store = settings, name, store
         self._provider = self._declare_provider()
         key_vault = self._declare_vault()
-        identities: dict[Identity, managedidentity.UserAssignedIdentity] = {
-            each: self._declare_identity(each) for each in settings.identities(store)
-        }
-        role = self._declare_push_role(identities)
-        made = Output.all(**{each: one.client_id for each, one in identities.items()})
+        identities: list[_Made] = [
+            (view, identity, self._declare_identity(view, identity))
+            for view, identity in settings.all_identities(store)
+        ]
+        role = self._declare_push_role({identity for _, identity, _ in identities})
+        made = Output.all(
+            **{view.declared_name(each): one.client_id for view, each, one in identities}
+        )
         pulumi.export(f"{name}-client-ids", made)
         checked = made.apply(lambda ids: checked_client_ids(settings, store, ids))
-        self.objects: list[Resource] = [*key_vault, *role, *identities.values()]
-        for identity, one in identities.items():
+        self.objects: list[Resource] = [*key_vault, *role, *(one for _, _, one in identities)]
+        for view, identity, one in identities:
             # Waits for the check: an error there leaves all that needs this undeclared.
             principal = Output.all(one.principal_id, checked).apply(lambda both: both[0])
             after = [*key_vault, *role] if identity != "read" else key_vault
-            self.objects += self._declare_rights(identity, one, principal, after)
+            self.objects += self._declare_rights(view, identity, one, principal, after)
         self.register_outputs({})
 
     def _options(self, *after: Resource, keep: bool = False, **more: Any) -> ResourceOptions:
@@ -149,18 +157,20 @@ class AzureBackend(ComponentResource):
         )
         return [declared, log]
 
-    def _declare_identity(self, identity: Identity) -> managedidentity.UserAssignedIdentity:
+    def _declare_identity(
+        self, view: Settings, identity: Identity
+    ) -> managedidentity.UserAssignedIdentity:
         config = _store(self._settings, self._store)
         return managedidentity.UserAssignedIdentity(
-            f"{self._name}-{identity}-identity",
-            resource_name_=self._settings.identity_name(self._store, identity),
+            view.declared_name(f"{self._name}-{identity}-identity"),
+            resource_name_=view.identity_name(self._store, identity),
             resource_group_name=cast(str, config.resource_group),
             location=config.location,
             opts=self._options(keep=True),
         )
 
     def _declare_push_role(self, identities: Collection[Identity]) -> list[Resource]:
-        if {*identities} == {"read"}:
+        if not {*identities} - {"read"}:
             return []
         return [
             authorization.RoleDefinition(
@@ -171,22 +181,27 @@ class AzureBackend(ComponentResource):
         ]
 
     def _declare_rights(
-        self, identity: Identity, one: Resource, principal: Output[str], after: list[Resource]
+        self,
+        view: Settings,
+        identity: Identity,
+        one: Resource,
+        principal: Output[str],
+        after: list[Resource],
     ) -> list[Resource]:
         declared: list[Resource] = [
             managedidentity.FederatedIdentityCredential(
-                f"{self._name}-{identity}-trust",
-                **trust(self._settings, self._store, identity),
+                view.declared_name(f"{self._name}-{identity}-trust"),
+                **trust(view, self._store, identity),
                 opts=self._options(one),
             )
         ]
-        for name, content in role_assignments(self._settings, self._store, identity).items():
+        for name, content in role_assignments(view, self._store, identity).items():
             # Azure allows one of this name, and none of its fields to be changed.
             opts = self._options(*after, delete_before_replace=True)
-            assignment = authorization.RoleAssignment(
-                f"{self._name}-{name}", **content, principal_id=principal, opts=opts
+            called = view.declared_name(f"{self._name}-{name}")
+            declared.append(
+                authorization.RoleAssignment(called, **content, principal_id=principal, opts=opts)
             )
-            declared.append(assignment)
         return declared
 
 

@@ -77,15 +77,16 @@ def push_role(settings: Settings, store: str) -> Document:
 def role_assignments(settings: Settings, store: str, identity: Identity) -> dict[str, Document]:
     """An identity's rights, without its principal, by a name that has no environment in it.
 
-    Readers and seeders act on the whole vault where it holds nothing but the environment's entries,
-    and entry by entry where some were there already; a rotator on the entries of generated and
-    derived keys alone.
+    Readers and seeders act on the whole vault where it holds nothing but their namespace's entries,
+    and entry by entry where some were there already or are another namespace's; a rotator on the
+    entries of generated and derived keys alone.
     """
     scope = vault_id(settings, store)
     own = push_role(settings, store)["role_definition_id"]
     role = _SECRETS_USER if identity == "read" else own
     scopes = {f"{identity}-role": scope}
-    if identity == "rotation" or adopted_entries(settings, store):
+    is_shared = _is_shared(settings, store) or adopted_entries(settings, store)
+    if identity == "rotation" or is_shared:
         scopes = {
             f"{identity}-role-{name}": f"{scope}/secrets/{entry}"
             for name, entry in identity_entries(settings, store, identity).items()
@@ -102,6 +103,12 @@ def role_assignments(settings: Settings, store: str, identity: Identity) -> dict
         }
         for name, each in scopes.items()
     }
+
+
+def _is_shared(settings: Settings, store: str) -> bool:
+    """Whether the vault holds bundles of another namespace too."""
+    others = settings.catalogue.bundles.keys() - settings.bundles
+    return any(settings.store_name(bundle) == store for bundle in others)
 
 
 def _store(settings: Settings, store: str) -> AzureStore:

@@ -68,9 +68,7 @@ def _stack(made: list[tuple[str, WantedSecret, Bundle]], target: Target) -> dict
     # What Kubernetes keeps for itself can't be an environment's own.
     spaces = [one.namespace for _, one, _ in external or made]
     own = _commonest([one for one in spaces if not one.startswith("kube-")]) or target.namespace
-    left_out = [
-        name for name, one, _ in made if one.is_plain and (external or one.namespace != own)
-    ]
+    left_out = [name for name, one, _ in made if one.is_plain and external]
     places: dict[str, Any] = {}
     namespaces: dict[str, list[str]] = {}
     for name, one, bundle in external:
@@ -78,7 +76,7 @@ def _stack(made: list[tuple[str, WantedSecret, Bundle]], target: Target) -> dict
         is_default = store == default_store
         place = bundle.place(None if is_default else store, None if each == interval else each)
         places |= {name: place} if place else {}
-    for name, one, _ in made if external else ():
+    for name, one, _ in made:
         if one.namespace != own and name not in left_out:
             namespaces.setdefault(one.namespace, []).append(name)
     stack: dict[str, Any] = {

@@ -3,7 +3,7 @@ the shell under Pulumi, and from git-ignored files beside the kustomization in a
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.settings import Bundle, Settings
+from platform_secrets.settings import Settings
 
 _COMPONENT = "basic-secret"
 
@@ -22,40 +22,46 @@ def basic_secret(settings: Settings, bundle: str) -> Manifest:
 
 
 def kustomization(settings: Settings) -> Manifest:
-    """Makes the same Secrets from `<secret>.env` files, which `secretsctl basic-secrets` writes."""
+    """Makes the same Secrets from `.env` files, which `secretsctl basic-secrets` writes."""
     return {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
-        "namespace": settings.namespace,
         "generatorOptions": {"disableNameSuffixHash": True},
-        "secretGenerator": [_generator(settings, bundle) for bundle in settings.catalogue.bundles],
+        "secretGenerator": [
+            _generator(view, bundle) for view in settings.by_namespace for bundle in view.bundles
+        ],
     }
 
 
 def _generator(settings: Settings, bundle: str) -> Manifest:
     secret, content = basic_secret(settings, bundle), settings.catalogue.bundles[bundle]
-    metadata, files = secret["metadata"], field_files(content)
+    metadata, files = secret["metadata"], field_files(settings, bundle)
     options = {name: metadata[name] for name in ("labels", "annotations") if name in metadata}
     sources: Manifest = {}
     if len(files) < len(content.fields):
-        sources["envs"] = [env_file(content.secret)]
+        sources["envs"] = [env_file(settings, bundle)]
     if files:
         sources["files"] = [f"{field}={file}" for field, file in files.items()]
-    return {"name": content.secret, "type": secret["type"], **sources, "options": options}
+    name = {"name": content.secret, "namespace": settings.namespace}
+    return {**name, "type": secret["type"], **sources, "options": options}
 
 
-def env_file(secret: str) -> str:
-    """The git-ignored file that holds the values of one Secret."""
-    return f"{secret}.env"
+def env_file(settings: Settings, bundle: str, field: str | None = None) -> str:
+    """The git-ignored file that holds the values of one Secret, or of one field of it; with the
+    namespace before, where that is another of the environment's: neither name has a `_`."""
+    secret = settings.catalogue.bundles[bundle].secret
+    place = f"{settings.namespace}_" if settings.is_of_another else ""
+    return f"{place}{secret}{f'.{field}' if field else ''}.env"
 
 
-def field_files(bundle: Bundle) -> dict[str, str]:
-    """The git-ignored files of fields that a line of an env file can't hold: texts, what was
-    base64, and names that begin with a digit."""
+def field_files(settings: Settings, bundle: str) -> dict[str, str]:
+    """The files of fields that a line of an env file can't hold: texts, what was base64, and names
+    that begin with a digit."""
+    content = settings.catalogue.bundles[bundle]
     return {
-        field: f"{bundle.secret}.{field}.env"
-        for field in bundle.fields
-        if field not in bundle.keys
-        or bundle.keys[field].stored_as == "base64"
+        field: env_file(settings, bundle, field)
+        for field in content.fields
+        if field not in content.keys
+        or content.keys[field].stored_as == "base64"
         or field[0].isdigit()
     }

@@ -20,7 +20,7 @@ def store_manifests(settings: Settings, store: str, identity: Identity) -> list[
         "metadata": naming.metadata(settings, name, _COMPONENT),
         "spec": {"provider": provider.spec(name, identity_name)},
     }
-    annotations = provider.account_annotations(identity, identity_name)
+    annotations = provider.account_annotations(identity, identity_name, settings.namespace)
     if annotations is None:
         return [secret_store]
     return [*account_manifests(settings, name, _COMPONENT, annotations), secret_store]

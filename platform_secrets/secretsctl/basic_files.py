@@ -6,36 +6,39 @@ from pathlib import Path
 
 from platform_secrets.manifests.basic_secret import env_file, field_files
 from platform_secrets.secretsctl.tree import TreeError
-from platform_secrets.settings import Bundle, Catalogue
+from platform_secrets.settings import Settings
 from platform_secrets.settings.secret_fields import secret_field
 
 
-def write_env_files(folder: Path, catalogue: Catalogue, values: Mapping[str, str]) -> list[Path]:
+def write_env_files(folder: Path, settings: Settings, values: Mapping[str, str]) -> list[Path]:
     """Writes the files of each bundle, readable by their owner alone. Raises TreeError."""
     if not (folder / "kustomization.yaml").is_file():
         raise TreeError(f"{folder}: is not rendered yet; run `secretsctl render` first")
     written = []
-    for bundle in catalogue.bundles.values():
-        for name, content in _contents(bundle, values).items():
-            path = folder / name
-            try:
-                _replace(path, content)
-            except OSError as error:
-                raise TreeError(f"{path}: can't be written: {error.strerror}") from None
-            written.append(path)
+    contents: dict[str, bytes] = {}
+    for view in settings.by_namespace:
+        for bundle in view.bundles:
+            contents |= _contents(view, bundle, values)
+    for name, content in contents.items():
+        path = folder / name
+        try:
+            _replace(path, content)
+        except OSError as error:
+            raise TreeError(f"{path}: can't be written: {error.strerror}") from None
+        written.append(path)
     return written
 
 
-def _contents(bundle: Bundle, values: Mapping[str, str]) -> dict[str, bytes]:
+def _contents(settings: Settings, bundle: str, values: Mapping[str, str]) -> dict[str, bytes]:
     """The files of one Secret by their names."""
-    files = field_files(bundle)
+    files, content = field_files(settings, bundle), settings.catalogue.bundles[bundle]
     fields = {
-        name: secret_field(bundle, name, {key: values[bundle.keys[key].id] for key in parts})
-        for name, parts in bundle.fields.items()
+        name: secret_field(content, name, {key: values[content.keys[key].id] for key in parts})
+        for name, parts in content.fields.items()
     }
     lines = [name.encode() + b"=" + fields[name] + b"\n" for name in fields if name not in files]
     found = {file: fields[name] for name, file in files.items()}
-    return {env_file(bundle.secret): b"".join(lines), **found} if lines else found
+    return {env_file(settings, bundle): b"".join(lines), **found} if lines else found
 
 
 def _replace(path: Path, content: bytes) -> None:

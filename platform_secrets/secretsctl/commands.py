@@ -128,7 +128,7 @@ def basic_secrets(options: argparse.Namespace) -> tuple[int, str]:
     others = tree.other_trees(root, rendered_files(settings, options.catalogue))
     if others:
         raise tree.TreeError("\n".join(others))
-    written = write_env_files(root / BASIC_SECRETS, settings.catalogue, values)
+    written = write_env_files(root / BASIC_SECRETS, settings, values)
     return OK, "".join(f"{path}\n" for path in written)
 
 

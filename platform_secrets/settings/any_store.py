@@ -1,6 +1,6 @@
 """What the program asks of a store, whatever its provider; each provider's class answers it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 from platform_secrets.settings.databases import PostgresDatabase, RotatedDatabase
@@ -9,6 +9,9 @@ from platform_secrets.settings.references import Fault
 
 Identity = Literal["read", "rotation", "seed"]
 """What an identity may do: read an environment's entries, write the generated ones, or all."""
+
+Identities = Mapping[str, Sequence[Identity]]
+"""Who acts on a store, by namespace: the environment's own first, then every other."""
 
 SECRET_STORE_SUFFIXES: dict[Identity, str] = {
     "read": "store",
@@ -86,7 +89,7 @@ class AnyStore(Model):
         """Whether this stack declares an audit device on the server `host`."""
         return False
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         """What does not go together in it, each with the path in the store's own settings; where
         these identities act on it, in an environment that is protected or not."""
         yield from ()
@@ -105,6 +108,6 @@ class ProviderHalf(AnyStore):
     def declares_backend(self) -> bool:
         return self.backend == "declare"
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         if self.shared == "own" and not self.declares_backend:
             yield ("shared",), "`own` needs `backend: declare`"

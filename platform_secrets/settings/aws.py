@@ -1,11 +1,11 @@
 """A store in AWS Secrets Manager; besides entries it may have a rotation of its own, an alarm."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from platform_secrets.settings.any_store import Identity, Layout, ProviderHalf, Rule
+from platform_secrets.settings.any_store import Identities, Layout, ProviderHalf, Rule
 from platform_secrets.settings.databases import AWS_PARTITION, RotatedDatabase
 from platform_secrets.settings.model import HttpsUrl, Model, text_of
 from platform_secrets.settings.references import Fault
@@ -92,7 +92,7 @@ class AwsStore(ProviderHalf):
     def largest_policy(self) -> int | None:
         return 10_240 // (1 + len(self.replica_regions))  # of all policies in a role
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         yield from super().faults(identities, protect=protect)
         if not self.declares_backend:
             return

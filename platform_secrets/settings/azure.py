@@ -1,22 +1,23 @@
 """A store in Azure Key Vault: its identities, the networks that reach it, resources' IDs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from ipaddress import ip_network
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from platform_secrets.settings.any_store import Identity, ProviderHalf, Rule
-from platform_secrets.settings.model import Cidr, HttpsUrl, Model, text_of
-from platform_secrets.settings.references import Fault
+from platform_secrets.settings.any_store import Identities, ProviderHalf, Rule
+from platform_secrets.settings.model import Cidr, DnsLabel, HttpsUrl, Model, text_of
+from platform_secrets.settings.problems import Path
+from platform_secrets.settings.references import Fault, listed
 from platform_secrets.settings.store_texts import EntryPattern, KeyVaultName, Uuid
 
 
 class ClientIds(Model):
     """The client IDs of the managed identities: Azure chooses them, so they can't be computed."""
 
-    read: Uuid
+    read: Uuid | None = None
     """Of the identity that reads."""
     rotation: Uuid | None = None
     """Of the identity that writes generated keys, where there are any."""
@@ -66,6 +67,7 @@ class AzureStore(ProviderHalf):
     version_rule: ClassVar[Rule] = Rule(r"[0-9a-f]{32}", "a version's 32 hexadecimal digits")
     separator: ClassVar[str] = "-"
     writes_properties: ClassVar[bool] = False
+    longest_identity_name: ClassVar[int | None] = 128
 
     provider: Literal["azure"]
     """Azure Key Vault."""
@@ -75,7 +77,10 @@ class AzureStore(ProviderHalf):
     """The key vault; its name is unique in all of Azure."""
     tenant_id: Uuid
     """Of the vault and the identities."""
-    client_ids: ClientIds
+    client_ids: ClientIds = ClientIds()
+    """Of the identities of the environment's own namespace."""
+    namespace_client_ids: Annotated[dict[DnsLabel, ClientIds], Field(default_factory=dict)]
+    """The same for each other namespace, by its name: each has identities of its own."""
     cloud: Literal["PublicCloud", "USGovernmentCloud", "ChinaCloud"] = "PublicCloud"
     """Which of Azure's clouds."""
     entry_pattern: EntryPattern | None = None
@@ -99,7 +104,11 @@ class AzureStore(ProviderHalf):
     soft_delete_days: Annotated[int, Field(ge=7, le=90)] = 90
     """How long a deleted secret or vault can be recovered. Azure never lets it be changed."""
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def client_ids_of(self, namespace: str) -> ClientIds:
+        """Of the identities of one of the environment's namespaces."""
+        return self.namespace_client_ids.get(namespace, self.client_ids)
+
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         yield from super().faults(identities, protect=protect)
         if self.declares_backend:
             for setting in ("subscription-id", "resource-group", "location", "oidc-issuer"):
@@ -107,7 +116,28 @@ class AzureStore(ProviderHalf):
                     yield (setting,), "is missing: `backend: declare` needs it"
         if self.shared == "own":
             yield ("shared",), "has no meaning with Azure: each environment has its own vault"
-        for identity in identities:
-            if getattr(self.client_ids, identity) is None:
-                message = f"is missing: the {identity} identity needs its client ID"
-                yield ("client-ids", identity), message
+        yield from self._client_id_faults(identities)
+
+    def _client_id_faults(self, identities: Identities) -> Iterator[Fault]:
+        own, *others = identities
+        for namespace in self.namespace_client_ids.keys() - {*others}:
+            yield (
+                ("namespace-client-ids", namespace),
+                f"is none of the environment's other namespaces: {listed(others)}",
+            )
+        places: dict[str, str] = {}
+        for namespace, acting in identities.items():
+            path: Path = ("client-ids",)
+            if namespace != own:
+                path = ("namespace-client-ids", namespace)
+            known = self.namespace_client_ids.get(namespace, ClientIds())
+            ids = self.client_ids if namespace == own else known
+            for identity in acting:
+                client_id: str | None = getattr(ids, identity)
+                if client_id is None:
+                    of = "" if namespace == own else f" of namespace {namespace}"
+                    message = f"is missing: the {identity} identity{of} needs its client ID"
+                    yield (*path, identity), message
+                elif places.setdefault(client_id, namespace) != namespace:
+                    message = f"is that of an identity of namespace {places[client_id]} too"
+                    yield (*path, identity), f"{message}; each namespace has its own"

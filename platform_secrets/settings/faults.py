@@ -23,7 +23,6 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("stores", env.stores),
             ("bundles", env.bundles),
             ("default-store", env.default_store),
-            ("namespaces", env.namespaces),
             ("vault-server", env.vault_server),
         ):
             if is_set:
@@ -55,6 +54,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
         for name in [one for one, content in bundles.items() if content.whole_entry]:
             message = f"{name} has a whole entry, and basic Secrets have none"
             yield ("without", "bundles"), f"{message}: leave it out here"
+        yield from namespace_faults(settings)
         return
     for name in env.bundles:
         if name not in bundles:
@@ -81,7 +81,8 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
 
 
 def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault]:
-    path, identities = ("stores", name), settings.identities(name)
+    path = ("stores", name)
+    identities = {view.namespace: view.identities(name) for view in settings.by_namespace}
     for inner, message in store.faults(identities, protect=settings.environment.protect):
         yield (*path, *inner), message
     if store.engine or store.rotated_database:

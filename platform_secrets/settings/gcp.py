@@ -1,11 +1,11 @@
 """A store in GCP Secret Manager."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from platform_secrets.settings.any_store import Identity, Layout, ProviderHalf, Rule
+from platform_secrets.settings.any_store import Identities, Layout, ProviderHalf, Rule
 from platform_secrets.settings.model import Model, text_of
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.store_texts import (
@@ -80,7 +80,7 @@ class GcpStore(ProviderHalf):
     reminders: Reminders | None = None
     """With `backend: declare`: messages that a key which people change by hand is due."""
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         yield from super().faults(identities, protect=protect)
         is_direct = self.declares_backend and self.access == "direct"
         if is_direct and self.cluster.project_number is None:

@@ -36,8 +36,6 @@ def _place_faults(settings: Settings) -> Iterator[Fault]:
                 yield path, f"no such bundle in the catalogue{hint}; it has: {listed(bundles)}"
             elif bundle in found:
                 yield path, f"{bundle} is in {found[bundle]} already; a bundle is in one namespace"
-            elif settings.store_of(bundle).provider == "azure":
-                yield path, f"{bundle} is in a store of Azure, which serves the own namespace alone"
             found.setdefault(bundle, namespace)
 
 

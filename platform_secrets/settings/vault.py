@@ -1,12 +1,12 @@
 """A store in HashiCorp Vault or OpenBao."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from platform_secrets.settings.any_store import Identity, Layout, ProviderHalf, Rule
+from platform_secrets.settings.any_store import Identities, Layout, ProviderHalf, Rule
 from platform_secrets.settings.databases import PostgresDatabase
 from platform_secrets.settings.model import HttpsUrl, PathSegments, Text, text_of
 from platform_secrets.settings.references import Fault
@@ -90,7 +90,7 @@ class VaultStore(ProviderHalf):
         is_declared = self.shared == "own" and self.audit == "declare"
         return is_declared and urlsplit(self.server).hostname == host
 
-    def faults(self, identities: Sequence[Identity], *, protect: bool) -> Iterator[Fault]:
+    def faults(self, identities: Identities, *, protect: bool) -> Iterator[Fault]:
         yield from super().faults(identities, protect=protect)
         if self.auth == "own" and not self.declares_backend:
             yield ("auth",), "`own` needs `backend: declare`"

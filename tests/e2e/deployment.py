@@ -60,10 +60,18 @@ class Deployment:
 
     @property
     def namespaces(self) -> list[str]:
-        """The environment's, and the operator's where this stack owns that."""
-        env = self.settings.environment
-        own = [env.operator_namespace] if env.operator == "install" else []
-        return [self.settings.namespace, *own]
+        """The environment's, its own first, and the operator's where this stack owns that."""
+        settings = self.settings
+        env = settings.environment
+        operators = [env.operator_namespace] if env.operator == "install" else []
+        return [*(view.namespace for view in settings.by_namespace), *operators]
+
+    def add_bundle(self, name: str, content: Mapping[str, Any]) -> None:
+        """To its own copy of the catalogue."""
+        path = self.folder / "catalogue.yaml"
+        catalogue = yaml.safe_load(path.read_text(encoding="utf-8"))
+        catalogue["bundles"][name] = content
+        path.write_text(yaml.safe_dump(catalogue, sort_keys=False), encoding="utf-8")
 
     @property
     def settings(self) -> Settings:

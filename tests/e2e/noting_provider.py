@@ -71,8 +71,10 @@ class NotingProvider(CloudStandIn):
     def _client_ids(self) -> dict[str, str]:
         settings = self._settings()
         return {
-            settings.identity_name(name, identity): getattr(store.client_ids, identity)
+            view.identity_name(name, identity): getattr(
+                store.client_ids_of(view.namespace), identity
+            )
             for name, store in settings.environment.stores.items()
             if isinstance(store, AzureStore)
-            for identity in settings.identities(name)
+            for view, identity in settings.all_identities(name)
         }

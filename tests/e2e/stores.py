@@ -310,7 +310,7 @@ class Stores:
     def _prepare_azure(
         self, settings: Settings, name: str, store: AzureStore, identity: Identity
     ) -> None:
-        client_id = getattr(store.client_ids, identity)
+        client_id = getattr(store.client_ids_of(settings.namespace), identity)
         self._federated.add((client_id, _subject(settings, name, identity)))
         actions = [azure_server.GET, *([] if identity == "read" else [azure_server.SET])]
         names = self._entry_names(settings, name, identity)

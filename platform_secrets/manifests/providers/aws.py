@@ -66,7 +66,9 @@ class Aws(Provider):
     def is_reached_by_pod_identity(self) -> bool:
         return self._store.identity == "pod-identity"
 
-    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+    def account_annotations(
+        self, identity: Identity, name: str, namespace: str
+    ) -> dict[str, str] | None:
         """The role that the operator assumes with this account's token (IRSA)."""
         if self.is_reached_by_pod_identity:
             return None

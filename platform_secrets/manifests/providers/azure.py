@@ -22,9 +22,11 @@ class Azure(Provider):
     def address(self) -> tuple[object, ...]:
         return ("azure", self._store.cloud, self._store.vault_name.lower())
 
-    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+    def account_annotations(
+        self, identity: Identity, name: str, namespace: str
+    ) -> dict[str, str] | None:
         """The managed identity whose federated credential trusts this account."""
-        client_id: str = getattr(self._store.client_ids, identity)
+        client_id: str = getattr(self._store.client_ids_of(namespace), identity)
         return {"azure.workload.identity/client-id": client_id}
 
     def spec(self, account: str, name: str) -> Manifest:

@@ -53,7 +53,9 @@ class Gcp(Provider):
     def address(self) -> tuple[object, ...]:
         return ("gcp", self._store.project)
 
-    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+    def account_annotations(
+        self, identity: Identity, name: str, namespace: str
+    ) -> dict[str, str] | None:
         """The Google service account that the operator impersonates with this account's token;
         without it Google takes the account for itself."""
         if self._store.access == "direct":

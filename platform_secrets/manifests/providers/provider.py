@@ -49,7 +49,9 @@ class Provider(Protocol):
         """How an ExternalSecret names the store: the SecretStore of its *read* identity."""
         return {"kind": "SecretStore", "name": naming.secret_store(store, "read")}
 
-    def account_annotations(self, identity: Identity, name: str) -> dict[str, str] | None:
+    def account_annotations(
+        self, identity: Identity, name: str, namespace: str
+    ) -> dict[str, str] | None:
         """Those of an identity's ServiceAccount; None where the operator acts as itself."""
         return {}
 

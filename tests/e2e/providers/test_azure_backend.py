@@ -32,6 +32,16 @@ UNKNOWN = {
     each: f"00000000-0000-4000-8000-00000000000{n}"
     for n, each in enumerate(("read", "rotation", "seed"))
 }
+ANNEX = "wren-annex"
+UNKNOWN_THERE = {each: one.replace("-4000-", "-4001-") for each, one in UNKNOWN.items()}
+BUNDLE = {
+    "secret": "annex-env",
+    "keys": {
+        "annex-token": {"description": "a token", "rotate": {"by": "generate", "every": "90d"}},
+        "redis-url": {"description": "the platform's", "same-as": "shared/redis-url"},
+    },
+}
+THERE = {"wren-production-annex-token", "wren-production-redis-url"}
 NOT_OURS = "wren-staging-jwt-secret"
 READ, WRITE = {"GET": 200, "PUT": 403}, {"GET": 200, "PUT": 200}
 NOTHING = {"GET": 403, "PUT": 403}
@@ -61,6 +71,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
         "vault-name": AZURE_VAULT,
         "tenant-id": AZURE_TENANT,
         "client-ids": UNKNOWN,
+        "namespace-client-ids": {ANNEX: UNKNOWN_THERE},
         "subscription-id": SUBSCRIPTION,
         "resource-group": "wren",
         "location": "germanywestcentral",
@@ -76,16 +87,19 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
             ports={"azure-native": port},
             seeding="enabled",
             stores={"azure": store},
+            namespaces={ANNEX: {"bundles": ["annex"]}},
         ) as made,
     ):
+        made.add_bundle("annex", BUNDLE)
         with pytest.raises(EngineError) as refused:
             made.stack.up()
         stores_after_first = [u for u in made.provider.urns("create") if ":SecretStore::" in u]
         rights_after_first = azure.of_type(ROLE_ASSIGNMENT)
-        for identity in UNKNOWN:
+        for view, identity in made.settings.all_identities("azure"):
+            of = f"namespace-client-ids.{ANNEX}" if view.is_of_another else "client-ids"
             made.stack.set_config(
-                f"{STACK_KEY}.stores.azure.client-ids.{identity}",
-                azure.client_ids()[made.settings.identity_name("azure", identity)],  # type: ignore[arg-type]
+                f"{STACK_KEY}.stores.azure.{of}.{identity}",
+                azure.client_ids()[view.identity_name("azure", identity)],
             )
         stores.azure.declared_credentials = lambda: azure.trusts(ISSUER)
         outcome = made.stack.up()
@@ -105,16 +119,22 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
 
 
 def test_until_the_settings_name_azure_s_client_ids_no_right_is_given(half: Half) -> None:
-    for identity, unknown in UNKNOWN.items():
-        name = f"wren-production-{identity}"
-        assert f"stores.azure.client-ids.{identity}: is {unknown}" in half.first
-        assert f"the client ID of {name} is {half.azure.client_ids()[name]}" in half.first
+    for place, unknown, of in (
+        ("client-ids", UNKNOWN, "wren-production-"),
+        (f"namespace-client-ids.{ANNEX}", UNKNOWN_THERE, f"wren-production-{ANNEX}--"),
+    ):
+        for identity, wrong in unknown.items():
+            name = f"{of}{identity}"
+            assert f"stores.azure.{place}.{identity}: is {wrong}" in half.first
+            assert f"the client ID of {name} is {half.azure.client_ids()[name]}" in half.first
     assert (half.stores_after_first, half.rights_after_first) == ([], [])
 
 
 def test_the_client_ids_are_outputs_of_the_stack(half: Half) -> None:
+    ids = half.azure.client_ids()
     assert half.outputs["azure-client-ids"] == {
-        each: half.azure.client_ids()[f"wren-production-{each}"] for each in UNKNOWN
+        **{each: ids[f"wren-production-{each}"] for each in UNKNOWN},
+        **{f"{ANNEX}/{each}": ids[f"wren-production-{ANNEX}--{each}"] for each in UNKNOWN},
     }
 
 
@@ -128,9 +148,10 @@ def test_everything_is_declared_in_the_settings_subscription(half: Half) -> None
 
 def test_the_operator_reads_through_what_was_declared(cluster: Cluster, half: Half) -> None:
     settings = half.made.settings
-    for bundle in settings.catalogue.bundles.values():
-        sync(cluster, settings.namespace, bundle.secret)
-        found = secret_values(cluster, settings.namespace, bundle.secret) or {}
+    for name, bundle in settings.catalogue.bundles.items():
+        namespace = settings.namespace_of(name)
+        sync(cluster, namespace, bundle.secret)
+        found = secret_values(cluster, namespace, bundle.secret) or {}
         expected = {key: half.values[key] for key in bundle.keys}
         assert {key: found[key] for key in bundle.keys} == expected
 
@@ -138,17 +159,21 @@ def test_the_operator_reads_through_what_was_declared(cluster: Cluster, half: Ha
 def test_a_token_of_another_account_audience_or_identity_is_refused(
     cluster: Cluster, stores: Stores, half: Half
 ) -> None:
-    namespace, entra = half.made.settings.namespace, azure_server.AUDIENCE
-    for account, audience, identity, status in (
-        ("azure-store", entra, "read", 200),
-        ("azure-store", entra, "rotation", 401),
-        ("azure-rotation-store", entra, "read", 401),
-        ("wren-backend-api", entra, "read", 401),
-        ("azure-store", ISSUER, "read", 401),
+    own, entra = half.made.settings.namespace, azure_server.AUDIENCE
+    for namespace, account, audience, identity, status in (
+        (own, "azure-store", entra, "read", 200),
+        (own, "azure-store", entra, "rotation", 401),
+        (own, "azure-rotation-store", entra, "read", 401),
+        (own, "wren-backend-api", entra, "read", 401),
+        (own, "azure-store", ISSUER, "read", 401),
+        (own, "azure-store", entra, f"{ANNEX}--read", 401),
+        (ANNEX, "azure-store", entra, f"{ANNEX}--read", 200),
+        (ANNEX, "azure-store", entra, "read", 401),
+        (ANNEX, "azure-rotation-store", entra, "rotation", 401),
     ):
         token = cluster.token(namespace, account, audience=audience)
         answer = sign_in(stores, half, identity, token)
-        assert answer.status == status, (account, audience, identity)
+        assert answer.status == status, (namespace, account, audience, identity)
 
 
 def test_every_identity_may_do_with_every_secret_what_it_is_for_and_nothing_else(
@@ -156,13 +181,23 @@ def test_every_identity_may_do_with_every_secret_what_it_is_for_and_nothing_else
 ) -> None:
     settings = half.made.settings
     stores.azure.set(NOT_OURS, secrets.token_hex())
-    for entry, is_generated in entries_of(settings).items():
+    own, _ = settings.by_namespace
+    for entry, is_generated in [*entries_of(settings).items(), (NOT_OURS, False)]:
         stores.azure.set(entry, secrets.token_hex())
-        assert allowed(cluster, stores, half, "read", entry) == READ
-        rotates = WRITE if is_generated else NOTHING
-        assert allowed(cluster, stores, half, "rotation", entry) == rotates
-        assert allowed(cluster, stores, half, "seed", entry) == WRITE
-    assert allowed(cluster, stores, half, "rotation", NOT_OURS) == NOTHING
+        is_ours = entry != NOT_OURS
+        for view in settings.by_namespace:
+            is_lent = entry == "wren-production-redis-url"
+            is_there = is_ours and (entry in THERE) == view.is_of_another
+            may_read = is_there or (is_lent and view == own)
+            may_seed = view == own if is_lent else is_there
+            wanted: dict[Identity, dict[str, int]] = {
+                "read": READ if may_read else NOTHING,
+                "rotation": WRITE if is_there and is_generated else NOTHING,
+                "seed": WRITE if may_seed else NOTHING,
+            }
+            assert wanted == {
+                each: allowed(cluster, stores, half, view, each, entry) for each in wanted
+            }, (entry, view.namespace)
 
 
 def test_no_value_is_in_the_state(half: Half) -> None:
@@ -179,7 +214,7 @@ def test_a_destroy_in_production_is_refused_and_unprotected_it_leaves_vault_and_
     half.made.stack.unprotect()
     half.made.stack.destroy()
     assert len(half.azure.of_type(VAULT)) == 1
-    assert len(half.azure.of_type(IDENTITY)) == len(UNKNOWN)
+    assert len(half.azure.of_type(IDENTITY)) == 2 * len(UNKNOWN)
     assert half.azure.of_type(ROLE_ASSIGNMENT) == []
 
 
@@ -202,13 +237,13 @@ def sign_in(stores: Stores, half: Half, identity: str, token: str) -> Any:
 
 
 def allowed(
-    cluster: Cluster, stores: Stores, half: Half, identity: Identity, entry: str
+    cluster: Cluster, stores: Stores, half: Half, view: Settings, identity: Identity, entry: str
 ) -> dict[str, int]:
     """The vault's answers to an identity's own account that reads a secret, and writes it."""
     account = naming.secret_store("azure", identity)
-    namespace = half.made.settings.namespace
-    jwt = cluster.token(namespace, account, audience=azure_server.AUDIENCE)
-    entra = sign_in(stores, half, identity, jwt).content["access_token"]
+    jwt = cluster.token(view.namespace, account, audience=azure_server.AUDIENCE)
+    name = view.identity_name("azure", identity).removeprefix("wren-production-")
+    entra = sign_in(stores, half, name, jwt).content["access_token"]
     ask = clients(stores).key_vault(f"{AZURE_VAULT}.vault.azure.net", entra)
     value = {"value": secrets.token_hex()}
     path = f"/secrets/{entry}"

@@ -207,7 +207,7 @@ def rendered(cluster: Cluster, stack: Stack, folder: Path) -> list[Manifest]:
     if stack.settings.environment.secrets == "basic":
         tree.write(folder, rendered_files(stack.settings, CATALOGUE_FILE))
         basic = folder / BASIC_SECRETS
-        write_env_files(basic, stack.settings.catalogue, made_up_values())
+        write_env_files(basic, stack.settings, made_up_values())
         found += yaml.safe_load_all(cluster.kubectl("kustomize", str(basic)))
     return found
 
