@@ -86,3 +86,6 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.2 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+// Kubernetes itself has it as v0.0.0; `go mod tidy` wants it for the tests of what is used.
+replace k8s.io/kubelet => k8s.io/kubelet v0.36.1

@@ -1,3 +1,5 @@
+// Not for `go mod tidy`: it wants what the controllers' own tests import, which is not served everywhere.
+// After a change of versions: `go list -mod=mod -deps tool`.
 module tools/flux-controllers
 
 go 1.26.0
