@@ -86,7 +86,7 @@ class OperatorRelease:
         values.write_text(json.dumps(release.get("values", {})), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - our own helm
             [
-                *(build("helm"), "template", release["name"], self._chart()),
+                *(build("helm"), "template", release["name"], self.chart()),
                 f"--namespace={release['namespace']}",
                 f"--values={values}",
                 "--skip-schema-validation",
@@ -98,7 +98,7 @@ class OperatorRelease:
         )
         return [obj for obj in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if obj]
 
-    def _chart(self) -> Path:
+    def chart(self) -> Path:
         """A copy of the chart without its one dependency, which is not in the Go module."""
         chart = self._run.folder / f"chart-{self._program}"
         if not chart.exists():

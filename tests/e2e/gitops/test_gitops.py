@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from platform_secrets.manifests.layer import BASIC_SECRETS, OPERATOR
+from platform_secrets.manifests.layer import BASIC_SECRETS, OPERATOR, STORES
 from platform_secrets.settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import deployment
@@ -37,6 +37,7 @@ OF_THE_MOMENT = {
     "uid",
 }
 Objects = dict[Name, Manifest]
+READY = ("--for=condition=Ready", "--timeout=5m")
 
 
 @dataclass
@@ -97,6 +98,8 @@ def delivered(
             apply(cluster, folder)
             if folder.name == OPERATOR:
                 operator.install(release)
+            if folder.name == STORES:
+                cluster.kubectl("wait", *READY, "-n", settings.namespace, "secretstore", "--all")
         by_tree = settled(cluster, namespaces)
         yield Delivered(cluster, settings, namespaces, tree, values, by_engine, by_tree)
     finally:
