@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from platform_secrets.components.backends.aws import AwsBackend
+from platform_secrets.components.backends.aws_alarm import unusual_reads
 from platform_secrets.components.backends.aws_policies import rights
 from platform_secrets.components.backends.azure_rights import role_assignments
 from platform_secrets.components.backends.gcp import GcpBackend
@@ -14,6 +15,8 @@ from platform_secrets.components.backends.vault import VaultBackend, policy
 from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests, reads_per_refresh
 from platform_secrets.secretsctl.put_commands import put_commands
+from platform_secrets.settings import SettingsError
+from platform_secrets.settings.aws import Alarm
 from platform_secrets.settings.entries import Entry
 from tests.declaring import declare
 from tests.settings_files import CATALOGUE, STACK, changed, lines, stack
@@ -42,6 +45,7 @@ AZURE = {
         for number, name in enumerate(("read", "rotation", "seed"))
     },
 }
+TOPIC = "arn:aws:sns:eu-central-1:123456789012:alarms"
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret"  # noqa: S105 - a name
 
 
@@ -163,6 +167,34 @@ def test_in_aws_a_reader_reads_exactly_the_named_entry(settings_with):
     found = rights(settings, "aws", "read", {"eu-central-1": "arn:key"})["Statement"][0]
     assert f"{SECRET}:apps-shop-??????" in found["Resource"]
     assert not [one for one in found["Resource"] if "*" in one]
+
+
+def test_in_aws_an_entry_may_be_named_by_its_arn_and_the_right_is_on_that(settings_with):
+    arn = "arn:aws:secretsmanager:eu-central-1:210987654321:secret:legacy/board-a1B2c3"
+    places = {"shared": {"keys": {"api-token": {"entry": arn, "property": "token"}}}}
+    settings = settings_with(stores={"aws": AWS}, bundles=places)
+    assert {"key": arn, "property": "token"} in [
+        one["remoteRef"] for one in spec_of(settings)["data"]
+    ]
+    found = rights(settings, "aws", "read", {"eu-central-1": "arn:key"})["Statement"][0]
+    assert [one for one in found["Resource"] if "legacy" in one] == [arn]
+    strange = unusual_reads(
+        settings, "aws", Alarm.model_validate({"topic-arn": TOPIC, "other-readers": []})
+    )
+    assert arn in strange["detail"]["requestParameters"]["secretId"]
+
+
+@pytest.mark.parametrize(
+    ("arn", "key", "more"),
+    [
+        ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:board-a1B2c3", "api-token", {}),
+        (f"{SECRET}:board-a1B2c3", "signing-key", {"writes": "allowed"}),
+    ],
+)
+def test_an_arn_of_another_region_or_to_be_written_is_refused(settings_with, arn, key, more):
+    places = {"shared": {"keys": {key: {"entry": arn, **more}}}}
+    with pytest.raises(SettingsError, match=f"makes the entry {arn}; aws allows at most 512"):
+        settings_with(stores={"aws": AWS}, bundles=places)
 
 
 def test_in_azure_named_entries_end_the_right_on_the_whole_vault(settings_with):

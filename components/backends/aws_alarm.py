@@ -115,7 +115,9 @@ def _entries(settings: Settings, store: str) -> list[Any]:
     """Filters for the environment's entries, asked for by name or by ARN."""
     found: list[Any] = []
     for name in _names(settings, store):
-        if name.endswith("/"):
+        if name.startswith("arn:"):
+            found.append(name)
+        elif name.endswith("/"):
             found.append({"wildcard": f"*{name}*"})
         else:
             found += [name, {"wildcard": f"*:secret:{name}-*"}]

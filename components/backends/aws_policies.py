@@ -172,13 +172,13 @@ def rotator_rights(config: AwsStore, entry: str) -> Document:
 
 def _entry_rights(settings: Settings, store: str, identity: Identity, region: str) -> Document:
     config = store_of(settings, store)
-    secrets = _secrets(config, region)
+    entries = sorted(identity_entries(settings, store, identity).values())
     return {
         "Effect": "Allow",
         "Action": [f"secretsmanager:{action}" for action in _ACTIONS[identity]],
         "Resource": [
-            f"{secrets}{entry}-??????"
-            for entry in sorted(identity_entries(settings, store, identity).values())
+            entry if entry.startswith("arn:") else f"{_secrets(config, region)}{entry}-??????"
+            for entry in entries
         ],
     }
 

@@ -61,6 +61,11 @@ class AnyStore(Model):
         return False
 
     @property
+    def read_only_rule(self) -> Rule | None:
+        """For what else the provider takes as the name of an entry that is only read."""
+        return None
+
+    @property
     def has_convention(self) -> bool:
         """Whether it names the entries that the stack file does not name."""
         return True

@@ -85,6 +85,11 @@ class AwsStore(ProviderHalf):
     """With `backend: declare`: who hears of denied calls and unusual reads."""
 
     @property
+    def read_only_rule(self) -> Rule:
+        arn = rf"arn:{self.partition}:secretsmanager:{self.region}:[0-9]{{12}}:secret:"
+        return Rule(rf"{arn}[A-Za-z0-9/_+=.@-]{{1,519}}", f"the whole ARN of one in {self.region}")
+
+    @property
     def rotated_database(self) -> RotatedDatabase | None:
         return self.database
 

@@ -37,3 +37,9 @@ class ParameterStore(AnyStore):
     """Which of Amazon's clouds."""
     identity: Literal["irsa", "pod-identity"] = "irsa"
     """Who assumes the roles: each store's ServiceAccount, or the operator for all of its stores."""
+
+    @property
+    def read_only_rule(self) -> Rule:
+        arn = rf"arn:{self.partition}:ssm:{self.region}:[0-9]{{12}}:parameter"
+        words = f"the whole ARN of one in {self.region}"
+        return Rule(rf"{arn}(/[A-Za-z0-9_.-]+){{1,15}}", words)

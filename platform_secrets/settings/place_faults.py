@@ -201,8 +201,15 @@ def _entry_faults(settings: Settings, store: str) -> Iterator[Fault]:
                 by_entry[entry].append((bundle, value))
     for entry, values in by_entry.items():
         bundle, value = values[0]
-        if not re.fullmatch(config.entry_rule.pattern, entry):
-            path, words = _path(settings, store, bundle, value), config.entry_rule.words
+        is_read_only = all(value.is_adopted and not value.may_be_written for _, value in values)
+        rules = [config.entry_rule]
+        if config.read_only_rule and is_read_only:
+            rules.append(config.read_only_rule)
+        if not any(re.fullmatch(rule.pattern, entry) for rule in rules):
+            path, words = (
+                _path(settings, store, bundle, value),
+                ", or ".join(r.words for r in rules),
+            )
             yield path, f"makes the entry {entry}; {config.provider} allows {words}"
         yield from _double_faults(settings, store, values)
 

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +58,8 @@ BUNDLES: dict[str, Any] = {
     "backend-api": {
         "store": "aws",
         "keys": {
-            "stripe-api-key": {"entry": BOARD, "property": "stripe"},
-            "smtp-password": {"entry": BOARD, "property": "smtp"},
+            "stripe-api-key": {"entry": "by its ARN", "property": "stripe"},
+            "smtp-password": {"entry": "by its ARN", "property": "smtp"},
             "s3-secret-key": {"entry": BUCKET, "writes": "allowed"},
         },
     },
@@ -121,10 +122,13 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
     for entry in (READ_ONLY, WRITTEN, NEIGHBOUR, OLD):
         stores.bao.write(f"secret/data/{entry}", data=values[entry])
     stores.bao.write(f"secret/data/{OLD}", data={"token": secrets.token_hex(20)})
-    for entry in (BOARD, BOARD_NEIGHBOUR):
-        aws.client("secretsmanager").create_secret(
+    bundles = deepcopy(BUNDLES)
+    for entry in (BOARD_NEIGHBOUR, BOARD):
+        arn = aws.client("secretsmanager").create_secret(
             Name=entry, SecretString=json.dumps(values[entry])
-        )
+        )["ARN"]
+    for key in ("stripe-api-key", "smtp-password"):
+        bundles["backend-api"]["keys"][key]["entry"] = arn
     aws.client("secretsmanager").create_secret(Name=BUCKET, SecretString=values[BUCKET]["it"])
     issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
     reviewer = {
@@ -146,7 +150,7 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
                 ports=ports,
                 protect=False,
                 seeding="enabled",
-                bundles=BUNDLES,
+                bundles=bundles,
                 without=WITHOUT,
                 stores={
                     "vault": {
