@@ -20,6 +20,7 @@ class Clients:
     postgres: Postgres
     kubelet: Kubelet
     namespace: str
+    key: str = KEY
     urls: dict[str, str] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
@@ -28,8 +29,8 @@ class Clients:
     _is_over: Event = field(default_factory=Event)
 
     def pod_starts(self, pod: Happening, values: dict[str, str]) -> None:
-        if KEY in values:
-            self.urls[pod.name] = values[KEY]
+        if self.key in values:
+            self.urls[pod.name] = values[self.key]
 
     def start(self) -> None:
         self._thread = Thread(target=self._log_in, daemon=True)
@@ -45,7 +46,7 @@ class Clients:
             for url in {
                 self.urls[pod.name]
                 for pod in self.kubelet.running(self.namespace)
-                if KEY in pod.values
+                if self.key in pod.values
             }:
                 self._log_in_with(url)
             time.sleep(max(0, BETWEEN_LOGINS_SECONDS - (time.monotonic() - began)))

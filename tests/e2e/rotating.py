@@ -208,8 +208,9 @@ class Rotating:
 
     def secret(self, key: str) -> str:
         """The fingerprint of what the Secret of a key's bundle holds for it."""
-        name = self.settings.catalogue.bundles[self.bundle(key)].secret
-        found = self.cluster.api.get("v1", "Secret", name, self.namespace)
+        bundle = self.bundle(key)
+        name = self.settings.catalogue.bundles[bundle].secret
+        found = self.cluster.api.get("v1", "Secret", name, self.settings.namespace_of(bundle))
         return fingerprints(found or {}).get(key, "")
 
     def in_secrets(self, bundle: str) -> dict[str, str]:
@@ -238,8 +239,13 @@ class Rotating:
         return set(found["data"])
 
     def readers(self, key: str) -> list[Happening]:
-        """The running pods that read a key."""
-        return [pod for pod in self.kubelet.running(self.namespace) if key in pod.values]
+        """The running pods that read a key, in each of the environment's namespaces."""
+        return [
+            pod
+            for view in self.settings.by_namespace
+            for pod in self.kubelet.running(view.namespace)
+            if key in pod.values
+        ]
 
     def config_map(self, name: str) -> dict[str, str]:
         """The data of a ConfigMap."""

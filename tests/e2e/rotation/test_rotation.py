@@ -1,4 +1,5 @@
-"""Ninety days pass: generated keys rotate in every kind of store, and nobody's token is refused."""
+"""Ninety days pass: generated keys rotate in every kind of store and in two namespaces of each, and
+nobody's token is refused."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -31,7 +32,14 @@ from tests.e2e.stores import Stores
 
 BEGINNING, DUE, DAY_AFTER = "2027-01-01T03:17:00Z", "2027-04-01T03:17:00Z", "2027-04-02T03:17:00Z"
 OVERLAP, ALONE = "jwt-secret", "chat-server-secret"
-GENERATED = {OVERLAP, ALONE, "stream-server-secret"}
+GENERATED = {OVERLAP, ALONE, "stream-server-secret", "annex-token"}
+ANNEX = {
+    "secret": "annex-env",
+    "keys": {
+        "annex-token": {"description": "a token", "rotate": {"by": "generate", "every": "90d"}},
+        OVERLAP: {"description": "the platform's", "same-as": f"shared/{OVERLAP}"},
+    },
+}
 OTHER_KINDS = {
     "chat-server": {"workload": "StatefulSet/wren-chat-server"},
     "stream-server": {"workload": "DaemonSet/wren-stream-server"},
@@ -46,7 +54,20 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {"gcp": {"entry-pattern": "{platform}-{environment}-{key}"}},
         {},
     ),
-    "azure": ("production-azure", {}, {}),
+    "azure": (
+        "production-azure",
+        {
+            "azure": {
+                "namespace-client-ids": {
+                    "wren-r-azure-annex": {
+                        "read": "00000000-0000-4001-8000-000000000001",
+                        "rotation": "00000000-0000-4001-8000-000000000002",
+                    }
+                }
+            }
+        },
+        {},
+    ),
 }
 
 
@@ -79,11 +100,16 @@ class Case:
 
     def happened(self, run: int) -> list[Any]:
         """What happened in the course of a run."""
-        since, until = self.seen[run : run + 2]
-        namespace = self.place.namespace
-        return [
-            one for one in self.place.kubelet.happenings[since:until] if one.namespace == namespace
-        ]
+        return self._of(slice(*self.seen[run : run + 2]))
+
+    def happenings(self) -> list[Any]:
+        """All that happened in its namespaces."""
+        return self._of(slice(None))
+
+    def _of(self, when: slice) -> list[Any]:
+        views = self.place.settings.by_namespace
+        namespaces = {view.namespace for view in views}
+        return [one for one in self.place.kubelet.happenings[when] if one.namespace in namespaces]
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +117,20 @@ def cases(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[dict[str, Case]]:
     """All environments beside each other, each after its three runs."""
+    annex = {"annex": {"workload": "Deployment/annex", "reads": ["annex"]}}
     settings = {
-        name: rotating_settings(file, f"r-{name}", catalogue={"services": services}, stores=changes)
+        name: rotating_settings(
+            file,
+            f"r-{name}",
+            catalogue={"bundles": {"annex": ANNEX}, "services": {**services, **annex}},
+            stores=changes,
+            namespaces={f"wren-r-{name}-annex": {"bundles": ["annex"]}},
+        )
         for name, (file, changes, services) in CASES.items()
     }
     with ExitStack() as stack:
-        kubelet = stack.enter_context(
-            Kubelet(cluster, [each.namespace for each in settings.values()])
-        )
+        views = [view for each in settings.values() for view in each.by_namespace]
+        kubelet = stack.enter_context(Kubelet(cluster, [view.namespace for view in views]))
         made = {
             name: Case(Rotating(cluster, stores, each, kubelet, run.folder / f"rotating-{name}"))
             for name, each in settings.items()
@@ -131,9 +163,8 @@ def test_the_first_run_over_existing_values_rotates_nothing(case: Case) -> None:
 def test_each_generated_key_has_one_new_value_everywhere(case: Case) -> None:
     assert case.runs[1].code == ROTATED, case.runs[1].text
     before, after = case.held[1], case.held[2]
-    assert {key for key in case.place.settings.catalogue.keys if before[key] != after[key]} == (
-        GENERATED
-    )
+    keys = case.place.settings.catalogue.keys
+    assert {key for key in keys if before.get(key) != after.get(key)} == GENERATED
     assert len({after[key] for key in GENERATED}) == len(GENERATED)
     for key in GENERATED:
         assert case.place.secret(key) == after[key]
@@ -156,7 +187,7 @@ def test_readers_of_a_key_with_overlap_restart_twice_and_nobody_else_does(case: 
 
 
 def test_every_running_pod_accepts_the_token_of_every_other_at_every_moment(case: Case) -> None:
-    assert refused_tokens(case.place.kubelet.of(case.place.namespace), OVERLAP, SECRETS) == []
+    assert refused_tokens(case.happenings(), OVERLAP, SECRETS) == []
 
 
 def test_a_restart_onto_a_value_that_nobody_was_told_of_would_be_seen() -> None:
