@@ -2,11 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
-from platform_secrets.components.backends import aws_policies
+from platform_secrets.components.backends import aws_policies, azure_rights
 from platform_secrets.rotator.memory import Remembered, moment
+from platform_secrets.secretsctl.object_sizes import size_faults
+from platform_secrets.secretsctl.rendering import rendered_files
 from platform_secrets.settings import Document, Settings, SettingsError, limits, load
 
 VAULT = {"provider": "vault", "server": "https://vault.test:8200"}
@@ -26,8 +29,26 @@ GCP = {
 ROTATED = {"by": "generate", "every": "90d"}
 
 
-def loaded(store: dict, bundles: int, keys: int, name: str = "key", **key) -> Settings:
-    """An environment of so many bundles of so many keys."""
+AZURE = {
+    "provider": "azure",
+    "backend": "declare",
+    "vault-name": "shop-test",
+    "tenant-id": "11111111-2222-4333-8444-555555555555",
+    "subscription-id": "99999999-0000-4000-8000-000000000000",
+    "resource-group": "shop",
+    "location": "westeurope",
+    "oidc-issuer": "https://westeurope.oic.prod-aks.azure.com/tenant/cluster/",
+    "client-ids": {
+        "read": "aaaaaaaa-0000-4000-8000-000000000001",
+        "rotation": "aaaaaaaa-0000-4000-8000-000000000002",
+    },
+}
+
+
+def loaded(
+    store: dict, bundles: int, keys: int, name: str = "key", *, elsewhere: int = 0, **key
+) -> Settings:
+    """An environment of so many bundles of so many keys; some bundles are in another namespace."""
     catalogue = {
         "platform": "shop",
         "bundles": {
@@ -42,6 +63,9 @@ def loaded(store: dict, bundles: int, keys: int, name: str = "key", **key) -> Se
         },
     }
     stack = {"environment": "test", "operator": "existing", "stores": {"main": store}}
+    if elsewhere:
+        there = {"bundles": [f"bundle-{at}" for at in range(elsewhere)]}
+        stack["namespaces"] = {"annex": there}
     [settings] = load([Document("stack", stack)], Document("catalogue", catalogue))
     return settings
 
@@ -100,3 +124,57 @@ def test_more_entries_than_a_role_may_name_are_told_and_the_number_is_iam_s():
     _, less = told({**AWS, "replica-regions": ["eu-west-1"]}, 20, 10)
     assert less < most * 0.6
     loaded({**AWS, "backend": "existing"}, 20, 10)
+
+
+def test_each_namespace_s_role_names_its_own_entries_and_has_room_for_them():
+    told(AWS, 20, 7)
+    loaded(AWS, 20, 7, elsewhere=10)
+
+
+def test_more_role_assignments_than_a_subscription_has_are_told_and_the_number_is_the_backend_s():
+    said, _ = told(AZURE, 401, 10, rotate=ROTATED)
+    assert "stores.main: its identities would have 4,011 role assignments" in said
+    assert "a subscription has room for 4,000, with all others in it: put bundles into" in said
+    loaded({**AZURE, "backend": "existing"}, 401, 10, rotate=ROTATED)
+    ids = {"annex": {"read": "aaaaaaaa-0000-4001-8000-000000000001"}}
+    ids["annex"]["rotation"] = "aaaaaaaa-0000-4001-8000-000000000002"
+    shared = {**AZURE, "namespace-client-ids": ids}
+    said, _ = told(shared, 201, 10, elsewhere=100, rotate=ROTATED)
+    assert "4,020 role assignments" in said
+    assert "or have fewer namespaces" in said
+    settings = loaded(shared, 20, 10, elsewhere=10, rotate=ROTATED)
+    rights = [
+        right
+        for view, identity in settings.all_identities("main")
+        for right in azure_rights.role_assignments(view, "main", identity)
+    ]
+    assert len(rights) == 20 * 10 * 2
+
+
+LARGE = {
+    "by bundle": ({"provider": "vault", "server": "https://vault.test:8200"}, 12_000),
+    "by key": ({**GCP, "layout": "per-key"}, 9_000),
+}
+
+
+@pytest.mark.parametrize("case", LARGE)
+def test_an_external_secret_that_etcd_would_not_take_is_told_with_how_many_keys_it_does(case):
+    store, keys = LARGE[case]
+    with pytest.raises(SettingsError) as caught:
+        rendered_files(loaded(store, 1, keys), Path("catalogue.yaml"))
+    said = str(caught.value)
+    assert "stack: ExternalSecret secret-0 would have" in said
+    assert "etcd takes 1,572,864" in said
+    assert said.endswith("split its bundle in the catalogue")
+    [most] = re.findall(r"some ([0-9,]+) of", said)
+    rendered_files(loaded(store, 1, int(most.replace(",", ""))), Path("catalogue.yaml"))
+
+
+def test_a_role_of_more_names_than_etcd_takes_is_told():
+    rule = {"resourceNames": [f"{number:0250}" for number in range(7_000)]}
+    role = {"kind": "Role", "metadata": {"name": "secrets-reader"}, "rules": [rule]}
+    [said] = size_faults(role, len(json.dumps(role)))
+    assert said.startswith("Role secrets-reader would have 1,7")
+    assert "of its 7,000 names: put bundles into more namespaces" in said
+    rule["resourceNames"] = rule["resourceNames"][:6_000]
+    assert not [*size_faults(role, len(json.dumps(role)))]

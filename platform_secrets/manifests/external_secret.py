@@ -123,13 +123,14 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
         for key, value in own.items()
     }
     lines: dict[str, str] = {}
+    shown = content.shown
     for value in values:
         source = remote.names[value.name]
         if value.name != value.key and value.key in own:
             lines[value.name] = with_fallback(source, sources[value.key])
         elif value.name != value.key:
             lines[value.name] = required(Source(source, _fault(value)))
-        elif value.key in content.shown:
+        elif value.key in shown:
             lines[value.name] = required(sources[value.key])
     if is_own:
         lines |= {one: text_line(text, sources) for one, text in content.texts.items()}

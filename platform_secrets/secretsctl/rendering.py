@@ -9,19 +9,22 @@ from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.gitops import FLUX, WAVES
 from platform_secrets.manifests.layer import BASIC_SECRETS, charts, kustomizations, waves
 from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
+from platform_secrets.secretsctl.object_sizes import size_faults
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.tree import HEADER, OWNER
 from platform_secrets.secretsctl.yaml_text import yaml_text
-from platform_secrets.settings import Problem, Settings
+from platform_secrets.settings import Problem, Settings, SettingsError
 
 
 def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
-    """Every file below the environment's folder. The same settings give the same bytes."""
+    """Every file below the environment's folder. The same settings give the same bytes. Raises
+    SettingsError where an object would be larger than the API server takes."""
     header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
     owner = OWNER.format(
         environment=settings.environment.environment, platform=settings.catalogue.platform
     )
     files: dict[str, str] = {}
+    too_large: list[str] = []
     declared = waves(settings, rotator_source())
     names = [wave.name for wave in declared]
     for wave in declared + kustomizations(settings, names):
@@ -29,12 +32,17 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
             files[f"{wave.name}/kustomization.yaml"] = header + yaml_text(wave.objects[0])
             continue
         others = settings.environment.namespaces
-        texts = {_file_name(one, others): header + yaml_text(one) for one in wave.objects}
+        texts: dict[str, str] = {}
+        for one in wave.objects:
+            text = texts[_file_name(one, others)] = header + yaml_text(one)
+            too_large += size_faults(one, len(text))
         texts["kustomization.yaml"] = header + _kustomization([*texts, *wave.folders])
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     for release in charts(settings).values():
         files[f"charts/{release.name}.yaml"] = header + _values(release)
     files["kustomization.yaml"] = header + owner + _kustomization(names)
+    if too_large:
+        raise SettingsError([Problem(settings.stack_file, None, (), one) for one in too_large])
     return files
 
 

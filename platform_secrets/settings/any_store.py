@@ -49,6 +49,8 @@ class AnyStore(Model):
     longest_identity_name: ClassVar[int | None] = None
     largest_entry: ClassVar[int | None] = None
     """How many bytes the provider takes in one entry, where bundles may come to that."""
+    most_rights: ClassVar[int | None] = None
+    """How many rights there may be, of all identities, where each entry is one."""
     may_leave_out_its_name: ClassVar[bool] = True
     """Whether names at the provider lack the store's when it is called after its provider."""
     is_others: ClassVar[bool] = False

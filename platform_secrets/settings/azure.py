@@ -68,6 +68,9 @@ class AzureStore(ProviderHalf):
     separator: ClassVar[str] = "-"
     writes_properties: ClassVar[bool] = False
     longest_identity_name: ClassVar[int | None] = 128
+    # A subscription's role assignments, which Azure raises for nobody:
+    # https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits
+    most_rights: ClassVar[int | None] = 4_000
 
     provider: Literal["azure"]
     """Azure Key Vault."""

@@ -72,16 +72,70 @@ def _store_faults(settings: Settings, store: str) -> Iterator[Fault]:
                 f"{config.provider} takes {most:,}, some {fitting:,} such values: split its "
                 "bundle, or use `layout: per-key`",
             )
-    if (most := config.largest_policy) and config.declares_backend:
-        size = _AROUND_A_POLICY + sum(len(entry) + _AROUND_AN_ENTRY for entry in sizes)
+    if config.declares_backend:
+        yield from _policy_faults(settings, store)
+        yield from _rights_faults(settings, store)
+
+
+def _policy_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    """Each namespace has a role of its own, whose policy names what is read there."""
+    config = settings.environment.stores[store]
+    for view in settings.by_namespace if config.largest_policy else ():
+        most, entries = config.largest_policy or 0, _read_entries(view, store)
+        size = _AROUND_A_POLICY + sum(len(entry) + _AROUND_AN_ENTRY for entry in entries)
         if size > most:
-            fitting = len(sizes) * (most - _AROUND_A_POLICY) // (size - _AROUND_A_POLICY)
+            fitting = len(entries) * (most - _AROUND_A_POLICY) // (size - _AROUND_A_POLICY)
             yield (
-                path,
-                f"a role's policy would name {len(sizes):,} entries; {config.provider} takes "
+                ("stores", store),
+                f"a role's policy would name {len(entries):,} entries; {config.provider} takes "
                 f"{most:,} characters, some {fitting:,} such entries: use `layout: bundle`, or "
                 "several stores",
             )
+
+
+def _rights_faults(settings: Settings, store: str) -> Iterator[Fault]:
+    """Whoever writes has a right on each entry, and readers too where namespaces share the store,
+    which otherwise have one on all of it."""
+    most = settings.environment.stores[store].most_rights
+    if most is None:
+        return
+    views = [view for view in settings.by_namespace if view.identities(store)]
+    is_by_entry = len(views) > 1 or any(
+        value.is_adopted
+        for bundle in settings.bundles_in(store)
+        for value in kept(settings, bundle)
+    )
+    count = 0
+    for view in views:
+        entries = _read_entries(view, store)
+        written = {
+            value.entry.key
+            for bundle, content in view.bundles_in(store).items()
+            for value in kept(view, bundle)
+            if content.keys[value.key].is_generated and not value.is_borrowed
+        }
+        for identity in view.identities(store):
+            if identity == "rotation":
+                count += len(written)
+            else:
+                count += len(entries) if is_by_entry else 1
+    if count > most:
+        yield (
+            ("stores", store),
+            f"its identities would have {count:,} role assignments; a subscription has room for "
+            f"{most:,}, with all others in it: put bundles into stores of other subscriptions"
+            + (", or have fewer namespaces" if is_by_entry else ""),
+        )
+
+
+def _read_entries(view: Settings, store: str) -> set[str]:
+    """The entries that the readers of a namespace may read."""
+    found: set[str] = set()
+    for bundle in view.bundles_in(store):
+        found.update(whole_entries(view, bundle))
+        for value in kept(view, bundle):
+            found.update(value.entries)
+    return found
 
 
 def _length(settings: Settings, bundle: str, key: str) -> int:
