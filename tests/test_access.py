@@ -73,7 +73,8 @@ def test_exactly_what_the_catalogue_says_is_allowed(stack):
 
 def test_the_operator_may_ask_for_tokens_of_its_stores_accounts_and_of_no_other(any_stack):
     accounts = {one["metadata"]["name"] for one in of_kind(any_stack, "ServiceAccount")}
-    stores = {one["metadata"]["name"] for one in of_kind(any_stack, "SecretStore")}
+    kinds = ("SecretStore", "ECRAuthorizationToken", "GCRAccessToken", "ACRAccessToken")
+    stores = {one["metadata"]["name"] for kind in kinds for one in of_kind(any_stack, kind)}
     operator = ("ServiceAccount", "external-secrets-system", "external-secrets")
     assert allowed(any_stack, "serviceaccounts/token", accounts | {"default"}) == {
         (operator, "create", store) for store in stores

@@ -125,7 +125,8 @@ IN_STACK = [
     (
         "stores.vault.provider",
         "openbao",
-        "must be one of: vault, aws, aws-parameter-store, gcp, azure, existing; ",
+        "must be one of: vault, aws, aws-parameter-store, gcp, azure, existing, ecr-token, "
+        "gcp-token, acr-token, github-token; OpenBao is",
     ),
     ("stores.vault.path", "secret", "unknown key (did you mean mount?); allowed: audience"),
     ("stores.vault.caBundle", "canary", "unknown key (did you mean ca-certificate?)"),

@@ -5,6 +5,7 @@ its values.
 """
 
 import hashlib
+from collections.abc import Mapping
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.entries import rotated_entry
@@ -20,7 +21,7 @@ from platform_secrets.manifests.secret_template import (
     with_fallback,
 )
 from platform_secrets.settings import Bundle, Settings
-from platform_secrets.settings.entries import Kept, kept, whole_entries
+from platform_secrets.settings.entries import Kept, kept, token_output, whole_entries
 from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 
@@ -32,6 +33,8 @@ _SPREAD = 0.05
 def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]:
     """The bundle's ExternalSecret, and one for its derived keys where they need their own."""
     name = settings.catalogue.bundles[bundle].secret
+    if settings.store_of(bundle).outputs:
+        return [_of_token(settings, bundle)]
     values = kept(settings, bundle)
     main, derived = ([one for one in values if one.is_apart is apart] for apart in (False, True))
     external_secret = _with_database(settings, bundle, _of_values(settings, bundle, name, main))
@@ -133,10 +136,29 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
         elif value.key in shown:
             lines[value.name] = required(sources[value.key])
     if is_own:
-        lines |= {one: text_line(text, sources) for one, text in content.texts.items()}
-        if content.registries:
-            lines[DOCKER_CONFIG_KEY] = docker_config_line(content, sources)
+        lines |= _made_of_keys(content, sources)
     return _external_secret(settings, bundle, name, remote.spec, lines)
+
+
+def _of_token(settings: Settings, bundle: str) -> Manifest:
+    """Each refresh asks for a new token."""
+    content, store = settings.catalogue.bundles[bundle], settings.store_name(bundle)
+    reference = provider_of(settings.store_of(bundle)).reference(store)
+    sources: dict[str, Source] = {}
+    for key in content.keys:
+        output = token_output(settings, bundle, key)
+        sources[key] = Source(output, f"the token of store {store} has no {output}")
+    lines = {key: required(sources[key]) for key in content.shown}
+    lines |= _made_of_keys(content, sources)
+    source = {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
+    return _external_secret(settings, bundle, content.secret, source, lines)
+
+
+def _made_of_keys(content: Bundle, sources: Mapping[str, Source]) -> dict[str, str]:
+    lines = {name: text_line(text, sources) for name, text in content.texts.items()}
+    if content.registries:
+        lines[DOCKER_CONFIG_KEY] = docker_config_line(content, sources)
+    return lines
 
 
 def _fault(value: Kept) -> str:
@@ -153,8 +175,8 @@ def _external_secret(
     settings: Settings, bundle: str, name: str, source: Manifest, lines: dict[str, str]
 ) -> Manifest:
     annotations = naming.NEVER_PRUNED if settings.environment.protect else None
-    store = provider_of(settings.store_of(bundle)).reference(settings.store_name(bundle))
-    content = settings.catalogue.bundles[bundle]
+    content, store = settings.catalogue.bundles[bundle], settings.store_of(bundle)
+    reference = provider_of(store).reference(settings.store_name(bundle))
     is_own, interval = name == content.secret, refresh_interval(settings, bundle, name)
     return {
         "apiVersion": "external-secrets.io/v1",
@@ -164,7 +186,7 @@ def _external_secret(
             # With an interval of 0 a periodic one would not even look when somebody asks.
             "refreshPolicy": "OnChange" if interval == "0s" else "Periodic",
             "refreshInterval": interval,
-            "secretStoreRef": store,
+            **({} if store.outputs else {"secretStoreRef": reference}),
             "target": {
                 "name": name,
                 "creationPolicy": "Owner",
@@ -196,9 +218,12 @@ def _metadata(settings: Settings, bundle: Bundle | None) -> Manifest:
 def refresh_interval(settings: Settings, bundle: str, name: str) -> str:
     """The interval of one ExternalSecret, in Go's own spelling: the same in every run, and up to
     5 % off the settings' one, so that a platform's reads do not all fall on one moment. With 0 the
-    operator reads only when the ExternalSecret changes or somebody asks for it."""
+    operator reads only when the ExternalSecret changes or somebody asks for it. Of a token a third
+    of its lifetime, unless the bundle says otherwise: so one refresh may fail."""
     own = settings.bundle_place(bundle).refresh_interval
-    wanted = (settings.environment.refresh_interval if own is None else own).total_seconds()
+    lifetime = settings.store_of(bundle).lifetime
+    usual = lifetime / 3 if lifetime else settings.environment.refresh_interval
+    wanted = (usual if own is None else own).total_seconds()
     if wanted == 0:
         return "0s"
     digest = hashlib.sha256(f"{settings.namespace}/{name}".encode()).digest()

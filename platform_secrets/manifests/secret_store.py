@@ -1,7 +1,9 @@
-"""A namespaced SecretStore: the operator's door to one provider, for one identity."""
+"""A namespaced SecretStore: the operator's door to one provider, for one identity; of a store of
+tokens, the generator that asks for them."""
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import Identity, Settings
 
@@ -9,16 +11,17 @@ _COMPONENT = "store"
 
 
 def store_manifests(settings: Settings, store: str, identity: Identity) -> list[Manifest]:
-    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore; that
-    alone where the operator acts as itself."""
+    """The identity's ServiceAccount, the operator's right to act as it, and the SecretStore or
+    generator; that alone where the operator acts as itself."""
     name = naming.secret_store(store, identity)
     identity_name = settings.identity_name(store, identity)
     provider = provider_of(settings.environment.stores[store])
+    spec = provider.spec(name, identity_name)
     secret_store: Manifest = {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "SecretStore",
+        "apiVersion": GENERATORS if provider.generator else "external-secrets.io/v1",
+        "kind": provider.generator or "SecretStore",
         "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": {"provider": provider.spec(name, identity_name)},
+        "spec": spec if provider.generator else {"provider": spec},
     }
     annotations = provider.account_annotations(identity, identity_name, settings.namespace)
     if annotations is None:

@@ -64,6 +64,7 @@ put() {{ # KEY OTHER ENTRY PROPERTY MARK
 """
 
 _BY_ENGINE = "the database's engine makes it"
+_BY_OPERATOR = "it is a token for which the operator asks"
 _BY_PROVIDER = "Secrets Manager rotates it; its first account: docs/providers/aws.md, `database`"
 
 
@@ -184,6 +185,7 @@ def _of_store(settings: Settings, name: str, places: list[_Place]) -> Iterator[s
         rules = settings.catalogue.keys[place.id]
         if place.entry is None:
             maker = _BY_ENGINE if store.engine else _BY_PROVIDER
+            maker = _BY_OPERATOR if store.outputs else maker
             yield f"\n# {place.key}: left out, since {maker}.\n"
             continue
         if place.is_others:

@@ -10,10 +10,14 @@ import shlex
 from typing import Literal, NamedTuple
 
 from platform_secrets.settings import (
+    AcrTokens,
     AwsStore,
     AzureStore,
+    EcrTokens,
     ExistingStore,
     GcpStore,
+    GcpTokens,
+    GithubTokens,
     ParameterStore,
     Store,
     VaultStore,
@@ -63,6 +67,8 @@ def store_commands(store: Store) -> StoreCommands:
             return StoreCommands(_azure(store), "all")
         case ExistingStore():
             return StoreCommands(_OTHERS.format(kind=store.kind, name=store.name), "none")
+        case EcrTokens() | GcpTokens() | AcrTokens() | GithubTokens():
+            return StoreCommands("# Tokens, which nobody puts in.\n", "none")
 
 
 def _marking(store: Store, where_declared: Marking) -> Marking:

@@ -16,10 +16,14 @@ from platform_secrets.settings.problems import Problem, SettingsError
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.services import Service
 from platform_secrets.settings.stores import (
+    AcrTokens,
     AwsStore,
     AzureStore,
+    EcrTokens,
     ExistingStore,
     GcpStore,
+    GcpTokens,
+    GithubTokens,
     ParameterStore,
     Store,
     VaultStore,
@@ -28,14 +32,18 @@ from platform_secrets.settings.values import basic_values, given_values
 from platform_secrets.settings.vault_server import VaultServer
 
 __all__ = [
+    "AcrTokens",
     "AwsStore",
     "AzureStore",
     "Bundle",
     "Catalogue",
     "Document",
+    "EcrTokens",
     "Environment",
     "ExistingStore",
     "GcpStore",
+    "GcpTokens",
+    "GithubTokens",
     "Identity",
     "Key",
     "ParameterStore",

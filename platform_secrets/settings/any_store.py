@@ -1,6 +1,7 @@
 """What the program asks of a store, whatever its provider; each provider's class answers it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import ClassVar, Literal, NamedTuple
 
 from platform_secrets.settings.databases import PostgresDatabase, RotatedDatabase
@@ -55,6 +56,10 @@ class AnyStore(Model):
     """Whether names at the provider lack the store's when it is called after its provider."""
     is_others: ClassVar[bool] = False
     """Whether somebody else declares it: no identity is made for it, and nothing is written."""
+    outputs: ClassVar[tuple[str, ...]] = ()
+    """Of a store of tokens, which has no entries: what a token consists of."""
+    lifetime: ClassVar[timedelta | None] = None
+    """How long such a token is valid."""
 
     @property
     def has_named_properties(self) -> bool:

@@ -58,8 +58,8 @@ class Kept:
 def kept(settings: Settings, bundle: str) -> list[Kept]:
     """Every value of a bundle that is in an entry of its own, or in one of the bundle's.
 
-    Not the key that a database engine provides, whose value is in no entry; nor the one that
-    Secrets Manager rotates: nobody here writes its entry.
+    Not a token; nor the key that a database engine provides, whose value is in no entry; nor the
+    one that Secrets Manager rotates: nobody here writes its entry.
     """
     if bundle not in settings.kept:
         settings.kept[bundle] = [*_kept(settings, bundle)]
@@ -68,6 +68,8 @@ def kept(settings: Settings, bundle: str) -> list[Kept]:
 
 def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
     store = settings.store_of(bundle)
+    if store.outputs:
+        return
     of_database = (settings.database_key(bundle), settings.rotated_key(bundle))
     for name, key in settings.catalogue.bundles[bundle].keys.items():
         if name in of_database:
@@ -128,6 +130,11 @@ def _entries(
         else:
             value = name if store.layout == "bundle" else store.single_property
             yield Entry(_by_convention(settings, bundle, f"{id}{derived}"), value, place.version)
+
+
+def token_output(settings: Settings, bundle: str, key: str) -> str:
+    """What of a token a key's value is, in a store of tokens."""
+    return settings.key_place(bundle, key).property or key
 
 
 def named_entries(settings: Settings, bundle: str, key: str) -> tuple[str, ...]:

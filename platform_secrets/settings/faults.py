@@ -14,6 +14,7 @@ from platform_secrets.settings.references import Fault, listed
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from platform_secrets.settings.stores import Store
+from platform_secrets.settings.token_faults import token_faults
 from platform_secrets.settings.vault_server import VaultServer
 
 
@@ -71,8 +72,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
             yield (), f"the rotator's ServiceAccount and the one of service {name} have one name"
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
-    if env.seeding == "enabled" and all(store.is_others for store in stores.values()):
-        yield ("seeding",), "has nothing to write: every store here is others'"
+    is_writable = any(not (store.is_others or store.outputs) for store in stores.values())
+    if env.seeding == "enabled" and not is_writable:
+        yield ("seeding",), "has nothing to write: every store here is others', or of tokens"
     yield from namespace_faults(settings)
     yield from place_faults(settings)
     yield from limit_faults(settings)
@@ -85,6 +87,8 @@ def _store_faults(settings: Settings, name: str, store: Store) -> Iterator[Fault
     identities = {view.namespace: view.identities(name) for view in settings.by_namespace}
     for inner, message in store.faults(identities, protect=settings.environment.protect):
         yield (*path, *inner), message
+    if store.outputs:
+        yield from token_faults(settings, name)
     if store.engine or store.rotated_database:
         yield from _database_faults(settings, name)
     if store.declares_backend and store.rotated_database:

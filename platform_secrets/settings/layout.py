@@ -22,6 +22,8 @@ class Kind(Enum):
     """People; its age is watched."""
     PLAIN = "plain"
     """People; nobody watches it."""
+    ISSUED = "issued"
+    """Whoever issues it, each time the operator asks."""
     BORROWED = "same-as"
     """Whoever changes the key whose value it has."""
 
@@ -102,6 +104,8 @@ def overlap_secret(secret: str) -> str:
 def _kind(settings: Settings, bundle: str, name: str, key: Key) -> Kind:
     if key.same_as:
         return Kind.BORROWED
+    if settings.store_of(bundle).outputs:
+        return Kind.ISSUED
     if key.is_generated:
         return Kind.GENERATED
     if settings.database_key(bundle) == name:

@@ -73,7 +73,7 @@ def place_faults(settings: Settings) -> Iterator[Fault]:
                 yield path, f"no such key in this bundle{_known(name, content.keys)}"
             elif name in (settings.database_key(bundle), settings.rotated_key(bundle)):
                 yield path, "has no place: its store's `database` provides it"
-            elif not key.same_as:
+            elif not key.same_as and not settings.store_of(bundle).outputs:
                 yield from _key_faults(settings, bundle, name, key, key_place)
         for value in kept(settings, bundle):
             if value.name == value.key:

@@ -40,8 +40,8 @@ class Aws:
     @property
     def operator_env(self) -> dict[str, str]:
         """What leads the operator's AWS calls here."""
-        names = ("AWS_SECRETSMANAGER_ENDPOINT", "AWS_STS_ENDPOINT", "AWS_SSM_ENDPOINT")
-        return dict.fromkeys(names, self.url)
+        names = ("SECRETSMANAGER", "STS", "SSM", "ECR")
+        return {f"AWS_{name}_ENDPOINT": self.url for name in names}
 
     def client(self, service: str) -> Any:
         """A boto3 client of a service, with keys that moto accepts because it looks at none."""

@@ -24,6 +24,8 @@ AUDIENCE = "sts.amazonaws.com"
 READ, WRITE = "GetSecretValue", "PutSecretValue"
 PUSH = ("DescribeSecret", "PutSecretValue", "TagResource", "UntagResource", "DeleteResourcePolicy")
 READ_PARAMETER = "GetParameter"
+LOG_IN = "GetAuthorizationToken"
+"""To registries: it is about no resource."""
 PUSH_PARAMETER = ("PutParameter", "ListTagsForResource")
 ASSUME = "AssumeRoleWithWebIdentity"
 CHAIN = "AssumeRole"
@@ -100,7 +102,7 @@ class AwsGate:
         """Status, content and content type of the answer to a POST."""
         service, _, method = headers.get("X-Amz-Target", "").partition(".")
         caller, refusal = None, None
-        if service in ("secretsmanager", "AmazonSSM"):
+        if service in ("secretsmanager", "AmazonSSM", "AmazonEC2ContainerRegistry_V20150921"):
             refusal = self._refuse_entry(method, json.loads(body), headers)
         else:
             form = {name: values[0] for name, values in parse_qs(body.decode()).items()}

@@ -19,6 +19,7 @@ from platform_secrets.manifests.providers import aws, gcp
 from platform_secrets.settings import (
     AwsStore,
     AzureStore,
+    EcrTokens,
     GcpStore,
     Identity,
     ParameterStore,
@@ -40,6 +41,7 @@ from tests.e2e.process import Run
 from tests.e2e.proxy import Proxy
 
 VAULT_HOST = "vault.example.com"
+GITHUB_HOST = "api.github.com"
 GCP_PROJECT = "veza-production"
 GCP_CLUSTER = "projects/veza-production/locations/europe-west3/clusters/veza-production"
 AZURE_VAULT = "veza-production"
@@ -57,7 +59,7 @@ class Stores:
         folder = run.folder / name
         folder.mkdir()
         azure_hosts = azure_server.host_names(AZURE_VAULT)
-        hosts = [VAULT_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
+        hosts = [VAULT_HOST, GITHUB_HOST, *gcp_server.HOST_NAMES, *azure_hosts]
         self.certificates = certificates_for(hosts, folder)
         self.proxy = Proxy(_issuer_addresses(cluster))
         self.bao_env = {"HTTPS_PROXY": self.proxy.url}
@@ -142,6 +144,8 @@ class Stores:
                         self._prepare_vault(view, name, store, identity)
                     case AwsStore() | ParameterStore():
                         self._prepare_aws(view, name, store, identity)
+                    case EcrTokens():
+                        self._prepare_ecr(view, name, store, identity)
                     case GcpStore():
                         self._prepare_gcp(view, name, store, identity)
                     case AzureStore():
@@ -295,6 +299,13 @@ class Stores:
                 RoleName=settings.identity_name(name, identity),
                 AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}',
             )
+
+    def _prepare_ecr(
+        self, settings: Settings, name: str, store: EcrTokens, identity: Identity
+    ) -> None:
+        role = aws.role_arn(store, settings.identity_name(name, identity))
+        self._role_trusts[role] = _subject(settings, name, identity)
+        self._role_grants[role] = {(aws_gate.LOG_IN, "")}
 
     def _prepare_gcp(
         self, settings: Settings, name: str, store: GcpStore, identity: Identity

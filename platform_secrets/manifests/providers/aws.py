@@ -3,14 +3,14 @@
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.provider import Provider, metadata_of_push
 from platform_secrets.rotator.contract import POD_IDENTITY_AUDIENCE, STS_AUDIENCE
-from platform_secrets.settings import AwsStore, Identity, ParameterStore, Settings
+from platform_secrets.settings import AwsStore, EcrTokens, Identity, ParameterStore, Settings
 
 _AGENT = "http://169.254.170.23/v1/credentials"
 """Where EKS Pod Identity gives a pod's role its credentials."""
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}
 
 
-def role_arn(store: AwsStore | ParameterStore, role: str) -> str:
+def role_arn(store: AwsStore | ParameterStore | EcrTokens, role: str) -> str:
     """The ARN of one of this environment's roles."""
     return f"arn:{store.partition}:iam::{store.account_id}:role/{role}"
 

@@ -4,12 +4,27 @@ from datetime import timedelta
 
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.provider import Provider, metadata_of_push
-from platform_secrets.settings import GcpStore, Identity, Settings
+from platform_secrets.settings import GcpStore, GcpTokens, Identity, Settings
 
 
-def service_account_email(store: GcpStore, account_id: str) -> str:
+def service_account_email(store: GcpStore | GcpTokens, account_id: str) -> str:
     """The address of one of this environment's Google service accounts."""
     return f"{account_id}@{store.project}.iam.gserviceaccount.com"
+
+
+def workload_identity(store: GcpStore | GcpTokens, account: str) -> Manifest:
+    """How the operator acts as one of the cluster's accounts in the project."""
+    return {
+        "projectID": store.project,
+        "auth": {
+            "workloadIdentity": {
+                "clusterProjectID": store.cluster.project,
+                "clusterLocation": store.cluster.location,
+                "clusterName": store.cluster.name,
+                "serviceAccountRef": {"name": account},
+            }
+        },
+    }
 
 
 def reminder_topic(settings: Settings, store: str) -> str | None:
@@ -63,17 +78,4 @@ class Gcp(Provider):
         return {"iam.gke.io/gcp-service-account": service_account_email(self._store, name)}
 
     def spec(self, account: str, name: str) -> Manifest:
-        store = self._store
-        return {
-            "gcpsm": {
-                "projectID": store.project,
-                "auth": {
-                    "workloadIdentity": {
-                        "clusterProjectID": store.cluster.project,
-                        "clusterLocation": store.cluster.location,
-                        "clusterName": store.cluster.name,
-                        "serviceAccountRef": {"name": account},
-                    }
-                },
-            }
-        }
+        return {"gcpsm": workload_identity(self._store, account)}

@@ -1,14 +1,19 @@
 """What the rest of the core asks of a store's provider."""
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Identity
 
+GENERATORS = "generators.external-secrets.io/v1alpha1"
+
 
 class Provider(Protocol):
     """One store, as its provider's own file describes it; what holds for most stands here."""
+
+    generator: ClassVar[str | None] = None
+    """The kind of the operator's generator that asks for tokens; None of a store with entries."""
 
     @property
     def address(self) -> tuple[object, ...]:
@@ -46,8 +51,11 @@ class Provider(Protocol):
         return None
 
     def reference(self, store: str) -> Manifest:
-        """How an ExternalSecret names the store: the SecretStore of its *read* identity."""
-        return {"kind": "SecretStore", "name": naming.secret_store(store, "read")}
+        """How an ExternalSecret names the store: the SecretStore of its *read* identity, or the
+        generator."""
+        of_generator = {"apiVersion": GENERATORS} if self.generator else {}
+        kind = self.generator or "SecretStore"
+        return {**of_generator, "kind": kind, "name": naming.secret_store(store, "read")}
 
     def account_annotations(
         self, identity: Identity, name: str, namespace: str
@@ -56,7 +64,8 @@ class Provider(Protocol):
         return {}
 
     def spec(self, account: str, name: str) -> Manifest:
-        """The `provider` of a SecretStore that acts as `account`, as the identity `name`."""
+        """The `provider` of a SecretStore that acts as `account`, as the identity `name`; the whole
+        spec of a generator."""
         ...
 
 

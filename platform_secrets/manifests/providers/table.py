@@ -6,12 +6,17 @@ from platform_secrets.manifests.providers.existing import Existing
 from platform_secrets.manifests.providers.gcp import Gcp
 from platform_secrets.manifests.providers.parameter_store import AwsParameters
 from platform_secrets.manifests.providers.provider import Provider
+from platform_secrets.manifests.providers.tokens import Acr, Ecr, GcpToken, Github
 from platform_secrets.manifests.providers.vault import Vault
 from platform_secrets.settings import (
+    AcrTokens,
     AwsStore,
     AzureStore,
+    EcrTokens,
     ExistingStore,
     GcpStore,
+    GcpTokens,
+    GithubTokens,
     ParameterStore,
     Settings,
     VaultStore,
@@ -34,6 +39,14 @@ def provider_of(store: Store) -> Provider:
             return Azure(store)
         case ExistingStore():
             return Existing(store)
+        case EcrTokens():
+            return Ecr(store)
+        case GcpTokens():
+            return GcpToken(store)
+        case AcrTokens():
+            return Acr(store)
+        case GithubTokens():
+            return Github(store)
 
 
 def providers(settings: Settings) -> list[Provider]:

@@ -62,7 +62,7 @@ def rotation_plan(settings: Settings) -> Plan:
         keys={
             key.id: _key(settings, key, key.key.rotate)
             for key in settings.keys.values()
-            if key.key.rotate
+            if key.key.rotate and key.kind is not Kind.ISSUED
         },
     )
 

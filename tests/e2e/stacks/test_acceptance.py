@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from platform_secrets.manifests.layer import BASIC_SECRETS
+from platform_secrets.manifests.secret_store import store_manifests
 from platform_secrets.secretsctl import tree
 from platform_secrets.secretsctl.basic_files import write_env_files
 from platform_secrets.secretsctl.rendering import rendered_files
@@ -23,10 +24,11 @@ from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
 from tests.e2e.operator_release import OperatorRelease, operator_deployment
 from tests.e2e.process import Run
 from tests.platform import CATALOGUE_FILE
+from tests.token_stores import TOKEN_STORES, token_settings
 
 INSTALLING = [name for name, s in STACKS.items() if s.settings.environment.operator == "install"]
 # Where the names of fields are the user's own.
-FREE = ("labels", "annotations", "matchLabels", "data", "values", "valuesObject")
+FREE = ("labels", "annotations", "matchLabels", "data", "values", "valuesObject", "permissions")
 KINDS = {
     *("Application", "GitRepository", "HelmRelease", "HelmRepository", "Kustomization"),
     *("ConfigMap", "CronJob", "ExternalSecret", "Namespace", "NetworkPolicy", "Password"),
@@ -76,6 +78,17 @@ def test_every_object_that_the_program_declares_is_accepted(cluster: Cluster, st
     declared = [plain(one.inputs) for one in stack.declared.objects()]
     assert len(declared) >= len(stack.rendered_objects)
     assert refusals(cluster, declared) == {}
+
+
+@pytest.mark.parametrize("store", TOKEN_STORES)
+def test_every_generator_of_tokens_is_accepted_and_each_of_its_fields_known(
+    cluster: Cluster, store: str
+) -> None:
+    """Google's and Azure's are not run: nothing here stands for what they ask."""
+    found = store_manifests(token_settings({"namespace-name": "wren-production"}), store, "read")
+    assert refusals(cluster, found) == {}
+    for path in fields(found[-1]):
+        assert refusal(cluster, found[-1], misspelt(found[-1], path)), path
 
 
 def test_a_misspelt_field_is_refused_wherever_it_is(cluster: Cluster, tmp_path: Path) -> None:
