@@ -174,7 +174,7 @@ def _extract(one: Mapping[str, Any], field: str) -> tuple[str, Remote]:
         what = "find" if "find" in one else "sourceRef"
         whys = {
             "find": "finds entries by a pattern, and their names are not told here",
-            "sourceRef": "takes what a generator makes; a token is a store (docs/providers/tokens.md)",
+            "sourceRef": "takes what a generator makes (a token: docs/providers/tokens.md)",
         }
         raise NotTakenError(f"{field}.{what}", f"{whys[what]}; keep it as it is")
     if one.get("sourceRef"):
