@@ -288,7 +288,9 @@ class Cluster:
                 data[field] = self.objects["ConfigMap", pointer]["data"][key]
             else:
                 answers = self._answers()
-                data[field] = answers.get(entry, answers.get(entry.rpartition("-")[0], ""))
+                form, _, entry = entry.rpartition(" ")
+                value = answers.get(entry, answers.get(entry.rpartition("-")[0], ""))
+                data[field] = (form or "%s") % value
         self.secrets[name] = data
 
     def _make(self, name: str, spec: dict[str, Any]) -> str:
@@ -448,7 +450,12 @@ def compared(spec: dict[str, Any], field: str, value: str) -> dict[str, str]:
     made = {}
     for name, text in spec["target"]["template"]["data"].items():
         text = text.replace(f"{{{{ .{field} }}}}", value)
-        text = text.replace(f"{{{{ .{field} | sha256sum }}}}", digest_of(value))
+        text = text.replace(f"{{{{ $v := .{field} }}}}", "")
+        text = re.sub(
+            '{{ (?:printf "(.*?)" [(][$]v[)]|[$]v) [|] sha256sum }}',
+            lambda found: digest_of((found[1] or "%s") % value),
+            text,
+        )
         made[name] = re.sub("{{ `(.*?)` }}", r"\1", text)
     return made
 

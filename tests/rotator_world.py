@@ -115,8 +115,9 @@ class World:
                     is_derived = field != key["fields"][0] and key["overlap_external_secret"]
                     secret = key["overlap_external_secret" if is_derived else "external_secret"]
                     place = "/".join(filter(None, (entry["key"], entry["property"])))
-                    lines.setdefault(secret, {})[field] = place
-                own = lines[key["external_secret"]][key["fields"][0]]
+                    form = key["text"].split('"')[1] if "text" in key else ""
+                    lines.setdefault(secret, {})[field] = f"{form} {place}".strip()
+                own = lines[key["external_secret"]][key["fields"][0]].rpartition(" ")[2]
                 for one in key.get("borrowing", ()):
                     lines.setdefault(one["external_secret"], {}).update(
                         lines[key["external_secret"]]

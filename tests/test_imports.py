@@ -51,7 +51,7 @@ def allowed(name):
     if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}
     if folder == "manifests/rotation":
-        beside = ("providers", "rotation", "secret_store")
+        beside = ("providers", "rotation", "secret_store", "secret_template")
         return names | {"rotator"} | {f"manifests.{part}" for part in beside}
     if name == "manifests/chart.py":
         return {"manifests.naming"}

@@ -34,8 +34,9 @@ def comparing(value):
     fields = {"current": "", "next": "-next", "previous": "-previous"}
     for field, name in ((field, f"signing-key{end}") for field, end in fields.items()):
         data[f"is-{field}"] = (
+            f"{{{{ $v := .{value} }}}}"
             f'{{{{ `{{{{ if ne (index . "{name}" | sha256sum) "` }}}}'
-            f"{{{{ .{value} | sha256sum }}}}"
+            "{{ $v | sha256sum }}"
             f'{{{{ `" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}` }}}}'
         )
     return {**TEMPLATE, "data": data}
@@ -75,6 +76,17 @@ def test_before_reads_the_current_value_once(plan):
             ],
         },
     }
+
+
+def test_a_value_that_is_in_a_text_alone_is_compared_by_that_text_s_hash(plan):
+    fields, text = ["URL", "next", "previous"], 'printf "redis://:%s@redis" ($v | urlquery)'
+    key = replace(plan.keys["signing-key"], fields=fields, text=text)
+    data = shapes.staged(plan, key, "2026-06-01")["spec"]["target"]["template"]["data"]
+    assert data["is-current"] == (
+        '{{ $v := .password }}{{ `{{ if ne (index . "URL" | sha256sum) "` }}'
+        '{{ printf "redis://:%s@redis" ($v | urlquery) | sha256sum }}'
+        '{{ `" }}{{ fail "URL has another value" }}{{ end }}` }}'
+    )
 
 
 @pytest.mark.parametrize("key", ["signing-key", "database-url"])

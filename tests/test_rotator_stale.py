@@ -61,6 +61,20 @@ def a_new_pod_accepts_every_token(cluster):
     assert {pod["signing-key"] for pod in cluster.pods[WEB]} <= accepted
 
 
+@pytest.mark.parametrize("lag_seconds", [0, 10])
+def test_a_value_that_is_in_no_field_is_seen_in_a_text_made_of_it(lag_seconds):
+    fields = ["REDIS_URL", "redis-next", "redis-previous"]
+    of_redis = key("redis", fields=fields, text='printf "redis://:%s@redis:6379" ($v)')
+    world = World({"redis": of_redis}, {WEB: ["shared"]}).age()
+    world.cluster.lag_seconds = lag_seconds
+    assert world.run() == 0
+    [value] = world.cluster.generated
+    assert world.cluster.entries["shop/shared/redis"] == value
+    assert held(world) == {"REDIS_URL": f"redis://:{value}@redis:6379"}
+    assert world.cluster.pods[WEB] == [{"REDIS_URL": f"redis://:{value}@redis:6379"}] * 2
+    assert world.cluster.restarts == {WEB: 1}
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("overlap", [False, True])
 def test_readers_restart_only_once_the_secret_holds_what_the_store_will_answer(layout, overlap):

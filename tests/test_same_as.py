@@ -159,6 +159,14 @@ def test_what_a_rotation_has_to_show_in_each_secret_is_there(path, content, said
     assert said in line
 
 
+def test_a_key_that_rotates_in_a_text_alone_is_not_lent(tmp_path):
+    catalogue = changed(BORROWING, "bundles.shared.texts", {"x": "${token}"})
+    hidden = {"description": "x", "hidden": True, "rotate": {"by": "generate", "every": "90d"}}
+    catalogue = changed(catalogue, "bundles.shared.keys.token", hidden)
+    [line] = lines(tmp_path, catalogue)
+    assert "it takes no `hidden` there" in line
+
+
 def test_both_bundles_are_in_one_store(tmp_path):
     stores = {"vault": STORES["vault"], "aws": STORES["aws"]}
     stack = STACK | {"stores": stores, "default-store": "vault"}

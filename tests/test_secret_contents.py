@@ -52,6 +52,7 @@ def bundle_of(path, value):
     return changed(BUNDLE, path, value)
 
 
+OVERLAPPING = {"by": "generate", "every": "9d", "overlap": "1h"}
 WRONG = [
     ({**BUNDLE, "texts": {"URL": "${NOBODY}"}}, "made of NOBODY, which is no key of this bundle"),
     ({**BUNDLE, "texts": {"URL": "${DB_USER|htpasswd}"}}, "may hold ${KEY}, ${KEY|url}"),
@@ -80,10 +81,7 @@ WRONG = [
             {
                 **BUNDLE["keys"],
                 "apiTokenNext": {"description": "x"},
-                "apiToken": {
-                    "description": "x",
-                    "rotate": {"by": "generate", "every": "9d", "overlap": "1h"},
-                },
+                "apiToken": {"description": "x", "rotate": OVERLAPPING},
             },
         ),
         "key apiTokenNext has the name of a value of apiToken's rotation",
@@ -93,7 +91,18 @@ WRONG = [
             "keys.DB_USER",
             {"description": "x", "hidden": True} | {"rotate": {"by": "generate", "every": "9d"}},
         ),
-        "a rotation proves the value in the Secret: it takes no `hidden`",
+        "proves its value in a text that is made of no other key, and there is none",
+    ),
+    (
+        bundle_of("keys.DB_USER", {"description": "x", "hidden": True, "rotate": OVERLAPPING}),
+        "`hidden` takes no `overlap`: services read the next and previous value",
+    ),
+    (
+        bundle_of(
+            "keys.DB_USER",
+            {"description": "x", "hidden": True} | {"rotate": {"by": "database", "every": "9d"}},
+        ),
+        "a rotation proves the URL in the Secret: it takes no `hidden`",
     ),
     (
         {

@@ -59,6 +59,14 @@ def text_line(text: str, sources: Mapping[str, Source]) -> str:
     return found
 
 
+def text_pipeline(text: str) -> str:
+    """A text that is made of one value, `$v`, as a template can go on with it."""
+    parts = [*parts_of(text)]
+    form = "".join(one.replace("%", "%%") if isinstance(one, str) else "%s" for one in parts)
+    values = [f"($v{_FILTERS[one.filter]})" for one in parts if isinstance(one, Part)]
+    return f"printf {_quoted(form)} {' '.join(values)}"
+
+
 def docker_config_line(bundle: Bundle, sources: Mapping[str, Source]) -> str:
     """The configuration with which kubelets log in to the bundle's registries."""
     keys = dict.fromkeys(bundle.parts[DOCKER_CONFIG_KEY])

@@ -212,6 +212,8 @@ def _rights_beside(key: RotatedKey) -> Iterator[Right]:
     match key:
         case Generated():
             yield "generate", (key.name,)
+            if key.text != "$v":
+                yield "text", (key.name, key.text)
             places = {"current": key.entry, "next": key.next, "previous": key.previous}
             for field, entry in places.items():
                 if entry:

@@ -99,6 +99,8 @@ class Generated(Rotated):
     push_metadata: dict[str, Any] | None
     overlap_external_secret: str | None
     form: str = field(default="text", kw_only=True)
+    text: str = field(default="$v", kw_only=True)
+    """What the first of `fields` is made of: the value `$v`, or a template's pipeline with it."""
     borrowing: list[Secrets] = field(default_factory=list, kw_only=True)
 
     @property

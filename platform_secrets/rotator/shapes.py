@@ -149,13 +149,15 @@ def _pushing(store: str, secret: str) -> Manifest:
 
 def _with_comparisons(name: str, value: str, key: Generated) -> dict[str, str]:
     """The value under this name, and for each field of the services' Secret a text that fails
-    unless the field has this value. The texts hold its hash, so that no error can show it."""
-    fields = dict(zip(("current", "next", "previous"), key.fields, strict=True))
+    unless the field is made of this value. The texts hold its hash, so that no error can show
+    it."""
     data = {name: f"{{{{ {value} }}}}"}
-    for field, held in fields.items():
+    texts = (key.text, "$v", "$v")
+    for field, held, text in zip(("current", "next", "previous"), key.fields, texts, strict=True):
         begin = f'{{{{ if ne (index . "{held}" | sha256sum) "'
         end = f'" }}}}{{{{ fail "{held} has another value" }}}}{{{{ end }}}}'
-        data[f"is-{field}"] = f"{{{{ `{begin}` }}}}{{{{ {value} | sha256sum }}}}{{{{ `{end}` }}}}"
+        hashed = f"{{{{ `{begin}` }}}}{{{{ {text} | sha256sum }}}}{{{{ `{end}` }}}}"
+        data[f"is-{field}"] = f"{{{{ $v := {value} }}}}{hashed}"
     return data
 
 

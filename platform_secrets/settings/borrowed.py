@@ -37,8 +37,9 @@ def _fault(catalogue: Catalogue, bundle: str, name: str, key: Key) -> str | None
             "rotates, and is then compared by its name in each Secret: call this key "
             f"{lender_name}; a text (`${{{lender_name}}}`) may have it under another name too"
         )
-    if lender.is_generated and key.hidden:
-        return "rotates, which is proved in each Secret: it takes no `hidden` here"
+    if lender.is_generated and (key.hidden or lender.hidden):
+        where = "here" if key.hidden else "there"
+        return f"rotates, which is proved in each Secret: it takes no `hidden` {where}"
     fields = catalogue.bundles[bundle].fields
     derived = [derived_name(name, one) for one in DERIVED if lender.overlap]
     if taken := [one for one in derived if one in fields]:

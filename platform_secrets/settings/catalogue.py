@@ -75,6 +75,11 @@ class Bundle(SecretContent):
         for name, key in self.keys.items():
             if key.hidden and name not in used:
                 yield f"{name} is `hidden` and no text is made of it"
+            elif key.hidden and key.is_generated and name not in self.texts_of_one:
+                yield (
+                    f"{name} is generated and `hidden`: a rotation proves its value in a text that "
+                    "is made of no other key, and there is none"
+                )
             for derived in DERIVED if key.overlap else ():
                 of_rotation = derived_name(name, derived)
                 if of_rotation in texts or of_rotation in self.keys:

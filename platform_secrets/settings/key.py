@@ -84,9 +84,15 @@ class Key(Model):
     @model_validator(mode="after")
     def _is_itself_in_the_secret(self) -> "Key":
         is_rotated = self.is_generated or self.is_of_database
-        if is_rotated and (self.hidden or self.stored_as != "text"):
-            name = "hidden" if self.hidden else "stored-as: base64"
-            raise ValueError(f"a rotation proves the value in the Secret: it takes no `{name}`")
+        if is_rotated and self.stored_as != "text":
+            message = "a rotation proves the value in the Secret: it takes no `stored-as: base64`"
+            raise ValueError(message)
+        if self.hidden and self.is_of_database:
+            raise ValueError("a rotation proves the URL in the Secret: it takes no `hidden`")
+        if self.hidden and self.overlap:
+            raise ValueError(
+                "`hidden` takes no `overlap`: services read the next and previous value"
+            )
         return self
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ annotations, and the registries of a pull secret."""
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import model_validator
@@ -148,6 +149,13 @@ class SecretContent(Model):
     def secret_type(self) -> str:
         """The Secret's type, which registries imply."""
         return DOCKER_CONFIG if self.registries else self.type
+
+    @cached_property
+    def texts_of_one(self) -> dict[str, str]:
+        """By key, the shortest text that is made of it alone."""
+        found = [(keys[0], name) for name, keys in self.parts.items() if len({*keys}) == 1]
+        found = [(key, name) for key, name in found if name in self.texts]
+        return dict(sorted(found, key=lambda one: -len(self.texts[one[1]])))
 
     @property
     def parts(self) -> dict[str, list[str]]:

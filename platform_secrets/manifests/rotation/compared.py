@@ -1,4 +1,5 @@
-"""Which fields of the services' Secrets the texts of a one-shot Secret compare, for admission.
+"""Which fields of the services' Secrets the texts of a one-shot Secret compare, and what those are
+made of, for admission.
 
 The operator runs these texts over the services' Secrets, so they name the key's own fields only.
 """
@@ -11,8 +12,8 @@ _TEXTS = {"field": "is-current", "next": "is-next", "previous": "is-previous"}
 
 
 def fields_variables() -> dict[str, str]:
-    """The field that each text compares: what it quotes first; "" where there is no text."""
-    return {name: _quoted_first(item) for name, item in _TEXTS.items()}
+    """The field that each text compares: what it first looks up; "" where there is no text."""
+    return {name: _looked_up_first(item) for name, item in _TEXTS.items()} | {"text": _hashed()}
 
 
 def fields_rule() -> dict[str, str]:
@@ -22,9 +23,24 @@ def fields_rule() -> dict[str, str]:
         for name, ending in zip(_TEXTS, ("", "-next", "-previous"), strict=True)
     )
     permitted = has_right("fields", Cel(joined("key", *_TEXTS)))
-    return {"a text is about another field than the key's": f"{usual} || {permitted}"}
+    has_text = has_right("text", Cel(joined("key", "text")))
+    return {
+        "a text is about another field than the key's": f"{usual} || {permitted}",
+        "a text is made of the value in another way than the key's field": (
+            f'!(variables.verb in ["generate", "current"]) || variables.text == "$v" || {has_text}'
+        ),
+    }
 
 
-def _quoted_first(item: str) -> str:
-    data = f"variables.spec.?target.?template.?data[?{cel(item)}]"
-    return f"""({data}.orValue("") + '""').split('"')[1]"""
+def _looked_up_first(item: str) -> str:
+    return f"""({_data(item)} + 'index . ""').split('index . "')[1].split('"')[0]"""
+
+
+def _hashed() -> str:
+    """What stands in the first text where its hash is made."""
+    begin, end = cel("` }}{{ "), cel(" | sha256sum }}{{ `")
+    return f"({_data('is-current')} + {begin}).split({begin})[1].split({end})[0]"
+
+
+def _data(item: str) -> str:
+    return f'variables.spec.?target.?template.?data[?{cel(item)}].orValue("")'

@@ -22,7 +22,7 @@ from platform_secrets.settings import Settings
 _VERSION = "^uuid/[0-9A-Za-z-]{32,64}$"
 _ID = "^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][0-9]+)?$"
 _SERVER_FIELDS = ["creationTimestamp", "generation", "managedFields", "uid"]
-_FIELDS = [placeholder(f"variables.{one}") for one in fields_variables()]
+*_FIELDS, _TEXT = (placeholder(f"variables.{one}") for one in fields_variables())
 _KEY, _STORE, _ENTRY, _PROPERTY, _SECRET = (
     placeholder(f"variables.{part}") for part in ("key", "store", "entry", "property", "secret")
 )
@@ -201,10 +201,10 @@ def _shapes(settings: Settings) -> _Shapes:
             fields=_FIELDS,
             overlap_seconds=1,
             entry=_PART,
-            next=_PART,
-            previous=_PART,
+            **dict.fromkeys(("next", "previous"), _PART),
             push_metadata=None,
             overlap_external_secret=None,
+            text=_TEXT,
         ),
         Database(**whose, fields=_FIELDS[:1], pointer="", contents={}),
         SecretsManager(**whose, **urls, fields=_FIELDS[:1], secret_id=_ENTRY, role=None),

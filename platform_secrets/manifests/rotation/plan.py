@@ -10,6 +10,7 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers import aws
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.secret_template import text_pipeline
 from platform_secrets.rotator import contract, keys
 from platform_secrets.rotator import plan as rotators
 from platform_secrets.rotator.plan import Plan
@@ -98,8 +99,11 @@ def _shown(key: PlannedKey) -> str:
 
 
 def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str, Any]:
+    bundle = settings.catalogue.bundles[key.bundle]
+    text = bundle.texts_of_one[key.name] if key.key.hidden else None
     return {
         **_changed(settings, key, rule, "rotation"),
+        "fields": [text or key.name, *naming.derived_keys(key.name)],
         "overlap_seconds": _seconds(key.key.overlap) if key.key.overlap else None,
         "entry": _entry(key.current),
         "next": _entry(key.next),
@@ -109,6 +113,7 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
         and settings.address(key.bundle, key.overlap_secret),
         "form": form_of(key.key),
         **({"borrowing": _borrowing(settings, key)} if key.bundles[1:] else {}),
+        **({"text": text_pipeline(bundle.texts[text])} if text else {}),
     }
 
 
@@ -152,10 +157,9 @@ def _changed(
     settings: Settings, key: PlannedKey, rule: Rotation, identity: Identity
 ) -> dict[str, Any]:
     """What every key has that the rotator changes, through the SecretStore of `identity`."""
-    is_generated = key.kind is Kind.GENERATED
     return {
         "every_seconds": _seconds(rule.period),
-        "fields": [key.name, *(naming.derived_keys(key.name) if is_generated else ())],
+        "fields": [key.name],
         "external_secret": settings.address(key.bundle, key.secret),
         "store": naming.secret_store(key.store, identity),
         **_readers(key.readers),

@@ -1,8 +1,10 @@
-"""Keys that rotate may be called as programs want them, and alike in several bundles; their values
-are what programs want too."""
+"""Keys that rotate may be called as programs want them, alike in several bundles, and be in the
+Secret as parts of texts alone; their values are what programs want too."""
 
+import json
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +12,8 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import fingerprint, fingerprints
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
-from tests.e2e.rotating import ROTATED, stored
+from tests.e2e.rotating import ROTATED, Rotating, stored
+from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import LAYOUTS, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
 
@@ -29,11 +32,20 @@ FORMS = {
     "salt": r"[A-Za-z0-9+/]{21}[AQgw]==",
     "installation": r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
 }
+HIDDEN, URL = "REDIS_PASSWORD", "REDIS_URL"
+AROUND = 'redis://:{}@redis:6379/0?note=100%25&"{{{{ `x` }}}}"'
+REDIS_JSON = f'{{"password": ${{{HIDDEN}|json}}, "key": ${{api.key|json}}}}'
 CATALOGUE = {
     "bundles": {
         "ledger": {
             "secret": "ledger-env",
-            "keys": {"JWT_SECRET": WITH_OVERLAP, "api.key": ALONE, "adminPassword": WITH_OVERLAP},
+            "keys": {
+                "JWT_SECRET": WITH_OVERLAP,
+                "api.key": ALONE,
+                "adminPassword": WITH_OVERLAP,
+                HIDDEN: {**ALONE, "hidden": True},
+            },
+            "texts": {URL: AROUND.format(f"${{{HIDDEN}|url}}"), "redis.json": REDIS_JSON},
         },
         "mirror": {"secret": "mirror-env", "keys": {"JWT_SECRET": WITH_OVERLAP}},
         "ciphers": {
@@ -50,6 +62,7 @@ KEYS = {
     ("ledger", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
     ("ledger", "adminPassword"): ("adminPasswordNext", "adminPasswordPrevious"),
     ("ledger", "api.key"): (),
+    ("ledger", HIDDEN): (),
     ("mirror", "JWT_SECRET"): ("JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
     ("ciphers", "cipherKey"): ("cipherKeyNext", "cipherKeyPrevious"),
     ("ciphers", "COOKIE_KEY"): (),
@@ -77,6 +90,38 @@ def held(journey: Journey) -> dict[tuple[str, str], str]:
     }
 
 
+def url(place: Rotating) -> str:
+    """The fingerprint of the text that the hidden key's value in the store makes."""
+    value = stored(place.stores, place.settings, "ledger", HIDDEN)
+    return fingerprint(AROUND.format(quote(value, safe="-_.~")))
+
+
+def test_a_value_in_texts_alone_is_killed_at_every_step_and_one_new_one_is_in_all_of_them(
+    made: dict[str, Journey],
+) -> None:
+    journey = made["bundle"]
+    place, before = journey.place, url(journey.place)
+    since = len(place.kubelet.happenings)
+    journey.next_rotation()
+    key = f"--key={place.settings.catalogue.key_id(HIDDEN)}"
+    deaths = Deaths(place, whens=("after",))
+    runs = journey.rotate_until_done(key, f"--asked-at={journey.day.isoformat()}", meddle=deaths)
+    assert runs[-1].code == ROTATED, runs[-1].text
+    for step in ("staged", "promote", "promoted"):
+        assert any(f"rotation-{step}-" in name for name, _ in deaths.died), step
+    happened = place.kubelet.of(place.namespace, since=since)
+    after = url(place)
+    assert {one.values[URL] for one in happened if URL in one.values} <= {before, after}
+    assert before != after
+    assert {pod.values[URL] for pod in place.readers(URL)} == {after}
+    secret = place.cluster.api.get("v1", "Secret", "ledger-env", place.namespace)
+    values = (stored(place.stores, place.settings, "ledger", one) for one in (HIDDEN, "api.key"))
+    password, api_key = (json.dumps(value) for value in values)
+    json_text = fingerprint(f'{{"password": {password}, "key": {api_key}}}')
+    assert fingerprints(secret or {})["redis.json"] == json_text
+    assert HIDDEN not in fingerprints(secret or {})
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_each_key_rotates_in_its_own_secret_under_its_own_names(
     made: dict[str, Journey], layout: str
@@ -86,13 +131,15 @@ def test_each_key_rotates_in_its_own_secret_under_its_own_names(
     journey.next_rotation()
     done = journey.rotate(*(f"--key={place.settings.catalogue.key_id('/'.join(k))}" for k in KEYS))
     assert done.code == ROTATED, done.text
-    rotated = "ledger/JWT_SECRET, ledger/api.key, ledger/adminPassword, mirror/JWT_SECRET, "
-    assert f"rotated: {rotated}ciphers/cipherKey" in done.verdict
+    rotated = "ledger/JWT_SECRET, ledger/api.key, ledger/adminPassword, ledger/REDIS_PASSWORD, "
+    assert f"rotated: {rotated}mirror/JWT_SECRET, ciphers/cipherKey" in done.verdict
     after = held(journey)
     assert len({after[key] for key in KEYS}) == len(KEYS)
     for (bundle, key), derived in KEYS.items():
         assert after[bundle, key] != before[bundle, key]
         wanted = {key: after[bundle, key]}
+        if key == HIDDEN:
+            key, wanted = URL, {URL: url(place)}
         if derived:
             wanted |= dict(zip(derived, (after[bundle, key], before[bundle, key]), strict=True))
         secrets = [f"{bundle}-env", *([f"{bundle}-env-overlap"] if layout == "per-key" else [])]
@@ -100,13 +147,13 @@ def test_each_key_rotates_in_its_own_secret_under_its_own_names(
         shown = {name: value for one in found for name, value in fingerprints(one or {}).items()}
         assert {name: shown[name] for name in wanted} == wanted
         wait_until(
-            lambda k=key, b=bundle: (
+            lambda k=key, b=bundle, wanted=wanted: (
                 {
                     pod.values[k]
                     for pod in place.kubelet.running(place.namespace)
                     if pod.workload == f"Deployment/{b}"
                 }
-                == {after[b, k]}
+                == {wanted[k]}
             ),
             f"the readers of {bundle}/{key} have its new value",
             timeout_seconds=60,

@@ -19,7 +19,10 @@ DATABASE = {
     "grants": ["wren"],
 }
 # Layout `bundle` in Vault, with a database; `per-key` in AWS.
+HIDDEN = {"description": "x", "hidden": True, "rotate": {"by": "generate", "every": "90d"}}
+TEXT = 'url="redis://:${REDIS|url}@redis" 100% {{ `x` }}'
 CHANGES = {
+    "catalogue": {"bundles": {"shared": {"keys": {"REDIS": HIDDEN}, "texts": {"URL": TEXT}}}},
     "stores": {"vault": {"database": DATABASE}},
     "bundles": {"chat-server": {"store": "aws"}},
 }
@@ -32,6 +35,8 @@ NAMES = [
     *(f"rotation-{step}-jwt-secret" for step in ("restored", "withdrawn")),
     *(f"rotation-{step}-chat-server-secret" for step in ("before", "staged", "promote")),
     "rotation-promoted-chat-server-secret",
+    "rotation-before-shared-redis",
+    "rotation-staged-shared-redis",
     "rotation-staged-database-url",
     "rotation-before-database-url",
     "rotation-promoted-database-url",
