@@ -149,6 +149,10 @@ SHAPES = {
         ],
         target={"template": {"data": {"URL": "db://{{ .user }}@{{ .mail_host }}"}}},
     ),
+    "a Secret that stays when its ExternalSecret goes": external_secret(
+        data=[USER], target={"creationPolicy": "Orphan"}
+    ),
+    "a text without anything in it": templated([USER], {"A": "", "B": "{{ .user }}"}),
     "several entries taken whole": external_secret(
         dataFrom=[{"extract": {"key": one}} for one in ("apps/ledger", "apps/db")],
         target={"template": {"mergePolicy": "Merge", "data": {"U": "{{ .user }}", "V": "v"}}},
@@ -354,6 +358,27 @@ def test_what_kubernetes_and_the_operator_made_is_no_bundle(run):
     assert [*catalogue()["bundles"]] == ["ledger"]
 
 
+def test_a_kustomization_that_lacks_its_kind_is_told_by_its_own_line(run):
+    Path("manifests").mkdir()
+    generated = "# mine\n---\n\nsecretGenerator: [{name: old, envs: [a.env]}]\n"
+    Path("manifests/kustomization.yaml").write_text(generated)
+    _, report = run(external_secret(data=[USER]))
+    [one] = [one for one in report["manifests"] if one["kind"] == "Kustomization"]
+    assert (one["line"], one["details"][0]["field"]) == (4, "secretGenerator.envs")
+
+
+def test_an_external_secret_that_gets_its_secret_s_name_is_told(run, capsys):
+    _, report = run(templated([USER], {"A": "{{ .user }}"}), external_secret("same", data=[USER]))
+    assert {one["name"]: one["becomes"] for one in report["manifests"]} == {
+        "ledger": "ledger-env",
+        "same": None,
+    }
+    assert main(["import", "--from", "manifests", "--check"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(one.startswith("under another name: 1 (") for one in lines)
+    assert "  manifests/all.yaml:1: ExternalSecret shop/ledger: becomes ledger-env" in lines
+
+
 @pytest.mark.parametrize(
     ("kustomization", "file"),
     [
@@ -390,6 +415,7 @@ def test_secrets_and_workloads_of_one_name_are_in_two_namespaces(run):
         (templated([USER], {}, templateFrom=[{"literal": "a: b"}]), "template.templateFrom"),
         (external_secret(dataFrom=[{"find": {"name": {"regexp": "a"}}}]), "dataFrom[0].find"),
         (external_secret(dataFrom=[{"sourceRef": {}}]), "dataFrom[0].sourceRef"),
+        (external_secret(dataFrom=[{"sourceRef": {}}], secretStoreRef={}), "dataFrom[0].sourceRef"),
         (external_secret(data=[reference("A", decodingStrategy="Auto")]), "decodingStrategy"),
         (external_secret(data=[USER], target={"creationPolicy": "Merge"}), "creationPolicy"),
         (external_secret(data=[USER], secretStoreRef={}), "secretStoreRef"),
@@ -409,7 +435,6 @@ def test_what_the_catalogue_can_t_say_is_left_out_and_told(manifest, field, run)
 @pytest.mark.parametrize(
     ("manifest", "field"),
     [
-        (external_secret(data=[USER], target={"creationPolicy": "Orphan"}), "creationPolicy"),
         (external_secret(data=[USER], target={"immutable": True}), "immutable"),
         (external_secret(data=[USER], refreshInterval="15s"), "refreshInterval"),
         (templated([USER], {"A": "a{{ .user | urlquery }}"}), "data.A"),

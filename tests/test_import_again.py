@@ -49,8 +49,18 @@ def secrets_of(draw: st.DrawFn, secret: str) -> tuple[dict[str, Any], dict[str, 
         "annotations": st.just({"note": "{{ a }}"}),
         "type": st.just("example.org/x"),
         "deletion": st.just("delete"),
+        "creation": st.just("orphan"),
     }
-    return bundle | draw(st.fixed_dictionaries({}, optional=optional)), {"keys": places}
+    place: dict[str, Any] = {"keys": places}
+    if draw(st.booleans()):
+        # One property alone is read by a reference: of a store whose provider nobody tells, import
+        # says of a second extract that it becomes one.
+        for one in places.values():
+            one |= {"property": "login"} if "property" in one else {}
+        place["entries"] = draw(st.lists(entries, min_size=2, max_size=3, unique=True))
+        keys["of-several"] = {"description": "x"}
+        places["of-several"] = {"property": "login"}
+    return bundle | draw(st.fixed_dictionaries({}, optional=optional)), place
 
 
 @st.composite
@@ -78,7 +88,7 @@ def _that_fits(place: dict[str, Any], store: str) -> dict[str, Any]:
         name: one | ({"property": one.get("property", "login")} if store == "vault" else {})
         for name, one in place["keys"].items()
     }
-    return {"keys": keys}
+    return place | {"keys": keys}
 
 
 def _rendered(settings: Settings) -> list[dict[str, Any]]:

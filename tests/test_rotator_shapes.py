@@ -225,6 +225,15 @@ def test_ready_alone_proves_nothing(change):
     assert change.get("message", change.get("reason")) in fault
 
 
+@pytest.mark.parametrize("policy", ["Periodic", "OnChange"])
+def test_an_orphan_s_secret_must_be_there_unless_it_is_a_trigger(policy):
+    obj = synced(message="secret retained due to DeletionPolicy=Retain")
+    obj["spec"] = {"refreshPolicy": "CreatedOnce", "target": {"creationPolicy": "Orphan"}}
+    assert proof.fault(obj) is None
+    obj["spec"]["refreshPolicy"] = policy
+    assert "retained" in (proof.fault(obj) or "")
+
+
 def test_a_sync_of_an_earlier_state_proves_nothing():
     obj = synced()
     obj["metadata"]["annotations"]["c"] = "3"

@@ -201,6 +201,13 @@ def test_deletion_and_the_interval_are_the_operator_s_own_fields():
     assert spec["target"]["deletionPolicy"] == "Retain"
 
 
+@pytest.mark.parametrize("creation", ["owner", "orphan"])
+def test_whether_the_secret_goes_with_its_external_secret_is_the_operator_s_own_field(creation):
+    found = settings_of(STACK, ledger={**BUNDLE, "creation": creation})
+    spec = external_secret_manifests(found, "ledger")[0]["spec"]
+    assert spec["target"]["creationPolicy"] == creation.capitalize()
+
+
 def test_the_filters_write_what_the_operator_s_do():
     value = 'a b+/\u2028"<ü>'.encode()
     assert filled("${K|url}", {"K": value}) == b"a%20b%2B%2F%E2%80%A8%22%3C%C3%BC%3E"

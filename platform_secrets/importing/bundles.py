@@ -54,6 +54,7 @@ class Bundle:
                 name: text for name, text in wanted.annotations.items() if is_of_people(name)
             },
             "deletion": "delete" if wanted.deletion == "Delete" else None,
+            "creation": "orphan" if wanted.creation == "Orphan" else None,
             "texts": self._texts,
             "registries": self._registries,
             "whole-entry": bool(wanted.whole),

@@ -54,15 +54,16 @@ def _wanted(manifest: Manifest, namespace: str, content: Mapping[str, Any]) -> W
     if creation in ("Merge", "None"):
         why = f"`{creation}` makes no Secret of its own; keep it as it is beside the catalogue"
         raise NotTakenError("target.creationPolicy", why)
-    store = mapping(spec.get("secretStoreRef"))
-    if not store.get("name"):
-        raise NotTakenError("secretStoreRef", "names no store")
     secret_metadata = metadata if template is None else mapping(template.get("metadata"))
     values = _Values(spec)
     fields, whole = _fields(mapping(template), values)
+    store = mapping(spec.get("secretStoreRef"))
+    if not store.get("name"):
+        raise NotTakenError("secretStoreRef", "names no store")
     return WantedSecret(
         source=manifest,
         namespace=namespace,
+        external_secret=str(metadata.get("name") or ""),
         secret=str(target.get("name") or metadata.get("name") or ""),
         store=(store.get("kind") or "SecretStore", store["name"]),
         interval=_interval(spec),

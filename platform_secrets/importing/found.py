@@ -129,6 +129,8 @@ class WantedSecret:
 
     source: Manifest
     namespace: str
+    external_secret: str
+    """The ExternalSecret's own name; the Secret's where there is none."""
     secret: str
     store: tuple[str, str]
     """Its kind and name."""

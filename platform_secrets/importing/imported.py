@@ -32,6 +32,8 @@ class Verdict:
     outcome: Outcome
     details: Sequence[Difference] = ()
     """The fields that are not the same, or why it is not taken and what to do."""
+    becomes: str | None = None
+    """The name that its ExternalSecret gets, where that is another one."""
 
 
 @dataclass(frozen=True)
@@ -154,17 +156,19 @@ def _compared(
     found: Documents, settings: Settings, is_any_way: Callable[[tuple[str, str]], bool]
 ) -> Iterator[Verdict]:
     views = {view.namespace: view for view in settings.by_namespace}
-    worst: dict[int, tuple[Manifest, list[Difference]]] = {}
+    worst: dict[int, tuple[Manifest, list[Difference], str | None]] = {}
     for name, before in found.bundles.items():
         if before.is_plain:
             yield Verdict(before.source, "different", [_kept_back(settings, name)])
             continue
         [rendered] = external_secret_manifests(views[before.namespace], name)
         [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
-        _, details = worst.setdefault(id(before.source), (before.source, []))
+        is_renamed = before.external_secret != before.secret
+        first = before.source, list[Difference](), before.secret if is_renamed else None
+        _, details, _ = worst.setdefault(id(before.source), first)
         details += differences(before, after, is_any_way)
-    for manifest, details in worst.values():
-        yield Verdict(manifest, "different" if details else "exact", details)
+    for manifest, details, becomes in worst.values():
+        yield Verdict(manifest, "different" if details else "exact", details, becomes)
 
 
 def _kept_back(settings: Settings, bundle: str) -> Difference:

@@ -52,6 +52,7 @@ def _plain(
     return WantedSecret(
         source=manifest,
         namespace=namespace,
+        external_secret=manifest.name,
         secret=manifest.name,
         store=NO_STORE,
         interval=0,

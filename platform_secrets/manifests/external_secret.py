@@ -189,7 +189,7 @@ def _external_secret(
             **({} if store.outputs else {"secretStoreRef": reference}),
             "target": {
                 "name": name,
-                "creationPolicy": "Owner",
+                "creationPolicy": content.creation.capitalize(),
                 "deletionPolicy": content.deletion.capitalize(),
                 "template": {
                     "engineVersion": "v2",

@@ -42,8 +42,9 @@ def fault(obj: dict[str, Any] | None) -> str | None:
         is_synced = status.get("syncedResourceVersion") == synced_resource_version(obj)
     if not is_synced:
         return f"the operator has not synced its last change yet (still {said})"
-    # The target of an Orphan may be empty: it is a trigger.
-    wants_secret = spec.get("target", {}).get("creationPolicy") != "Orphan"
-    if obj["kind"] == "ExternalSecret" and wants_secret and ready["message"] != "secret synced":
+    # What is created once and an Orphan may have no Secret: it is a trigger.
+    is_orphan = spec.get("target", {}).get("creationPolicy") == "Orphan"
+    is_trigger = is_orphan and spec.get("refreshPolicy") == "CreatedOnce"
+    if obj["kind"] == "ExternalSecret" and not is_trigger and ready["message"] != "secret synced":
         return said
     return None

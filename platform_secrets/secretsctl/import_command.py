@@ -23,12 +23,12 @@ _CATALOGUE = """\
 _STACK = """\
 # Where {environment} keeps it. Every store is one that others declare (`provider: existing`).
 """
-_MOST = 20
 _HEADINGS = {
     "exact": "taken exactly",
     "different": "taken with a difference",
     "left out": "not taken",
 }
+_RENAMED = "an ExternalSecret is called as its Secret; docs/import.md says how it takes that over"
 
 
 def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
@@ -77,6 +77,12 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         if outcome != "exact":
             lines += [line for one in of_it for line in _lines(one)]
             lines += [f"  {one}" for one in unread]
+    renamed = [one for one in found.verdicts if one.becomes]
+    if renamed:
+        lines.append(f"under another name: {len(renamed)} ({_RENAMED})")
+        lines += [
+            f"  {one.manifest.place}: {_called(one)}: becomes {one.becomes}" for one in renamed
+        ]
     lines += [f"wrote {path}" for path in written]
     if not found.verdicts:
         lines.append(f"no ExternalSecret in {read.files} files")
@@ -105,6 +111,7 @@ def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
                 "file": one.manifest.file,
                 "line": one.manifest.line,
                 "outcome": one.outcome,
+                "becomes": one.becomes,
                 "details": [{"field": each.field, "why": each.why} for each in one.details],
             }
             for one in found.verdicts

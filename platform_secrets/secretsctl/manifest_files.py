@@ -87,16 +87,15 @@ def _show_progress(files: int | None) -> None:
 
 
 def _read(text: str, file: str, found: Read) -> None:
-    if Path(file).name in _KUSTOMIZATIONS and not _KIND.search(text):
-        text = f"kind: Kustomization\n{text}" if "---" not in text else text
-    if not _KIND.search(text):
+    may_lack_kind = Path(file).name in _KUSTOMIZATIONS
+    if not may_lack_kind and not _KIND.search(text):
         return
     start = 0
     ends = [*_DOCUMENT.finditer(text)]
     for match in [*ends, None]:
         end = match.start() if match else len(text)
         document = text[start:end]
-        if _KIND.search(document):
+        if may_lack_kind or _KIND.search(document):
             _read_document(document, file, text.count("\n", 0, start) + 1, found)
         start = match.end() if match else end
 
@@ -106,6 +105,8 @@ def _read_document(text: str, file: str, first: int, found: Read) -> None:
         loader = _Loader(text)
         node = loader.get_single_node()
         line = first + (node.start_mark.line if node else 0)
+        if Path(file).name in _KUSTOMIZATIONS:
+            _name_kind(node)
         _drop_values(node)
         content = loader.construct_document(node) if node else None
     except yaml.YAMLError as error:
@@ -138,6 +139,14 @@ def _flat(content: object) -> Iterator[dict[str, Any]]:
             yield from _flat(one)
     elif isinstance(content.get("metadata"), dict) or content["kind"] == "Kustomization":
         yield content
+
+
+def _name_kind(node: yaml.Node | None) -> None:
+    """A kustomization may lack its kind."""
+    if isinstance(node, yaml.MappingNode) and "kind" not in [key.value for key, _ in node.value]:
+        tag = "tag:yaml.org,2002:str"
+        named = yaml.ScalarNode(tag, "kind"), yaml.ScalarNode(tag, "Kustomization")
+        node.value.append(named)
 
 
 def _drop_values(node: yaml.Node | None) -> None:

@@ -144,6 +144,9 @@ class SecretContent(Model):
     """Registries of images, each with its login: makes the Secret a pull secret."""
     deletion: Literal["retain", "delete"] = "retain"
     """What becomes of the Secret once its store has none of its values any more."""
+    creation: Literal["owner", "orphan"] = "owner"
+    """What becomes of the Secret once its ExternalSecret is deleted: `owner` has it deleted too,
+    `orphan` leaves it where it is."""
 
     @property
     def secret_type(self) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Annotated, Literal, get_args
 from urllib.parse import quote
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 Filter = Literal["", "url", "json", "base64"]
 _FILTERS = get_args(Filter)[1:]
@@ -82,7 +82,7 @@ def _is_random(run: str) -> bool:
     return "0" in kinds and changes > 0.3 * len(kinds)
 
 
-TextContent = Annotated[str, AfterValidator(_checked), Field(min_length=1)]
+TextContent = Annotated[str, AfterValidator(_checked)]
 
 
 def filled(text: str, values: Mapping[str, bytes]) -> bytes:

@@ -9,8 +9,9 @@ import pytest
 from platform_secrets.manifests.entries import identity_entries
 from platform_secrets.settings import Document, Settings, load
 from tests.e2e.cluster import Cluster
-from tests.e2e.environments import fails, operated, secret_values, sync, touch
+from tests.e2e.environments import ESO, fails, operated, secret_values, sync, touch
 from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores
 
 NAMESPACE = "harbour-whole"
@@ -26,8 +27,9 @@ CATALOGUE: dict[str, Any] = {
         "both": {"secret": "both-env", "whole-entry": True},
         "parts": {
             "secret": "parts-env",
+            "creation": "orphan",
             "keys": {name: {"description": "p", "hidden": True} for name in ("A", "TOKEN")},
-            "texts": {"URL": "https://${A}:${TOKEN}@example.com"},
+            "texts": {"URL": "https://${A}:${TOKEN}@example.com", "EMPTY": ""},
         },
     },
     "services": {},
@@ -94,7 +96,52 @@ def test_of_a_name_that_stands_in_two_entries_the_later_one_s_value_is_taken(
     assert secret_values(cluster, NAMESPACE, "both-env") == held["apps/unnamed"] | later
     sync(cluster, NAMESPACE, "parts-env")
     url = f"https://{later['A']}:{later['TOKEN']}@example.com"
-    assert secret_values(cluster, NAMESPACE, "parts-env") == {"URL": url}
+    assert secret_values(cluster, NAMESPACE, "parts-env") == {"URL": url, "EMPTY": ""}
+
+
+def test_a_secret_is_its_external_secret_s_own_unless_it_is_to_stay(
+    held: dict[str, dict[str, str]], cluster: Cluster
+) -> None:
+    owners = {}
+    for name in ("both-env", "parts-env"):
+        sync(cluster, NAMESPACE, name)
+        made = cluster.api.get("v1", "Secret", name, NAMESPACE) or {}
+        owners[name] = [one["kind"] for one in made["metadata"].get("ownerReferences", [])]
+    assert owners == {"both-env": ["ExternalSecret"], "parts-env": []}
+
+
+def test_a_secret_of_an_external_secret_of_another_name_is_taken_over_as_the_docs_say(
+    held: dict[str, dict[str, str]], cluster: Cluster
+) -> None:
+    sync(cluster, NAMESPACE, "both-env")
+    ours = cluster.api.get(ESO, "ExternalSecret", "both-env", NAMESPACE) or {}
+    ours = {
+        "apiVersion": ESO,
+        "kind": "ExternalSecret",
+        "metadata": {"name": "both-env", "namespace": NAMESPACE},
+        "spec": ours["spec"],
+    }
+    _delete_without_its_secret(cluster, "both-env")
+    before = cluster.api.get("v1", "Secret", "both-env", NAMESPACE) or {}
+    cluster.api.create({**ours, "metadata": {"name": "old", "namespace": NAMESPACE}})
+    sync(cluster, NAMESPACE, "old")
+    cluster.api.create(ours)
+    fails(cluster, NAMESPACE, "both-env")
+    _delete_without_its_secret(cluster, "old")
+    sync(cluster, NAMESPACE, "both-env")
+    after = cluster.api.get("v1", "Secret", "both-env", NAMESPACE) or {}
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["data"] == before["data"]
+    assert [one["name"] for one in after["metadata"]["ownerReferences"]] == ["both-env"]
+
+
+def _delete_without_its_secret(cluster: Cluster, name: str) -> None:
+    cluster.api.delete(ESO, "ExternalSecret", name, NAMESPACE, propagation="Orphan")
+    wait_until(
+        lambda: cluster.api.get(ESO, "ExternalSecret", name, NAMESPACE) is None,
+        f"{name} is gone",
+        timeout_seconds=30,
+    )
 
 
 def test_a_text_whose_key_none_of_the_entries_has_stops_the_sync_and_the_secret_stays(
