@@ -119,10 +119,13 @@ class AwsGate:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes, str]:
         """Moto's answer; `method` is Secrets Manager's, or empty."""
-        passed = {k: v for k, v in headers.items() if k.lower() not in ("host", "content-length")}
+        passed = httpx.Headers(headers)
+        for name in ("Host", "Content-Length"):
+            passed.pop(name, None)
         asked = json.loads(body) if method in (READ, WRITE) else {}
         if method == WRITE:
-            read = {**passed, "X-Amz-Target": f"secretsmanager.{READ}"}
+            read = passed.copy()
+            read["X-Amz-Target"] = f"secretsmanager.{READ}"
             name = json.dumps({"SecretId": asked["SecretId"]}).encode()
             before = self._moto.post(path, content=name, headers=read)
             replaced = self._replaced.setdefault(asked["SecretId"], [])

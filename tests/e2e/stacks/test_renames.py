@@ -20,10 +20,7 @@ from tests.platform import STACK_FILES
 
 # How the release before called what now follows the objects' own names.
 NAMES_BEFORE = {
-    "components/layer.py": [
-        (r"self\._named\(content\.secret\),", "bundle,"),
-        (r"self\._called\(content\.secret, formerly_called=bundle\)", "self._options"),
-    ],
+    "components/layer.py": [(r"view\.declared_name\(content\.secret\)", "bundle")],
     "components/access.py": [(r"names=\{.*\},\n", "")],
 }
 Catalogue = dict[str, Any]
