@@ -79,6 +79,13 @@ class Cluster:
         found = wait_until(lambda: self.api.get("v1", "Namespace", "kube-system"), "kube-system")
         return found["metadata"]["uid"]
 
+    def of_vaults_pod(self) -> dict[str, str]:
+        """What Vault finds in its pod: the cluster's authority, and a token that reviews others."""
+        return {
+            "kubernetes_ca_cert": self.ca_file.read_text(encoding="utf-8"),
+            "token_reviewer_jwt": self.token("vault-system", "vault"),
+        }
+
     def delete_namespace(self, name: str) -> None:
         """Returns once the namespace and all in it are gone."""
         self.api.delete("v1", "Namespace", name)

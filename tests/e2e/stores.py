@@ -252,8 +252,7 @@ class Stores:
         else:
             config = {
                 "kubernetes_host": self._cluster.url,
-                "kubernetes_ca_cert": self._cluster.ca_file.read_text(encoding="utf-8"),
-                "token_reviewer_jwt": self._cluster.token("vault-system", "vault"),
+                **self._cluster.of_vaults_pod(),
                 "disable_local_ca_jwt": True,
             }
         self.bao.write(f"auth/{mount}/config", **config)

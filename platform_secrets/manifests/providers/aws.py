@@ -45,22 +45,12 @@ def rotating_store(settings: Settings, name: str) -> AwsStore:
     return store
 
 
-class Aws(Provider):
-    """A store in AWS Secrets Manager."""
+class WithRole(Provider):
+    """Where an IAM role is assumed: with IRSA by the ServiceAccount whose annotation names it, with
+    Pod Identity by the operator itself."""
 
-    _service = "SecretsManager"
-
-    def __init__(self, store: AwsStore | ParameterStore) -> None:
+    def __init__(self, store: AwsStore | ParameterStore | EcrTokens) -> None:
         self._store = store
-
-    @property
-    def address(self) -> tuple[object, ...]:
-        return ("aws", self._store.account_id, self._store.region)
-
-    @property
-    def push_metadata(self) -> Manifest | None:
-        """The operator writes AWS values as bytes unless it is told otherwise."""
-        return metadata_of_push({"secretPushFormat": "string"})
 
     @property
     def is_reached_by_pod_identity(self) -> bool:
@@ -75,9 +65,25 @@ class Aws(Provider):
         return {"eks.amazonaws.com/role-arn": role_arn(self._store, name)}
 
     def spec(self, account: str, name: str) -> Manifest:
-        """With IRSA the account's annotation names the role; with Pod Identity the operator itself
-        assumes it."""
-        service = {"service": self._service, "region": self._store.region}
+        region = {"region": self._store.region}
         if self.is_reached_by_pod_identity:
-            return {"aws": {**service, "role": role_arn(self._store, name)}}
-        return {"aws": {**service, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}}
+            return {**region, "role": role_arn(self._store, name)}
+        return {**region, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}
+
+
+class Aws(WithRole):
+    """A store in AWS Secrets Manager."""
+
+    _service = "SecretsManager"
+
+    @property
+    def address(self) -> tuple[object, ...]:
+        return ("aws", self._store.account_id, self._store.region)
+
+    @property
+    def push_metadata(self) -> Manifest | None:
+        """The operator writes AWS values as bytes unless it is told otherwise."""
+        return metadata_of_push({"secretPushFormat": "string"})
+
+    def spec(self, account: str, name: str) -> Manifest:
+        return {"aws": {"service": self._service, **super().spec(account, name)}}

@@ -4,40 +4,20 @@ refresh, and the ServiceAccount as which it asks."""
 from urllib.parse import urlsplit
 
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.providers.aws import role_arn
+from platform_secrets.manifests.providers.aws import WithRole
 from platform_secrets.manifests.providers.gcp import service_account_email, workload_identity
 from platform_secrets.manifests.providers.provider import Provider
-from platform_secrets.settings import AcrTokens, EcrTokens, GcpTokens, GithubTokens, Identity
+from platform_secrets.settings import AcrTokens, GcpTokens, GithubTokens, Identity
 
 
-class Ecr(Provider):
+class Ecr(WithRole):
     """Logins to AWS' registries."""
 
     generator = "ECRAuthorizationToken"
 
-    def __init__(self, store: EcrTokens) -> None:
-        self._store = store
-
     @property
     def address(self) -> tuple[object, ...]:
         return (self._store.provider, self._store.account_id, self._store.region)
-
-    @property
-    def is_reached_by_pod_identity(self) -> bool:
-        return self._store.identity == "pod-identity"
-
-    def account_annotations(
-        self, identity: Identity, name: str, namespace: str
-    ) -> dict[str, str] | None:
-        if self.is_reached_by_pod_identity:
-            return None
-        return {"eks.amazonaws.com/role-arn": role_arn(self._store, name)}
-
-    def spec(self, account: str, name: str) -> Manifest:
-        region = {"region": self._store.region}
-        if self.is_reached_by_pod_identity:
-            return {**region, "role": role_arn(self._store, name)}
-        return {**region, "auth": {"jwt": {"serviceAccountRef": {"name": account}}}}
 
 
 class GcpToken(Provider):

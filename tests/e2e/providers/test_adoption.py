@@ -67,10 +67,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
     arn = aws.client("secretsmanager").create_secret(
         Name=AWS_ENTRY, SecretString=values[AWS_ENTRY]
     )["ARN"]
-    pod = {
-        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-    }
+    pod = cluster.of_vaults_pod()
     with ExitStack() as stack:
         ports = {
             "vault": stack.enter_context(VaultProvider(bao, pod).serve()),

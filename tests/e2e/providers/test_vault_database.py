@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from subprocess import CalledProcessError
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -55,6 +56,20 @@ class World:
         return found["username"], found["password"]
 
 
+def database_of(postgres: Postgres, mount: str) -> dict[str, Any]:
+    """A store's settings of the database whose accounts `make_accounts` makes."""
+    return {
+        "mount": mount,
+        "host": "127.0.0.1",
+        "port": postgres.port,
+        "name": "postgres",
+        "ssl-mode": "disable",
+        "admin-user": ADMIN,
+        "users": [*USERS],
+        "grants": [PEOPLE],
+    }
+
+
 def make_accounts(postgres: Postgres, password: str) -> None:
     """What a database's owner makes before: an administrator who is no superuser, two accounts
     without password, and the rights that people may get."""
@@ -74,10 +89,7 @@ def make_accounts(postgres: Postgres, password: str) -> None:
 def world(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease, postgres: Postgres
 ) -> Iterator[World]:
-    pod = {
-        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-    }
+    pod = cluster.of_vaults_pod()
     password = secrets.token_hex(16)
     make_accounts(postgres, password)
     example = STACK_FILES["vault-database"]

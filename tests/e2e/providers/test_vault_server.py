@@ -59,10 +59,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[World]:
-    pod = {
-        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-    }
+    pod = cluster.of_vaults_pod()
     vault = VaultRelease(run, HOST, operator)
     store = {
         "provider": "vault",

@@ -23,10 +23,9 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.postgres import Postgres
 from tests.e2e.process import Run, wait_until
 from tests.e2e.providers.test_vault_database import (
-    ADMIN,
     PASSWORD_SETTING,
-    PEOPLE,
     USERS,
+    database_of,
     make_accounts,
 )
 from tests.e2e.rotating import NOTHING_DUE, ROTATED, Ended, Rotating, ended
@@ -98,10 +97,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
     password = secrets.token_hex(16)
     make_accounts(postgres, password)
     with ExitStack() as stack:
-        pod = {
-            "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-            "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-        }
+        pod = cluster.of_vaults_pod()
         vault = LateVault(stores.bao.url, stores.certificates)
         port = stack.enter_context(vault.serve())
         stack.enter_context(stores.reached_at(f"{VAULT_HOST}:8200", port))
@@ -152,16 +148,7 @@ def store_of(cluster: Cluster, postgres: Postgres) -> dict[str, object]:
         "shared": "own",
         "cluster-api-server": cluster.url,
         "audit": "existing",
-        "database": {
-            "mount": MOUNT,
-            "host": "127.0.0.1",
-            "port": postgres.port,
-            "name": "postgres",
-            "ssl-mode": "disable",
-            "admin-user": ADMIN,
-            "users": [*USERS],
-            "grants": [PEOPLE],
-        },
+        "database": database_of(postgres, MOUNT),
     }
 
 

@@ -131,10 +131,7 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
         bundles["backend-api"]["keys"][key]["entry"] = arn
     aws.client("secretsmanager").create_secret(Name=BUCKET, SecretString=values[BUCKET]["it"])
     issuer = ClusterIssuer(ISSUER, cluster.api.request("GET", "/openid/v1/jwks"))
-    reviewer = {
-        "kubernetes_ca_cert": cluster.ca_file.read_text(encoding="utf-8"),
-        "token_reviewer_jwt": cluster.token("vault-system", "vault"),
-    }
+    reviewer = cluster.of_vaults_pod()
     with ExitStack() as stack:
         gate = stack.enter_context(DeclaredAwsGate(aws.url, issuer, {}, {}, aws))
         env = stores.operator_env | dict.fromkeys(aws.operator_env, gate.url)
