@@ -69,6 +69,8 @@ COMMANDS = [
     "restart token",
     "pin-image",
     "example",
+    "who token",
+    "diff --base .",
 ]
 # The right cluster, with nothing applied to it yet.
 KUBECTL = """#!/bin/sh
@@ -83,7 +85,7 @@ BY_ENGINE = {"by": "database", "every": "180d"}
 def _expected(kind: str, command: str) -> int:
     """The exit code."""
     name, *words = command.split()
-    if name in ("render", "example"):
+    if name in ("render", "example", "who", "diff"):
         return 1 if "--check" in words else 0
     is_basic, asks_nobody = "basic" in kind, "--not-ready" not in words
     if name == "basic-secrets":

@@ -6,6 +6,7 @@ its values.
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.entries import rotated_entry
@@ -215,15 +216,20 @@ def _metadata(settings: Settings, bundle: Bundle | None) -> Manifest:
     return {**found, "annotations": annotations} if annotations else found
 
 
-def refresh_interval(settings: Settings, bundle: str, name: str) -> str:
-    """The interval of one ExternalSecret, in Go's own spelling: the same in every run, and up to
-    5 % off the settings' one, so that a platform's reads do not all fall on one moment. With 0 the
-    operator reads only when the ExternalSecret changes or somebody asks for it. Of a token a third
+def refresh_period(settings: Settings, bundle: str) -> timedelta:
+    """How often the operator reads a bundle on average; never by itself with 0. Of a token a third
     of its lifetime, unless the bundle says otherwise: so one refresh may fail."""
     own = settings.bundle_place(bundle).refresh_interval
     lifetime = settings.store_of(bundle).lifetime
     usual = lifetime / 3 if lifetime else settings.environment.refresh_interval
-    wanted = (usual if own is None else own).total_seconds()
+    return usual if own is None else own
+
+
+def refresh_interval(settings: Settings, bundle: str, name: str) -> str:
+    """The interval of one ExternalSecret, in Go's own spelling: the same in every run, and up to
+    5 % off the settings' one, so that a platform's reads do not all fall on one moment. With 0 the
+    operator reads only when the ExternalSecret changes or somebody asks for it."""
+    wanted = refresh_period(settings, bundle).total_seconds()
     if wanted == 0:
         return "0s"
     digest = hashlib.sha256(f"{settings.namespace}/{name}".encode()).digest()

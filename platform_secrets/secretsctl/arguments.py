@@ -63,6 +63,26 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     check_help = "write nothing; exit 1 and show what is stale"
     one.add_argument("--check", action="store_true", help=check_help)
 
+    one = add("diff", "Says what a change means: who reads what, what restarts, what is deleted.")
+    place_help = "a revision of this repository, or a folder with stack files"
+    one.add_argument("--base", type=_given, required=True, metavar="REV", help=place_help)
+    head_help = f"{place_help}; default: this folder as it is"
+    one.add_argument("--head", type=_given, default=".", metavar="REV", help=head_help)
+    one.add_argument("--env", type=_given, metavar="ENVIRONMENT", help="this one alone")
+    form = one.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="for a comment on a pull request")
+    form.add_argument("--json", action="store_true")
+    one.add_argument("--exit-code", action="store_true", help="exit 1 where anything differs")
+    loss_help = "exit 1 where something is deleted that holds data"
+    one.add_argument("--fail-on-loss", action="store_true", help=loss_help)
+    _add_catalogue(one)
+
+    one = add("who", "Says who can read a bundle or a key, and by what.")
+    one.add_argument("key", type=_given, metavar="BUNDLE[/KEY]")
+    one.add_argument("--env", type=_given, metavar="ENVIRONMENT", help="this one alone")
+    one.add_argument("--json", action="store_true")
+    _add_catalogue(one)
+
     one = add("basic-secrets", "Splits secrets.env into the files of the rendered basic Secrets.")
     _add_which(one)
     one.add_argument("--secrets-file", type=_path, default=Path("secrets.env"), metavar="FILE")

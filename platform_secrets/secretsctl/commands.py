@@ -202,6 +202,20 @@ def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     return import_manifests(options)
 
 
+def who(options: argparse.Namespace) -> tuple[int, str]:
+    """Says who can read a bundle or a key in each environment."""
+    from platform_secrets.secretsctl.who_command import who
+
+    return OK, who(loaded(stack_files(), options.catalogue, options.env), options)
+
+
+def diff(options: argparse.Namespace) -> tuple[int, str]:
+    """Says what a change of the catalogue and the stack files means."""
+    from platform_secrets.secretsctl.diff_command import diff
+
+    return diff(options)
+
+
 def _operation(name: str) -> Command:
     """The function of `operations`, which is imported only where it is used."""
 
@@ -228,6 +242,8 @@ _FUNCTIONS: dict[str, Command] = {
     "init": init,
     "import": import_manifests,
     "render": render,
+    "diff": diff,
+    "who": who,
     "basic-secrets": basic_secrets,
     "example": example,
     "schema": schema,

@@ -1,0 +1,158 @@
+"""`secretsctl who`: everybody who can read a key or a bundle, and by what."""
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from platform_secrets.describing.access import Access
+from platform_secrets.describing.described import Described, described, with_whole
+from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.settings import Problem, Settings, SettingsError
+from platform_secrets.settings.problems import did_you_mean
+
+_CAVEAT = """\
+Besides: whoever may create pods in a namespace, or administers the cluster or the store
+(docs/architecture.md, "What bounds a reader").
+"""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One who can read, in one way."""
+
+    kind: str
+    name: str
+    by: str
+    """The account, with the Role in the cluster."""
+    what: list[str]
+    """Secrets; or entries, each with what may be done there."""
+    keys: list[str]
+    """What it can read so of what was asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Who can read in one environment."""
+
+    environment: str
+    secrets: dict[str, list[str]]
+    """The Secrets from which it can be had, each with the fields."""
+    same_value: list[str]
+    """Other keys that have the value of one that was asked for."""
+    readers: list[Reader]
+
+
+def who(settings: Iterable[Settings], options: argparse.Namespace) -> str:
+    """Raises SettingsError where no environment has it."""
+    found = [*settings]
+    asked = {one.environment.environment: _asked(one, options.key) for one in found}
+    if not any(asked.values()):
+        raise _unknown(found, options.key)
+    answers = [_answer(one, keys) for one in found if (keys := asked[one.environment.environment])]
+    if options.json:
+        return json.dumps([asdict(one) for one in answers], indent=2, ensure_ascii=False) + "\n"
+    return "".join(_text(one, len(asked[one.environment])) for one in answers) + _CAVEAT
+
+
+def _asked(settings: Settings, spelling: str) -> list[str]:
+    """The keys that are asked for, as bundle/key."""
+    bundles = settings.catalogue.bundles
+    if spelling in bundles:
+        return [f"{spelling}/{key}" for key in bundles[spelling].keys] or [f"{spelling}/*"]
+    bundle, _, name = spelling.partition("/")
+    if bundle in bundles and name in bundles[bundle].keys:
+        return [spelling]
+    holding = [one for one, content in bundles.items() if spelling in content.keys]
+    return [f"{holding[0]}/{spelling}"] if len(holding) == 1 else []
+
+
+def _unknown(settings: Iterable[Settings], spelling: str) -> SettingsError:
+    names = {
+        name
+        for one in settings
+        for bundle, content in one.catalogue.bundles.items()
+        for name in (bundle, *(f"{bundle}/{key}" for key in content.keys))
+    }
+    holding = sorted(name for name in names if name.endswith(f"/{spelling}"))
+    hint = f"; there are {', '.join(holding)}" if holding else did_you_mean(spelling, names)
+    message = f"no such bundle or key{hint}; a key is named as bundle/key"
+    return SettingsError([Problem("who", None, (), message)])
+
+
+def _answer(settings: Settings, keys: list[str]) -> Answer:
+    one = described(settings)
+    places = {key: with_whole(one.places[key]) for key in keys}
+    every = {place for some in places.values() for place in some}
+    secrets: dict[str, list[str]] = {}
+    for address in {name: None for key in keys for name in one.secrets_with[key]}:
+        held = one.secrets.get(address)
+        fields = held.fields.items() if held else ()
+        secrets[address] = [
+            name for name, field in fields if any(place in every for place, _ in field.sources)
+        ]
+    same = [
+        key
+        for key, found in one.places.items()
+        if key not in keys and not key.endswith("/*") and found & every
+    ]
+    return Answer(
+        environment=settings.environment.environment,
+        secrets=secrets,
+        same_value=same,
+        readers=[*_readers(settings, one, keys)],
+    )
+
+
+def _readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Reader]:
+    holding = {key: one.secrets_with[key] for key in keys}
+    ways: dict[tuple[int, str, str], list[str]] = {}
+    for access in sorted({*one.accesses}):
+        if any(access.secret in some for some in holding.values()):
+            ways.setdefault((_rank(access), access.who, access.by), []).append(access.secret)
+    for (rank, name, by), secrets in sorted(ways.items()):
+        found = [key for key in keys if {*holding[key]} & {*secrets}]
+        yield Reader(_KINDS[rank], name, by, secrets, found)
+    if settings.environment.secrets == "basic":
+        name = "whoever has secrets.env, or decrypts the stack's state"
+        yield Reader("people", name, "has the values themselves", [], keys)
+    if one.operator:
+        by = "ClusterRole of its chart"
+        everything = ["every Secret", "every entry that a SecretStore reads"]
+        yield Reader("operator", f"ServiceAccount {one.operator}", by, everything, keys)
+    for identity in one.identities:
+        found = [key for key in keys if any(map(identity.reads, one.places[key]))]
+        entries = {place[1]: None for key in found for place in sorted(one.places[key], key=repr)}
+        what = [f"{identity.rights[name]} {name}" for name in entries if name in identity.rights]
+        if found:
+            store = f"store {identity.store} ({identity.provider})"
+            yield Reader(store, identity.name, f"ServiceAccount {identity.account}", what, found)
+    if one.operator:
+        for name in dict.fromkeys(settings.store_name(key.partition("/")[0]) for key in keys):
+            if settings.environment.stores[name].is_others:
+                who = "whomever its owner lets: others declare it"
+                yield Reader(f"store {name}", who, "not known here", [], keys)
+
+
+_KINDS = ("services", "people", "rotation")
+
+
+def _rank(access: Access) -> int:
+    """The place of a reader's kind. An account under which no workload runs is of the rotation: the
+    operator looks as it for a new value in another namespace."""
+    return {"Group": 1, "User": 1, "ServiceAccount": 2}.get(access.who.partition(" ")[0], 0)
+
+
+def _text(answer: Answer, asked: int) -> str:
+    lines = [f"{answer.environment}:", "  Secrets that have it"]
+    for address, fields in answer.secrets.items():
+        lines.append(f"    {address}: {', '.join(fields) or 'during a rotation'}")
+    if answer.same_value:
+        lines.append(f"  keys with the same value: {', '.join(answer.same_value)}")
+    for kind in dict.fromkeys(one.kind for one in answer.readers):
+        lines.append(f"  {kind}")
+        for one in [one for one in answer.readers if one.kind == kind]:
+            keys = f" ({', '.join(one.keys)})" if len(one.keys) < asked else ""
+            what = f": {', '.join(one.what)}" if one.what else ""
+            lines.append(f"    {one.name}, {one.by}{what}{keys}")
+    return "".join(f"{printable(line)}\n" for line in lines)
