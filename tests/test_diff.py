@@ -100,9 +100,29 @@ def test_a_catalogue_above_the_stack_files_is_read_at_the_revision_too(repositor
     git("add", "-A", "..")
     git("commit", "-qm", "Move the catalogue")
     (repository.parent / "needs.yaml").write_text(text_of(MAIL_FOR_ALL))
-    code, out, _ = run("--base", "HEAD", "--catalogue", "../needs.yaml")
+    for named in ("../needs.yaml", str(repository.parent / "needs.yaml")):
+        code, out, _ = run("--base", "HEAD", "--catalogue", named)
+        assert code == 0
+        assert "+ StatefulSet/worker gains mail/smtp-password" in out
+    (repository.parent / "needs.yaml").write_text("platform: No\n")
+    git("commit", "-qam", "Slip")
+    _, _, err = run("--base", "HEAD", "--catalogue", "../needs.yaml")
+    assert "HEAD:../needs.yaml:1: platform: " in err
+
+
+def test_a_link_is_followed_at_the_revision_as_it_is_in_the_folder(repository, run):
+    shared = repository.parent / "needs.yaml"
+    (repository / "catalogue.yaml").rename(shared)
+    (repository / "catalogue.yaml").symlink_to("../needs.yaml")
+    (repository / "Pulumi.test.yaml").rename(repository / "test.yaml")
+    (repository / "Pulumi.test.yaml").symlink_to("test.yaml")
+    git("add", "-A", "..")
+    git("commit", "-qm", "Share the catalogue")
+    shared.write_text(text_of(MAIL_FOR_ALL))
+    code, out, _ = run("--base", "HEAD")
     assert code == 0
     assert "+ StatefulSet/worker gains mail/smtp-password" in out
+    assert " loses " not in out
 
 
 def test_a_new_environment_is_all_new(repository, run):

@@ -443,6 +443,36 @@ def test_a_provider_that_does_not_charge_for_reads_has_no_price():
     assert found["vault"].dollars_after is None
 
 
+PUT = {
+    "a key is new": (
+        [("bundles.mail.keys.user", {"description": "an account"})],
+        ["vault: shop/test/mail: user"],
+    ),
+    "a key has two more values, which rotations write": (
+        [("bundles.shared.keys.token.rotate.overlap", "1d")],
+        [],
+    ),
+    "a bundle is in another store": (
+        [("stack.bundles.mail", {"store": "aws"})],
+        ["aws: shop/test/password: password"],
+    ),
+    "an entry is there already": (
+        [("stack.bundles.mail", {"entry": "apps/mail"})],
+        ["vault: apps/mail: password"],
+    ),
+    "a value gets one more name": (
+        [("bundles.mail.keys.token", {"description": "the same", "same-as": "shared/token"})],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUT)
+def test_what_must_be_in_a_store_first_is_told(name):
+    changes, values = PUT[name]
+    assert difference(*changes).to_put == values
+
+
 def test_a_type_that_a_living_secret_can_t_take_is_told():
     [found] = difference(("bundles.mail.type", "example.org/mail")).secrets
     assert found.types == ("Opaque", "example.org/mail")

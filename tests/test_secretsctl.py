@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from platform_secrets.manifests.layer import waves
+from platform_secrets.secretsctl import commands
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.rendering import rendered_files
@@ -255,3 +256,15 @@ def test_problems_of_one_place_are_in_one_order_on_every_run():
     assert [problem.message for problem in SettingsError(found).problems] == sorted(
         problem.message for problem in found
     )
+
+
+def test_without_a_command_all_are_shown_by_what_a_person_wants_to_do(capsys):
+    assert main([]) == 2
+    shown = capsys.readouterr().out
+    with pytest.raises(SystemExit) as asked:
+        main(["--help"])
+    assert (asked.value.code, capsys.readouterr().out) == (0, shown)
+    purposes = ["start:", "change:", "look:", "rotate:", "mend:"]
+    assert [line for line in shown.splitlines() if line in purposes] == purposes
+    for name in commands._FUNCTIONS:
+        assert shown.count(f"\n  {name} ") == 1

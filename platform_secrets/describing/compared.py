@@ -90,6 +90,9 @@ class Difference:
     """What holds data and is deleted."""
     kept_data: list[str]
     """What holds data, is no longer declared, and stays until somebody deletes it."""
+    to_put: list[str]
+    """Values that must be in a store now too, each as store: entry: property. Until all of a
+    Secret's are there, it keeps what it has, or is not made."""
     identities: list[IdentityChange]
     rotations: list[ValueChange]
     reads: list[ReadsChange]
@@ -109,6 +112,7 @@ def compared(base: Described, head: Described) -> Difference:
     entries = {
         name: kept for name, kept in base.made_entries.items() if name not in head.made_entries
     }
+    base_expected = {*base.expected}
     objects = [*object_changes(base.objects, head.objects)]
     holding = [one for one in objects if one.change == "vanishes" and _holds_data(one)]
     return Difference(
@@ -127,6 +131,7 @@ def compared(base: Described, head: Described) -> Difference:
             *(f"entry of {name}" for name, is_kept in entries.items() if is_kept),
             *(one.object for one in holding if one.stays),
         ],
+        to_put=[one for one in head.expected if one not in base_expected],
         identities=[*_identities(base, head)],
         rotations=_values(base.rotations, head.rotations),
         reads=[*_reads(base, head)],

@@ -1,6 +1,6 @@
 """An environment in plain values: the one place that answers who can read what, and by what."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -19,9 +19,11 @@ from platform_secrets.describing.secret_contents import (
     key_places,
     passing_secrets,
 )
+from platform_secrets.manifests.entries import rotated_entry
 from platform_secrets.manifests.layer import charts, kustomizations, waves
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
+from platform_secrets.settings.entries import kept
 from platform_secrets.settings.model import duration_text
 
 
@@ -38,6 +40,8 @@ class Described:
     operator: str | None = None
     """The ServiceAccount of the operator, which reads all; None where it is not needed."""
     identities: list[ProviderIdentity] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+    """What people put into the stores: each value as store: entry: property."""
     made_entries: dict[str, bool] = field(default_factory=dict)
     """The entries that its stack makes, and whether each outlives its declaration."""
     rotations: dict[str, str] = field(default_factory=dict)
@@ -121,6 +125,7 @@ def described(settings: Settings) -> Described:
         accesses=[*accesses(settings, objects)],
         operator=operator if env.stores else None,
         identities=[*provider_identities(settings)],
+        expected=[*_expected(settings)],
         made_entries=made_entries(settings),
         rotations=_rotations(settings),
         readers=settings.readers,
@@ -134,6 +139,17 @@ def _name(manifest: Manifest) -> str:
     metadata = manifest.get("metadata", {})
     parts = (metadata.get("namespace"), metadata.get("name", "basic-secrets"))
     return f"{manifest['kind']} {'/'.join(filter(None, parts))}"
+
+
+def _expected(settings: Settings) -> Iterator[str]:
+    """Without derived values, which only rotations write."""
+    for bundle in settings.catalogue.bundles if settings.environment.stores else ():
+        store = settings.store_name(bundle)
+        for value in kept(settings, bundle):
+            if value.name == value.key and not value.is_borrowed:
+                yield f"{store}: {value.entry.key}: {value.entry.property or value.name}"
+        if key := settings.rotated_key(bundle):
+            yield f"{store}: {rotated_entry(settings, bundle, key)}: {key}"
 
 
 def _rotations(settings: Settings) -> dict[str, str]:

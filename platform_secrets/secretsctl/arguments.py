@@ -14,13 +14,18 @@ Command = Callable[[argparse.Namespace], tuple[int, str]]
 def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     """Sets `command` to the function of the command that is asked for, found by its name."""
     parser = argparse.ArgumentParser(
-        prog="secretsctl", description="Renders an environment, and works on a running one."
+        prog="secretsctl",
+        usage="secretsctl COMMAND [OPTION…]",
+        description="Renders an environment, and works on a running one.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(metavar="COMMAND", prog="secretsctl", help=argparse.SUPPRESS)
+    texts: dict[str, str] = {}
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
+        texts[name] = text
+        added = commands.add_parser(name, description=text)
         added.set_defaults(command=functions[name])
         return added
 
@@ -132,7 +137,31 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     one = add("schema", "Writes the JSON Schemas of the catalogue and of stack files.")
     one.add_argument("--out", type=_path, default=Path("schemas"), metavar="DIR")
+
+    parser.epilog = _by_purpose(texts)
+    parser.set_defaults(command=lambda _: (2, parser.format_help()))
     return parser
+
+
+_PURPOSES = {
+    "start": ("init", "import", "example", "basic-secrets", "put-commands"),
+    "change": ("render", "diff", "pin-image", "schema"),
+    "look": ("who",),
+    "rotate": ("rotate", "rotated"),
+    "mend": ("sync", "restart"),
+}
+
+
+def _by_purpose(texts: Mapping[str, str]) -> str:
+    """The commands, by what a person wants to do."""
+    grouped = [name for names in _PURPOSES.values() for name in names]
+    more = {"more": [name for name in texts if name not in grouped]}
+    lines: list[str] = []
+    for purpose, names in {**_PURPOSES, **more}.items():
+        lines += (
+            [f"{purpose}:", *(f"  {name:<14} {texts[name]}" for name in names)] if names else []
+        )
+    return "\n".join([*lines, "", "secretsctl COMMAND --help says more of one."])
 
 
 def _add_which(

@@ -68,6 +68,7 @@ def summary(one: Difference) -> str:
         (len({each.who for each in one.gained}), "reader gains access", "readers gain access"),
         (len({each.who for each in one.lost}), "reader loses access", "readers lose access"),
         (len(one.secrets), "Secret differs", "Secrets differ"),
+        (len(one.to_put), "value is to be in a store first", "values are to be in a store first"),
         (len(one.restarts), "workload to restart", "workloads to restart"),
         (len(one.identities), "identity differs", "identities differ"),
         (len(one.objects), "object differs", "objects differ"),
@@ -93,6 +94,10 @@ def sections(one: Difference) -> Iterator[Section]:
         ),
         ("Access", [*_access(one)]),
         ("Secrets", [line for each in one.secrets for line in _secret(each)]),
+        (
+            "Values that must be in a store first",
+            [f"+ {name}" for name in one.to_put],
+        ),
         ("To restart, since the content of a Secret changes", [*_restarts(one)]),
         (
             "Identities at the provider",
