@@ -3,13 +3,15 @@
 from typing import Unpack
 
 from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.migration import record_manifest
 from platform_secrets.settings import Settings
 
-from .declare import Part, Placed
+from .declare import Part, Placed, declare
 
 
 class ExternalSecret(Part):
-    """Declares `external_secret_manifests`; the operator, not Pulumi, owns the Secret itself."""
+    """Declares `external_secret_manifests`; the operator, not Pulumi, owns the Secret itself. While
+    the bundle is migrated, also `record_manifest`, whose data is the migration's own."""
 
     def __init__(
         self, name: str, *, settings: Settings, bundle: str, **placed: Unpack[Placed]
@@ -22,3 +24,5 @@ class ExternalSecret(Part):
             # The Secret dies with its ExternalSecret, whatever its deletion policy says.
             protect=settings.environment.protect,
         )
+        if bundle in settings.environment.migrating:
+            declare(self, [record_manifest(settings, bundle)], after=placed.get("after", ()))

@@ -43,6 +43,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "declared": changed(STACK, "stores.vault.backend", "declare"),
     "by gitops": {**STACK, "delivery": "gitops"},
     "without gitops": changed(STACK, "gitops", REMOVED),
+    "migrating": {**STACK, "seeding": "enabled", "migrating": ["mail"]},
     "follower": {**STACK, "rotation": "follower"},
     "existing operator": {**STACK, "operator": "existing"},
     "without rotation": STACK,
@@ -67,6 +68,7 @@ COMMANDS = [
     "sync",
     "sync shop-mail --wait",
     "restart token",
+    "migrate mail --dry-run",
     "pin-image",
     "example",
     "who token",
@@ -93,6 +95,8 @@ def _expected(kind: str, command: str) -> int:
     if name == "pin-image":
         return 2 if is_basic or kind in ("follower", "without rotation") else 1
     if name != "restart" and is_basic:
+        return 2
+    if name == "migrate" and kind != "migrating":
         return 2
     if name == "put-commands" and asks_nobody:
         return 0

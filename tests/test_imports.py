@@ -48,6 +48,8 @@ def allowed(name):
     if name == "manifests/external_secret.py":
         beside = ("providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
+    if name == "manifests/migration.py":
+        return names | {"manifests.providers", "manifests.secret_template"}
     if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}
     if folder == "manifests/rotation":
@@ -70,6 +72,9 @@ def allowed(name):
         return {"settings", "components.backends"}
     if name == "components/declare.py":
         return {"manifests.chart", "manifests.naming"}
+    if name == "components/external_secret.py":
+        beside = {"manifests.external_secret", "manifests.migration"}
+        return names | {"components.declare", *beside}
     if folder == "components":
         own = f"manifests.{stem(name)}"
         return {"settings", "manifests.naming", "components.declare", own}

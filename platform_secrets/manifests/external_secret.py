@@ -40,6 +40,8 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
     main, derived = ([one for one in values if one.is_apart is apart] for apart in (False, True))
     external_secret = _with_database(settings, bundle, _of_values(settings, bundle, name, main))
     found = [_with_rotated(settings, bundle, external_secret)]
+    if bundle in settings.environment.migrating:
+        found = [_with_gate(found[0])]
     if derived:
         found.append(_of_values(settings, bundle, overlap_secret(name), derived))
     return found
@@ -102,6 +104,19 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
         "data": [*spec.get("data", []), {"secretKey": key, "remoteRef": {"key": entry}}],
     }
     return {**external_secret, "spec": spec}
+
+
+def _with_gate(external_secret: Manifest) -> Manifest:
+    """The ExternalSecret that fails, and so leaves its Secret as it is, until the migration's
+    record has an entry. That is a template which adds nothing."""
+    spec = external_secret["spec"]
+    items = [{"key": naming.MIGRATION_GATE, "templateAs": "KeysAndValues"}]
+    record = {"name": naming.migration(spec["target"]["name"]), "items": items}
+    template = {**spec["target"]["template"], "templateFrom": [{"configMap": record}]}
+    return {
+        **external_secret,
+        "spec": {**spec, "target": {**spec["target"], "template": template}},
+    }
 
 
 def _url(key: str, entry: str, ssl_mode: str) -> str:

@@ -9,6 +9,7 @@ from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.database import database_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.migration import record_manifest
 from platform_secrets.manifests.namespace import namespace_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
@@ -67,6 +68,8 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
         for bundle in view.bundles if env.secrets == "external" else ():
             stores += database_manifests(view, bundle)
             external_secrets += external_secret_manifests(view, bundle)
+            if bundle in env.migrating:
+                external_secrets.insert(0, record_manifest(view, bundle))
     found = [
         Wave(OPERATOR, operator),
         Wave(VAULT, vault),

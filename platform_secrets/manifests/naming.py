@@ -78,6 +78,15 @@ def database_pointer(key: str) -> str:
     return f"{key}-active"
 
 
+def migration(secret: str) -> str:
+    """What a Secret's migration is called: its record, and the copy that is kept until its end."""
+    return f"migration-{secret}"
+
+
+MIGRATION_GATE = "adopt"
+"""The entry of the record without which the ExternalSecret leaves the Secret as it is."""
+
+
 def database_keys(settings: Settings) -> dict[str, str]:
     """Every key that a database engine provides, by its id, with its bundle."""
     return {key.id: key.bundle for key in settings.keys_of(Kind.ENGINE)}

@@ -16,6 +16,8 @@ from platform_secrets.settings.texts import Filter, Part, parts_of
 
 # What would begin an action, also together with the part that follows.
 _BRACES = re.compile(r"\{\{+|\{\Z")
+_ACTION = re.compile(r'\{\{ ((?:"(?:[^"\\]|\\.)*"|[^"])*?) \}\}', re.DOTALL)
+_WRITES_NOTHING = re.compile(r"\$\w+ :?= |if |fail |end$")
 _FILTERS: dict[Filter, str] = {
     "": "",
     "url": f" | {URL_ENCODED}",
@@ -110,3 +112,26 @@ def _value(variable: str, source: Source) -> str:
 
 def _or_fail(variable: str, source: Source) -> str:
     return f'{{{{ if not {variable} }}}}{{{{ fail "{source.fault}" }}}}{{{{ end }}}}'
+
+
+def comparison(name: str, line: str) -> str:
+    """A text that fails unless what it runs over has under `name` what this line makes. It holds a
+    hash of that, so that no error can show it."""
+    pipeline, before = _pipeline(line)
+    begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
+    end = f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
+    return f"{before}{{{{ `{begin}` }}}}{{{{ {pipeline} | sha256sum }}}}{{{{ `{end}` }}}}"
+
+
+def _pipeline(line: str) -> tuple[str, str]:
+    """What a line writes, as one pipeline, and the actions before, which write nothing."""
+    form, values, before = "", [], ""
+    for at, part in enumerate(_ACTION.split(line)):
+        if at % 2 == 0:
+            form += part.replace("%", "%%")
+        elif _WRITES_NOTHING.match(part):
+            before += f"{{{{ {part} }}}}"
+        else:
+            form += "%s"
+            values.append(f"({part})")
+    return f"printf {_quoted(form)} {' '.join(values)}".rstrip(), before

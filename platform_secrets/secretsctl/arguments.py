@@ -125,6 +125,15 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     _add_which(one)
     one.add_argument("key", type=_given, metavar="KEY", help=key_help)
 
+    text = "Copies a Secret that others made into its store, and has the operator take it over."
+    one = add("migrate", text)
+    _add_which(one)
+    one.add_argument("bundle", type=_given, metavar="BUNDLE", help="a bundle of `migrating`")
+    how = one.add_mutually_exclusive_group()
+    how.add_argument("--dry-run", action="store_true", help="say what would be done, or refused")
+    how.add_argument("--undo", action="store_true", help="give the Secret back as it was")
+    how.add_argument("--finish", action="store_true", help="delete the copy of what was before")
+
     _add_catalogue(add("example", "Prints secrets.env.example, made from the catalogue."))
 
     one = add(
@@ -144,7 +153,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 
 _PURPOSES = {
-    "start": ("init", "import", "example", "basic-secrets", "put-commands"),
+    "start": ("init", "import", "migrate", "example", "basic-secrets", "put-commands"),
     "change": ("render", "diff", "pin-image", "schema"),
     "look": ("who",),
     "rotate": ("rotate", "rotated"),

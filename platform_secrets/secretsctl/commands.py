@@ -238,6 +238,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
     return loaded(stacks, options.catalogue, options.env)
 
 
+_OPERATIONS = ("put-commands", "rotate", "rotated", "sync", "restart", "migrate")
 _FUNCTIONS: dict[str, Command] = {
     "init": init,
     "import": import_manifests,
@@ -248,5 +249,5 @@ _FUNCTIONS: dict[str, Command] = {
     "example": example,
     "schema": schema,
     "pin-image": pin_image,
-    **{name: _operation(name) for name in ("put-commands", "rotate", "rotated", "sync", "restart")},
+    **{name: _operation(name) for name in _OPERATIONS},
 }

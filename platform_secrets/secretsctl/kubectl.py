@@ -35,6 +35,16 @@ class Kubectl:
         text = self._run("get", resource, name, "--ignore-not-found", "--output=json")
         return json.loads(text) if text else None
 
+    def get_all(self, resource: str, names: list[str]) -> list[Manifest]:
+        """The objects of these names that there are."""
+        text = self._run("get", resource, *names, "--ignore-not-found", "--output=json")
+        found = json.loads(text) if text else {"items": []}
+        return found.get("items", [found])
+
+    def get_by(self, resource: str, name: str, output: str) -> str:
+        """What kubectl's `--output` makes of the object; empty when there is no such object."""
+        return self._run("get", resource, name, "--ignore-not-found", f"--output={output}")
+
     def find(self, resource: str, selector: str) -> list[Manifest]:
         """The objects that `--selector=…` or `--field-selector=…` is true of."""
         return json.loads(self._run("get", resource, selector, "--output=json"))["items"]
@@ -62,6 +72,16 @@ class Kubectl:
         """The object after a merge patch."""
         options = (_FIELD_MANAGER, "--type=merge", "--patch-file=/dev/stdin", "--output=json")
         return json.loads(self._run("patch", resource, name, *options, text=json.dumps(change)))
+
+    def patch_blindly(self, resource: str, name: str, change: dict[str, Any]) -> None:
+        """A merge patch of an object that is not to be seen."""
+        options = (_FIELD_MANAGER, "--type=merge", "--patch-file=/dev/stdin", "--output=name")
+        self._run("patch", resource, name, *options, text=json.dumps(change))
+
+    def delete(self, resource: str, names: list[str]) -> None:
+        """Returns once they are gone; those that do not exist are no error."""
+        if names:
+            self._run("delete", resource, *names, "--ignore-not-found")
 
     def _run(self, *arguments: str, text: str | None = None) -> str:
         context = [f"--context={self.context}"] if self.context else []

@@ -15,6 +15,7 @@ from platform_secrets.rotator.plan import Plan
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.dry_run import described
 from platform_secrets.secretsctl.kubectl import ClusterError, right_cluster
+from platform_secrets.secretsctl.migrating import Migration
 from platform_secrets.secretsctl.put_commands import others_place, stack_options, steps_afterwards
 from platform_secrets.secretsctl.put_commands import put_commands as commands_for
 from platform_secrets.settings import Settings, SettingsError
@@ -123,6 +124,23 @@ def put_commands(settings: Settings, options: argparse.Namespace) -> str:
     for key in options.keys:
         _key_id(settings, key)
     return commands_for(settings, options)
+
+
+def migrate(settings: Settings, options: argparse.Namespace) -> str:
+    """Takes a Secret that others made into its store and under the operator, as it is."""
+    _with_stores(settings)
+    _known("BUNDLE", options.bundle, settings.catalogue.bundles)
+    if options.bundle not in settings.environment.migrating:
+        message = f"needs {options.bundle}, and the environment applied with it (docs/migrating.md)"
+        raise SettingsError([Problem(settings.stack_file, None, ("migrating",), message)])
+    [view] = [one for one in settings.by_namespace if options.bundle in one.bundles]
+    kubectl = right_cluster(settings).within(view.namespace)
+    migration = Migration(view, options.bundle, kubectl)
+    if options.dry_run:
+        return migration.described()
+    if options.undo:
+        return migration.undo()
+    return migration.finish() if options.finish else migration.run()
 
 
 def _plan(settings: Settings) -> Plan:

@@ -53,7 +53,7 @@ def verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
             step = _hindrance(kubectl, job)
         if step and step != seen:
             seen = step
-            _say(step)
+            say(step)
         conditions = (kubectl.get("job", job) or {}).get("status", {}).get("conditions", [])
         failed = next((one for one in conditions if one["type"] == "Failed"), None)
         if failed and failed["status"] == "True":
@@ -97,17 +97,17 @@ def _not_running(pod: Manifest) -> str | None:
     return found and f"Pod/{pod['metadata']['name']}: {found['reason']}: {found['message']}"
 
 
-def synced(kubectl: Kubectl, name: str) -> str:
-    """Says that an ExternalSecret is synced, once that is proved."""
+def synced(kubectl: Kubectl, name: str, kind: str = "ExternalSecret") -> str:
+    """Says that an ExternalSecret, or a PushSecret, is synced, once that is proved."""
     fault = seen = None
     for _ in _until(SYNC_SECONDS):
-        fault = proof.fault(kubectl.get("externalsecret", name))
+        fault = proof.fault(kubectl.get(kind.lower(), name))
         if fault is None:
             return f"{name}: synced"
         if fault != seen:
             seen = fault
-            _say(f"{name}: {fault}")
-    raise ClusterError(f"ExternalSecret/{name}: not synced in {SYNC_SECONDS} s: {fault}")
+            say(f"{name}: {fault}")
+    raise ClusterError(f"{kind}/{name}: not synced in {SYNC_SECONDS} s: {fault}")
 
 
 def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
@@ -128,7 +128,7 @@ def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
             break
         if lacking != seen:
             seen = lacking
-            _say(f"{workload}: {lacking}")
+            say(f"{workload}: {lacking}")
     raise ClusterError(f"{workload}: restarted, but not rolled out: {lacking}")
 
 
@@ -139,6 +139,7 @@ def _until(seconds: float) -> Iterator[None]:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _say(progress: str) -> None:
+def say(progress: str) -> None:
+    """Progress, for people: what is asked for goes to standard output."""
     sys.stderr.write(f"{progress}\n")
     sys.stderr.flush()

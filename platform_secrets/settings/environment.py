@@ -224,6 +224,9 @@ class Environment(Model):
     rotator: Rotator = Rotator()
     seeding: Literal["enabled", "disabled"] = "disabled"
     """Whether an identity exists that may write every entry."""
+    migrating: list[ServiceName] = []
+    """Bundles whose Secrets are there already, made by others: `secretsctl migrate` copies each
+    into its store, and only then the operator takes it over."""
 
     operator: Literal["install", "existing"] | None = None
     """Whether this stack owns the External Secrets Operator, of which a cluster has one."""

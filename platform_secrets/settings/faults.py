@@ -7,6 +7,7 @@ from datetime import timedelta
 from platform_secrets.settings.any_store import SECRET_STORE_SUFFIXES
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.limits import limit_faults
+from platform_secrets.settings.migration_faults import migration_faults
 from platform_secrets.settings.namespace_faults import namespace_faults
 from platform_secrets.settings.place_faults import place_faults
 from platform_secrets.settings.problems import did_you_mean
@@ -25,6 +26,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("bundles", env.bundles),
             ("default-store", env.default_store),
             ("vault-server", env.vault_server),
+            ("migrating", env.migrating),
         ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"
@@ -78,6 +80,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     yield from namespace_faults(settings)
     yield from place_faults(settings)
     yield from limit_faults(settings)
+    yield from migration_faults(settings)
     if env.vault_server:
         yield from _server_faults(settings, env.vault_server)
 

@@ -262,7 +262,11 @@ class Stores:
     ) -> None:
         self._enable_auth(store)
         role = settings.identity_name(name, identity)
-        may = {"read": ["read"], "rotation": ["read", "update"], "seed": ["create", "update"]}
+        may = {
+            "read": ["read"],
+            "rotation": ["read", "update"],
+            "seed": ["create", "read", "update"],
+        }
         kinds = ("data",) if identity == "read" else ("data", "metadata")
         rules = [
             f'path "{store.mount}/{kind}/{path}" {{ capabilities = {_hcl(may[identity])} }}'

@@ -1,0 +1,135 @@
+"""What is there of a Secret that is to be migrated, and what forbids it."""
+
+from ast import literal_eval
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from platform_secrets.settings import Settings
+from platform_secrets.settings.entries import kept
+
+_HELM, _HELM_KEEPS = "meta.helm.sh/release-name", "helm.sh/resource-policy"
+_ARGO, _ARGO_KEEPS = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/sync-options"
+_FLUX, _FLUX_KEEPS = "kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/prune"
+_MARKS = (_HELM, _HELM_KEEPS, _ARGO, _ARGO_KEEPS, _FLUX, _FLUX_KEEPS)
+_OPERATORS_LABELS = [f"reconcile.external-secrets.io/{one}" for one in ("managed", "created-by")]
+_OPERATORS_ANNOTATION = "reconcile.external-secrets.io/data-hash"
+_MOST_BYTES = 1_000_000
+_TEXT_BYTES = 250
+"""What the copy has beside each value."""
+
+
+def kubectl_output(names: Collection[str]) -> str:
+    """What kubectl is to hand over of a Secret: no value, and of labels and annotations, of which
+    some hold values, those of these names and those by which others know what is theirs."""
+    asked = " ".join(
+        f'(eq $k "{name}")' for name in {**dict.fromkeys(_MARKS), **dict.fromkeys(names)}
+    )
+    chosen = (
+        "{{range $k, $v := .metadata.%ss}}{{if or "
+        + asked
+        + "}}%s {{$k}} {{printf `%%q` $v}}{{E}}{{end}}{{end}}"
+    )
+    return (
+        "go-template=uid {{.metadata.uid}}{{E}}version {{.metadata.resourceVersion}}{{E}}"
+        "type {{.type}}{{E}}{{if .immutable}}immutable{{E}}{{end}}"
+        "{{range $k, $v := .data}}key {{$k}} {{len $v}}{{E}}{{end}}"
+        "{{range .metadata.ownerReferences}}{{if .controller}}owner {{.kind}} {{.name}}{{E}}"
+        "{{end}}{{end}}" + "".join(chosen % (each, each) for each in ("label", "annotation"))
+    ).replace("{{E}}", '{{"\\n"}}')
+
+
+@dataclass(frozen=True)
+class FoundSecret:
+    """A Secret without its values."""
+
+    uid: str = ""
+    version: str = ""
+    type: str = "Opaque"
+    is_immutable: bool = False
+    keys: dict[str, int] = field(default_factory=dict)
+    """With each value's length, as base64."""
+    owner: tuple[str, str] | None = None
+    """The controller that owns it: kind and name."""
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+def found_secret(text: str) -> FoundSecret:
+    """What kubectl wrote by `kubectl_output`."""
+    lines = [line.split(" ", 2) for line in text.splitlines()]
+    single = {word: rest[0] for word, *rest in lines if word in ("uid", "version", "type")}
+    pairs = {
+        word: [(line[1], line[2]) for line in lines if line[0] == word]
+        for word in ("key", "owner", "label", "annotation")
+    }
+    return FoundSecret(
+        **single,
+        is_immutable=["immutable"] in lines,
+        keys={name: int(length) for name, length in pairs["key"]},
+        owner=pairs["owner"][0] if pairs["owner"] else None,
+        # Go's quoted texts are Python's, too.
+        labels={name: literal_eval(value) for name, value in pairs["label"]},
+        annotations={name: literal_eval(value) for name, value in pairs["annotation"]},
+    )
+
+
+def replaced_metadata(
+    found: FoundSecret, own: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, str | None]]:
+    """The labels and annotations that are other ones under the operator, as they are now."""
+    labels = {name: found.labels.get(name) for name in own["labels"]}
+    return {
+        "labels": {**labels, **dict.fromkeys(_OPERATORS_LABELS)},
+        "annotations": {
+            **{name: found.annotations.get(name) for name in own["annotations"]},
+            _OPERATORS_ANNOTATION: None,
+        },
+    }
+
+
+def refusals(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
+    """Why the Secret can't be migrated as it is: a value would change or be lost, or its owner
+    would write it again or take it away. Each says what to do."""
+    return [*_content_faults(settings, bundle, found), *_owner_faults(settings, bundle, found)]
+
+
+def _content_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:
+    content = settings.catalogue.bundles[bundle]
+    if found.is_immutable:
+        yield "is immutable: the operator could never change it; replace it by one that is not"
+    if found.type != content.secret_type:
+        what = f"bundle {bundle} says {content.secret_type}"
+        yield f"is of type {found.type}, and {what}, which no Secret can become: correct `type`"
+    derived = [one.name for one in kept(settings, bundle) if one.name != one.key]
+    for name in [one for one in content.fields if one not in found.keys]:
+        yield f"has no {name}, which the catalogue has: add it, or leave it out for now (`without`)"
+    for name, length in found.keys.items():
+        if name in derived:
+            yield f"has {name}, which would become the current value: take it out of the Secret"
+        elif name not in content.fields:
+            yield f"has {name}, which would be lost: add it to bundle {bundle} in the catalogue"
+        elif not length and name in content.shown:
+            yield f"has {name} without a value, and the operator takes none: give it one"
+    size = sum(length * 3 // 4 + _TEXT_BYTES for length in found.keys.values())
+    if size > _MOST_BYTES:
+        yield f"is too large: a copy with its comparisons would have {size:,} bytes"
+
+
+def _owner_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:
+    secret = settings.catalogue.bundles[bundle].secret
+    marks = found.labels | found.annotations
+    within = f"-n {settings.namespace}"
+    annotate = f"kubectl annotate secret {secret} {within}"
+    if found.owner and found.owner != ("ExternalSecret", secret):
+        kind, name = found.owner
+        release = f"kubectl delete {kind.lower()} {name} {within} --cascade=orphan"
+        yield f"belongs to {kind}/{name}: take that out of what applies it, then `{release}`"
+    if _HELM in marks and marks.get(_HELM_KEEPS) != "keep":
+        release = f"`{annotate} {_HELM_KEEPS}=keep`, then take it out of the chart"
+        yield f"belongs to Helm's release {marks[_HELM]}: {release}"
+    if _ARGO in marks and "Prune=false" not in marks.get(_ARGO_KEEPS, ""):
+        release = f"`{annotate} {_ARGO_KEEPS}=Prune=false,Delete=false`, then take it out of Git"
+        yield f"belongs to Argo CD's {marks[_ARGO].partition(':')[0]}: {release}"
+    if _FLUX in marks and marks.get(_FLUX_KEEPS) != "disabled":
+        release = f"`{annotate} {_FLUX_KEEPS}=disabled`, then take it out of Git"
+        yield f"belongs to Flux' Kustomization {marks[_FLUX]}: {release}"

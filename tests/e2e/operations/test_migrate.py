@@ -1,0 +1,356 @@
+"""A Secret that others made comes under the operator: with its values, without a restart, without a
+moment in which a reader finds none; and back, from every step."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import pytest
+import yaml
+
+from platform_secrets.manifests.chart import laid_over
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.environments import ESO, fails, operated, sync, touch
+from tests.e2e.kubelet import Kubelet
+from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.process import PROJECT, Run
+from tests.e2e.rotating import Rotating, rotating_settings
+from tests.e2e.stores import VAULT_HOST, Stores, decoded
+from tests.platform import CATALOGUE_FILE, STACK_FILES
+from tools.build import build
+
+ENVIRONMENT = "migrating"
+MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
+CHANGES = {"seeding": "enabled", "migrating": [MANY, ONE, STUBBORN]}
+OK, FAILED = 0, 1
+PUSHES = "external-secrets.io/v1alpha1"
+MOST_ATTEMPTS = 40
+
+
+class Reader:
+    """Looks ten times a second what a Secret holds; `seen` has each state once."""
+
+    def __init__(self, desk: "Desk", bundle: str) -> None:
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self._desk, self._bundle = desk, bundle
+        self._is_over = threading.Event()
+
+    def __enter__(self) -> "Reader":
+        self._starts = len(self._desk.place.kubelet.happenings)
+        self._thread = threading.Thread(target=self._look)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._is_over.wait(0.1):
+            found = self._desk.secret(self._bundle)
+            state = found["metadata"]["uid"], decoded(found)
+            if self.seen[-1:] != [state]:
+                self.seen.append(state)
+
+    def saw_one_state(self) -> bool:
+        """Whether the Secret was one and the same, with the same values, and no pod was started."""
+        place = self._desk.place
+        happened = place.kubelet.of(place.namespace, since=self._starts)
+        return len(self.seen) == 1 and not [one for one in happened if one.what == "started"]
+
+
+@dataclass
+class Desk:
+    """Somebody's folder with the project's files, and a kubeconfig for the cluster."""
+
+    place: Rotating
+    folder: Path
+    said: str = ""
+
+    def write_stack(self, **changes: Any) -> None:
+        stack = yaml.safe_load(STACK_FILES["production"].read_text(encoding="utf-8"))
+        cluster = {"uid": self.place.cluster.uid}
+        own = {"environment": ENVIRONMENT, "cluster": cluster, **CHANGES, **changes}
+        stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
+        (self.folder / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(stack))
+        (self.folder / "catalogue.yaml").write_text(CATALOGUE_FILE.read_text(encoding="utf-8"))
+
+    def start(
+        self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None
+    ) -> subprocess.Popen[str]:
+        """`migrate`, which is killed at its n-th write: before it, or after where n is even."""
+        return subprocess.Popen(  # noqa: S603 - the project's own program
+            [
+                *(sys.executable, "-m", "platform_secrets.secretsctl"),
+                *("migrate", *arguments, "--env", ENVIRONMENT),
+            ],
+            cwd=self.folder,
+            env={
+                "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
+                "PYTHONPATH": str(PROJECT),
+                "KUBECONFIG": str(kubeconfig or self.place.cluster.kubeconfig),
+                "HOME": str(self.folder),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, **how: Any) -> tuple[int, str, str]:
+        """The exit code, the output and the errors."""
+        process = self.start(*arguments, **how)
+        output, errors = process.communicate(timeout=180)
+        self.said += output + errors
+        return process.returncode, output, errors
+
+    def run_until_done(self, *arguments: str) -> int:
+        """Runs it, killed each time at a later write, until it ends by itself; says how often."""
+        for attempt in range(1, MOST_ATTEMPTS):
+            code, _, errors = self.run(*arguments, killed_at=attempt)
+            if code >= 0:
+                assert code == OK, errors
+                return attempt
+        raise AssertionError(f"not done after {MOST_ATTEMPTS} attempts")
+
+    @property
+    def calls(self) -> str:
+        """The arguments of every kubectl."""
+        return (self.folder / "calls").read_text()
+
+    def _kubectl(self, killed_at: int) -> Path:
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        count = self.folder / "count"
+        count.write_text("")
+        real = build("kubectl")
+        after = f'"{real}" "$@"; ' if killed_at % 2 == 0 else ""
+        script = folder / "kubectl"
+        script.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {self.folder}/calls\n'
+            'case "$2" in create|patch|delete)\n'
+            f"  echo >> {count}\n"
+            f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
+            f'    {after}kill -9 "$PPID"; exit 1\n  fi\n'
+            "esac\n"
+            f'exec "{real}" "$@"\n'
+        )
+        script.chmod(0o755)
+        return folder
+
+    def name(self, bundle: str) -> str:
+        return self.place.settings.catalogue.bundles[bundle].secret
+
+    def secret(self, bundle: str) -> Manifest:
+        return self.place.cluster.api.read("v1", "Secret", self.name(bundle), self.place.namespace)
+
+    def make_secret(self, bundle: str) -> None:
+        """The plain Secret, as somebody made it by hand."""
+        keys = self.place.settings.catalogue.bundles[bundle].keys
+        data = {key: base64.b64encode(self.place.values[key].encode()).decode() for key in keys}
+        metadata = {"name": self.name(bundle), "namespace": self.place.namespace}
+        labels = {"team": "payments"}
+        secret = {"apiVersion": "v1", "kind": "Secret", "data": data, "type": "Opaque"}
+        self.place.cluster.api.create({**secret, "metadata": {**metadata, "labels": labels}})
+
+    def patch_secret(self, bundle: str, change: Manifest) -> None:
+        name, namespace = self.name(bundle), self.place.namespace
+        self.place.cluster.api.patch("v1", "Secret", name, namespace, change)
+
+    def owners(self, bundle: str) -> list[str]:
+        owners = self.secret(bundle)["metadata"].get("ownerReferences", [])
+        return [f"{one['kind']}/{one['name']}" for one in owners]
+
+    def left(self, bundle: str) -> list[str]:
+        """What there is of the migration beside its record."""
+        api, namespace = self.place.cluster.api, self.place.namespace
+        kinds = [("v1", "Secret"), (ESO, "ExternalSecret"), (PUSHES, "PushSecret")]
+        found = [one["metadata"]["name"] for each in kinds for one in api.list(*each, namespace)]
+        return [one for one in found if one.startswith(f"migration-{self.name(bundle)}")]
+
+
+@pytest.fixture(scope="module")
+def desk(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Desk]:
+    """An environment whose Secrets were there before it; its store has none of their values."""
+    settings = rotating_settings("production", ENVIRONMENT, **CHANGES)
+    with Kubelet(cluster, [settings.namespace]) as kubelet:
+        place = Rotating(cluster, stores, settings, kubelet, run.folder / settings.namespace)
+        stores.prepare(settings)
+        stores.put(
+            settings, {key: place.values[key] for key in settings.catalogue.bundles["shared"].keys}
+        )
+        cluster.create_namespace(settings.namespace)
+        found = Desk(place, run.folder / "desk-migrating")
+        found.folder.mkdir()
+        found.write_stack()
+        for bundle in CHANGES["migrating"]:
+            found.make_secret(bundle)
+        with operated(cluster, operator, [settings]):
+            place.start_workloads(1)
+            place.wait_for_workloads()
+            for bundle in CHANGES["migrating"]:
+                fails(cluster, settings.namespace, found.name(bundle))
+            yield found
+
+
+def test_until_it_is_migrated_a_secret_is_left_as_it_is_whatever_is_in_the_store(
+    desk: Desk,
+) -> None:
+    place, before = desk.place, decoded(desk.secret(STUBBORN))
+    [key] = before
+    other = token_hex(24)
+    place.stores.put(place.settings, {key: other})
+    touch(place.cluster, place.namespace, desk.name(STUBBORN))
+    fails(place.cluster, place.namespace, desk.name(STUBBORN))
+    assert (decoded(desk.secret(STUBBORN)), desk.owners(STUBBORN)) == (before, [])
+
+
+def test_another_value_in_the_store_is_told_and_neither_is_changed(desk: Desk) -> None:
+    place, before = desk.place, decoded(desk.secret(STUBBORN))
+    [key] = before
+    in_store = place.in_store(STUBBORN, key)
+    code, output, errors = desk.run(STUBBORN)
+    assert (code, output) == (FAILED, "")
+    assert (
+        f"the store has another value than the Secret for: {key}; so it was left as it is" in errors
+    )
+    assert (decoded(desk.secret(STUBBORN)), desk.owners(STUBBORN)) == (before, [])
+    assert place.in_store(STUBBORN, key) == in_store
+    code, _, errors = desk.run(STUBBORN, "--undo")
+    assert (code, desk.left(STUBBORN)) == (OK, []), errors
+    place.stores.remove(place.settings, STUBBORN)
+
+
+def test_a_dry_run_says_what_would_be_done_and_makes_nothing(desk: Desk) -> None:
+    code, output, errors = desk.run(MANY, "--dry-run")
+    assert (code, errors) == (OK, "")
+    assert f"would copy smtp-password to wren/{ENVIRONMENT}/backend-api (smtp-password)" in output
+    assert "would restart nothing; its readers: Deployment/wren-backend-api" in output
+    assert desk.left(MANY) == []
+
+
+def test_what_the_operator_would_lose_is_refused_and_nothing_is_made(desk: Desk) -> None:
+    desk.patch_secret(MANY, {"data": {"API_MODE": "bGl2ZQ=="}})
+    code, _, errors = desk.run(MANY)
+    assert code == FAILED
+    assert "has API_MODE, which would be lost: add it to bundle backend-api" in errors
+    assert desk.left(MANY) == []
+    desk.patch_secret(MANY, {"data": {"API_MODE": None}})
+
+
+def test_a_secret_is_taken_over_as_it_is_and_no_value_is_seen_anywhere(
+    desk: Desk, operator: OperatorRelease
+) -> None:
+    place, before = desk.place, desk.secret(MANY)
+    with Reader(desk, MANY) as reader:
+        code, output, errors = desk.run(MANY)
+        assert code == OK, errors
+        assert "taken over, with the values that it had" in output
+        objects = everything(desk)
+        assert desk.run(MANY, "--finish")[0] == OK
+    assert reader.seen == [(before["metadata"]["uid"], decoded(before))]
+    assert reader.saw_one_state()
+    assert desk.owners(MANY) == [f"ExternalSecret/{desk.name(MANY)}"]
+    assert desk.secret(MANY)["metadata"]["labels"]["team"] == "payments"
+    assert desk.left(MANY) == []
+    new = token_hex(24)
+    place.stores.put(place.settings, {"smtp-password": new})
+    sync(place.cluster, place.namespace, desk.name(MANY))
+    assert decoded(desk.secret(MANY))["smtp-password"] == new, "the store is now its source"
+    assert operator.process
+    seen = "\n".join([desk.said, desk.calls, objects, operator.process.log.read_text()])
+    assert "PushSecret" in seen
+    for value in decoded(before).values():
+        for shown in (value, base64.b64encode(value.encode()).decode()):
+            assert shown not in seen, "a value"
+
+
+def everything(desk: Desk) -> str:
+    """All objects of the namespace but Secrets, and its events."""
+    api, namespace = desk.place.cluster.api, desk.place.namespace
+    kinds = [("v1", "ConfigMap"), ("v1", "Event"), (ESO, "ExternalSecret"), (PUSHES, "PushSecret")]
+    return json.dumps([api.list(*each, namespace) for each in kinds])
+
+
+def test_killed_at_every_write_it_ends_all_the_same_and_so_does_the_way_back(desk: Desk) -> None:
+    before = decoded(desk.secret(ONE))
+    with Reader(desk, ONE) as reader:
+        assert desk.run_until_done(ONE) > 8
+        assert desk.owners(ONE) == [f"ExternalSecret/{desk.name(ONE)}"]
+        assert desk.run_until_done(ONE, "--undo") > 6
+        assert (desk.owners(ONE), desk.left(ONE)) == ([], [])
+        labels = desk.secret(ONE)["metadata"]["labels"]
+        assert labels.keys() - {"reconcile.external-secrets.io/managed"} == {"team"}
+        fails(desk.place.cluster, desk.place.namespace, desk.name(ONE))
+    assert reader.saw_one_state()
+    assert decoded(desk.secret(ONE)) == before
+
+
+@pytest.mark.parametrize("write", [7, 10])
+def test_killed_at_any_write_it_can_be_undone(desk: Desk, write: int) -> None:
+    with Reader(desk, ONE) as reader:
+        code, _, _ = desk.run(ONE, killed_at=write)
+        assert code < 0
+        code, _, errors = desk.run(ONE, "--undo")
+        assert code == OK, errors
+    assert reader.saw_one_state()
+    assert (desk.owners(ONE), desk.left(ONE)) == ([], [])
+
+
+def test_an_undo_gives_the_values_of_before_back(desk: Desk) -> None:
+    place, before = desk.place, decoded(desk.secret(ONE))
+    [key] = before
+    assert desk.run(ONE)[0] == OK
+    place.stores.put(place.settings, {key: token_hex(24)})
+    sync(place.cluster, place.namespace, desk.name(ONE))
+    assert decoded(desk.secret(ONE)) != before
+    code, _, errors = desk.run(ONE, "--undo")
+    assert (code, "they are given back" in errors) == (OK, True), errors
+    assert (decoded(desk.secret(ONE)), desk.owners(ONE)) == (before, [])
+
+
+def test_while_the_store_is_down_it_waits_and_then_goes_on(desk: Desk, stores: Stores) -> None:
+    with Reader(desk, STUBBORN) as reader:
+        with stores.reached_at(f"{VAULT_HOST}:8200", 1):
+            process = desk.start(STUBBORN)
+            assert process.stderr
+            assert any("Errored" in line for line in process.stderr)
+        output, errors = process.communicate(timeout=120)
+    assert (process.returncode, "taken over" in output) == (OK, True), errors
+    assert reader.saw_one_state()
+
+
+def test_finish_and_undo_come_in_their_order(desk: Desk) -> None:
+    code, _, errors = desk.run(ONE, "--finish")
+    assert (code, "is not taken over yet" in errors) == (FAILED, True)
+    code, _, errors = desk.run(MANY, "--undo")
+    assert (code, "the copy of what was before is gone" in errors) == (FAILED, True)
+
+
+def test_another_cluster_and_missing_rights_are_told_and_nothing_is_made(
+    desk: Desk, cluster: Cluster
+) -> None:
+    cluster.api.apply(account := reader_account(desk.place.namespace))
+    weak = cluster.service_account_kubeconfig(desk.place.namespace, account["metadata"]["name"])
+    code, _, errors = desk.run(ONE, kubeconfig=weak)
+    assert (code, "forbidden" in errors) == (FAILED, True)
+    desk.write_stack(cluster={"uid": "11111111-2222-4333-8444-555555555555"})
+    code, _, errors = desk.run(ONE)
+    desk.write_stack()
+    assert (code, "cluster.uid: is 11111111-" in errors) == (FAILED, True)
+    assert desk.left(ONE) == []
+
+
+def reader_account(namespace: str) -> Manifest:
+    metadata = {"name": "somebody", "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}

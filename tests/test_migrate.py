@@ -1,0 +1,264 @@
+"""The migration of a Secret that others made: what is made for it, and what forbids it."""
+
+import pytest
+
+from platform_secrets.components.layer import Layer
+from platform_secrets.manifests import migration
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.layer import waves
+from platform_secrets.manifests.secret_template import comparison
+from platform_secrets.secretsctl.inventory import (
+    FoundSecret,
+    found_secret,
+    refusals,
+    replaced_metadata,
+)
+from tests.declaring import CLUSTER_UID, declare
+from tests.settings_files import CATALOGUE, STACK, changed, lines, stack
+
+SECRET, RECORD = "shop-billing", "migration-shop-billing"
+SEALED = ("SealedSecret", SECRET)
+HELM = "meta.helm.sh/release-name"
+ARGO = "argocd.argoproj.io/tracking-id"
+FLUX = "kustomize.toolkit.fluxcd.io/name"
+
+
+@pytest.fixture
+def migrating(settings_with):
+    """The shop, whose bundle `billing` is migrated."""
+
+    def made(**changes):
+        return settings_with(seeding="enabled", migrating=["billing"], **changes)
+
+    return made
+
+
+def plain(**changes):
+    """The Secret as it is before, with what a test changes."""
+    found = {"uid": "u", "version": "1", "keys": {"bank-password": 16}}
+    return FoundSecret(**{**found, **changes})
+
+
+def template_of(external_secret):
+    return external_secret["spec"]["target"]["template"]
+
+
+def test_the_external_secret_waits_for_the_record_until_the_migration_is_over(
+    migrating, settings_with
+):
+    [waiting] = external_secret_manifests(migrating(), "billing")
+    [usual] = external_secret_manifests(settings_with(), "billing")
+    items = [{"key": "adopt", "templateAs": "KeysAndValues"}]
+    held = [{"configMap": {"name": RECORD, "items": items}}]
+    assert template_of(waiting) == {**template_of(usual), "templateFrom": held}
+    assert "templateFrom" not in template_of(usual)
+
+
+def test_the_record_is_declared_and_rendered_without_data(migrating):
+    settings = migrating(cluster={"uid": CLUSTER_UID})
+    rendered = [obj for wave in waves(settings, {}) for obj in wave.objects]
+    [record] = [obj for obj in rendered if obj["metadata"]["name"] == RECORD]
+    assert record.keys() == {"apiVersion", "kind", "metadata"}
+    declared = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
+    assert record in [one.manifest for one in declared.objects()]
+
+
+def test_what_is_in_the_store_stays_when_the_secret_is_copied(migrating):
+    push = migration.copy(migrating(), "billing")["spec"]
+    assert (push["updatePolicy"], push["deletionPolicy"]) == ("IfNotExists", "None")
+    assert push["selector"] == {"secret": {"name": SECRET}}
+    assert push["secretStoreRefs"] == [{"kind": "SecretStore", "name": "vault-seed-store"}]
+    [data] = push["data"]
+    assert data["match"] == {
+        "secretKey": "bank-password",
+        "remoteRef": {"remoteKey": "shop/test/billing", "property": "bank-password"},
+    }
+
+
+def test_an_undo_writes_the_copy_over_what_is_in_the_store(migrating):
+    push = migration.restore(migrating(), "billing")["spec"]
+    assert push["updatePolicy"] == "Replace"
+    assert push["selector"] == {"secret": {"name": RECORD}}
+
+
+def test_a_value_that_is_stored_as_base64_is_encoded_on_its_way(migrating):
+    key = {"description": "a keystore", "stored-as": "base64"}
+    catalogue = changed(SHOP_OF_ONE, "bundles.billing.keys", {"keystore.p12": key})
+    push = migration.copy(migrating(catalogue=catalogue), "billing")["spec"]
+    assert push["template"]["data"] == {"keystore.p12": '{{ index . "keystore.p12" | b64enc }}'}
+
+
+def test_only_what_is_in_the_secret_itself_and_may_be_written_is_copied(migrating):
+    keys = {
+        "user": {"description": "user", "hidden": True},
+        "token": {"description": "a token"},
+        "password": {"description": "a token", "same-as": "shared/api-token"},
+    }
+    catalogue = changed(SHOP_OF_ONE, "bundles.billing.keys", keys)
+    catalogue = changed(catalogue, "bundles.billing.texts", {"LOGIN": "${user}:${token}"})
+    settings = migrating(catalogue=catalogue)
+    push = migration.copy(settings, "billing")["spec"]
+    assert [one["match"]["secretKey"] for one in push["data"]] == ["token"]
+    [external_secret] = external_secret_manifests(settings, "billing")
+    compared = migration.checks(settings, "billing", external_secret)
+    assert [*compared] == ["token", "password", "LOGIN"]
+
+
+SHOP_OF_ONE = {
+    "platform": "shop",
+    "bundles": {
+        "shared": {"secret": "shop-secrets", "keys": {"api-token": {"description": "a token"}}},
+        "billing": {"secret": SECRET, "keys": {}},
+    },
+    "services": {"web": {"workload": "Deployment/web", "reads": ["shared", "billing"]}},
+}
+
+
+def test_in_entries_of_their_own_derived_values_begin_with_the_current_one(settings_with):
+    vault = {"provider": "vault", "server": "https://vault.example.com:8200", "layout": "per-key"}
+    settings = settings_with(stores={"vault": vault}, seeding="enabled", migrating=["shared"])
+    push = migration.copy(settings, "shared")["spec"]
+    found = [(one["match"]["secretKey"], one["match"]["remoteRef"]) for one in push["data"]]
+    entries = [
+        place["remoteKey"].rpartition("/")[2] for key, place in found if key == "signing-key"
+    ]
+    assert entries == ["signing-key", "signing-key-next", "signing-key-previous"]
+
+
+def test_the_copy_reads_what_the_external_secret_reads_and_compares_each_field(migrating):
+    settings = migrating()
+    [external_secret] = external_secret_manifests(settings, "billing")
+    copy = migration.backup(settings, "billing", external_secret)["spec"]
+    assert copy["dataFrom"] == external_secret["spec"]["dataFrom"]
+    assert copy["refreshPolicy"] == "CreatedOnce"
+    line = template_of(external_secret)["data"]["bank-password"]
+    assert copy["target"]["template"]["data"] == {
+        "bank-password": line,
+        "migration-compares-0": comparison("bank-password", line),
+    }
+    check = migration.checks(settings, "billing", external_secret)["bank-password"]["spec"]
+    assert "data" not in check
+    assert check["selector"] == {"secret": {"name": SECRET}}
+    [text] = check["template"]["templateFrom"]
+    items = [{"key": "migration-compares-0", "templateAs": "Values"}]
+    assert text["secret"] == {"name": RECORD, "items": items}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{{ $v := index . "A" }}{{ $v }}', 'printf "%s" ($v)'),
+        ("20 %", 'printf "20 %%"'),
+        ('a"{{ "{{" }}{{ $p0 | toRawJson }}', 'printf "a\\"%s%s" ("{{") ($p0 | toRawJson)'),
+        ('{{ printf "%s:%s" $p0 $p1 | b64enc }}', 'printf "%s" (printf "%s:%s" $p0 $p1 | b64enc)'),
+    ],
+)
+def test_a_comparison_hashes_what_the_line_writes(line, expected):
+    assert f"{{{{ {expected} | sha256sum }}}}" in comparison("A", line)
+
+
+def test_what_kubectl_says_of_a_secret_is_understood():
+    text = (
+        "uid 11\nversion 7\ntype Opaque\nimmutable\nkey a 4\nkey b 0\nowner SealedSecret mine\n"
+        'label team "payments"\nannotation note "two\\nlines \\x00"\n'
+    )
+    assert found_secret(text) == FoundSecret(
+        uid="11",
+        version="7",
+        type="Opaque",
+        is_immutable=True,
+        keys={"a": 4, "b": 0},
+        owner=("SealedSecret", "mine"),
+        labels={"team": "payments"},
+        annotations={"note": "two\nlines \0"},
+    )
+
+
+def test_a_secret_with_the_catalogue_s_keys_may_be_migrated(migrating):
+    assert refusals(migrating(), "billing", plain()) == []
+
+
+def test_also_one_that_an_external_secret_of_ours_makes_already(migrating):
+    assert refusals(migrating(), "billing", plain(owner=("ExternalSecret", SECRET))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"keys": {"bank-password": 16, "MODE": 8}}, "has MODE, which would be lost: add it"),
+        ({"keys": {}}, "has no bank-password, which the catalogue has"),
+        ({"keys": {"bank-password": 0}}, "has bank-password without a value"),
+        ({"keys": {"bank-password": 1_400_000}}, "is too large"),
+        ({"is_immutable": True}, "is immutable"),
+        ({"type": "kubernetes.io/tls"}, "is of type kubernetes.io/tls, and bundle billing says"),
+        ({"owner": SEALED}, "kubectl delete sealedsecret shop-billing -n shop-test --cascade="),
+        ({"owner": ("ExternalSecret", "old")}, "kubectl delete externalsecret old -n shop-test"),
+        ({"annotations": {HELM: "web"}}, "annotate secret shop-billing -n shop-test helm.sh/reso"),
+        ({"annotations": {ARGO: "web:/Secret:a/b"}}, "belongs to Argo CD's web: `kubectl annotate"),
+        ({"labels": {FLUX: "apps"}}, "kustomize.toolkit.fluxcd.io/prune=disabled`, then take it"),
+    ],
+)
+def test_what_would_change_lose_or_fight_over_a_value_is_refused(migrating, change, sentence):
+    [found] = refusals(migrating(), "billing", plain(**change))
+    assert sentence in found
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {HELM: "web", "helm.sh/resource-policy": "keep"},
+        {ARGO: "web:/Secret:a/b", "argocd.argoproj.io/sync-options": "Prune=false,Delete=false"},
+        {FLUX: "apps", "kustomize.toolkit.fluxcd.io/prune": "disabled"},
+    ],
+)
+def test_once_its_owner_lets_it_stay_it_may_be_migrated(migrating, marks):
+    assert refusals(migrating(), "billing", plain(annotations=marks)) == []
+
+
+def test_a_derived_value_in_the_secret_would_be_overwritten(settings_with):
+    keys = {"api-token": 8, "signing-key": 8, "signing-key-next": 8}
+    settings = settings_with(seeding="enabled", migrating=["shared"])
+    [found] = refusals(settings, "shared", plain(keys=keys))
+    assert "has signing-key-next, which would become the current value" in found
+
+
+def test_all_is_told_at_once(migrating):
+    assert len(refusals(migrating(), "billing", plain(keys={"A": 4}, is_immutable=True))) == 3
+
+
+def test_an_undo_knows_the_labels_and_annotations_of_before():
+    own = {"labels": {"team": "a", "tier": "b"}, "annotations": {"note": "c"}}
+    found = plain(labels={"team": "before"})
+    before = replaced_metadata(found, own)
+    assert before["labels"].items() >= {"team": "before", "tier": None}.items()
+    assert before["labels"]["reconcile.external-secrets.io/created-by"] is None
+    assert before["annotations"]["note"] is None
+
+
+SEEDED = {**STACK, "seeding": "enabled"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({**STACK, "migrating": ["mail"]}, "migrating: needs `seeding`"),
+        ({**SEEDED, "migrating": ["mial"]}, "no such bundle in the catalogue (did you mean mail?)"),
+        ({**SEEDED, "migrating": ["mail", "mail"]}, "migrating.1: is there already"),
+        (
+            {**SEEDED, "migrating": ["mail"], "bundles": {"mail": {"entry": "apps/mail"}}},
+            "migrating.0: none of its keys is both in the Secret and in an entry that may be",
+        ),
+    ],
+)
+def test_a_bundle_that_can_not_be_migrated_is_told_with_its_place(tmp_path, content, sentence):
+    [line] = lines(tmp_path, CATALOGUE, content)
+    assert sentence in line
+
+
+def test_one_in_a_store_of_others_is_told_too(tmp_path):
+    others = {"provider": "existing", "kind": "ClusterSecretStore", "name": "theirs"}
+    content = changed(stack("vault"), "stores.theirs", others)
+    content |= {"default-store": "vault", "bundles": {"mail": {"store": "theirs", "entry": "m"}}}
+    content |= {"seeding": "enabled", "migrating": ["mail"]}
+    [line] = lines(tmp_path, CATALOGUE, content)
+    assert line.endswith("migrating.0: its store is never written from here")
