@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+BASE ?= main
 # Each has its own cluster and stores. They mostly wait for those, so more than the cores at hand.
 # In the order of their names: else files of one long test come last, while the other sessions rest.
 E2E_SESSIONS ?= 3
@@ -13,6 +14,9 @@ render: .venv-render/installed ## Render rendered/<environment>, and secrets.env
 	.venv-render/bin/secretsctl render --all
 	.venv-render/bin/secretsctl example > .secrets.env.example.new
 	mv .secrets.env.example.new secrets.env.example
+
+diff: .venv-render/installed ## What a change since BASE means: for a comment on a pull request
+	@.venv-render/bin/secretsctl diff --base "$(BASE)" --markdown
 
 test: .venv/installed ## Everything that runs with packages from PyPI alone
 	.venv/bin/pytest --ignore=tests/e2e
@@ -95,4 +99,4 @@ publish: .venv-publish/installed ## Sign dist/ and upload it to PyPI: by the rel
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
 	@touch $@
 
-.PHONY: help render test e2e e2e-long check bench schema dist lowest dist-check release-check release-notes publish
+.PHONY: help render diff test e2e e2e-long check bench schema dist lowest dist-check release-check release-notes publish

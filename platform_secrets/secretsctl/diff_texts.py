@@ -15,8 +15,8 @@ Section = tuple[str, list[str]]
 """A heading, and lines that begin with + (appears), - (vanishes) or ~ (changes)."""
 
 _SIGNS = {"appears": "+", "changes": "~", "vanishes": "-"}
-# GitHub takes 65,536 characters in a comment.
-_MOST_CHARACTERS = 60_000
+# GitHub takes 65,536 characters in a comment; a shell's argument or variable has 131,072 bytes.
+_MOST_BYTES = 60_000
 _MOST_FIELDS = 4
 
 
@@ -35,24 +35,24 @@ def markdown(differences: Mapping[str, Difference], title: str) -> str:
     found = f"### {title}\n\n"
     for environment, one in differences.items():
         found += f"**{environment}**: {summary(one)}\n\n"
-        *first, last = [*sections(one), ("", [])]
-        for heading, content in [*first, last]:
-            if not content:
-                continue
+        for heading, content in sections(one):
             # In a block of code no name is taken for a mention, a link or markup.
             block = "\n".join(printable(line).replace("`", "'") for line in content)
-            fenced = f"```diff\n{block}\n```"
-            is_long = heading == _OBJECTS
-            opening = f"<details><summary>{heading}</summary>\n\n" if is_long else f"{heading}\n"
-            found += f"{opening}{fenced}\n{'</details>' if is_long else ''}\n"
+            fenced = f"```diff\n{block}\n```\n"
+            if heading == _OBJECTS:
+                fenced = f"\n{fenced}</details>\n"
+                heading = f"<details><summary>{heading}</summary>"
+            found += f"{heading}\n{fenced}\n"
     found += "".join(f"{line}\n" for line in _notes(differences))
-    if len(found) <= _MOST_CHARACTERS:
-        return found
-    kept = found[:_MOST_CHARACTERS].rpartition("\n")[0]
-    is_open = kept.count("```") % 2
-    is_folded = kept.count("<details>") > kept.count("</details>")
-    closing = ("\n```" if is_open else "") + ("\n</details>" if is_folded else "")
-    return f"{kept}{closing}\n\nToo long for a comment; `secretsctl diff` shows the rest.\n"
+    return found if len(found.encode()) <= _MOST_BYTES else _shortened(found)
+
+
+def _shortened(comment: str) -> str:
+    """Its beginning, with what is open closed."""
+    kept = comment.encode()[:_MOST_BYTES].decode(errors="ignore").rpartition("\n")[0]
+    fence = "\n```" if kept.count("```") % 2 else ""
+    fold = "\n</details>" if kept.count("<details>") > kept.count("</details>") else ""
+    return f"{kept}{fence}{fold}\n\nToo long for a comment; `secretsctl diff` shows the rest.\n"
 
 
 def summary(one: Difference) -> str:
