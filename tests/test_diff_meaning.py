@@ -353,6 +353,21 @@ def test_a_provider_s_rights_change_by_exactly_these_entries(name):
     assert rights(difference(*changes)) == (gained, lost)
 
 
+def test_a_text_or_a_login_that_is_made_otherwise_is_other_content():
+    first, second = ("bundles.mail.texts", {"POOL": "20"}), ("bundles.mail.texts", {"POOL": "30"})
+    [found] = compared(shop(first), shop(second)).secrets
+    assert found.altered == ["POOL"]
+    logins = [
+        (
+            "bundles.mail.registries",
+            {host: {"username-text": "robot", "password": "password"}},
+        )
+        for host in ("one.example.com", "two.example.com")
+    ]
+    [found] = compared(shop(logins[0]), shop(logins[1])).secrets
+    assert found.altered == [".dockerconfigjson"]
+
+
 RESTARTS = {
     "a field is new": ([("bundles.mail.keys.user", {"description": "an account"})], {WEB}),
     "a value comes from elsewhere": (
@@ -437,6 +452,12 @@ def test_reads_and_their_price_follow_the_interval():
     assert (found.dollars_before, found.dollars_after) == (0.0, 0.22)
 
 
+def test_each_entry_that_a_refresh_reads_is_counted():
+    second = {"description": "opens it too"}
+    [found] = difference(("bundles.archive.keys.second", second)).reads
+    assert (found.before, found.after) == (30 * 24, 2 * 30 * 24)
+
+
 def test_a_provider_that_does_not_charge_for_reads_has_no_price():
     found = {one.provider: one for one in difference(("stack.refresh-interval", "1m")).reads}
     assert found["vault"].after == 3 * 30 * 24 * 60
@@ -471,6 +492,37 @@ PUT = {
 def test_what_must_be_in_a_store_first_is_told(name):
     changes, values = PUT[name]
     assert difference(*changes).to_put == values
+
+
+OBJECTS = {
+    "when the rotator runs": (
+        ("stack.rotator.schedule", "18 3 * * *"),
+        {"CronJob shop-test/secrets-rotation": ["spec.schedule"]},
+    ),
+    "the operator's chart": (
+        ("stack.chart.values", {"replicaCount": 3}),
+        {"chart external-secrets-system/external-secrets": ["values.replicaCount"]},
+    ),
+    "the namespace": (
+        ("stack.pod-security.enforce", "restricted"),
+        {"Namespace shop-test": ["metadata.labels.pod-security.kubernetes.io/enforce"]},
+    ),
+    "when a key rotates": (
+        ("bundles.shared.keys.token.rotate.every", "30d"),
+        {
+            "ConfigMap shop-test/secrets-rotation-plan": [
+                "data.plan.json.keys.token.every_seconds",
+            ]
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_every_object_that_differs_is_named_with_its_fields(name):
+    change, objects = OBJECTS[name]
+    found = {one.object: one.fields for one in difference(change).objects}
+    assert objects.items() <= found.items()
 
 
 def test_a_type_that_a_living_secret_can_t_take_is_told():
@@ -538,6 +590,13 @@ def set_otherwise(draw: st.DrawFn, catalogue: dict[str, Any], stack: dict[str, A
     stack["rotation"] = draw(st.sampled_from(["leader", "follower"]))
 
 
+def run_otherwise(draw: st.DrawFn, catalogue: dict[str, Any], stack: dict[str, Any]) -> None:
+    minute = draw(st.sampled_from([17, 18]))
+    stack["rotator"] = {**stack.get("rotator", {}), "schedule": f"{minute} 3 * * *"}
+    stack["chart"] = draw(st.sampled_from([{}, {"values": {"replicaCount": 3}}]))
+    stack["pod-security"] = {"enforce": draw(st.sampled_from(["baseline", "restricted"]))}
+
+
 @st.composite
 def pairs_of_settings(draw: st.DrawFn) -> tuple[Settings, Settings]:
     catalogue, stack = draw(catalogues()), draw(stacks())
@@ -548,6 +607,7 @@ def pairs_of_settings(draw: st.DrawFn) -> tuple[Settings, Settings]:
         read_by_others,
         called_otherwise,
         set_otherwise,
+        run_otherwise,
     ]
     for change in draw(st.lists(st.sampled_from(ways), max_size=2)):
         change(draw, other_catalogue, other_stack)
