@@ -237,6 +237,42 @@ def test_who_reads_is_a_service(run):
     }
 
 
+def test_what_an_account_has_kubelets_log_in_with_its_pods_read(run):
+    account = {"kind": "ServiceAccount", "imagePullSecrets": [{"name": "ledger"}]}
+    account["metadata"] = {"name": "puller", "namespace": "shop"}
+    pods = {
+        "inherits": {"containers": [], "serviceAccountName": "puller"},
+        "its own": {
+            "containers": [],
+            "serviceAccountName": "puller",
+            "imagePullSecrets": [{"name": "other"}],
+        },
+        "another account": {"containers": []},
+    }
+    workloads = [
+        {"kind": "Deployment", "spec": pod}
+        | {"metadata": {"name": name.replace(" ", "-"), "namespace": "shop"}}
+        for name, pod in pods.items()
+    ]
+    run(external_secret(data=[USER]), account, *workloads)
+    assert [*catalogue()["services"]] == ["inherits"]
+
+
+def test_a_cluster_tells_which_namespaces_a_cluster_external_secret_is_in(outcome):
+    spec = {"externalSecretSpec": external_secret(data=[USER])["spec"]}
+    spec |= {"namespaceSelectors": [{"matchLabels": {"team": "ops"}}]}
+    everywhere = {"kind": "ClusterExternalSecret", "metadata": {"name": "ledger"}, "spec": spec}
+    assert outcome(everywhere) == ("left out", ["namespaceSelectors"])
+    status = {"provisionedNamespaces": ["ops", "shop"]}
+    assert outcome(everywhere | {"status": status}) == ("exact", [])
+    assert {*catalogue()["bundles"]} == {"ops-ledger", "shop-ledger"}
+
+
+def test_what_pushes_is_told(outcome):
+    push = {"kind": "PushSecret", "metadata": {"name": "a", "namespace": "shop"}, "spec": {}}
+    assert outcome(push) == ("left out", [""])
+
+
 WHOLE = external_secret(dataFrom=[{"extract": {"key": "apps/ledger"}}])
 
 

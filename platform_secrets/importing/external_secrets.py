@@ -35,8 +35,12 @@ def wanted_secrets(manifest: Manifest, own_namespace: str) -> Iterator[WantedSec
         yield _wanted(manifest, manifest.namespace or own_namespace, manifest.content)
         return
     spec = manifest.spec
-    namespaces = sequence(spec.get("namespaces"))
-    if not namespaces or spec.get("namespaceSelectors") or spec.get("namespaceSelector"):
+    # A cluster tells in which namespaces it is.
+    status = mapping(manifest.content.get("status"))
+    told = sequence(status.get("provisionedNamespaces"))
+    namespaces = told or sequence(spec.get("namespaces"))
+    by_labels = spec.get("namespaceSelectors") or spec.get("namespaceSelector")
+    if not namespaces or (by_labels and not told):
         why = "chooses namespaces by their labels, which are not told here; keep it as it is"
         raise NotTakenError("namespaceSelectors", why)
     metadata = {**mapping(spec.get("externalSecretMetadata"))}

@@ -45,7 +45,8 @@ class Manifest:
 
     @property
     def place(self) -> str:
-        return f"{self.file}:{self.line}"
+        """The file and the line, or the cluster."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 class NotTakenError(Exception):

@@ -11,12 +11,13 @@ from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
 from platform_secrets.importing.kustomizations import placed
 from platform_secrets.importing.plain_secrets import plain_secrets
-from platform_secrets.importing.readers import Reader, readers
+from platform_secrets.importing.readers import Reader, pull_secrets, readers
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
 EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 STORES = ("SecretStore", "ClusterSecretStore")
+_PUSHING = ("PushSecret", "ClusterPushSecret")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Of these every property can be read either way: with its whole entry, or by itself.
 _EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes", "onepassword"}
@@ -53,7 +54,8 @@ def imported(manifests: Sequence[Manifest], target: Target) -> Imported:
     verdicts: list[Verdict] = []
     manifests = placed(manifests)
     wanted = _wanted(manifests, target, verdicts)
-    known = [one for manifest in manifests for one in readers(manifest, target.namespace)]
+    own, accounts = target.namespace, pull_secrets(manifests, target.namespace)
+    known = [one for manifest in manifests for one in readers(manifest, own, accounts)]
     found, settings = _accepted(wanted, known, target, verdicts)
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
@@ -87,6 +89,8 @@ def _wanted(
 
 
 def _secrets_of(manifest: Manifest, namespace: str) -> Iterator[WantedSecret]:
+    if manifest.kind in _PUSHING:
+        raise NotTakenError("", "puts a Secret into a store; keep it as it is beside the catalogue")
     is_external = manifest.kind in EXTERNAL_SECRETS
     return (wanted_secrets if is_external else plain_secrets)(manifest, namespace)
 

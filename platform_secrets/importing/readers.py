@@ -1,6 +1,6 @@
 """Who reads which Secrets: every object that has pods, whatever its kind."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,29 @@ class Reader:
     source: Manifest
 
 
-def readers(manifest: Manifest, own_namespace: str) -> Iterator[Reader]:
+PullSecrets = Mapping[tuple[str, str], Sequence[str]]
+"""What ServiceAccounts, by namespace and name, have kubelets log in to registries with."""
+
+
+def pull_secrets(manifests: Iterable[Manifest], own_namespace: str) -> PullSecrets:
+    """Those of all ServiceAccounts among the manifests."""
+    return {
+        (one.namespace or own_namespace, one.name): [*_pull_secrets(one.content)]
+        for one in manifests
+        if one.kind == "ServiceAccount"
+    }
+
+
+def readers(manifest: Manifest, own_namespace: str, of_accounts: PullSecrets) -> Iterator[Reader]:
     """The reader that a manifest is, if its pods read any Secret."""
-    secrets = dict.fromkeys(one for pod in _pods(manifest.content) for one in _secrets(pod))
+    namespace = manifest.namespace or own_namespace
+    secrets: dict[str, None] = {}
+    for pod in _pods(manifest.content):
+        account = namespace, str(pod.get("serviceAccountName") or "default")
+        # A pod's own come instead of its account's.
+        inherited = [] if pod.get("imagePullSecrets") else of_accounts.get(account, [])
+        secrets |= dict.fromkeys([*inherited, *_secrets(pod)])
     if secrets and manifest.name:
-        namespace = manifest.namespace or own_namespace
         yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets), manifest)
 
 
@@ -41,8 +59,7 @@ def _pods(value: object) -> Iterator[Mapping[str, Any]]:
 
 def _secrets(pod: Mapping[str, Any]) -> Iterator[str]:
     """Each Secret that a pod names."""
-    for one in sequence(pod.get("imagePullSecrets")):
-        yield from _named(one, "name")
+    yield from _pull_secrets(pod)
     kinds = ("initContainers", "containers", "ephemeralContainers")
     for container in (mapping(one) for kind in kinds for one in sequence(pod.get(kind))):
         for one in sequence(container.get("env")):
@@ -54,6 +71,12 @@ def _secrets(pod: Mapping[str, Any]) -> Iterator[str]:
         for one in sequence(mapping(volume.get("projected")).get("sources")):
             yield from _named(mapping(one).get("secret"), "name")
         yield from _named(mapping(volume.get("csi")).get("nodePublishSecretRef"), "name")
+
+
+def _pull_secrets(content: Mapping[str, Any]) -> Iterator[str]:
+    """Those of a pod or of a ServiceAccount."""
+    for one in sequence(content.get("imagePullSecrets")):
+        yield from _named(one, "name")
 
 
 def _named(reference: object, field: str) -> Iterator[str]:

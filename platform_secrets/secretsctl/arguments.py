@@ -42,15 +42,31 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     tool_help = "who does it with GitOps; default: %(default)s"
     one.add_argument("--gitops-tool", choices=[*TOOLS], default="argo-cd", help=tool_help)
 
-    one = add("import", "Writes a catalogue and a stack file that say what stands in manifests.")
+    one = add("import", "Writes a catalogue and a stack file that say what is there already.")
     from_help = "a folder or file of manifests, or - for standard input; several times, if you like"
     one.add_argument(
         "--from", dest="sources", type=_given, metavar="PATH", action="append", help=from_help
     )
+    cluster_help = "what is in a cluster, by your own kubectl and with your own rights"
+    one.add_argument("--from-cluster", action="store_true", help=cluster_help)
+    which = one.add_mutually_exclusive_group()
+    namespace_help = "of the cluster; several times, if you like; default: your kubeconfig's own"
+    which.add_argument(
+        "--namespace", dest="namespaces", type=_given, action="append", help=namespace_help
+    )
+    which.add_argument("--all-namespaces", action="store_true", help="of the cluster")
+    context_help = "the cluster's, in your kubeconfig; default: its current one"
+    one.add_argument("--context", type=_given, metavar="NAME", help=context_help)
+    secrets_help = (
+        "the cluster's Secrets too: kubectl reads them and prints their keys' names alone"
+    )
+    one.add_argument("--secrets", action="store_true", help=secrets_help)
     one.add_argument("--env", type=_given, metavar="NAME", default="production")
     one.add_argument("--name", type=_given, metavar="NAME", help=name_help)
-    namespace_help = "of manifests that name none; default: %(default)s"
-    one.add_argument("--namespace", type=_given, default="default", help=namespace_help)
+    namespace_help = "the namespace of manifests in files that name none; default: %(default)s"
+    one.add_argument(
+        "--default-namespace", type=_given, metavar="NAME", default="default", help=namespace_help
+    )
     out_help = "default: this folder"
     one.add_argument("--out", type=_path, default=Path(), metavar="DIR", help=out_help)
     one.add_argument("--json", action="store_true", help="the report as JSON")

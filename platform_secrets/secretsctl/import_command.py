@@ -9,6 +9,7 @@ from typing import Any
 
 from platform_secrets.importing.documents import Target
 from platform_secrets.importing.imported import Imported, Verdict, imported
+from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
 from platform_secrets.secretsctl.tree import TreeError
@@ -33,17 +34,15 @@ _RENAMED = "an ExternalSecret is called as its Secret; docs/import.md says how i
 
 def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     """Writes both files and reports; see docs/import.md."""
-    if not options.sources:
-        message = "is missing: name a folder or a file of manifests, or - for standard input"
-        raise SettingsError([Problem("--from", None, (), message)])
+    _check(options)
     folder: Path = options.out
     platform = options.name or _platform(folder.resolve().name)
     files = {"catalogue": "catalogue.yaml", "stack": f"Pulumi.{options.env}.yaml"}
     obstacles = [] if options.check else in_the_way(folder, [*files.values()])
     if obstacles:
         raise TreeError("\n".join(obstacles))
-    read = read_all(options.sources)
-    found = imported(read.manifests, Target(platform, options.env, options.namespace))
+    read = _read(options)
+    found = imported(read.manifests, Target(platform, options.env, options.default_namespace))
     written: list[str] = []
     if found.catalogue["bundles"] and not options.check:
         texts = {files["catalogue"]: _CATALOGUE + yaml_text(found.catalogue)}
@@ -59,6 +58,39 @@ def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     is_left_out = bool(read.unread) or any(one.outcome == "left out" for one in found.verdicts)
     is_different = any(one.outcome == "different" for one in found.verdicts)
     return int(is_left_out or (options.check and is_different)), text
+
+
+def _check(options: argparse.Namespace) -> None:
+    if not options.sources and not options.from_cluster:
+        message = "is missing: name a folder or a file of manifests, or - for standard input"
+        raise SettingsError([Problem("--from", None, (), f"{message}; or give --from-cluster")])
+    of_a_cluster = {
+        "--namespace": options.namespaces,
+        "--all-namespaces": options.all_namespaces,
+        "--context": options.context,
+        "--secrets": options.secrets,
+    }
+    given = [name for name, value in of_a_cluster.items() if value]
+    if given and not options.from_cluster:
+        message = "goes with --from-cluster"
+        hint = "; manifests in files that name no namespace: --default-namespace"
+        problems = [
+            Problem(one, None, (), message + (hint if one == "--namespace" else ""))
+            for one in given
+        ]
+        raise SettingsError(problems)
+
+
+def _read(options: argparse.Namespace) -> Read:
+    read = read_all(options.sources or [])
+    if not options.from_cluster:
+        return read
+    return read + read_cluster(
+        options.context,
+        options.namespaces or [],
+        reads_all=options.all_namespaces,
+        reads_secrets=options.secrets,
+    )
 
 
 def _platform(folder: str) -> str:
@@ -85,7 +117,7 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         ]
     lines += [f"wrote {path}" for path in written]
     if not found.verdicts:
-        lines.append(f"no ExternalSecret in {read.files} files")
+        lines.append(f"no ExternalSecret in {read.where}")
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -21,10 +21,11 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Kubectl:
-    """One namespace of one kubeconfig context. Each method raises ClusterError."""
+    """One namespace of one kubeconfig context, its own where none is given. Each method raises
+    ClusterError."""
 
     context: str | None
-    namespace: str
+    namespace: str | None
 
     def within(self, namespace: str) -> "Kubectl":
         """The same in another namespace."""
@@ -48,6 +49,16 @@ class Kubectl:
     def find(self, resource: str, selector: str) -> list[Manifest]:
         """The objects that `--selector=…` or `--field-selector=…` is true of."""
         return json.loads(self._run("get", resource, selector, "--output=json"))["items"]
+
+    def resources(self) -> set[str]:
+        """The kinds that the cluster can list, each with its group, as in `deployments.apps`; all
+        but those of an API that does not answer."""
+        arguments = ("api-resources", "--verbs=list", "--output=name")
+        return {*self._run(*arguments, is_some_enough=True).split()}
+
+    def listed(self, resource: str, *options: str) -> str:
+        """What kubectl prints of all objects of a kind."""
+        return self._run("get", resource, *options)
 
     def get_raw(self, path: str) -> str:
         """The API server's own answer to a GET of a path."""
@@ -83,16 +94,17 @@ class Kubectl:
         if names:
             self._run("delete", resource, *names, "--ignore-not-found")
 
-    def _run(self, *arguments: str, text: str | None = None) -> str:
-        context = [f"--context={self.context}"] if self.context else []
-        command = ["kubectl", *context, f"--namespace={self.namespace}", *arguments]
+    def _run(self, *arguments: str, text: str | None = None, is_some_enough: bool = False) -> str:
+        where = [f"--context={self.context}"] if self.context else []
+        where += [f"--namespace={self.namespace}"] if self.namespace else []
+        command = ["kubectl", *where, *arguments]
         try:
             done = subprocess.run(  # noqa: S603
                 command, input=text, capture_output=True, text=True, check=False
             )
         except FileNotFoundError:
             raise ClusterError("kubectl: not found; install it, or put it on the PATH") from None
-        if done.returncode:
+        if done.returncode and not (is_some_enough and done.stdout.strip()):
             what = " ".join(arguments[:3] if arguments[0] != "create" else arguments[:1])
             said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
             raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")

@@ -39,11 +39,26 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass
 class Read:
-    """The manifests of some files, and what of these could not be read."""
+    """The manifests of some files or of a cluster, and what of these could not be read."""
 
     manifests: list[Manifest] = field(default_factory=list)
     unread: list[Problem] = field(default_factory=list)
     files: int = 0
+    is_of_a_cluster: bool = False
+
+    def __add__(self, other: "Read") -> "Read":
+        return Read(
+            self.manifests + other.manifests,
+            self.unread + other.unread,
+            self.files + other.files,
+            self.is_of_a_cluster or other.is_of_a_cluster,
+        )
+
+    @property
+    def where(self) -> str:
+        """In what was looked."""
+        places = [f"{self.files} files"] if self.files or not self.is_of_a_cluster else []
+        return " and ".join([*places, *(["the cluster"] if self.is_of_a_cluster else [])])
 
 
 def read_all(sources: list[str]) -> Read:

@@ -1,0 +1,135 @@
+"""The manifests in a cluster, read by the user's own kubectl with the user's own rights. Of Secrets
+kubectl prints names alone; no value of theirs comes here."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from platform_secrets.importing.found import Manifest, mapping, sequence
+from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
+from platform_secrets.secretsctl.manifest_files import Read
+from platform_secrets.settings import Problem, SettingsError
+
+_PLACE = "cluster"
+_OPERATOR = "external-secrets.io"
+_WIDE = [f"clusterexternalsecrets.{_OPERATOR}", f"clusterpushsecrets.{_OPERATOR}"]
+_STORES_OF_ALL = f"clustersecretstores.{_OPERATOR}"
+# Pods and ReplicaSets are made by these, or by hand.
+_NAMESPACED = [
+    *(f"{name}.{_OPERATOR}" for name in ("externalsecrets", "secretstores", "pushsecrets")),
+    "sealedsecrets.bitnami.com",
+    *(f"{name}.apps" for name in ("deployments", "statefulsets", "daemonsets")),
+    *(f"{name}.batch" for name in ("cronjobs", "jobs")),
+    "replicationcontrollers",
+    *(f"{name}.argoproj.io" for name in ("rollouts", "cronworkflows", "workflowtemplates")),
+    "services.serving.knative.dev",
+    "serviceaccounts",
+]
+_SECRETS = "secrets"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# A line for each name, every word of it escaped; a value is in none.
+_NAMES = (
+    "{{range .items}}"
+    "secret {{urlquery .metadata.namespace}} {{urlquery .metadata.name}}"
+    ' {{urlquery (or .type "Opaque")}}{{"\\n"}}'
+    '{{range .metadata.ownerReferences}}owner {{urlquery .kind}}{{"\\n"}}{{end}}'
+    '{{range $k, $v := .metadata.labels}}label {{urlquery $k}} {{urlquery $v}}{{"\\n"}}{{end}}'
+    "{{range $k, $v := .metadata.annotations}}"
+    f'{{{{if ne $k "{_LAST_APPLIED}"}}}}'
+    'annotation {{urlquery $k}} {{urlquery $v}}{{"\\n"}}{{end}}{{end}}'
+    '{{range $k, $v := .data}}key {{urlquery $k}}{{"\\n"}}{{end}}'
+    "{{end}}"
+)
+# Helm, Kubernetes and kubeadm keep these for themselves.
+_OTHERS = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
+_NOT_OTHERS = "--field-selector=" + ",".join(f"type!={one}" for one in _OTHERS)
+
+
+def read_cluster(
+    context: str | None, namespaces: list[str], *, reads_all: bool, reads_secrets: bool
+) -> Read:
+    """What is in these namespaces, in all of them, or in the context's own where none is given.
+
+    A kind that may not be read is among the unread. Raises SettingsError where the cluster does not
+    answer, has nothing to import, or lets nothing be read.
+    """
+    kubectl = Kubectl(context, None)
+    try:
+        served = kubectl.resources()
+    except ClusterError as error:
+        raise SettingsError([Problem("--from-cluster", None, (), str(error))]) from None
+    if not reads_secrets and _NAMESPACED[0] not in served:
+        message = "the operator's kinds are not in this cluster; its plain Secrets: --secrets"
+        raise SettingsError([Problem("--from-cluster", None, (), message)])
+    within = [kubectl.within(one) for one in namespaces] or [kubectl]
+    scope = ["--all-namespaces"] if reads_all else []
+    # In some namespaces their ExternalSecrets say it.
+    wide = [_STORES_OF_ALL, *(_WIDE if reads_all else [])]
+    asked = [(kubectl, kind, list[str]()) for kind in wide]
+    asked += [(each, kind, scope) for each in within for kind in _NAMESPACED]
+    asked = [one for one in asked if one[1] in served]
+    asked += [(each, _SECRETS, scope) for each in within if reads_secrets]
+    found = Read(is_of_a_cluster=True)
+    read: list[Mapping[str, Any]] = []
+    for each, kind, options in asked:
+        _show_progress(f"reading {kind}")
+        try:
+            read += _listed(each, kind, options)
+        except ClusterError as error:
+            found.unread.append(Problem(_PLACE, None, (), str(error)))
+    _show_progress("")
+    if len(found.unread) == len(asked):
+        raise SettingsError(found.unread)
+    kinds = {str(one.get("kind")) for one in read}
+    found.manifests = [Manifest(one, _PLACE, 0) for one in read if not _is_made_by(kinds, one)]
+    return found
+
+
+def _listed(kubectl: Kubectl, kind: str, options: list[str]) -> list[Mapping[str, Any]]:
+    if kind == _SECRETS:
+        text = kubectl.listed(kind, f"--output=go-template={_NAMES}", _NOT_OTHERS, *options)
+        return [*_secrets(text)]
+    items = json.loads(kubectl.listed(kind, "--output=json", *options))["items"]
+    for one in items if kind.startswith("sealedsecrets.") else ():
+        one["spec"]["encryptedData"] = dict.fromkeys(one["spec"].get("encryptedData") or (), "")
+    return items
+
+
+def _secrets(text: str) -> Iterator[Mapping[str, Any]]:
+    """The Secrets of which kubectl printed the names."""
+    one: dict[str, Any] = {}
+    for line in text.splitlines():
+        what, *words = line.split(" ")
+        words = [unquote_plus(word) for word in words]
+        match what, words:
+            case "secret", [namespace, name, type]:
+                if one:
+                    yield one
+                metadata = {"namespace": namespace, "name": name, "ownerReferences": []}
+                one = {"kind": "Secret", "type": type, "metadata": metadata, "data": {}}
+            case "owner", [kind]:
+                one["metadata"]["ownerReferences"].append({"kind": kind})
+            case "label" | "annotation", [name, value]:
+                one["metadata"].setdefault(f"{what}s", {})[name] = value
+            case _, [name, *_]:
+                one["data"][name] = ""
+            case _:
+                pass
+    if one:
+        yield one
+
+
+def _is_made_by(kinds: set[str], one: Mapping[str, Any]) -> bool:
+    """Whether an object that is read makes this one, as a CronJob makes Jobs. A Secret's names are
+    those of its ExternalSecret."""
+    owners = sequence(mapping(one.get("metadata")).get("ownerReferences"))
+    is_made = any(mapping(owner).get("kind") in kinds for owner in owners)
+    return is_made and one.get("kind") != "Secret"
+
+
+def _show_progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()
