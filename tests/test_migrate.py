@@ -14,7 +14,7 @@ from platform_secrets.secretsctl.inventory import (
     replaced_metadata,
 )
 from tests.declaring import CLUSTER_UID, declare
-from tests.settings_files import CATALOGUE, STACK, changed, lines, stack
+from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, stack
 
 SECRET, RECORD = "shop-billing", "migration-shop-billing"
 SEALED = ("SealedSecret", SECRET)
@@ -73,6 +73,24 @@ def test_what_is_in_the_store_stays_when_the_secret_is_copied(migrating):
         "secretKey": "bank-password",
         "remoteRef": {"remoteKey": "shop/test/billing", "property": "bank-password"},
     }
+
+
+@pytest.mark.parametrize(
+    ("provider", "layout", "policy"),
+    [
+        ("vault", "bundle", "IfNotExists"),
+        ("vault", "per-key", "IfNotExists"),
+        ("aws", "per-key", "IfNotExists"),
+        ("aws", "bundle", "Replace"),
+        ("gcp", "per-key", "Replace"),
+        ("gcp", "bundle", "Replace"),
+    ],
+)
+def test_where_the_operator_takes_an_entry_for_a_value_it_is_told_to_write(
+    migrating, provider, layout, policy
+):
+    settings = migrating(stores={"it": {**STORES[provider], "layout": layout}})
+    assert migration.copy(settings, "billing")["spec"]["updatePolicy"] == policy
 
 
 def test_an_undo_writes_the_copy_over_what_is_in_the_store(migrating):

@@ -45,10 +45,16 @@ def compared(settings: Settings, bundle: str, external_secret: Manifest) -> dict
     return {field: lines[field] for field in settings.catalogue.bundles[bundle].fields}
 
 
+def leaves_values(settings: Settings, bundle: str) -> bool:
+    """Whether `copy` leaves each value alone that is in the store already."""
+    return provider_of(settings.store_of(bundle)).misses_values
+
+
 def copy(settings: Settings, bundle: str) -> Manifest:
-    """Writes the Secret's values into their entries; what is there already stays."""
+    """Writes the Secret's values into their entries."""
     secret = _secret(settings, bundle)
-    return _push(settings, bundle, f"{naming.migration(secret)}.copy", secret, "IfNotExists")
+    policy = "IfNotExists" if leaves_values(settings, bundle) else "Replace"
+    return _push(settings, bundle, f"{naming.migration(secret)}.copy", secret, policy)
 
 
 def restore(settings: Settings, bundle: str) -> Manifest:

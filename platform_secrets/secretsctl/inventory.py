@@ -4,6 +4,7 @@ from ast import literal_eval
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from platform_secrets.manifests.migration import copied
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import kept
 
@@ -91,6 +92,19 @@ def refusals(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
     """Why the Secret can't be migrated as it is: a value would change or be lost, or its owner
     would write it again or take it away. Each says what to do."""
     return [*_content_faults(settings, bundle, found), *_owner_faults(settings, bundle, found)]
+
+
+def planned(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
+    """What a migration does, a line for each value and step."""
+    content, store = settings.catalogue.bundles[bundle], settings.store_name(bundle)
+    lines = [f"Secret/{content.secret}: {len(found.keys)} keys, {found.type}"]
+    for value in copied(settings, bundle):
+        place = f" ({value.entry.property})" if value.entry.property else ""
+        lines.append(f"would copy {value.key} to {value.entry.key}{place} in store {store}")
+    lines += [f"would compare {field}" for field in content.fields]
+    lines.append(f"would let ExternalSecret/{content.secret} take it over")
+    readers = ", ".join(settings.readers.get(bundle, [])) or "nobody in the catalogue"
+    return [*lines, f"would restart nothing; its readers: {readers}"]
 
 
 def _content_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:

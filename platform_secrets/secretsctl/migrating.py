@@ -18,6 +18,7 @@ from platform_secrets.secretsctl.inventory import (
     FoundSecret,
     found_secret,
     kubectl_output,
+    planned,
     refusals,
     replaced_metadata,
 )
@@ -26,6 +27,7 @@ from platform_secrets.settings import Settings
 
 COPY, ADOPT, ADOPTED, UNDO, FINISHED = "copy", "adopt", "adopted", "undo", "finished"
 _OPEN = "{}"
+_LEFT_ALONE = "so it was left as it is"
 _LIST = {"apiVersion": "v1", "kind": "List"}
 # A check that fails has no condition: only time tells it from one that was not looked at yet.
 _LEAST_PATIENCE_SECONDS = 4.0
@@ -55,6 +57,10 @@ class Migration:
         return external_secret_manifests(self.settings, self.bundle)[0]
 
     @cached_property
+    def _backup(self) -> Manifest:
+        return migration.backup(self.settings, self.bundle, self.external_secret)
+
+    @cached_property
     def checks(self) -> dict[str, Manifest]:
         return migration.checks(self.settings, self.bundle, self.external_secret)
 
@@ -80,15 +86,7 @@ class Migration:
     def described(self) -> str:
         """What a run would do. ClusterError where it would refuse."""
         found = self._migratable()
-        store = self.settings.store_name(self.bundle)
-        lines = [f"Secret/{self.secret}: {len(found.keys)} keys, {found.type}"]
-        for value in migration.copied(self.settings, self.bundle):
-            place = f" ({value.entry.property})" if value.entry.property else ""
-            lines.append(f"would copy {value.key} to {value.entry.key}{place} in store {store}")
-        lines += [f"would compare {field}" for field in self.checks]
-        lines.append(f"would let ExternalSecret/{self.secret} take it over")
-        readers = ", ".join(self.settings.readers.get(self.bundle, [])) or "nobody in the catalogue"
-        lines.append(f"would restart nothing; its readers: {readers}")
+        lines = planned(self.settings, self.bundle, found)
         return "".join(f"{line}\n" for line in lines)
 
     def run(self) -> str:
@@ -100,22 +98,29 @@ class Migration:
             self._copy()
         if step in (None, COPY, ADOPT):
             self._adopt()
-        return (
-            f"{self.secret}: taken over, with the values that it had; `migrate --finish` is next\n"
-        )
+        return f"{self.secret}: taken over, values as they were; `migrate --finish` is next\n"
 
     def _copy(self) -> None:
         found = self._migratable()
         before = json.dumps(replaced_metadata(found, self._own_metadata))
         self._note(step=COPY, uid=found.uid, before=before)
         self._remove_one_shots()
+        if not migration.leaves_values(self.settings, self.bundle):
+            self._look()
         self._make(migration.copy(self.settings, self.bundle))
-        self._make(migration.backup(self.settings, self.bundle, self.external_secret))
+        self._make(self._backup)
         compared = self._migratable()
-        self._compare("so it was left as it is")
+        self._compare(_LEFT_ALONE)
         if self.found() != compared or compared.uid != found.uid:
             raise ClusterError(f"Secret/{self.secret}: was changed meanwhile: run this again")
         self._note(step=ADOPT, **{naming.MIGRATION_GATE: _OPEN})
+
+    def _look(self) -> None:
+        """Refuses to write where the store has all values, and another one among them."""
+        self.kubectl.create(self._backup)
+        if waiting.looked_at(self.kubectl, "ExternalSecret", self.name):
+            self._compare(_LEFT_ALONE)
+        self._remove_one_shots()
 
     def _adopt(self) -> None:
         self._sync()
@@ -148,6 +153,9 @@ class Migration:
             if is_taken or naming.MIGRATION_GATE in self.noted:
                 self._give_back()
             self._note(**{naming.MIGRATION_GATE: None})
+            if self.kubectl.get("externalsecret", self.secret):
+                change = waiting.annotated("force-sync")  # or it stays Ready for its interval
+                self.kubectl.patch("externalsecret", self.secret, change)
             self._release()
             time.sleep(_PAUSE_SECONDS)  # the operator may have been at it
             self._release()
@@ -223,8 +231,7 @@ class Migration:
 
     def _remove_one_shots(self) -> None:
         pushes = [part(self.settings, self.bundle) for part in (migration.copy, migration.restore)]
-        backup = migration.backup(self.settings, self.bundle, self.external_secret)
-        self._remove(*pushes, *self.checks.values(), backup)
+        self._remove(*pushes, *self.checks.values(), self._backup)
         self.kubectl.delete("secret", [self.name])
 
     def _remove_checks(self) -> None:
@@ -238,9 +245,7 @@ class Migration:
     def _record(self) -> Manifest:
         found = self.kubectl.get("configmap", self.name)
         if found is None:
-            raise ClusterError(
-                f"ConfigMap/{self.name}: does not exist; apply the environment first"
-            )
+            raise ClusterError(f"ConfigMap/{self.name}: is missing; apply the environment first")
         return found
 
     def _note(self, **data: str | None) -> None:

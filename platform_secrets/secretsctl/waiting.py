@@ -110,6 +110,19 @@ def synced(kubectl: Kubectl, name: str, kind: str = "ExternalSecret") -> str:
     raise ClusterError(f"{kind}/{name}: not synced in {SYNC_SECONDS} s: {fault}")
 
 
+def looked_at(kubectl: Kubectl, kind: str, name: str) -> bool:
+    """Whether an object is synced, once the operator has tried."""
+    fault = None
+    for _ in _until(SYNC_SECONDS):
+        obj = kubectl.get(kind.lower(), name)
+        fault = proof.fault(obj)
+        if fault is None:
+            return True
+        if obj and obj.get("status", {}).get("conditions"):
+            return False
+    raise ClusterError(f"{kind}/{name}: not looked at in {SYNC_SECONDS} s: {fault}")
+
+
 def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
     """Restarts a workload, and says so once all of its pods are new."""
     kind, *namespace, name = workload.split("/")

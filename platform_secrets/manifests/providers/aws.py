@@ -81,6 +81,10 @@ class Aws(WithRole):
         return ("aws", self._store.account_id, self._store.region)
 
     @property
+    def misses_values(self) -> bool:
+        return self._store.layout == "per-key"
+
+    @property
     def push_metadata(self) -> Manifest | None:
         """The operator writes AWS values as bytes unless it is told otherwise."""
         return metadata_of_push({"secretPushFormat": "string"})

@@ -57,6 +57,10 @@ class Gcp(Provider):
         self._store = store
 
     @property
+    def misses_values(self) -> bool:
+        return False
+
+    @property
     def push_metadata(self) -> Manifest | None:
         """Leaves the labels that others have put on an entry: to change them takes a right that the
         identity does not have. With a property the operator keeps them, and takes no metadata."""

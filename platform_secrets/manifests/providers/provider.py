@@ -46,6 +46,12 @@ class Provider(Protocol):
         return False
 
     @property
+    def misses_values(self) -> bool:
+        """Whether a push that is to leave values alone looks for the value itself, not only for the
+        entry: that may be there before its value, or for another property."""
+        return True
+
+    @property
     def push_metadata(self) -> Manifest | None:
         """What a push tells the provider beside the value."""
         return None
