@@ -208,3 +208,10 @@ def test_a_name_that_two_bundles_have_is_told_with_both(everything, who):
     code, _, err = who("password")
     assert code == 2
     assert "there are charts/password, images/password, repository/password" in err
+
+
+def test_a_cluster_is_one_environment_s(shop, who):
+    shop(STACK)
+    code, out, err = who("mail", "--live")
+    assert (code, out) == (2, "")
+    assert err.startswith("--live: asks one environment's cluster: name it with --env")

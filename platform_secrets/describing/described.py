@@ -118,11 +118,12 @@ def described(settings: Settings) -> Described:
     env = settings.environment
     external_secrets = [one for one in objects if one["kind"] == "ExternalSecret"]
     operator = f"{env.operator_namespace}/{env.operator_service_account}"
+    secrets, passing = held_secrets(settings), passing_secrets(settings)
     return Described(
         places=key_places(settings),
-        secrets=held_secrets(settings),
-        passing=passing_secrets(settings),
-        accesses=[*accesses(settings, objects)],
+        secrets=secrets,
+        passing=passing,
+        accesses=[*accesses(settings, objects, {*secrets, *passing})],
         operator=operator if env.stores else None,
         identities=[*provider_identities(settings)],
         expected=[*_expected(settings)],

@@ -101,6 +101,8 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one = add("who", "Says who can read a bundle or a key, and by what.")
     one.add_argument("key", type=_given, metavar="BUNDLE[/KEY]")
     one.add_argument("--env", type=_given, metavar="ENVIRONMENT", help="this one alone")
+    live_help = "also whom RBAC in the cluster lets read it besides; with --env"
+    one.add_argument("--live", action="store_true", help=live_help)
     one.add_argument("--json", action="store_true")
     _add_catalogue(one)
 

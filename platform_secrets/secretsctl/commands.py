@@ -5,6 +5,8 @@ import io
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from platform_secrets.manifests.layer import BASIC_SECRETS, waves
@@ -195,25 +197,21 @@ def pin_image(options: argparse.Namespace) -> tuple[int, str]:
     return OK, "".join(f"{path}: {image}\n" for path, image in images.items())
 
 
-def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
-    """Writes a catalogue and a stack file that say what stands in manifests."""
-    from platform_secrets.secretsctl.import_command import import_manifests
-
-    return import_manifests(options)
-
-
 def who(options: argparse.Namespace) -> tuple[int, str]:
     """Says who can read a bundle or a key in each environment."""
     from platform_secrets.secretsctl.who_command import who
 
-    return OK, who(loaded(stack_files(), options.catalogue, options.env), options)
+    return _of_cluster(lambda: who(loaded(stack_files(), options.catalogue, options.env), options))
 
 
-def diff(options: argparse.Namespace) -> tuple[int, str]:
-    """Says what a change of the catalogue and the stack files means."""
-    from platform_secrets.secretsctl.diff_command import diff
+def _command_of(module: str, name: str) -> Command:
+    """A function of a module, which is imported only where it is used."""
 
-    return diff(options)
+    def command(options: argparse.Namespace) -> tuple[int, str]:
+        found: Command = getattr(import_module(f"platform_secrets.secretsctl.{module}"), name)
+        return found(options)
+
+    return command
 
 
 def _operation(name: str) -> Command:
@@ -221,16 +219,23 @@ def _operation(name: str) -> Command:
 
     def command(options: argparse.Namespace) -> tuple[int, str]:
         from platform_secrets.secretsctl import operations
-        from platform_secrets.secretsctl.kubectl import ClusterError
 
         (settings,) = _settings(options)
-        try:
-            return OK, getattr(operations, name.replace("-", "_"))(settings, options)
-        except ClusterError as error:
-            print(f"secretsctl: {error}", file=sys.stderr)
-            return FAILED, ""
+        operation = getattr(operations, name.replace("-", "_"))
+        return _of_cluster(lambda: operation(settings, options))
 
     return command
+
+
+def _of_cluster(text: Callable[[], str]) -> tuple[int, str]:
+    """The text, or why the cluster or kubectl did not do what was asked."""
+    from platform_secrets.secretsctl.kubectl import ClusterError
+
+    try:
+        return OK, text()
+    except ClusterError as error:
+        print(f"secretsctl: {error}", file=sys.stderr)
+        return FAILED, ""
 
 
 def _settings(options: argparse.Namespace) -> list[Settings]:
@@ -241,9 +246,9 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
 _OPERATIONS = ("put-commands", "rotate", "rotated", "sync", "restart", "migrate")
 _FUNCTIONS: dict[str, Command] = {
     "init": init,
-    "import": import_manifests,
+    "import": _command_of("import_command", "import_manifests"),
     "render": render,
-    "diff": diff,
+    "diff": _command_of("diff_command", "diff"),
     "who": who,
     "basic-secrets": basic_secrets,
     "example": example,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from platform_secrets.describing.access import Access
 from platform_secrets.describing.described import Described, described, with_whole
+from platform_secrets.describing.rbac import Grant, grants
 from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.settings import Problem, Settings, SettingsError
 from platform_secrets.settings.problems import did_you_mean
@@ -44,12 +45,20 @@ class Answer:
 
 
 def who(settings: Iterable[Settings], options: argparse.Namespace) -> str:
-    """Raises SettingsError where no environment has it."""
+    """Raises SettingsError where no environment has it, ClusterError where a cluster is asked and
+    does not answer."""
+    if options.live and options.env is None:
+        message = "asks one environment's cluster: name it with --env"
+        raise SettingsError([Problem("--live", None, (), message)])
     found = [*settings]
     asked = {one.environment.environment: _asked(one, options.key) for one in found}
     if not any(asked.values()):
         raise _unknown(found, options.key)
-    answers = [_answer(one, keys) for one in found if (keys := asked[one.environment.environment])]
+    answers = [
+        _answer(one, keys, is_live=options.live)
+        for one in found
+        if (keys := asked[one.environment.environment])
+    ]
     if options.json:
         return json.dumps([asdict(one) for one in answers], indent=2, ensure_ascii=False) + "\n"
     return "".join(_text(one, len(asked[one.environment])) for one in answers) + _CAVEAT
@@ -80,7 +89,7 @@ def _unknown(settings: Iterable[Settings], spelling: str) -> SettingsError:
     return SettingsError([Problem("who", None, (), message)])
 
 
-def _answer(settings: Settings, keys: list[str]) -> Answer:
+def _answer(settings: Settings, keys: list[str], *, is_live: bool) -> Answer:
     one = described(settings)
     places = {key: with_whole(one.places[key]) for key in keys}
     every = {place for some in places.values() for place in some}
@@ -100,7 +109,10 @@ def _answer(settings: Settings, keys: list[str]) -> Answer:
         environment=settings.environment.environment,
         secrets=secrets,
         same_value=same,
-        readers=[*_readers(settings, one, keys)],
+        readers=[
+            *_readers(settings, one, keys),
+            *(_live_readers(settings, one, keys) if is_live else ()),
+        ],
     )
 
 
@@ -132,6 +144,29 @@ def _readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Re
             if settings.environment.stores[name].is_others:
                 who = "whomever its owner lets: others declare it"
                 yield Reader(f"store {name}", who, "not known here", [], keys)
+
+
+def _live_readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Reader]:
+    """The difference between what is declared and what RBAC in the cluster says."""
+    from platform_secrets.secretsctl.live_access import is_of_kubernetes, live_grants, merged
+
+    secrets = {name for key in keys for name in one.secrets_with[key]}
+    declared = {*grants((each for each in one.objects.values() if "kind" in each), secrets)}
+    live = live_grants(settings, secrets)
+    known = {(each.kind, each.name, each.secret) for each in declared}
+    place = f"{settings.environment.operator_namespace}/"
+    found: dict[str, list[Grant]] = {"in the cluster, not declared": [], "Kubernetes itself": []}
+    for each in live:
+        if (each.kind, each.name, each.secret) not in known and not each.name.startswith(place):
+            found[[*found][is_of_kubernetes(each)]].append(each)
+    there = {(each.kind, each.name, each.secret) for each in live}
+    found["declared, not in the cluster"] = [
+        each for each in declared if (each.kind, each.name, each.secret) not in there
+    ]
+    for kind, some in found.items():
+        for grant, what in merged(some):
+            read = [key for key in keys if {*one.secrets_with[key]} & {*what}]
+            yield Reader(kind, f"{grant.kind} {grant.name}", grant.by, what, read)
 
 
 _KINDS = ("services", "people", "rotation")
