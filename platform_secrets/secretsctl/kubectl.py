@@ -67,6 +67,11 @@ class Kubectl:
     def create(self, manifest: Manifest) -> None:
         self._run("create", _FIELD_MANAGER, "--filename=-", text=json.dumps(manifest))
 
+    def apply(self, manifest: Manifest) -> None:
+        """Creates it under its name, which a Role can bound, or makes it so."""
+        options = ("--server-side", _FIELD_MANAGER, "--filename=-")
+        self._run("apply", *options, text=json.dumps(manifest))
+
     def would_create(self, manifest: Manifest, *, user: str | None = None) -> Manifest:
         """What the API server would make of it now, if `user` asked."""
         options = (*_try_as(user), "--filename=-")
@@ -105,7 +110,7 @@ class Kubectl:
         except FileNotFoundError:
             raise ClusterError("kubectl: not found; install it, or put it on the PATH") from None
         if done.returncode and not (is_some_enough and done.stdout.strip()):
-            what = " ".join(arguments[:3] if arguments[0] != "create" else arguments[:1])
+            what = " ".join(arguments[: 1 if arguments[0] in ("apply", "create") else 3])
             said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
             raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")
         return done.stdout

@@ -117,7 +117,7 @@ class Migration:
 
     def _look(self) -> None:
         """Refuses to write where the store has all values, and another one among them."""
-        self.kubectl.create(self._backup)
+        self.kubectl.apply(self._backup)
         if waiting.looked_at(self.kubectl, "ExternalSecret", self.name):
             self._compare(_LEFT_ALONE)
         self._remove_one_shots()
@@ -208,7 +208,7 @@ class Migration:
 
     def _differing(self) -> list[str]:
         """The fields of which the copy has another value than the Secret."""
-        self.kubectl.create({**_LIST, "items": [*self.checks.values()]})
+        self.kubectl.apply({**_LIST, "items": [*self.checks.values()]})
         lacking = {check["metadata"]["name"]: field for field, check in self.checks.items()}
         end = time.monotonic() + self.patience_seconds
         while lacking and time.monotonic() < end:
@@ -220,8 +220,7 @@ class Migration:
 
     def _make(self, manifest: Manifest) -> None:
         name, kind = manifest["metadata"]["name"], manifest["kind"]
-        if self.kubectl.get(kind.lower(), name) is None:
-            self.kubectl.create(manifest)
+        self.kubectl.apply(manifest)
         self._synced(kind, name)
 
     def _synced(self, kind: str, name: str) -> None:

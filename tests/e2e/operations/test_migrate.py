@@ -31,7 +31,7 @@ from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
 
 MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
-CHANGES = {"seeding": "enabled", "migrating": [MANY, ONE, STUBBORN]}
+CHANGES = {"seeding": "enabled", "migrating": [MANY, ONE, STUBBORN, "ledger"]}
 OK, FAILED = 0, 1
 PUSHES = "external-secrets.io/v1alpha1"
 MOST_ATTEMPTS = 40
@@ -69,6 +69,16 @@ class Reader:
         return len(self.seen) == 1 and not [one for one in happened if one.what == "started"]
 
 
+# Its Secret has bytes that are no text, and texts with all that a template takes for its own.
+RICH = {
+    "secret": "wren-ledger",
+    "keys": {
+        "TOKEN": {"description": "a token"},
+        "keystore.p12": {"description": "a keystore", "stored-as": "base64"},
+    },
+    "texts": {"URL": 'https://wren:${TOKEN|url}@example.com/50%?a="{{x}}"', "MODE": "live"},
+}
+LEDGER = {"bundles": {"ledger": RICH}}
 CLOUDS = {
     "aws": {"layout": "bundle"},
     "gcp": {},
@@ -96,7 +106,8 @@ class Desk:
         own = {"environment": self.environment, "cluster": cluster, **self.own, **changes}
         stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
         (self.folder / f"Pulumi.{self.environment}.yaml").write_text(yaml.safe_dump(stack))
-        (self.folder / "catalogue.yaml").write_text(CATALOGUE_FILE.read_text(encoding="utf-8"))
+        catalogue = laid_over(yaml.safe_load(CATALOGUE_FILE.read_text(encoding="utf-8")), LEDGER)
+        (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(catalogue))
 
     def start(
         self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None
@@ -151,7 +162,7 @@ class Desk:
         script.write_text(
             "#!/bin/sh\n"
             f'echo "$@" >> {self.folder}/calls\n'
-            'case "$2" in create|patch|delete)\n'
+            'case "$2" in apply|patch|delete)\n'
             f"  echo >> {count}\n"
             f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
             f'    {after}kill -9 "$PPID"; exit 1\n  fi\n'
@@ -170,7 +181,11 @@ class Desk:
     def make_secret(self, bundle: str) -> None:
         """The plain Secret, as somebody made it by hand."""
         keys = self.place.settings.catalogue.bundles[bundle].keys
-        data = {key: base64.b64encode(self.place.values[key].encode()).decode() for key in keys}
+        values = {key: self.place.values[key].encode() for key in keys}
+        if bundle == "ledger":
+            url = f'https://wren:{self.place.values["TOKEN"]}@example.com/50%?a="{{{{x}}}}"'
+            values |= {"URL": url.encode(), "MODE": b"live", "keystore.p12": os.urandom(64)}
+        data = {key: base64.b64encode(value).decode() for key, value in values.items()}
         metadata = {"name": self.name(bundle), "namespace": self.place.namespace}
         labels = {"team": "payments"}
         secret = {"apiVersion": "v1", "kind": "Secret", "data": data, "type": "Opaque"}
@@ -201,10 +216,10 @@ def desks(
     own |= {name: {**CHANGES, "stores": {name: store}} for name, store in CLOUDS.items()}
     stacks = {name: f"production-{name}" if name in CLOUDS else "production" for name in own}
     settings = {
-        name: rotating_settings(stacks[name], f"migrating-{name}", **changes)
+        name: rotating_settings(stacks[name], f"migrating-{name}", catalogue=LEDGER, **changes)
         for name, changes in own.items()
     }
-    with Kubelet(cluster, [one.namespace for one in settings.values()]) as kubelet:
+    with Kubelet(cluster, [settings["vault"].namespace]) as kubelet:
         found: dict[str, Desk] = {}
         for name, one in settings.items():
             place = Rotating(cluster, stores, one, kubelet, run.folder / one.namespace)
@@ -213,7 +228,7 @@ def desks(
             found[name].folder.mkdir()
             found[name].write_stack()
             cluster.create_namespace(one.namespace)
-            for bundle in CHANGES["migrating"]:
+            for bundle in (MANY, ONE, STUBBORN):
                 found[name].make_secret(bundle)
         vault = found["vault"].place
         shared = vault.settings.catalogue.bundles["shared"].keys
@@ -327,6 +342,22 @@ def test_a_secret_is_taken_over_as_it_is_and_no_value_is_seen_anywhere(
     for value in decoded(before).values():
         for shown in (value, base64.b64encode(value.encode()).decode()):
             assert shown not in seen, "a value"
+
+
+def test_texts_and_bytes_are_compared_as_they_are(desks: dict[str, Desk], stores: Stores) -> None:
+    desk = desks["gcp"]
+    desk.make_secret("ledger")
+    for entry in bundle_entries(desk.place.settings, "ledger").values():
+        stores.gcp.create(entry.key, MARK)
+    data = desk.secret("ledger")["data"]
+    desk.patch_secret("ledger", {"data": {"URL": base64.b64encode(b"another").decode()}})
+    code, _, errors = desk.run("ledger")
+    assert (code, "another value than the Secret for: URL; so" in errors) == (FAILED, True), errors
+    desk.patch_secret("ledger", {"data": {"URL": data["URL"]}})
+    code, _, errors = desk.run("ledger")
+    assert code == OK, errors
+    assert desk.secret("ledger")["data"] == data
+    assert desk.owners("ledger") == ["ExternalSecret/wren-ledger"]
 
 
 def everything(desk: Desk) -> str:
