@@ -382,6 +382,13 @@ RESTARTS = {
     "bytes are stored otherwise": ([("bundles.mail.keys.password.stored-as", "base64")], {WEB}),
     "a label is new": ([("bundles.mail.labels", {"example.org/team": "mail"})], set()),
     "a Secret is read by one more": ([("services.worker.reads", ["shared", "mail"])], set()),
+    "a Secret has a new field, and one more reader": (
+        [
+            ("services.worker.reads", ["shared", "mail"]),
+            ("bundles.mail.texts", {"POOL": "20"}),
+        ],
+        {WEB},
+    ),
     "it is read more often": ([("stack.refresh-interval", "5m")], set()),
 }
 
