@@ -2,16 +2,25 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from platform_secrets.importing.documents import Target
+from platform_secrets.importing.existing import existing
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest
 from platform_secrets.importing.imported import imported
 from platform_secrets.manifests.layer import EXTERNAL_SECRETS, waves
-from platform_secrets.settings import Document, Settings, load
+from platform_secrets.settings import (
+    Document,
+    Settings,
+    catalogue_document,
+    load,
+    stack_document,
+)
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tests.settings_files import STORES
 from tests.test_generated_settings import generated, name_parts, names
 
@@ -116,3 +125,31 @@ def test_a_catalogue_that_is_rendered_and_imported_renders_the_same(platform):
     assert [one.outcome for one in found.verdicts] == ["exact"] * len(rendered), found.verdicts
     [after] = load([Document("stack", found.stack)], Document("catalogue", found.catalogue))
     assert _what_is_done(_rendered(after)) == _what_is_done(rendered)
+
+
+@hypothesis_settings(generated, max_examples=100)
+@given(platform=platforms())
+def test_what_a_catalogue_renders_adds_nothing_to_it(platform):
+    catalogue, stack = platform
+    there = existing(Document("stack", stack), Document("catalogue", catalogue))
+    [settings] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    manifests = [Manifest(one, "a.yaml", 1) for one in _rendered(settings)]
+    target = Target(catalogue["platform"], stack["environment"], "nowhere")
+    found = imported(manifests, target, there)
+    assert (found.new_in_catalogue, found.new_in_stack) == ({}, {})
+    assert {one.outcome for one in found.verdicts} <= {"exact"}, found.verdicts
+
+
+@pytest.mark.parametrize("stack_file", sorted(STACK_FILES))
+def test_what_a_whole_platform_renders_adds_nothing_to_it(stack_file):
+    stack, catalogue = stack_document(STACK_FILES[stack_file]), catalogue_document(CATALOGUE_FILE)
+    [settings] = load([stack], catalogue)
+    manifests = [
+        Manifest(one, "a.yaml", 1)
+        for wave in waves(settings, {})
+        for one in wave.objects
+        if one["kind"] in ("ExternalSecret", "SecretStore", "Secret", "CronJob")
+    ]
+    target = Target("wren", settings.environment.environment, "nowhere")
+    found = imported(manifests, target, existing(stack, catalogue))
+    assert (found.new_in_catalogue, found.new_in_stack) == ({}, {})

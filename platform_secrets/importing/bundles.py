@@ -79,6 +79,10 @@ class Bundle:
         keys = {name: place for name, place in keys.items() if place}
         return {**found, "keys": keys} if keys else found
 
+    def whole_places(self, names: list[str]) -> Mapping:
+        """The places of these keys, whatever the bundle's entry is."""
+        return {name: _place(name, self._keys[name][0], ()) for name in names}
+
     def _bundle_entries(self) -> tuple[str, ...]:
         """The entries that hold the bundle; what is in others has a place of its own."""
         remotes = [remote for remote, _, _ in self._keys.values()]

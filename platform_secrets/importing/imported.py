@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from platform_secrets.importing.comparing import Difference, differences
 from platform_secrets.importing.documents import Documents, Target, documents
+from platform_secrets.importing.existing import Existing
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
 from platform_secrets.importing.kustomizations import placed
@@ -39,29 +40,40 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Imported:
-    """What is written, and what is said of it."""
+    """The two files' contents, what of it is new, and what is said of it."""
 
     catalogue: dict[str, Any]
     stack: dict[str, Any]
+    new_in_catalogue: dict[str, Any]
+    new_in_stack: dict[str, Any]
     verdicts: list[Verdict]
 
 
-def imported(manifests: Sequence[Manifest], target: Target) -> Imported:
-    """What these manifests are in a catalogue and a stack file.
+def imported(
+    manifests: Sequence[Manifest], target: Target, existing: Existing | None = None
+) -> Imported:
+    """What these manifests are in a catalogue and a stack file, or add to those that are there.
 
     What the settings refuse of it is left out, with their own message, until all of it is right.
     """
     verdicts: list[Verdict] = []
     manifests = placed(manifests)
+    existing = existing or Existing()
     wanted = _wanted(manifests, target, verdicts)
+    wanted = [one for one in wanted if one.place not in existing.derived]
     own, accounts = target.namespace, pull_secrets(manifests, target.namespace)
     known = [one for manifest in manifests for one in readers(manifest, own, accounts)]
-    found, settings = _accepted(wanted, known, target, verdicts)
+    found, settings = _accepted(wanted, known, target, existing, verdicts)
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
     if settings is not None:
         verdicts += _compared(found, settings, is_any_way)
-    return Imported(found.catalogue, found.stack, verdicts)
+    for reader, service, bundles in found.missing_reads:
+        why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not name"
+        verdicts.append(Verdict(reader.source, "different", [Difference("reads", why)]))
+    return Imported(
+        found.catalogue, found.stack, found.new_in_catalogue, found.new_in_stack, verdicts
+    )
 
 
 def _wanted(
@@ -108,10 +120,11 @@ def _accepted(
     wanted: list[WantedSecret],
     known: list[Reader],
     target: Target,
+    existing: Existing,
     verdicts: list[Verdict],
 ) -> tuple[Documents, Settings | None]:
     while True:
-        found = documents(wanted, known, target)
+        found = documents(wanted, known, target, existing)
         for one, error in found.refused:
             verdicts.append(_left_out(one.source, error))
         if not found.bundles:
@@ -134,7 +147,7 @@ def _blamed(found: Documents, problems: Iterable[Problem]) -> dict[str, NotTaken
     blamed: dict[str, NotTakenError] = {}
     for problem in problems:
         names = [*_bundles_at(found, problem.path)]
-        if not names:
+        if not names or not {*names} <= {*found.bundles, *found.services}:
             raise SettingsError([problem])
         field = ".".join(str(part) for part in problem.path[2:])
         for name in names:
@@ -162,25 +175,36 @@ def _compared(
     views = {view.namespace: view for view in settings.by_namespace}
     worst: dict[int, tuple[Manifest, list[Difference], str | None]] = {}
     for name, before in found.bundles.items():
-        if before.is_plain:
-            yield Verdict(before.source, "different", [_kept_back(settings, name)])
+        is_left_out = name not in settings.catalogue.bundles
+        if is_left_out or settings.environment.secrets == "basic":
+            yield Verdict(before.source, "different", [_kept_back(before, is_left_out)])
             continue
-        [rendered] = external_secret_manifests(views[before.namespace], name)
-        [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
+        if before.is_plain:
+            yield Verdict(before.source, "exact")
+            continue
         is_renamed = before.external_secret != before.secret
         first = before.source, list[Difference](), before.secret if is_renamed else None
         _, details, _ = worst.setdefault(id(before.source), first)
-        details += differences(before, after, is_any_way)
+        rendered = external_secret_manifests(views[before.namespace], name)[0]
+        try:
+            [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
+            details += differences(before, after, is_any_way)
+        except NotTakenError as error:
+            why = f"the bundle {name} does more than an import can compare: {error.why}"
+            details.append(Difference(error.field, why))
     for manifest, details, becomes in worst.values():
         yield Verdict(manifest, "different" if details else "exact", details, becomes)
 
 
-def _kept_back(settings: Settings, bundle: str) -> Difference:
-    if bundle in settings.catalogue.bundles:
+def _kept_back(before: WantedSecret, is_left_out: bool) -> Difference:
+    if not is_left_out:
         why = "its values are taken from secrets.env: fill them in (secretsctl example)"
-    else:
+    elif before.is_plain:
         why = "its values are in no store, so the stack file leaves its bundle out (`without`): "
         why += "move them into one, say where in `bundles`, and remove it from `without`"
+    else:
+        why = "the stack file leaves its bundle out (`without`): remove it from there, and say "
+        why += "in `bundles` where its values are"
     return Difference("data", why)
 
 

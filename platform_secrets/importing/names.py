@@ -1,7 +1,7 @@
 """Names for what has none in manifests: bundles, stores and parts of texts."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
@@ -47,6 +47,15 @@ def service_names(workloads: Iterable[tuple[str, str, str]]) -> dict[tuple[str, 
         return _slug(name) if count[_slug(name)] == 1 else _slug(f"{namespace}-{name}-{kind}")
 
     return _unique(known, wished, _LONGEST_BUNDLE)
+
+
+def beside(names: Mapping[_Place, str], taken: Iterable[str]) -> dict[_Place, str]:
+    """The same names, each made another one where it is taken."""
+    known = {*taken}
+    return {
+        one: name if name not in known else _hashed(name, one, _LONGEST_STORE)
+        for one, name in names.items()
+    }
 
 
 def part_name(wished: str, taken: Iterable[str]) -> str:

@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from platform_secrets.importing.documents import Target
+from platform_secrets.importing.existing import Existing, existing
 from platform_secrets.importing.imported import Imported, Verdict, imported
 from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
 from platform_secrets.secretsctl.tree import TreeError
+from platform_secrets.secretsctl.yaml_additions import replace_files, with_additions
 from platform_secrets.secretsctl.yaml_text import yaml_text
-from platform_secrets.settings import Problem, SettingsError
+from platform_secrets.settings import (
+    Problem,
+    SettingsError,
+    catalogue_document,
+    stack_document,
+)
 from platform_secrets.settings.documents import project_name
 
 _CATALOGUE = """\
@@ -36,28 +43,57 @@ def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     """Writes both files and reports; see docs/import.md."""
     _check(options)
     folder: Path = options.out
+    files = [folder / "catalogue.yaml", folder / f"Pulumi.{options.env}.yaml"]
+    there = _existing(files, is_check=options.check)
     platform = options.name or _platform(folder.resolve().name)
-    files = {"catalogue": "catalogue.yaml", "stack": f"Pulumi.{options.env}.yaml"}
-    obstacles = [] if options.check else in_the_way(folder, [*files.values()])
-    if obstacles:
-        raise TreeError("\n".join(obstacles))
     read = _read(options)
-    found = imported(read.manifests, Target(platform, options.env, options.default_namespace))
+    target = Target(platform, options.env, options.default_namespace)
+    found = imported(read.manifests, target, there)
     written: list[str] = []
     if found.catalogue["bundles"] and not options.check:
-        texts = {files["catalogue"]: _CATALOGUE + yaml_text(found.catalogue)}
-        setting = f"{project_name(folder)}:environment"
-        stack = yaml_text({"config": {setting: found.stack}})
-        texts[files["stack"]] = _STACK.format(environment=options.env) + stack
-        for name, text in texts.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
-            written.append(str(path))
+        contents = _added(files, found) if there else _new(files, found, options.env)
+        replace_files(contents)
+        written = [str(path) for path in contents]
     text = _json(found, read, written) if options.json else _report(found, read, written)
     is_left_out = bool(read.unread) or any(one.outcome == "left out" for one in found.verdicts)
     is_different = any(one.outcome == "different" for one in found.verdicts)
     return int(is_left_out or (options.check and is_different)), text
+
+
+def _existing(files: list[Path], *, is_check: bool) -> Existing | None:
+    """What both files say, where they are there. Raises TreeError where one of them is."""
+    if all(path.is_file() for path in files):
+        catalogue, stack = files
+        return existing(stack_document(stack), catalogue_document(catalogue))
+    obstacles = [] if is_check else in_the_way(files[0].parent, [path.name for path in files])
+    if obstacles:
+        raise TreeError("\n".join(obstacles))
+    return None
+
+
+def _new(files: list[Path], found: Imported, environment: str) -> dict[Path, bytes]:
+    catalogue, stack = files
+    setting = f"{project_name(stack.parent)}:environment"
+    texts = {
+        catalogue: _CATALOGUE + yaml_text(found.catalogue),
+        stack: _STACK.format(environment=environment)
+        + yaml_text({"config": {setting: found.stack}}),
+    }
+    return {path: text.encode("utf-8") for path, text in texts.items()}
+
+
+def _added(files: list[Path], found: Imported) -> dict[Path, bytes]:
+    """The files to which something is added."""
+    catalogue, stack = files
+    project = project_name(stack.parent)
+    contents: dict[Path, bytes] = {}
+    if found.new_in_catalogue:
+        contents[catalogue] = with_additions(catalogue, catalogue_document, found.new_in_catalogue)
+    if found.new_in_stack:
+        contents[stack] = with_additions(
+            stack, lambda path: stack_document(path, project), found.new_in_stack
+        )
+    return contents
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -115,7 +151,7 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         lines += [
             f"  {one.manifest.place}: {_called(one)}: becomes {one.becomes}" for one in renamed
         ]
-    lines += [f"wrote {path}" for path in written]
+    lines += [f"wrote {path}" for path in written] or ["nothing is written"]
     if not found.verdicts:
         lines.append(f"no ExternalSecret in {read.where}")
     return "".join(f"{line}\n" for line in lines)

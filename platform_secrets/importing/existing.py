@@ -1,0 +1,115 @@
+"""A catalogue and a stack file that are there already: what they call things, and what is new.
+Nothing that they say is changed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from platform_secrets.importing.found import WantedSecret, mapping, sequence
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.settings import Document, Settings, load
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """The files' contents, and the names that Secrets, given by namespace and name, and stores,
+    given by kind and name, have in them."""
+
+    catalogue: Mapping[str, Any] = field(default_factory=dict)
+    stack: Mapping[str, Any] = field(default_factory=dict)
+    bundles: Mapping[Place, str] = field(default_factory=dict)
+    stores: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    derived: frozenset[Place] = frozenset()
+    """Secrets that are made beside a bundle's."""
+    own_namespace: str | None = None
+    is_basic: bool = False
+
+    @property
+    def left_out(self) -> list[str]:
+        """The bundles that the stack file leaves out."""
+        return sequence(mapping(self.stack.get("without")).get("bundles"))
+
+    def bundle_names(self, wanted: Iterable[WantedSecret]) -> dict[Place, str]:
+        """The bundles that these Secrets are already."""
+        found = {one.place: self.bundles[one.place] for one in wanted if one.place in self.bundles}
+        free: dict[str, list[str]] = {}
+        for name in self.left_out:
+            secret = mapping(mapping(self.catalogue["bundles"]).get(name)).get("secret")
+            free.setdefault(str(secret), []).append(name)
+        for one in wanted:
+            if one.place not in found and free.get(one.secret):
+                found[one.place] = free[one.secret].pop(0)
+        return found
+
+    def service_name(self, namespace: str, workload: str) -> str | None:
+        """The service that a workload is already."""
+        return self._services.get((namespace, workload)) or self._services.get(("", workload))
+
+    @cached_property
+    def _services(self) -> dict[tuple[str, str], str]:
+        """Each by its namespace, if its bundles tell that, and workload."""
+        spaces = {name: space for (space, _), name in self.bundles.items()}
+        found: dict[tuple[str, str], str] = {}
+        for name, service in mapping(self.catalogue.get("services")).items():
+            for workload in (service.get("workload"), *sequence(service.get("workloads"))):
+                for read in sequence(service.get("reads")):
+                    found[spaces.get(read, ""), workload] = name
+        return found
+
+    def fields(self, bundle: str) -> set[str]:
+        """The names that a bundle's keys and texts have."""
+        content = mapping(mapping(self.catalogue["bundles"]).get(bundle))
+        return {*mapping(content.get("keys")), *mapping(content.get("texts"))}
+
+
+def existing(stack: Document, catalogue: Document) -> Existing:
+    """What these files say. Raises SettingsError with all that is wrong in them."""
+    [settings] = load([stack], catalogue)
+    is_basic = settings.environment.secrets == "basic"
+    bundles: dict[Place, str] = {}
+    derived: set[Place] = set()
+    stores: dict[tuple[str, str], str] = {}
+    for view in settings.by_namespace:
+        for name, bundle in view.bundles.items():
+            bundles[view.namespace, bundle.secret] = name
+            if is_basic:
+                continue
+            stores[_store(view, name)] = view.store_name(name)
+            for manifest in external_secret_manifests(view, name):
+                secret = manifest["spec"]["target"]["name"]
+                if secret != bundle.secret:
+                    derived.add((view.namespace, secret))
+    for name, store in settings.environment.stores.items():
+        reference = provider_of(store).reference(name)
+        stores.setdefault((reference["kind"], reference["name"]), name)
+    return Existing(
+        mapping(catalogue.content),
+        mapping(stack.content),
+        bundles,
+        stores,
+        frozenset(derived),
+        settings.own_namespace,
+        is_basic,
+    )
+
+
+def _store(settings: Settings, bundle: str) -> tuple[str, str]:
+    store = settings.store_name(bundle)
+    reference = provider_of(settings.environment.stores[store]).reference(store)
+    return reference["kind"], reference["name"]
+
+
+def with_added(there: Any, added: Any) -> Any:
+    """What is there with what is new: entries of mappings, and items of lists."""
+    if isinstance(there, Mapping) and isinstance(added, Mapping):
+        merged = dict(there)
+        for name, value in added.items():
+            merged[name] = with_added(there[name], value) if name in there else value
+        return merged
+    if isinstance(there, list) and isinstance(added, list):
+        return [*there, *added]
+    return there
