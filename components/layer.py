@@ -16,13 +16,14 @@ from .backends.table import backend_of
 from .basic_secret import BasicSecret, require_values
 from .cluster import cluster_provider, waiting_for
 from .database import DatabaseKey
-from .declare import formerly
+from .declare import Placed, formerly
 from .eso import Operator
 from .external_secret import ExternalSecret
 from .namespace import EnvironmentNamespace
 from .network import OperatorNetwork, RotationNetwork, VaultNetwork
 from .rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
 from .secret_store import SecretStore
+from .seeding import Seeding
 from .vault_server import VaultServers
 
 _BEFORE_ROTATION = {
@@ -96,18 +97,18 @@ class Layer(ComponentResource):
 
     def _declare_access(self, view: Settings) -> list[Resource]:
         """A namespace, and who reads there."""
-        opts, named = self._options, self._named
 
         def called(name: str) -> str:
-            return named(view.declared_name(name))
+            return self._named(view.declared_name(name))
 
-        ready = EnvironmentNamespace(called("namespace"), settings=view, opts=opts).ready
-        SecretsReader(called("secrets-reader"), settings=view, after=ready, opts=opts)
+        ready = EnvironmentNamespace(called("namespace"), settings=view, opts=self._options).ready
+        placed = Placed(after=ready, opts=self._options)
+        SecretsReader(called("secrets-reader"), settings=view, **placed)
         for name, service in view.services.items():
-            part, account = named(name), called(service.account or name)
-            ServiceAccess(
-                part, settings=view, service=name, account=account, after=ready, opts=opts
-            )
+            part, account = self._named(name), called(service.account or name)
+            ServiceAccess(part, settings=view, service=name, account=account, **placed)
+        if self.settings.environment.seeding:
+            Seeding(called("seeding"), settings=view, **placed)
         return ready
 
     def _declare_basic_secrets(

@@ -43,8 +43,12 @@ def test_a_replica_is_read_like_its_entry_and_with_the_key_of_its_region(aws_bac
 def test_who_writes_an_entry_may_have_it_copied_and_do_nothing_else_with_a_replica(
     aws_backend, identity
 ):
-    alone = statements(aws_backend(seeding="enabled")[f"aws-{identity}-rights"])
-    found = statements(aws_backend(REPLICAS, seeding="enabled")[f"aws-{identity}-rights"])
+    alone = statements(
+        aws_backend(seeding={"groups": ["wren-operators"]})[f"aws-{identity}-rights"]
+    )
+    found = statements(
+        aws_backend(REPLICAS, seeding={"groups": ["wren-operators"]})[f"aws-{identity}-rights"]
+    )
     assert found == [
         *alone,
         {

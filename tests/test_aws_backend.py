@@ -88,12 +88,14 @@ def test_the_rotator_may_write_generated_entries_and_neither_make_nor_delete_any
 
 def test_the_seeder_may_write_every_entry_and_neither_make_nor_delete_any(backend):
     names = [f"/{name}" for name in ENTRIES]
-    found = json.loads(backend(seeding="enabled")["aws-seed-rights"].inputs["policy"])
+    found = json.loads(
+        backend(seeding={"groups": ["wren-operators"]})["aws-seed-rights"].inputs["policy"]
+    )
     assert found == granted(PUSH, names, ["kms:Decrypt", "kms:GenerateDataKey"])
 
 
 def test_in_layout_bundle_a_right_is_on_the_bundle_s_entry(aws_settings):
-    settings = aws_settings({"layout": "bundle"}, seeding="enabled")
+    settings = aws_settings({"layout": "bundle"}, seeding={"groups": ["wren-operators"]})
     found = {
         identity: rights(settings, "aws", identity, {REGION: KEY})["Statement"][0]["Resource"]
         for identity in ("read", "rotation", "seed")
@@ -204,7 +206,10 @@ def test_what_environments_share_is_one_trust_in_the_issuer_protected_always(bac
 
 
 def test_nothing_that_can_hold_a_value_is_declared(backend):
-    types = {one.type for one in backend({"shared": "own"}, seeding="enabled").values()}
+    types = {
+        one.type
+        for one in backend({"shared": "own"}, seeding={"groups": ["wren-operators"]}).values()
+    }
     assert {one.rpartition(":")[2] for one in types} == {
         "OpenIdConnectProvider",
         "Key",
@@ -216,7 +221,11 @@ def test_nothing_that_can_hold_a_value_is_declared(backend):
 
 
 def test_no_logical_name_holds_the_environment(backend):
-    assert not [name for name in backend(seeding="enabled") if "test" in name or "shop" in name]
+    assert not [
+        name
+        for name in backend(seeding={"groups": ["wren-operators"]})
+        if "test" in name or "shop" in name
+    ]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_schedule_may_be_another_that_is_no_rarer(aws_backend, aws_settings):
 
 @pytest.mark.parametrize("layout", ["per-key", "bundle"])
 def test_the_rotated_entry_is_read_and_written_by_no_identity_of_ours(aws_settings, layout):
-    settings = aws_settings(DATABASE, {"layout": layout}, seeding="enabled")
+    settings = aws_settings(DATABASE, {"layout": layout}, seeding={"groups": ["wren-operators"]})
     entry = "shop/test/orders-url"
     may = {
         identity: entry in identity_entries(settings, "aws", identity).values()
@@ -82,7 +82,7 @@ def test_the_url_is_made_of_the_entry_s_json_with_user_and_password_encoded(aws_
 
 
 def test_an_alarm_tells_of_denied_calls_strangers_reads_and_failed_rotations(aws_backend):
-    found = aws_backend(ALARM, DATABASE, seeding="enabled")
+    found = aws_backend(ALARM, DATABASE, seeding={"groups": ["wren-operators"]})
     rules = {one.inputs["name"]: one for one in found.values() if one.type.endswith("EventRule")}
     patterns = {name: json.loads(one.inputs["eventPattern"]) for name, one in rules.items()}
     call = {"source": ["aws.secretsmanager"], "detail-type": ["AWS API Call via CloudTrail"]}

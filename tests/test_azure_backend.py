@@ -43,7 +43,7 @@ def declaring(settings_with):
     """A program that declares the provider half, for settings changed by keyword."""
 
     def program(store, changes):
-        changes = {"seeding": "enabled", **changes}
+        changes = {"seeding": {"groups": ["wren-operators"]}, **changes}
         settings = settings_with(stores={"azure": {**DECLARED, **store}}, **changes)
         return lambda: AzureBackend("azure", settings=settings, store="azure")
 
@@ -120,13 +120,11 @@ def test_environments_in_one_resource_group_have_roles_of_their_own(settings_wit
 
 
 def test_where_nobody_writes_there_is_no_role_for_it(backend):
-    assert "azure-push-role" not in backend(rotation="follower", seeding="disabled")
+    assert "azure-push-role" not in backend(rotation="follower", seeding=None)
 
 
 def test_a_follower_without_seeding_can_only_read(rights):
-    assert rights(rotation="follower", seeding="disabled") == {
-        ("principal-read", SECRETS_USER, VAULT)
-    }
+    assert rights(rotation="follower", seeding=None) == {("principal-read", SECRETS_USER, VAULT)}
 
 
 def test_an_assignment_s_name_is_a_guid_of_its_own_and_always_the_same(settings_with):

@@ -43,7 +43,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "declared": changed(STACK, "stores.vault.backend", "declare"),
     "by gitops": {**STACK, "delivery": "gitops"},
     "without gitops": changed(STACK, "gitops", REMOVED),
-    "migrating": {**STACK, "seeding": "enabled", "migrating": ["mail"]},
+    "migrating": {**STACK, "seeding": {"groups": ["wren-operators"]}, "migrating": ["mail"]},
     "follower": {**STACK, "rotation": "follower"},
     "existing operator": {**STACK, "operator": "existing"},
     "without rotation": STACK,

@@ -180,7 +180,7 @@ def test_a_bundle_of_which_some_keys_have_no_entry_names_them(tmp_path):
 
 def test_seeding_is_refused_where_every_store_is_others(tmp_path):
     content = STACK | {"stores": {"team": TEAM}, "bundles": {"metrics": PLACE}}
-    content["seeding"] = "enabled"
+    content["seeding"] = {"groups": ["wren-operators"]}
     [line] = lines(tmp_path, catalogue=METRICS, stack=content)
     assert "seeding: has nothing to write: every store here is others'" in line
 

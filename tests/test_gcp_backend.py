@@ -85,7 +85,7 @@ def test_these_are_all_rights_of_an_environment(rights):
 
 def test_the_seeder_may_write_every_entry_and_exists_only_where_the_stack_says_so(rights):
     more = {(f"shop-test-{key}", PUSH_ROLE, email("seed")) for key in KEYS}
-    assert rights(seeding="enabled") - rights() == more
+    assert rights(seeding={"groups": ["wren-operators"]}) - rights() == more
 
 
 def test_a_follower_has_no_identity_that_writes(rights, backend):
@@ -119,7 +119,7 @@ def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend
     allowed = {"Secret", "SecretIamMember", "Account", "IAMMember", "gcp"}
     if store["backend"] == "declare" and store.get("shared") == "own":
         allowed |= {"IAMCustomRole", "IAMAuditConfig"}
-    for one in backend(store, seeding="enabled").values():
+    for one in backend(store, seeding={"groups": ["wren-operators"]}).values():
         assert one.type.rpartition(":")[2] in allowed
         assert "*" not in str(one.inputs)
         kind, _, _ = one.inputs.get("member", "serviceAccount:").partition(":")
@@ -128,7 +128,7 @@ def test_no_right_is_on_more_than_one_entry_or_for_more_than_one_account(backend
 
 
 def test_one_account_of_one_namespace_may_act_as_a_service_account(backend):
-    bound = of_kind(backend(seeding="enabled"), "IAMMember").values()
+    bound = of_kind(backend(seeding={"groups": ["wren-operators"]}), "IAMMember").values()
     host = "shop-secrets.iam.gserviceaccount.com"
     accounts = {
         "read": "gcp-store",
@@ -298,12 +298,16 @@ def test_every_read_of_a_value_is_logged(backend):
 
 
 def test_no_logical_name_holds_the_environment(backend):
-    assert not [name for name in backend(OWNED, seeding="enabled") if "test" in name]
+    assert not [
+        name for name in backend(OWNED, seeding={"groups": ["wren-operators"]}) if "test" in name
+    ]
 
 
 def test_no_value_is_given_to_pulumi(backend):
     assert not {
-        one.type for one in backend(OWNED, seeding="enabled").values() if "Version" in one.type
+        one.type
+        for one in backend(OWNED, seeding={"groups": ["wren-operators"]}).values()
+        if "Version" in one.type
     }
 
 

@@ -84,7 +84,7 @@ TOGETHER = {
     ),
     "an Azure identity without its client ID": (
         CATALOGUE,
-        {**stack("azure"), "seeding": "enabled"},
+        {**stack("azure"), "seeding": {"groups": ["wren-operators"]}},
         ["stack.yaml:10: stores.azure.client-ids.seed: is missing: the seed identity needs its "
          "client ID"],
     ),
@@ -100,7 +100,7 @@ def test_what_is_wrong_only_together_is_said_too(tmp_path, fault):
 @pytest.mark.parametrize(("store", "limit"), [("gcp", 30), ("aws", 64)])
 def test_identities_too_long_for_the_provider_are_told_without_their_names(tmp_path, store, limit):
     catalogue = changed(CATALOGUE, "platform", "canary-" * 3 + "c")
-    settings = {**stack(store), "seeding": "enabled", "environment": "e" * 20}
+    settings = {**stack(store), "seeding": {"groups": ["wren-operators"]}, "environment": "e" * 20}
     settings["stores"] = {"long-name-of-a-store": settings["stores"][store]}
     found = lines(tmp_path, catalogue, settings)
     lengths = [22 + 1 + 20 + 2 + 20 + 1 + len(role) for role in ("read", "rotation", "seed")]

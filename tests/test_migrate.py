@@ -28,7 +28,9 @@ def migrating(settings_with):
     """The shop, whose bundle `billing` is migrated."""
 
     def made(**changes):
-        return settings_with(seeding="enabled", migrating=["billing"], **changes)
+        return settings_with(
+            seeding={"groups": ["wren-operators"]}, migrating=["billing"], **changes
+        )
 
     return made
 
@@ -134,7 +136,9 @@ SHOP_OF_ONE = {
 
 def test_in_entries_of_their_own_derived_values_begin_with_the_current_one(settings_with):
     vault = {"provider": "vault", "server": "https://vault.example.com:8200", "layout": "per-key"}
-    settings = settings_with(stores={"vault": vault}, seeding="enabled", migrating=["shared"])
+    settings = settings_with(
+        stores={"vault": vault}, seeding={"groups": ["wren-operators"]}, migrating=["shared"]
+    )
     push = migration.copy(settings, "shared")["spec"]
     found = [(one["match"]["secretKey"], one["match"]["remoteRef"]) for one in push["data"]]
     entries = [
@@ -235,7 +239,7 @@ def test_once_its_owner_lets_it_stay_it_may_be_migrated(migrating, marks):
 
 def test_a_derived_value_in_the_secret_would_be_overwritten(settings_with):
     keys = {"api-token": 8, "signing-key": 8, "signing-key-next": 8}
-    settings = settings_with(seeding="enabled", migrating=["shared"])
+    settings = settings_with(seeding={"groups": ["wren-operators"]}, migrating=["shared"])
     [found] = refusals(settings, "shared", plain(keys=keys))
     assert "has signing-key-next, which would become the current value" in found
 
@@ -253,7 +257,7 @@ def test_an_undo_knows_the_labels_and_annotations_of_before():
     assert before["annotations"]["note"] is None
 
 
-SEEDED = {**STACK, "seeding": "enabled"}
+SEEDED = {**STACK, "seeding": {"groups": ["wren-operators"]}}
 
 
 @pytest.mark.parametrize(
@@ -277,6 +281,6 @@ def test_one_in_a_store_of_others_is_told_too(tmp_path):
     others = {"provider": "existing", "kind": "ClusterSecretStore", "name": "theirs"}
     content = changed(stack("vault"), "stores.theirs", others)
     content |= {"default-store": "vault", "bundles": {"mail": {"store": "theirs", "entry": "m"}}}
-    content |= {"seeding": "enabled", "migrating": ["mail"]}
+    content |= {"seeding": {"groups": ["wren-operators"]}, "migrating": ["mail"]}
     [line] = lines(tmp_path, CATALOGUE, content)
     assert line.endswith("migrating.0: its store is never written from here")

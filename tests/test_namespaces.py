@@ -269,7 +269,7 @@ RIGHTS = {
 
 @pytest.mark.parametrize("provider", STORES)
 def test_each_identity_has_rights_on_its_namespace_s_entries_and_no_other(settings, provider):
-    found = settings(provider, seeding="enabled")
+    found = settings(provider, seeding={"groups": ["wren-operators"]})
     outputs = made_by_azure(found) if provider == "azure" else {}
     made = declare(
         lambda: BACKENDS[provider](provider, settings=found, store=provider), outputs=outputs

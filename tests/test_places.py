@@ -136,7 +136,9 @@ def test_what_is_expected_has_the_properties_true_names(settings_with):
 
 def test_a_reader_reads_exactly_the_named_entry_and_no_other_identity_has_it(settings_with, vault):
     settings = settings_with(
-        stores={"vault": vault | {"backend": "declare"}}, bundles=TOKEN, seeding="enabled"
+        stores={"vault": vault | {"backend": "declare"}},
+        bundles=TOKEN,
+        seeding={"groups": ["wren-operators"]},
     )
     assert 'path "secret/data/apps-shop" {\n  capabilities = ["read"]' in policy(
         settings, "vault", "read"
@@ -151,7 +153,9 @@ def test_a_reader_reads_exactly_the_named_entry_and_no_other_identity_has_it(set
 )
 def test_no_stack_makes_or_marks_the_named_entry(settings_with, vault, backend, store):
     store = store or vault | {"backend": "declare"}
-    settings = settings_with(stores={"it": store}, bundles=TOKEN, seeding="enabled")
+    settings = settings_with(
+        stores={"it": store}, bundles=TOKEN, seeding={"groups": ["wren-operators"]}
+    )
     run = declare(lambda: backend("it", settings=settings, store="it"))
     naming_it = {one.type for one in run.declared if "apps-shop" in repr(one.inputs)}
     assert naming_it <= {
@@ -198,7 +202,9 @@ def test_an_arn_of_another_region_or_to_be_written_is_refused(settings_with, arn
 
 
 def test_in_azure_named_entries_end_the_right_on_the_whole_vault(settings_with):
-    settings = settings_with(stores={"azure": AZURE}, bundles=TOKEN, seeding="enabled")
+    settings = settings_with(
+        stores={"azure": AZURE}, bundles=TOKEN, seeding={"groups": ["wren-operators"]}
+    )
     scopes = {
         identity: {one["scope"] for one in role_assignments(settings, "azure", identity).values()}
         for identity in ("read", "rotation", "seed")

@@ -5,8 +5,10 @@ import base64
 import pytest
 
 from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.manifests.seeding import seeding_manifests
 from platform_secrets.settings import Identity
 from tests.declaring import PROJECT
+from tests.settings_files import STACK, lines
 
 CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 LABELS = {
@@ -185,7 +187,7 @@ def test_gcp_exchanges_the_accounts_token_for_the_account_in_its_annotation(stor
     ],
 )
 def test_azure_names_the_tenant_once_and_the_client_in_the_annotation(cloud, suffix, store_of):
-    store = store_of(AZURE | {"cloud": cloud}, "seed", seeding="enabled")
+    store = store_of(AZURE | {"cloud": cloud}, "seed", seeding={"groups": ["wren-operators"]})
     assert provider_of(store) == {
         "azurekv": {
             "authType": "WorkloadIdentity",
@@ -216,14 +218,41 @@ def test_the_rotator_is_absent_where_another_stack_leads(settings_with):
     assert settings_with(rotation="follower").identities("vault") == ["read"]
 
 
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("enabled", "seeding: names the people who may: `seeding: {groups: [...]}`"),
+        ("disabled", "seeding: is off without it: leave it out"),
+    ],
+)
+def test_the_words_of_the_release_before_are_told_what_seeding_is_now(tmp_path, word, message):
+    [line] = lines(tmp_path, stack=STACK | {"seeding": word})
+    assert message in line
+
+
+def test_what_bounds_seeding_is_in_each_namespace_that_has_a_store_to_write_to(settings_with):
+    found = seeding_manifests(settings_with(seeding={"groups": ["wren-operators"]}))
+    assert {one["kind"] for one in found} == {
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+    assert all(one["metadata"]["name"].startswith("shop-test-seeding-") for one in found)
+    assert seeding_manifests(settings_with()) == []
+
+
 def test_an_identity_that_may_write_everything_exists_only_while_seeding(settings_with):
-    assert settings_with(seeding="enabled").identities("vault") == ["read", "rotation", "seed"]
-    assert settings_with(seeding="disabled").identities("vault") == ["read", "rotation"]
+    assert settings_with(seeding={"groups": ["wren-operators"]}).identities("vault") == [
+        "read",
+        "rotation",
+        "seed",
+    ]
+    assert settings_with(seeding=None).identities("vault") == ["read", "rotation"]
 
 
 def test_each_identity_is_another_account_in_the_cluster_and_at_the_provider(store_of, vault):
     stores = [
-        store_of(vault, identity, seeding="enabled") for identity in ("read", "rotation", "seed")
+        store_of(vault, identity, seeding={"groups": ["wren-operators"]})
+        for identity in ("read", "rotation", "seed")
     ]
     assert [store[0]["metadata"]["name"] for store in stores] == [
         "vault-store",

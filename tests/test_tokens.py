@@ -139,7 +139,9 @@ def test_a_pull_secret_s_login_is_made_of_the_token():
 
 def test_nobody_puts_in_rotates_or_watches_a_token():
     by_hand = {"by": "hand", "max-age": "90d"}
-    settings = token_settings({"seeding": "enabled"}, {"bundles.ecr.keys.password.rotate": by_hand})
+    settings = token_settings(
+        {"seeding": {"groups": ["wren-operators"]}}, {"bundles.ecr.keys.password.rotate": by_hand}
+    )
     assert not rotation_plan(settings).keys
     assert settings.identities("ecr") == ["read"]
     options = Namespace(keys=[], not_ready=False, stack="s", catalogue=Path("catalogue.yaml"))

@@ -32,7 +32,9 @@ def rights(settings_with, vault):
     """An identity's policy as (path, capabilities)."""
 
     def parsed(identity, **store):
-        settings = settings_with(stores={"vault": vault | DECLARED | store}, seeding="enabled")
+        settings = settings_with(
+            stores={"vault": vault | DECLARED | store}, seeding={"groups": ["wren-operators"]}
+        )
         text = policy(settings, "vault", identity)
         rules = re.findall(r'path "([^"]+)" \{\n  capabilities = (\[[^\]]*\])\n\}\n', text)
         assert (
@@ -200,7 +202,7 @@ def test_an_owner_of_what_is_shared_can_leave_the_auth_method_to_others(backend)
 
 
 def test_no_value_is_given_to_pulumi(backend):
-    for one in backend(OWNED, seeding="enabled").values():
+    for one in backend(OWNED, seeding={"groups": ["wren-operators"]}).values():
         assert "/data/" not in one.inputs.get("path", "")
         assert not {"token", "tokenReviewerJwt", "password"} & one.inputs.keys()
 

@@ -120,7 +120,7 @@ def compared(base: Described, head: Described) -> Difference:
         lost=[*lost(base, head)],
         moved=[*moved(base, head)],
         secrets=secrets,
-        restarts=_restarts(secrets, base, head),
+        restarts=_restarts(secrets, head),
         lost_data=[
             *(f"Secret {one}" for one in gone if one in deleted),
             *(f"entry of {name}" for name, is_kept in entries.items() if not is_kept),
@@ -173,15 +173,12 @@ def _fields(held: HeldSecret | None) -> dict[str, Any]:
     return dict(held.fields) if held else {}
 
 
-def _restarts(secrets: list[SecretChange], base: Described, head: Described) -> list[Restart]:
-    """Not of whoever reads it for the first time: that begins with a deployment anyway."""
+def _restarts(secrets: list[SecretChange], head: Described) -> list[Restart]:
     found: dict[str, list[str]] = {}
     for one in secrets:
         if one.change == "changes" and (one.added or one.removed or one.altered):
-            before = {*base.readers.get(base.secrets[one.secret].bundle, ())}
             for workload in head.readers.get(head.secrets[one.secret].bundle, ()):
-                if workload in before:
-                    found.setdefault(workload, []).append(one.secret)
+                found.setdefault(workload, []).append(one.secret)
     others = not_restarted(found)
     order = [*restarted(found), *others]
     return [Restart(one, found[one], others.get(one)) for one in order]

@@ -21,6 +21,7 @@ from platform_secrets.manifests.rotation.cron_jobs import (
 )
 from platform_secrets.manifests.rotation.names import operator_keys
 from platform_secrets.manifests.secret_store import store_manifests
+from platform_secrets.manifests.seeding import seeding_manifests
 from platform_secrets.settings import Settings
 
 OPERATOR = "1-operator"
@@ -62,6 +63,7 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
         access += namespace_manifests(view) + reader_manifests(view)
         for name, service in view.services.items():
             access += service_manifests(view, name, service)
+        access += seeding_manifests(view)
         for store in env.stores:
             for identity in view.identities(store):
                 stores += store_manifests(view, store, identity)

@@ -126,3 +126,13 @@ def role_binding(
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
         "subjects": subjects,
     }
+
+
+def admission_binding(metadata: Manifest) -> Manifest:
+    """Has an admission policy of this metadata refuse what it finds wrong."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": metadata,
+        "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
+    }

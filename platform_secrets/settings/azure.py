@@ -22,7 +22,7 @@ class ClientIds(Model):
     rotation: Uuid | None = None
     """Of the identity that writes generated keys, where there are any."""
     seed: Uuid | None = None
-    """Of the identity that writes every key, with `seeding: enabled`."""
+    """Of the identity that writes every key, with `seeding`."""
 
 
 _PRIVATE = [ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]

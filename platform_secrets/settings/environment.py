@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from platform_secrets.settings.charts import OperatorChart
 from platform_secrets.settings.model import (
@@ -143,6 +143,21 @@ class Readers(Model):
     """As the cluster knows them; better are groups, which people can join and leave."""
 
 
+class Seeding(Model):
+    """People who may put values into the stores, through the operator."""
+
+    groups: Annotated[list[Group], Field(min_length=1)]
+    """As the cluster knows them; admission refuses everybody else."""
+
+
+def _not_a_word(given: object) -> object:
+    if given == "enabled":
+        raise ValueError("names the people who may: `seeding: {groups: [...]}`")
+    if given == "disabled":
+        raise ValueError("is off without it: leave it out")
+    return given
+
+
 class ArgoCd(Model):
     """Where Argo CD runs, and which of its projects may deploy this environment."""
 
@@ -222,8 +237,8 @@ class Environment(Model):
     rotation: Literal["leader", "follower"] = "leader"
     """Exactly one stack of an environment leads."""
     rotator: Rotator = Rotator()
-    seeding: Literal["enabled", "disabled"] = "disabled"
-    """Whether an identity exists that may write every entry."""
+    seeding: Annotated[Seeding | None, BeforeValidator(_not_a_word)] = None
+    """Has an identity that may write every entry, and says who may use it."""
     migrating: list[ServiceName] = []
     """Bundles whose Secrets are there already, made by others: `secretsctl migrate` copies each
     into its store, and only then the operator takes it over."""

@@ -75,7 +75,7 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
     for name, store in stores.items():
         yield from _store_faults(settings, name, store)
     is_writable = any(not (store.is_others or store.outputs) for store in stores.values())
-    if env.seeding == "enabled" and not is_writable:
+    if env.seeding and not is_writable:
         yield ("seeding",), "has nothing to write: every store here is others', or of tokens"
     yield from namespace_faults(settings)
     yield from place_faults(settings)

@@ -20,7 +20,7 @@ def migration_faults(settings: Settings) -> Iterator[Fault]:
             yield path, "is there already"
         elif hindrance := _hindrance(settings, bundle):
             yield path, hindrance
-    if env.migrating and env.seeding != "enabled":
+    if env.migrating and env.seeding is None:
         yield ("migrating",), "needs `seeding`: nobody else may write the entries"
 
 

@@ -249,7 +249,7 @@ class Settings:
         )
         if is_rotated and self.environment.rotation == "leader":
             identities.append("rotation")
-        if self.environment.seeding == "enabled" and not self.environment.stores[store].outputs:
+        if self.environment.seeding and not self.environment.stores[store].outputs:
             identities.append("seed")
         return identities
 

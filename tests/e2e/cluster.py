@@ -18,10 +18,15 @@ from tools.build import build
 ISSUER = "https://kubernetes.default.svc"
 
 
+PEOPLE = "wren-operators"
+"""Those who may seed, of the stack files that say so."""
+
+
 class Cluster:
     """etcd, kube-apiserver, kube-controller-manager. Without scheduler and kubelet no pod runs.
 
-    `api` speaks as an administrator. RBAC and the ValidatingAdmissionPolicies are in force.
+    `api` speaks as an administrator, `person` as one who is also in the group PEOPLE. RBAC and the
+    ValidatingAdmissionPolicies are in force.
     """
 
     def __init__(
@@ -35,13 +40,15 @@ class Cluster:
         self._etcd_port, self._peer_port, self._port, self._manager_port = free_ports(4)
         self.url = f"https://127.0.0.1:{self._port}"
         self.ca_file = self.folder / "apiserver.crt"
-        self._admin_token = secrets.token_hex(24)
+        self._admin_token, self._person_token = secrets.token_hex(24), secrets.token_hex(24)
         self._key_file = self.folder / "service-account.key"
         self._write_credentials()
         self._etcd = self._start_etcd()
         self._api_server = self._start_api_server()
         self.api = self.api_as(self._admin_token)
         self.kubeconfig = self.kubeconfig_for("admin", self._admin_token)
+        self.person = self.api_as(self._person_token)
+        self.person_kubeconfig = self.kubeconfig_for("somebody", self._person_token)
         self.controller_manager = self._start_controller_manager()
 
     def api_as(self, token: str) -> KubernetesApi:
@@ -148,7 +155,9 @@ class Cluster:
         tokens = self.folder / "tokens.csv"
         tokens.touch(mode=0o600)
         with tokens.open("w", encoding="utf-8") as file:
-            csv.writer(file).writerow([self._admin_token, "admin", "admin", "system:masters"])
+            users = csv.writer(file)
+            users.writerow([self._admin_token, "admin", "admin", "system:masters"])
+            users.writerow([self._person_token, "somebody", "somebody", f"system:masters,{PEOPLE}"])
 
     def _start_etcd(self) -> Process:
         client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._peer_port))

@@ -61,7 +61,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
         _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
         _policy(settings, "events", "CREATE", ("events",), _events()),
     ]
-    return policies + [_binding(policy["metadata"]) for policy in policies]
+    return policies + [naming.admission_binding(one["metadata"]) for one in policies]
 
 
 def _policy(
@@ -99,15 +99,6 @@ def _policy(
         "kind": "ValidatingAdmissionPolicy",
         "metadata": metadata,
         "spec": spec,
-    }
-
-
-def _binding(metadata: Manifest) -> Manifest:
-    return {
-        "apiVersion": _API,
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": metadata,
-        "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
     }
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from platform_secrets.manifests.chart import laid_over
 from platform_secrets.manifests.entries import bundle_entries
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import PEOPLE, Cluster
 from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import ESO, fails, operated, sync, touch
 from tests.e2e.kubelet import Kubelet, fingerprints
@@ -31,7 +31,7 @@ from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
 
 MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
-CHANGES = {"seeding": "enabled", "migrating": [MANY, ONE, STUBBORN, "ledger"]}
+CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": [MANY, ONE, STUBBORN, "ledger"]}
 OK, FAILED = 0, 1
 PUSHES = "external-secrets.io/v1alpha1"
 MOST_ATTEMPTS = 40
@@ -122,7 +122,7 @@ class Desk:
             env={
                 "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
                 "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.place.cluster.kubeconfig),
+                "KUBECONFIG": str(kubeconfig or self.place.cluster.person_kubeconfig),
                 "HOME": str(self.folder),
             },
             stdout=subprocess.PIPE,

@@ -96,7 +96,11 @@ def halves(run: Run, cluster: Cluster, gate: DeclaredAwsGate) -> Iterator[Halves
         for changes in each:
             name = changes.get("environment", "production")
             arguments = (run, cluster, operator, example)
-            more = {"namespace-name": f"half-aws-{name}", "seeding": "enabled", **changes}
+            more = {
+                "namespace-name": f"half-aws-{name}",
+                "seeding": {"groups": ["wren-operators"]},
+                **changes,
+            }
             made.append(
                 stack.enter_context(
                     deployment(*arguments, name=f"half-aws-{name}", ports=ports, **more)

@@ -85,7 +85,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
             *parts,
             name="half-azure",
             ports={"azure-native": port},
-            seeding="enabled",
+            seeding={"groups": ["wren-operators"]},
             stores={"azure": store},
             namespaces={ANNEX: {"bundles": ["annex"]}},
         ) as made,

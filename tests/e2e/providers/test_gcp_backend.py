@@ -100,7 +100,7 @@ def halves(
         for one in made:
             one.stack.up()
         later = "platform-secrets:environment"
-        made[1].stack.set_config(f"{later}.seeding", "enabled")
+        made[1].stack.set_config(f"{later}.seeding.groups[0]", "wren-operators")
         made[1].stack.set_config(f"{later}.stores.gcp.reminders.next", soon())
         made[1].stack.up()
         for one in made:

@@ -78,7 +78,7 @@ def halves(
                     *(run, cluster, operator, STACK_FILES[f"shared-cluster-{name}"]),
                     name=f"half-{name}",
                     ports=ports,
-                    seeding="enabled",
+                    seeding={"groups": ["wren-operators"]},
                     **{"namespace-name": f"half-{name}"},
                     stores=vault_of(cluster, run, **more),
                 )

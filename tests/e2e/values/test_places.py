@@ -146,7 +146,7 @@ def world(run: Run, cluster: Cluster, stores: Stores) -> Iterator[World]:
                 name=NAME,
                 ports=ports,
                 protect=False,
-                seeding="enabled",
+                seeding={"groups": ["wren-operators"]},
                 bundles=bundles,
                 without=WITHOUT,
                 stores={
