@@ -51,7 +51,11 @@ def allowed(name):
     if name == "manifests/seeding.py":
         return names | {"manifests.rotation.cel"}
     if name == "manifests/migration.py":
-        return names | {"manifests.providers", "manifests.secret_template"}
+        return names | {"manifests.one_shot_push", "manifests.secret_template"}
+    if name == "manifests/first_values.py":
+        return names | {"manifests.one_shot_push", "manifests.providers"}
+    if name == "manifests/one_shot_push.py":
+        return names | {"manifests.providers"}
     if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}
     if folder == "manifests/rotation":

@@ -7,7 +7,11 @@ and keeps it until the migration's end. PushSecrets without data compare the two
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.manifests.one_shot_push import (
+    UpdatePolicy,
+    leaves_values,
+    one_shot_push,
+)
 from platform_secrets.manifests.secret_template import comparison
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import Kept, kept
@@ -43,11 +47,6 @@ def compared(settings: Settings, bundle: str, external_secret: Manifest) -> dict
     """The fields that the Secret has to have, each with its line of the template."""
     lines = external_secret["spec"]["target"]["template"]["data"]
     return {field: lines[field] for field in settings.catalogue.bundles[bundle].fields}
-
-
-def leaves_values(settings: Settings, bundle: str) -> bool:
-    """Whether `copy` leaves each value alone that is in the store already."""
-    return provider_of(settings.store_of(bundle)).misses_values
 
 
 def copy(settings: Settings, bundle: str) -> Manifest:
@@ -99,8 +98,9 @@ def checks(settings: Settings, bundle: str, external_secret: Manifest) -> dict[s
         source = {"name": name, "items": [{"key": _text(at), "templateAs": "Values"}]}
         texts = [{"target": "Data", "secret": source}]
         template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
-        spec = {**_from_secret(settings, bundle, secret, "Replace"), "template": template}
-        found[field] = _push_secret(settings, f"{name}.check-{at}", spec)
+        metadata = naming.metadata(settings, f"{name}.check-{at}", _COMPONENT)
+        push = one_shot_push(settings, bundle, metadata, secret, "Replace")
+        found[field] = {**push, "spec": {**push["spec"], "template": template}}
     return found
 
 
@@ -112,9 +112,10 @@ def _secret(settings: Settings, bundle: str) -> str:
     return settings.catalogue.bundles[bundle].secret
 
 
-def _push(settings: Settings, bundle: str, name: str, source: str, policy: str) -> Manifest:
+def _push(
+    settings: Settings, bundle: str, name: str, source: str, policy: UpdatePolicy
+) -> Manifest:
     content = settings.catalogue.bundles[bundle]
-    metadata = provider_of(settings.store_of(bundle)).push_metadata
     values = copied(settings, bundle)
     encoded = {
         value.key: f'{{{{ index . "{value.key}" | b64enc }}}}'
@@ -122,41 +123,6 @@ def _push(settings: Settings, bundle: str, name: str, source: str, policy: str) 
         if content.keys[value.key].stored_as == "base64"
     }
     template = {"engineVersion": "v2", "mergePolicy": "Replace", "data": encoded}
-    spec = {
-        **_from_secret(settings, bundle, source, policy),
-        **({"template": template} if encoded else {}),
-        "data": [
-            {
-                "conversionStrategy": "None",
-                "match": {"secretKey": value.key, "remoteRef": _place(value)},
-                **({"metadata": metadata} if metadata else {}),
-            }
-            for value in values
-        ],
-    }
-    return _push_secret(settings, name, spec)
-
-
-def _place(value: Kept) -> Manifest:
-    found = {"remoteKey": value.entry.key, "property": value.entry.property}
-    return {name: content for name, content in found.items() if content}
-
-
-def _from_secret(settings: Settings, bundle: str, source: str, policy: str) -> Manifest:
-    store = naming.secret_store(settings.store_name(bundle), "seed")
-    return {
-        "refreshInterval": "0s",
-        "updatePolicy": policy,
-        "deletionPolicy": "None",
-        "secretStoreRefs": [{"kind": "SecretStore", "name": store}],
-        "selector": {"secret": {"name": source}},
-    }
-
-
-def _push_secret(settings: Settings, name: str, spec: Manifest) -> Manifest:
-    return {
-        "apiVersion": "external-secrets.io/v1alpha1",
-        "kind": "PushSecret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": spec,
-    }
+    metadata = naming.metadata(settings, name, _COMPONENT)
+    push = one_shot_push(settings, bundle, metadata, source, policy, values)
+    return {**push, "spec": {**push["spec"], **({"template": template} if encoded else {})}}

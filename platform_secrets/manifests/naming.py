@@ -83,6 +83,16 @@ def migration(secret: str) -> str:
     return f"migration-{secret}"
 
 
+def seeding(secret: str) -> str:
+    """What brings first values into a store: a short-lived Secret and its PushSecret."""
+    return f"seeding-{secret}"
+
+
+def seeding_look(secret: str) -> str:
+    """What says which of a Secret's values are in the store, and holds none of them."""
+    return f"{secret}.seeding-look"
+
+
 MIGRATION_GATE = "adopt"
 """The entry of the record without which the ExternalSecret leaves the Secret as it is."""
 

@@ -119,6 +119,23 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     not_ready_help = "only of ExternalSecrets that are not Ready: asks the cluster"
     one.add_argument("--not-ready", action="store_true", help=not_ready_help)
 
+    one = add("seed", "Puts first values into the stores, through the operator.")
+    _add_which(one)
+    one.add_argument("keys", type=_given, metavar="BUNDLE[/KEY]", nargs="*", help="all by default")
+    source = one.add_mutually_exclusive_group(required=True)
+    lines_help = "a file with lines as in secrets.env; - for standard input"
+    source.add_argument(
+        "--from-env-file", dest="source", type=_given, metavar="FILE", help=lines_help
+    )
+    folder_help = "a folder with a file for each key, called as the key or as bundle/key"
+    source.add_argument("--from-file", dest="source", type=_given, metavar="DIR", help=folder_help)
+    overwrite_help = "write this one also where the store has it; several times, if you like"
+    one.add_argument(
+        "--overwrite", type=_given, metavar="KEY", action="append", default=[], help=overwrite_help
+    )
+    one.add_argument("--dry-run", action="store_true", help="say what would be written")
+    one.add_argument("--yes", action="store_true", help="don't ask, also where there is `protect`")
+
     key_help = "a key of the catalogue"
     one = add("rotate", "Rotates a key now, by a Job from the CronJob.")
     _add_which(one)
@@ -171,7 +188,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 
 _PURPOSES = {
-    "start": ("init", "import", "migrate", "example", "basic-secrets", "put-commands"),
+    "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
     "change": ("render", "diff", "pin-image", "schema"),
     "look": ("who",),
     "rotate": ("rotate", "rotated"),

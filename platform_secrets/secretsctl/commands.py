@@ -243,7 +243,7 @@ def _settings(options: argparse.Namespace) -> list[Settings]:
     return loaded(stacks, options.catalogue, options.env)
 
 
-_OPERATIONS = ("put-commands", "rotate", "rotated", "sync", "restart", "migrate")
+_OPERATIONS = ("put-commands", "rotate", "rotated", "sync", "restart", "migrate", "seed")
 _FUNCTIONS: dict[str, Command] = {
     "init": init,
     "import": _command_of("import_command", "import_manifests"),

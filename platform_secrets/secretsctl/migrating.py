@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from platform_secrets.manifests import migration, naming
+from platform_secrets.manifests import migration, naming, one_shot_push
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.rotator import proof
@@ -105,7 +105,7 @@ class Migration:
         before = json.dumps(replaced_metadata(found, self._own_metadata))
         self._note(step=COPY, uid=found.uid, before=before)
         self._remove_one_shots()
-        if not migration.leaves_values(self.settings, self.bundle):
+        if not one_shot_push.leaves_values(self.settings, self.bundle):
             self._look()
         self._make(migration.copy(self.settings, self.bundle))
         self._make(self._backup)

@@ -18,6 +18,7 @@ from platform_secrets.secretsctl.kubectl import ClusterError, right_cluster
 from platform_secrets.secretsctl.migrating import Migration
 from platform_secrets.secretsctl.put_commands import others_place, stack_options, steps_afterwards
 from platform_secrets.secretsctl.put_commands import put_commands as commands_for
+from platform_secrets.secretsctl.seeding import seed as seed_values
 from platform_secrets.settings import Settings, SettingsError
 from platform_secrets.settings.problems import Problem, did_you_mean
 from platform_secrets.settings.rotator import ROTATION
@@ -141,6 +142,12 @@ def migrate(settings: Settings, options: argparse.Namespace) -> str:
     if options.undo:
         return migration.undo()
     return migration.finish() if options.finish else migration.run()
+
+
+def seed(settings: Settings, options: argparse.Namespace) -> str:
+    """Puts first values into the stores, through the operator."""
+    _with_stores(settings)
+    return seed_values(settings, options)
 
 
 def _plan(settings: Settings) -> Plan:

@@ -28,7 +28,7 @@ from platform_secrets.settings.stores import (
     Store,
     VaultStore,
 )
-from platform_secrets.settings.values import basic_values, given_values
+from platform_secrets.settings.values import basic_values, first_values, given_values
 from platform_secrets.settings.vault_server import VaultServer
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "VaultStore",
     "basic_values",
     "catalogue_document",
+    "first_values",
     "given_values",
     "load",
     "load_catalogue",

@@ -4,7 +4,7 @@ What is only long is split instead: the rotator's plan, its Roles, what admissio
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from platform_secrets.settings.entries import kept, whole_entries
 from platform_secrets.settings.references import Fault
@@ -35,6 +35,26 @@ def limit_faults(settings: Settings) -> Iterator[Fault]:
             )
     for store in settings.environment.stores:
         yield from _store_faults(settings, store)
+
+
+def size_faults(settings: Settings, values: Mapping[str, str]) -> Iterator[str]:
+    """Which of these values, by their keys' ids, are too large together."""
+    for bundle, content in settings.catalogue.bundles.items():
+        sizes = Counter[str]()
+        for value in kept(settings, bundle):
+            given = values.get(content.keys[value.key].id)
+            if given is not None and not value.is_borrowed and value.name == value.key:
+                sizes[value.entry.key] += len(given.encode())
+        if (size := sizes.total()) > _SECRET_BYTES:
+            yield (
+                f"bundle {bundle} has {size:,} bytes here; a Secret takes {_SECRET_BYTES:,}: split "
+                "it in the catalogue"
+            )
+        most = settings.store_of(bundle).largest_entry
+        for entry, size in sizes.items():
+            if most and size > most:
+                provider = settings.store_of(bundle).provider
+                yield f"entry {entry} would hold {size:,} bytes; {provider} takes {most:,}"
 
 
 def _memory_faults(settings: Settings) -> Iterator[Fault]:

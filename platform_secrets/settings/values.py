@@ -2,11 +2,12 @@
 
 import base64
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path as File
 from typing import NamedTuple
 
 from platform_secrets.settings.key import Key
+from platform_secrets.settings.limits import size_faults
 from platform_secrets.settings.problems import Problem, SettingsError, did_you_mean
 from platform_secrets.settings.resolved import Settings
 
@@ -55,6 +56,41 @@ def given_values(settings: Settings, given: Mapping[str, str], place: str) -> di
     """The same of values that a program has at hand. `place` is where it gives them."""
     found = {name: _Given(place, None, value) for name, value in given.items()}
     return _checked(settings, found, place, [])
+
+
+def first_values(settings: Settings, source: File) -> dict[str, str]:
+    """Values of some keys, by their ids: of a file with lines as in secrets.env, or of a folder
+    with a file for each, called as the key or as bundle/key.
+
+    Raises SettingsError with everything that is wrong.
+    """
+    catalogue = settings.catalogue
+    full = {f"{bundle}/{key}" for bundle, one in catalogue.bundles.items() for key in one.keys}
+    if source.is_dir():
+        given, problems = _files(settings, source)
+    else:
+        lines, problems = _lines(source, {*catalogue.spellings, *full})
+        given = {name: _Given(str(source), *line) for name, line in lines.items()}
+        if not given and not problems:
+            problems = [Problem(str(source), None, (), "no such file")]
+    found: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for name, (file, line, value) in given.items():
+        id = catalogue.key_id(name)
+        if id is None:
+            hint = did_you_mean(name, {*catalogue.spellings, *full})
+            fault = f"unknown key{hint}; remove it"
+        elif id in names:
+            fault = f"is there twice, first as {names[id]}"
+        else:
+            names[id], found[id] = name, value
+            fault = value_fault(catalogue.keys[id], value)
+        if fault:
+            problems.append(Problem(file, line, (*name.split("/"),), fault))
+    problems += [Problem(str(source), None, (), one) for one in size_faults(settings, found)]
+    if problems:
+        raise SettingsError(problems)
+    return found
 
 
 class _Given(NamedTuple):
@@ -124,6 +160,38 @@ def _is_base64(value: str) -> bool:
         return False
 
 
+def _files(settings: Settings, folder: File) -> tuple[dict[str, _Given], list[Problem]]:
+    """What each file holds, by its path in the folder. One line's end at the end is an editor's."""
+    given: dict[str, _Given] = {}
+    problems: list[Problem] = []
+    for path in _visible(folder):
+        name = path.relative_to(folder).as_posix()
+        key = settings.catalogue.keys.get(settings.catalogue.key_id(name) or "")
+        try:
+            content = path.read_bytes()
+            if key and key.stored_as == "base64":
+                text = base64.b64encode(content).decode()
+            else:
+                text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+            given[name] = _Given(str(path), None, text)
+        except OSError as error:
+            problems.append(Problem(str(path), None, (), f"can't be read: {error.strerror}"))
+        except UnicodeDecodeError:
+            message = "is not text in UTF-8, and its key has no `stored-as: base64`"
+            problems.append(Problem(str(path), None, (), message))
+    if not given and not problems:
+        problems.append(Problem(str(folder), None, (), "is empty"))
+    return given, problems
+
+
+def _visible(folder: File) -> Iterator[File]:
+    """Files, but for those whose name, or whose folder's, begins with a dot."""
+    for path in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not is_hidden and path.is_file():
+            yield path
+
+
 def _lines(path: File, known: Collection[str]) -> tuple[dict[str, tuple[int, str]], list[Problem]]:
     """The file's keys with line numbers and values; nothing when there is no file."""
     lines: dict[str, tuple[int, str]] = {}
@@ -138,12 +206,15 @@ def _lines(path: File, known: Collection[str]) -> tuple[dict[str, tuple[int, str
     except UnicodeDecodeError:
         return {}, [Problem(name, None, (), "is not a text file in UTF-8")]
     continued = False
+    bundles = {one.rpartition("/")[0] for one in known}
     for number, line in enumerate(text.split("\n"), 1):
         line = line.removesuffix("\r")
         if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
-        is_key = key in known or bool(_KEY.fullmatch(key))
+        bundle, slash, short = key.rpartition("/")
+        is_of_bundle = not slash or (bundle != "" and bundle in bundles)
+        is_key = key in known or (is_of_bundle and bool(_KEY.fullmatch(short)))
         is_own = bool(equals and (is_key or (not continued and _NAME.fullmatch(key))))
         if not equals or not is_key:
             message = "must be key=value, the key as in the catalogue"

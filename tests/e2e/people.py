@@ -1,0 +1,90 @@
+"""A person at a command line: a folder with the project's files, and a kubectl that is watched."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from platform_secrets.manifests.chart import laid_over
+from tests.e2e.cluster import Cluster
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.process import PROJECT
+from tests.platform import CATALOGUE_FILE, STACK_FILES
+from tools.build import build
+
+
+@dataclass
+class Person:
+    """Who runs `secretsctl` on one environment. `said` is all that it has ever printed."""
+
+    cluster: Cluster
+    folder: Path
+    environment: str
+    said: str = ""
+
+    def write_stack(self, stack: str, **changes: Any) -> None:
+        """A stack file as this environment's, with changes, beside the catalogue."""
+        content = yaml.safe_load(STACK_FILES[stack].read_text(encoding="utf-8"))
+        own = {"environment": self.environment, "cluster": {"uid": self.cluster.uid}, **changes}
+        content["config"][STACK_KEY] = laid_over(content["config"][STACK_KEY], own)
+        (self.folder / f"Pulumi.{self.environment}.yaml").write_text(yaml.safe_dump(content))
+        (self.folder / "catalogue.yaml").write_text(CATALOGUE_FILE.read_text(encoding="utf-8"))
+
+    def start(
+        self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None
+    ) -> subprocess.Popen[str]:
+        """A command, which is killed at its n-th write: before it, or after where n is even."""
+        return subprocess.Popen(  # noqa: S603 - the project's own program
+            [
+                *(sys.executable, "-m", "platform_secrets.secretsctl"),
+                *(*arguments, "--env", self.environment),
+            ],
+            cwd=self.folder,
+            env={
+                "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
+                "PYTHONPATH": str(PROJECT),
+                "KUBECONFIG": str(kubeconfig or self.cluster.person_kubeconfig),
+                "HOME": str(self.folder),
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, given: str = "", **how: Any) -> tuple[int, str, str]:
+        """The exit code, the output and the errors."""
+        process = self.start(*arguments, **how)
+        output, errors = process.communicate(given, timeout=180)
+        self.said += output + errors
+        return process.returncode, output, errors
+
+    @property
+    def calls(self) -> str:
+        """The arguments of every kubectl."""
+        return (self.folder / "calls").read_text()
+
+    def _kubectl(self, killed_at: int) -> Path:
+        folder = self.folder / "bin"
+        folder.mkdir(exist_ok=True)
+        count = self.folder / "count"
+        count.write_text("")
+        real = build("kubectl")
+        after = f'"{real}" "$@"; ' if killed_at % 2 == 0 else ""
+        script = folder / "kubectl"
+        script.write_text(
+            "#!/bin/sh\n"
+            f'echo "$@" >> {self.folder}/calls\n'
+            'case "$2" in apply|create|patch|delete)\n'
+            f"  echo >> {count}\n"
+            f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
+            f'    {after}kill -9 "$PPID"; exit 1\n  fi\n'
+            "esac\n"
+            f'exec "{real}" "$@"\n'
+        )
+        script.chmod(0o755)
+        return folder
