@@ -202,7 +202,6 @@ def test_another_environments_broken_file_does_not_stop_one(project, capsys):
 @pytest.mark.parametrize(
     "command",
     [
-        "",
         "rendr",
         "render --env x --all",
         "rotate jwt-secret --env x --dry-run --wait",
