@@ -21,7 +21,7 @@ READY_REASONS = {"ExternalSecret": "SecretSynced", "PushSecret": "Synced"}
 
 
 FAILING_TEMPLATE = "the template fails"
-COMPARISON = re.compile(r'index [.] "([^"]+)" [|] sha256sum[)] "([0-9a-f]{64})"')
+COMPARISON = re.compile(r'range splitList "/" "([^"]+)" .* sha256sum[)] "([0-9a-f]{64})"')
 
 
 class Killed(BaseException):
@@ -352,8 +352,9 @@ class Cluster:
                 if not self._is_account(text, {*held.values()}):
                     return FAILING_TEMPLATE
                 continue
-            field, digest = COMPARISON.findall(text)[0]
-            if digest_of(held.get(field, "")) != digest:
+            names, digest = COMPARISON.findall(text)[0]
+            value = next((held[name] for name in names.split("/") if held.get(name)), "")
+            if digest_of(value) != digest:
                 return FAILING_TEMPLATE
         return None
 

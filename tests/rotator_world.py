@@ -119,8 +119,9 @@ class World:
                     lines.setdefault(secret, {})[field] = f"{form} {place}".strip()
                 own = lines[key["external_secret"]][key["fields"][0]].rpartition(" ")[2]
                 for one in key.get("borrowing", ()):
+                    names = dict(zip(key["fields"], one.get("fields", key["fields"]), strict=True))
                     lines.setdefault(one["external_secret"], {}).update(
-                        lines[key["external_secret"]]
+                        {names[name]: of for name, of in lines[key["external_secret"]].items()}
                     )
                 self.cluster.entries[own] = f"old-{name}"
             if key["by"] == "database":

@@ -35,7 +35,9 @@ def comparing(value):
     for field, name in ((field, f"signing-key{end}") for field, end in fields.items()):
         data[f"is-{field}"] = (
             f"{{{{ $v := .{value} }}}}"
-            f'{{{{ `{{{{ if ne (index . "{name}" | sha256sum) "` }}}}'
+            f'{{{{ `{{{{ $f := "" }}}}{{{{ range splitList "/" "{name}" }}}}'
+            "{{ $f = default (index $ .) $f }}{{ end }}"
+            '{{ if ne ($f | sha256sum) "` }}'
             "{{ $v | sha256sum }}"
             f'{{{{ `" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}` }}}}'
         )
@@ -83,7 +85,8 @@ def test_a_value_that_is_in_a_text_alone_is_compared_by_that_text_s_hash(plan):
     key = replace(plan.keys["signing-key"], fields=fields, text=text)
     data = shapes.staged(plan, key, "2026-06-01")["spec"]["target"]["template"]["data"]
     assert data["is-current"] == (
-        '{{ $v := .password }}{{ `{{ if ne (index . "URL" | sha256sum) "` }}'
+        '{{ $v := .password }}{{ `{{ $f := "" }}{{ range splitList "/" "URL" }}'
+        '{{ $f = default (index $ .) $f }}{{ end }}{{ if ne ($f | sha256sum) "` }}'
         '{{ printf "redis://:%s@redis" ($v | urlquery) | sha256sum }}'
         '{{ `" }}{{ fail "URL has another value" }}{{ end }}` }}'
     )

@@ -109,7 +109,6 @@ WRONG = [
     ("mail.keys.x", {"description": "x", "same-as": "database-url"}, "must be a key of another"),
     ("shared.keys.x", {"description": "x", "same-as": "shared/database-url"}, "key of this bundle"),
     ("mail.keys.x", {"description": "x", "same-as": "mail/x"}, "key of this bundle"),
-    ("mail.keys.x", {"description": "x", "same-as": "shared/token"}, "call this key token"),
     (
         "mail.keys.x",
         {"description": "x", "same-as": "shared/database-url", "rotate": GENERATED},
@@ -123,6 +122,37 @@ def test_what_can_not_be_is_refused_with_its_reason(path, content, said, tmp_pat
     catalogue = changed(SHOP, f"bundles.{path}", content)
     [line] = lines(tmp_path, catalogue)
     assert said in line
+
+
+OTHERWISE = changed(SHOP, "bundles.mail.keys.SHOP_TOKEN", SAME)
+
+
+def test_a_value_that_rotates_has_in_each_secret_the_names_that_its_key_has_there(tmp_path):
+    settings = loaded(tmp_path, OTHERWISE)
+    [key] = rotation_plan(settings).rotated
+    template = external_secret_manifests(settings, "mail")[0]["spec"]["target"]["template"]["data"]
+    own = {"SHOP_TOKEN", "SHOP_TOKEN_NEXT", "SHOP_TOKEN_PREVIOUS"}
+    assert own <= {*template}
+    assert not {*key.fields} & {*template}
+    compared = (
+        "token/SHOP_TOKEN",
+        "token-next/SHOP_TOKEN_NEXT",
+        "token-previous/SHOP_TOKEN_PREVIOUS",
+    )
+    assert ("fields", ("token", *compared)) in [right for _, right in rights(key)]
+
+
+@pytest.mark.parametrize("taken", ["token", "token-previous", "TOKEN", "TOKEN_NEXT"])
+def test_a_secret_has_a_value_that_rotates_under_one_of_its_names_alone(taken, tmp_path):
+    catalogue = changed(
+        OTHERWISE, "bundles.billing", {"secret": "billing", "keys": {"TOKEN": SAME}}
+    )
+    catalogue = changed(
+        catalogue, "services.api", {"workload": "Deployment/api", "reads": ["billing"]}
+    )
+    catalogue = changed(catalogue, "bundles.mail.texts", {taken: "a constant"})
+    [line] = lines(tmp_path, catalogue)
+    assert line.endswith(f"rotates, and {taken} of this bundle has the name of one of its values")
 
 
 def test_a_borrowed_key_lends_to_nobody(tmp_path):
@@ -174,10 +204,10 @@ def test_both_bundles_are_in_one_store(tmp_path):
     assert "bundles.mail.store: is in store aws, and shared/database-url" in line
 
 
-def world():
+def world(**other):
     """Two Secrets with one value, each with a reader."""
     key = generated("token", readers=[WEB, MAIL], overlap=True)
-    key["borrowing"] = [{"external_secret": "mail", "overlap_external_secret": None}]
+    key["borrowing"] = [{"external_secret": "mail", "overlap_external_secret": None, **other}]
     made = World({"token": key}, {WEB: ["shared"], MAIL: ["mail"]})
     return made.age()
 
@@ -192,6 +222,15 @@ def test_a_rotation_changes_both_secrets_together_and_restarts_each_reader_once_
             assert pod["token-previous"] == "old-token"
     assert shop.cluster.restarts == {WEB: 2, MAIL: 2}
     assert shop.cluster.one_shots() == []
+
+
+def test_a_secret_is_shown_to_hold_the_value_under_its_own_name_for_it():
+    shop = world(fields=["TOKEN", "TOKEN_NEXT", "TOKEN_PREVIOUS"])
+    assert shop.run() == 0
+    (value,) = shop.cluster.generated
+    [first] = {pod["TOKEN"] for pod in shop.cluster.pods[MAIL]}
+    assert first == value == shop.cluster.value("shared", "token")
+    assert shop.cluster.value("mail", "TOKEN_PREVIOUS") == "old-token"
 
 
 def test_one_failing_reader_has_both_secrets_taken_back():

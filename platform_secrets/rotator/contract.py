@@ -207,8 +207,8 @@ def rights(key: RotatedKey) -> Iterator[tuple[str, Right]]:
 
 
 def _rights_beside(key: RotatedKey) -> Iterator[Right]:
-    if key.fields != usual_fields(key):
-        yield "fields", (key.name, *key.fields)
+    if key.compared != usual_fields(key):
+        yield "fields", (key.name, *key.compared)
     match key:
         case Generated():
             yield "generate", (key.name,)

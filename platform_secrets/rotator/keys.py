@@ -27,12 +27,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class Secrets:
-    """Another bundle's Secrets that have a key's value too, under the same names. Where they are in
-    another namespace than the key, `store` is the SecretStore there that reads the key's one-shot
-    Secrets."""
+    """Another bundle's Secrets that have a key's value too, in `fields` where those are not called
+    as the key's. Where they are in another namespace than the key, `store` is the SecretStore there
+    that reads the key's one-shot Secrets."""
 
     external_secret: str
     overlap_external_secret: str | None
+    fields: list[str] = field(default_factory=list, kw_only=True)
     store: str | None = field(default=None, kw_only=True)
 
 
@@ -86,6 +87,12 @@ class Rotated:
         """All ExternalSecrets that its rotation syncs."""
         return [self.external_secret]
 
+    @property
+    def compared(self) -> list[str]:
+        """What the texts of its one-shot Secrets look at: of each of `fields` every name that it
+        has, with `/` between them. A Secret has one of those."""
+        return self.fields
+
 
 @dataclass(frozen=True)
 class Generated(Rotated):
@@ -118,6 +125,11 @@ class Generated(Rotated):
     def synced(self) -> list[str]:
         overlap = [one.overlap_external_secret for one in self.secrets]
         return [*(one.external_secret for one in self.secrets), *filter(None, overlap)]
+
+    @property
+    def compared(self) -> list[str]:
+        everywhere = [self.fields, *(one.fields for one in self.borrowing if one.fields)]
+        return ["/".join(dict.fromkeys(names)) for names in zip(*everywhere, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,13 @@ _STRATEGIES = {
     "decodingStrategy": "None",
     "metadataPolicy": "None",
 }
+# Of a field of the services' Secret: the first of its names that is there.
+_FIELD = (
+    '{{{{ $f := "" }}}}{{{{ range splitList "/" "{0}" }}}}'
+    "{{{{ $f = default (index $ .) $f }}}}{{{{ end }}}}"
+)
 # A URL's account, in the services' Secret and as it is encoded there.
-_ACCOUNT = 'index . "{0}" | splitList "@" | first'
+_ACCOUNT = '$f | splitList "@" | first'
 _ENCODED = '({0} | urlquery | replace "+" "%20")'
 
 
@@ -152,9 +157,9 @@ def _with_comparisons(name: str, value: str, key: Generated) -> dict[str, str]:
     unless the field is made of this value. The texts hold its hash, so that no error can show
     it."""
     data = {name: f"{{{{ {value} }}}}"}
-    texts = (key.text, "$v", "$v")
-    for field, held, text in zip(("current", "next", "previous"), key.fields, texts, strict=True):
-        begin = f'{{{{ if ne (index . "{held}" | sha256sum) "'
+    texts = {"current": key.text, "next": "$v", "previous": "$v"}
+    for held, (field, text) in zip(key.compared, texts.items(), strict=True):
+        begin = f'{_FIELD.format(held)}{{{{ if ne ($f | sha256sum) "'
         end = f'" }}}}{{{{ fail "{held} has another value" }}}}{{{{ end }}}}'
         hashed = f"{{{{ `{begin}` }}}}{{{{ {text} | sha256sum }}}}{{{{ `{end}` }}}}"
         data[f"is-{field}"] = f"{{{{ $v := {value} }}}}{hashed}"
@@ -164,8 +169,8 @@ def _with_comparisons(name: str, value: str, key: Generated) -> dict[str, str]:
 def _of_account(field: str) -> dict[str, str]:
     """Texts that fail unless the services' URL is of this account, but with another password, or
     of another account."""
-    account, user = _ACCOUNT.format(field), f"{{{{ {_ENCODED.format('.username')} }}}}"
-    begin = f"{{{{ $a := {account} }}}}{{{{ if or "
+    user = f"{{{{ {_ENCODED.format('.username')} }}}}"
+    begin = f"{_FIELD.format(field)}{{{{ $a := {_ACCOUNT} }}}}{{{{ if or "
     fault = f'{{{{ fail "{field} is not what it should be" }}}}{{{{ end }}}}'
     return {
         "is-current": f'{{{{ `{begin}(not (hasPrefix "postgresql://` }}}}{user}'
@@ -177,9 +182,9 @@ def _of_account(field: str) -> dict[str, str]:
 
 def _of_version(field: str) -> dict[str, str]:
     """A text that fails unless the services' URL is of this version's account."""
-    account = _ACCOUNT.format(field)
+    begin = f'{_FIELD.format(field)}{{{{ if ne ({_ACCOUNT} | sha256sum) "'
     end = f'" }}}}{{{{ fail "{field} is of another version" }}}}{{{{ end }}}}'
-    text = f'{{{{ `{{{{ if ne ({account} | sha256sum) "` }}}}{_hash("$v")}{{{{ `{end}` }}}}'
+    text = f"{{{{ `{begin}` }}}}{_hash('$v')}{{{{ `{end}` }}}}"
     return {"is-current": f"{{{{ $v := .value | fromJson }}}}{text}"}
 
 

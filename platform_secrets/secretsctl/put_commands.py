@@ -117,7 +117,7 @@ def steps_afterwards(settings: Settings, key: str, which: str) -> list[str]:
     """What makes a new value of a key the one in use, once it is in its store."""
     id = settings.catalogue.key_id(key)
     synced = [one.external_secret for one in _places(settings) if one.id == id]
-    borrowing = settings.catalogue.bundles_of.get(id or "", [])[1:]
+    borrowing = [*settings.catalogue.bundles_of.get(id or "", {})][1:]
     synced += [settings.catalogue.bundles[bundle].secret for bundle in borrowing]
     steps = [f"secretsctl sync {name} --wait {which}" for name in dict.fromkeys(synced)]
     steps.append(f"secretsctl restart {key} {which}")

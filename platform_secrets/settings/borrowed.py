@@ -1,11 +1,11 @@
 """What is wrong with keys that have the value of another bundle's key (`same-as`)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from platform_secrets.settings.catalogue import Catalogue
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.key import Key
-from platform_secrets.settings.key_ids import DERIVED, derived_name
+from platform_secrets.settings.key_ids import DERIVED, Derived, derived_name
 from platform_secrets.settings.problems import did_you_mean
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
@@ -13,17 +13,26 @@ from platform_secrets.settings.resolved import Settings
 
 def borrowing_faults(catalogue: Catalogue) -> Iterator[Fault]:
     """Within a catalogue."""
-    names = [f"{one}/{key}" for one, content in catalogue.bundles.items() for key in content.keys]
+    keys = {f"{one}/{key}" for one, content in catalogue.bundles.items() for key in content.keys}
+    names: dict[str, list[str]] = {}
+    fields: dict[str, Set[str]] = {}
+    for bundle, name, key, same_as in _borrowed(catalogue):
+        names.setdefault(same_as, [key.lender[1]]).append(name)
+        if bundle not in fields:
+            fields[bundle] = catalogue.bundles[bundle].fields.keys()
     for bundle, name, key, same_as in _borrowed(catalogue):
         path = ("bundles", bundle, "keys", name, "same-as")
-        if same_as not in names:
-            hint = did_you_mean(same_as, names)
+        if same_as not in keys:
+            hint = did_you_mean(same_as, keys)
             yield path, f"no such key in the catalogue, as bundle/key{hint}"
-        elif message := _fault(catalogue, bundle, name, key):
+            continue
+        message = _fault(catalogue, bundle, key)
+        message = message or _ambiguity(catalogue, name, key, names[same_as], fields[bundle])
+        if message:
             yield path, message
 
 
-def _fault(catalogue: Catalogue, bundle: str, name: str, key: Key) -> str | None:
+def _fault(catalogue: Catalogue, bundle: str, key: Key) -> str | None:
     lender_bundle, lender_name = key.lender
     lender = catalogue.bundles[lender_bundle].keys[lender_name]
     if lender_bundle == bundle:
@@ -32,17 +41,24 @@ def _fault(catalogue: Catalogue, bundle: str, name: str, key: Key) -> str | None
         return f"has no value of its own; name {lender.same_as}"
     if lender.is_of_database:
         return "is a database's URL, which is made for its own bundle's Secret alone"
-    if lender.is_generated and name != lender_name:
-        return (
-            "rotates, and is then compared by its name in each Secret: call this key "
-            f"{lender_name}; a text (`${{{lender_name}}}`) may have it under another name too"
-        )
     if lender.is_generated and (key.hidden or lender.hidden):
         where = "here" if key.hidden else "there"
         return f"rotates, which is proved in each Secret: it takes no `hidden` {where}"
-    fields = catalogue.bundles[bundle].fields
-    derived = [derived_name(name, one) for one in DERIVED if lender.overlap]
-    if taken := [one for one in derived if one in fields]:
+    return None
+
+
+def _ambiguity(
+    catalogue: Catalogue, name: str, key: Key, names: list[str], fields: Set[str]
+) -> str | None:
+    """Why a rotation could not tell which of the `fields` of a Secret has the value, which every
+    Secret has under one of `names`."""
+    bundle, lender_name = key.lender
+    lender = catalogue.bundles[bundle].keys[lender_name]
+    if not lender.is_generated:
+        return None
+    all_derived: tuple[Derived, ...] = ("", *(DERIVED if lender.overlap else ()))
+    of_value = {derived_name(one, derived) for one in names for derived in all_derived}
+    if taken := sorted((of_value - {name}) & fields):
         return f"rotates, and {taken[0]} of this bundle has the name of one of its values"
     return None
 

@@ -151,19 +151,20 @@ class Catalogue(Model):
         return self.bundles[bundle].keys[name] if key.same_as else None
 
     @cached_property
-    def bundles_of(self) -> dict[str, list[str]]:
-        """The bundles whose Secrets have a key's value, its own first, by its id."""
-        found: dict[str, list[str]] = {}
-        lent: list[tuple[str, str]] = []
+    def bundles_of(self) -> dict[str, dict[str, str]]:
+        """The bundles whose Secrets have a key's value, its own first, by its id; each with the
+        key's name there."""
+        found: dict[str, dict[str, str]] = {}
+        lent: list[tuple[str, str, str]] = []
         for bundle, content in self.bundles.items():
-            for key in content.keys.values():
-                lender, name = key.lender
+            for name, key in content.keys.items():
+                lender, lenders_name = key.lender
                 if key.same_as:
-                    lent.append((self.bundles[lender].keys[name].id, bundle))
+                    lent.append((self.bundles[lender].keys[lenders_name].id, bundle, name))
                 else:
-                    found[key.id] = [bundle]
-        for id, bundle in lent:
-            found[id].append(bundle)
+                    found[key.id] = {bundle: name}
+        for id, bundle, name in lent:
+            found[id][bundle] = name
         return found
 
     @property

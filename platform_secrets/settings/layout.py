@@ -47,8 +47,9 @@ class PlannedKey:
     secret: str
     overlap_secret: str | None
     """The Secret with its derived keys, where they can't be in `secret`."""
-    bundles: list[str]
-    """The bundles whose Secrets have its value: its own, and those that borrow it."""
+    bundles: dict[str, str]
+    """The bundles whose Secrets have its value, each with its name there: its own bundle first, and
+    those that borrow it."""
     readers: list[str]
     """The workloads that read those, as Kind/name, or Kind/namespace/name."""
     kept: list[Kept]
@@ -79,7 +80,7 @@ def planned_keys(settings: Settings) -> Iterator[PlannedKey]:
             values[value.key].append(value)
         for name, key in content.keys.items():
             is_apart = any(value.is_apart for value in values[name])
-            bundles = settings.catalogue.bundles_of.get(key.id, [bundle])
+            bundles = settings.catalogue.bundles_of.get(key.id, {bundle: name})
             readers = [one for each in bundles for one in settings.readers.get(each, [])]
             yield PlannedKey(
                 bundle=bundle,

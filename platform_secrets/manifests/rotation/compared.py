@@ -12,7 +12,7 @@ _TEXTS = {"field": "is-current", "next": "is-next", "previous": "is-previous"}
 
 
 def fields_variables() -> dict[str, str]:
-    """The field that each text compares: what it first looks up; "" where there is no text."""
+    """What each text compares, a field by all of its names; "" where there is no text."""
     return {name: _looked_up_first(item) for name, item in _TEXTS.items()} | {"text": _hashed()}
 
 
@@ -33,7 +33,8 @@ def fields_rule() -> dict[str, str]:
 
 
 def _looked_up_first(item: str) -> str:
-    return f"""({_data(item)} + 'index . ""').split('index . "')[1].split('"')[0]"""
+    begin = cel('splitList "/" "')
+    return f"""({_data(item)} + {begin} + '"').split({begin})[1].split('"')[0]"""
 
 
 def _hashed() -> str:

@@ -112,7 +112,7 @@ def _generated(settings: Settings, key: PlannedKey, rule: Rotation) -> dict[str,
         "overlap_external_secret": key.overlap_secret
         and settings.address(key.bundle, key.overlap_secret),
         "form": form_of(key.key),
-        **({"borrowing": _borrowing(settings, key)} if key.bundles[1:] else {}),
+        **({"borrowing": _borrowing(settings, key)} if len(key.bundles) > 1 else {}),
         **({"text": text_pipeline(bundle.texts[text])} if text else {}),
     }
 
@@ -125,13 +125,16 @@ def form_of(key: Key) -> str:
 def _borrowing(settings: Settings, key: PlannedKey) -> list[keys.Secrets]:
     """The Secrets of the bundles that have the value too."""
     found = []
-    for bundle in key.bundles[1:]:
+    for bundle, name in key.bundles.items():
+        if bundle == key.bundle:
+            continue
         secret = settings.address(bundle, settings.catalogue.bundles[bundle].secret)
         overlap = overlap_secret(secret) if key.overlap_secret else None
         namespace = settings.namespace_of(key.bundle)
         is_beside = settings.namespace_of(bundle) == namespace
         store = None if is_beside else names.copies_store(namespace)
-        found.append(keys.Secrets(secret, overlap, store=store))
+        fields = [] if name == key.name else [name, *naming.derived_keys(name)]
+        found.append(keys.Secrets(secret, overlap, fields=fields, store=store))
     return found
 
 

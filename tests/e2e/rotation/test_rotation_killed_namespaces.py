@@ -34,8 +34,11 @@ from tests.e2e.vault_provider import VaultProvider
 from tests.platform import STACK_FILES
 
 OWN, ANNEX = "killed-names", "killed-names-annex"
-JWT, URL = "JWT_SECRET", "DATABASE_URL"
-FIELDS = (JWT, f"{JWT}_NEXT", f"{JWT}_PREVIOUS")
+JWT, MIRRORED, URL = "JWT_SECRET", "jwtSecret", "DATABASE_URL"
+FIELDS = {
+    "tokens": (JWT, f"{JWT}_NEXT", f"{JWT}_PREVIOUS"),
+    "mirror": (MIRRORED, f"{MIRRORED}Next", f"{MIRRORED}Previous"),
+}
 GENERATED = {"by": "generate", "every": "90d", "overlap": "1h"}
 CATALOGUE = {
     "platform": "wren",
@@ -47,8 +50,8 @@ CATALOGUE = {
         },
         "mirror": {
             "secret": "mirror-env",
-            "keys": {JWT: {"description": "checks them", "same-as": f"tokens/{JWT}"}},
-            "texts": {"config.json": f'{{"key": ${{{JWT}|json}}}}\n'},
+            "keys": {MIRRORED: {"description": "checks them", "same-as": f"tokens/{JWT}"}},
+            "texts": {"config.json": f'{{"key": ${{{MIRRORED}|json}}}}\n'},
         },
         "ledger": {
             "secret": "ledger-env",
@@ -175,7 +178,8 @@ def one_new_value(world: World, before: str, since: int, id: str) -> None:
     happened = place.kubelet.happenings[since:]
     staged = first_life([one for one in happened if one.namespace == OWN], f"rotation-staged-{id}")
     assert {one["password"] for one in staged} == {new}
-    seen = {one.values[JWT] for one in happened if one.what == "started" and JWT in one.values}
+    started = [one.values for one in happened if one.what == "started"]
+    seen = {of[name] for of in started for name in (JWT, MIRRORED) if name in of}
     assert seen == {before, new}
     texts = {
         "tokens": {"SIGNED": f"with {base64.b64encode(value.encode()).decode()}"},
@@ -183,7 +187,7 @@ def one_new_value(world: World, before: str, since: int, id: str) -> None:
     }
     for bundle, text in texts.items():
         held = place.in_secrets(bundle)
-        assert [held[field] for field in FIELDS] == [new, new, before], bundle
+        assert [held[field] for field in FIELDS[bundle]] == [new, new, before], bundle
         assert {name: held[name] for name in text} == {
             name: fingerprint(content) for name, content in text.items()
         }

@@ -13,13 +13,17 @@ from tests.e2e.rotation_journey import LAYOUTS, Journey, in_each_layout, journey
 from tests.e2e.stores import Stores
 
 KEY = "jwt-secret"
-FIELDS = (KEY, f"{KEY}-next", f"{KEY}-previous")
+NAMES = {"shared": KEY, "mirror": "JWT_SECRET"}
+FIELDS = {
+    "shared": (KEY, f"{KEY}-next", f"{KEY}-previous"),
+    "mirror": ("JWT_SECRET", "JWT_SECRET_NEXT", "JWT_SECRET_PREVIOUS"),
+}
 CATALOGUE = {
     "bundles": {
         "mirror": {
             "secret": "mirror-env",
             "keys": {
-                KEY: {"description": "the platform's", "same-as": f"shared/{KEY}"},
+                NAMES["mirror"]: {"description": "the platform's", "same-as": f"shared/{KEY}"},
                 "STRIPE": {"description": "of billing", "same-as": "backend-api/stripe-api-key"},
             },
         },
@@ -57,12 +61,13 @@ def test_a_rotation_reaches_both_secrets_and_restarts_each_reader_once_a_phase(
     assert done.code == ROTATED, done.text
     new = place.in_store("shared", KEY)
     assert new != before
-    for bundle in ("shared", "mirror"):
+    for bundle, fields in FIELDS.items():
         held = place.in_secrets(bundle)
-        assert [held[field] for field in FIELDS] == [new, new, before], bundle
+        assert [held[field] for field in fields] == [new, new, before], bundle
+    assert not {*FIELDS["shared"]} & {*place.in_secrets("mirror")}
     readers = {*place.settings.readers["shared"], MIRROR}
     wait_until(
-        lambda: {pod.values[KEY] for pod in place.readers(KEY)} == {new},
+        lambda: {pod.values[key] for key in NAMES.values() for pod in place.readers(key)} == {new},
         "all readers have the new value",
         timeout_seconds=60,
     )
@@ -79,10 +84,10 @@ def test_one_reader_that_does_not_come_up_has_both_secrets_taken_back(
     journey = made[layout]
     place, before = journey.place, journey.place.in_store("shared", KEY)
     journey.next_rotation()
-    with place.kubelet.refusing(place.namespace, MIRROR, KEY):
+    with place.kubelet.refusing(place.namespace, MIRROR, NAMES["mirror"]):
         failed = journey.rotate(f"--key={KEY}")
     assert failed.code == RESTORED, failed.text
     assert place.in_store("shared", KEY) == before
-    for bundle in ("shared", "mirror"):
-        assert place.in_secrets(bundle)[KEY] == before, bundle
+    for bundle, name in NAMES.items():
+        assert place.in_secrets(bundle)[name] == before, bundle
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
