@@ -6,6 +6,9 @@ import secrets
 import pytest
 
 from platform_secrets.manifests import first_values as manifests
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.rotator.proof import synced_resource_version
+from platform_secrets.secretsctl import seeding, waiting
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.settings import SettingsError, first_values
 from tests.conftest import SHOP
@@ -126,10 +129,10 @@ STACKS = {
 def seed(tmp_path, monkeypatch, capsys, value):
     """Runs `seed` with values of two keys; the exit code, the output and the errors."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "catalogue.yaml").write_text(text_of(CATALOGUE))
     (tmp_path / "values").write_text(f"smtp-password={value}\ntoken={value}\n")
 
-    def run(content, *arguments):
+    def run(content, *arguments, catalogue=CATALOGUE):
+        (tmp_path / "catalogue.yaml").write_text(text_of(catalogue))
         stack = text_of({"config": {"platform-secrets:environment": content}})
         (tmp_path / "Pulumi.test.yaml").write_text(stack)
         code = main(["seed", "--env", "test", "--from-env-file", "values", *arguments])
@@ -163,3 +166,63 @@ def test_only_what_is_asked_for_is_written(seed):
 def test_what_is_asked_for_and_not_given_is_told(seed, arguments, message):
     code, _, errors = seed(ENABLED, *arguments, "--dry-run")
     assert (code, message in errors) == (2, True), errors
+
+
+class Cluster:
+    """A cluster with an operator that has an empty store, and writes to it `writes` times."""
+
+    def __init__(self, writes: int) -> None:
+        self.objects: dict[tuple[str, str], Manifest] = {}
+        self.writes = writes
+
+    def within(self, _: str) -> "Cluster":
+        return self
+
+    def apply(self, manifest: Manifest) -> None:
+        name, kind = manifest["metadata"]["name"], manifest["kind"].lower()
+        obj = {**manifest, "metadata": {**manifest["metadata"], "generation": 1}}
+        reason = "Synced" if kind == "pushsecret" else "SecretSynced"
+        if kind == "pushsecret" and self.writes == 0:
+            reason = "Errored"
+        self.writes -= kind == "pushsecret"
+        ready = {"type": "Ready", "reason": reason, "message": "secret synced"}
+        ready["status"] = "False" if reason == "Errored" else "True"
+        version = synced_resource_version(obj)
+        obj["status"] = {"conditions": [ready], "syncedResourceVersion": version}
+        self.objects[kind, name] = obj
+
+    def get(self, kind: str, name: str) -> Manifest | None:
+        return self.objects.get((kind, name))
+
+    def get_by(self, *_: str) -> str:
+        return ""
+
+    def patch(self, *_: object) -> None:
+        pass
+
+    def delete(self, kind: str, names: list[str]) -> None:
+        for name in names:
+            self.objects.pop((kind, name), None)
+
+
+def test_where_the_store_goes_half_way_what_was_written_is_told_and_no_value_is_left(
+    seed, monkeypatch
+):
+    cluster = Cluster(writes=1)
+    for name in ("shop-mail", "shop-secrets"):
+        metadata = {"name": name}
+        cluster.apply({"kind": "ExternalSecret", "metadata": metadata, "spec": {}})
+    before = {*cluster.objects}
+    monkeypatch.setattr(seeding, "right_cluster", lambda _: cluster)
+    monkeypatch.setattr(waiting, "SYNC_SECONDS", 0.1)
+    code, output, errors = seed(ENABLED, "--yes")
+    assert (code, output) == (1, "")
+    assert "PushSecret/seeding-shop-mail: not synced in 0.1 s: Ready=False Errored" in errors
+    assert errors.endswith("written before: shared/token; run it again: what is there stays\n")
+    assert {*cluster.objects} == before
+
+
+def test_a_secret_that_would_be_taken_for_one_of_its_own_is_told(seed):
+    catalogue = changed(CATALOGUE, "bundles.mail.secret", "seeding-shop-secrets")
+    code, _, errors = seed(ENABLED, "--dry-run", catalogue=catalogue)
+    assert (code, "seeding-shop-secrets: is what `seed` calls its own" in errors) == (2, True)

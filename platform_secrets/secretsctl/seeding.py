@@ -6,10 +6,9 @@ whatever that is; what a killed run has left, at the beginning of the next.
 
 import argparse
 import json
+import signal
 import sys
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator
 
 from platform_secrets.manifests import first_values as manifests
 from platform_secrets.manifests import naming
@@ -17,71 +16,33 @@ from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.one_shot_push import leaves_values
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
-from platform_secrets.settings import Settings, SettingsError, first_values
+from platform_secrets.secretsctl.values_file import BundleValues, values_by_bundle
+from platform_secrets.settings import Settings, SettingsError
 from platform_secrets.settings.entries import Kept
-from platform_secrets.settings.problems import Problem, did_you_mean
-
-
-@dataclass
-class Seeding:
-    """The values of one bundle, by their keys' names. `settings` are those of its namespace."""
-
-    settings: Settings
-    bundle: str
-    values: dict[str, str] = field(repr=False)
-    overwritten: set[str]
-
-    @property
-    def secret(self) -> str:
-        return self.settings.catalogue.bundles[self.bundle].secret
-
-    @property
-    def given(self) -> list[Kept]:
-        """What the values are for, whatever is there."""
-        return manifests.written(self.settings, self.bundle, self.values)
-
-    def is_overwritten(self, value: Kept) -> bool:
-        return value.name == value.key and value.key in self.overwritten
-
-    def place(self, value: Kept) -> str:
-        """A value's name and its entry, for people."""
-        entry, store = value.entry, self.settings.store_name(self.bundle)
-        part = f" ({entry.property})" if entry.property else ""
-        return f"{self.bundle}/{value.name} in entry {entry.key}{part} of store {store}"
-
-    def write(self, kubectl: Kubectl, values: list[Kept]) -> None:
-        """Writes these values into their entries, and deletes what that took."""
-        is_guarded = leaves_values(self.settings, self.bundle) and not self.overwritten
-        policy = "IfNotExists" if is_guarded else "Replace"
-        keys = {value.key: self.values[value.key] for value in values}
-        try:
-            kubectl.apply(manifests.source(self.settings, self.bundle, keys))
-            push = manifests.push(self.settings, self.bundle, values, policy)
-            kubectl.apply(push)
-            waiting.synced(kubectl, push["metadata"]["name"], "PushSecret")
-        finally:
-            _remove_values(kubectl, [self.secret])
+from platform_secrets.settings.problems import Problem
 
 
 def seed(settings: Settings, options: argparse.Namespace) -> str:
     """Puts values into the stores that are not there yet, or that are named to be overwritten."""
-    seedings = seedings_of(settings, options)
+    given = values_by_bundle(settings, options)
     if options.dry_run:
-        lines = [_intent(one, value) for one in seedings for value in one.given]
+        lines = [_intent(one, value) for one in given for value in one.given]
         return "".join(f"{line}\n" for line in lines)
     asks = settings.environment.protect and not options.yes
     if asks and not sys.stdin.isatty():
         message = f"{settings.environment.environment} has `protect`, and nobody can be asked here"
         raise SettingsError([Problem("--yes", None, (), message)])
     kubectl = right_cluster(settings)
+    _end_as_by_ctrl_c()
     _remove_left(settings, kubectl)
     try:
-        lacking = {one.bundle: _lacking(one, kubectl) for one in seedings}
+        lacking = {one.bundle: _lacking(one, kubectl) for one in given}
     finally:
         _remove_left(settings, kubectl)
-    planned = [(one, _to_write(one, lacking[one.bundle])) for one in seedings]
+    planned = [(one, _to_write(one, lacking[one.bundle])) for one in given]
     kept = [f"{one.place(value)}: is there, and stays" for one, value in _staying(planned)]
-    for line in [*kept, *(_intent(one, value) for one, values in planned for value in values)]:
+    to_do = [f"{one.place(value)}: to be written" for one, values in planned for value in values]
+    for line in [*kept, *to_do]:
         waiting.say(line)
     if asks and any(values for _, values in planned) and not _agreed(settings):
         return "nothing written\n"
@@ -89,7 +50,7 @@ def seed(settings: Settings, options: argparse.Namespace) -> str:
     for one, values in planned:
         try:
             if values:
-                one.write(kubectl.within(one.settings.namespace), values)
+                _write(one, kubectl.within(one.settings.namespace), values)
         except ClusterError as error:
             before = f"; written before: {', '.join(written)}" if written else ""
             message = f"{error}{before}; run it again: what is there stays"
@@ -105,77 +66,33 @@ def seed(settings: Settings, options: argparse.Namespace) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def seedings_of(settings: Settings, options: argparse.Namespace) -> list[Seeding]:
-    """What the given file has for the keys that are asked for. Raises SettingsError."""
-    source = Path("/dev/stdin" if options.source == "-" else options.source)
-    values = first_values(settings, source)
-    ids = _asked_for(settings, options.keys, values)
-    overwritten = {_id(settings, name) for name in options.overwrite}
-    problems = [
-        Problem("--overwrite", None, (), f"{id} is not among what is given")
-        for id in sorted(overwritten - ids)
-    ]
-    found: list[Seeding] = []
-    for view in settings.by_namespace:
-        for bundle, content in view.bundles.items():
-            of_bundle = {
-                name: values[key.id]
-                for name, key in content.keys.items()
-                if key.id in ids and not key.same_as
-            }
-            if of_bundle:
-                again = {name for name in of_bundle if content.keys[name].id in overwritten}
-                found.append(Seeding(view, bundle, of_bundle, again))
-    problems += [problem for one in found for problem in _faults(one)]
-    if problems:
-        raise SettingsError(problems)
-    return found
+def _write(one: BundleValues, kubectl: Kubectl, values: list[Kept]) -> None:
+    """Writes these values into their entries, and deletes what that took."""
+    is_guarded = leaves_values(one.settings, one.bundle) and not one.overwritten
+    policy = "IfNotExists" if is_guarded else "Replace"
+    keys = {value.key: one.values[value.key] for value in values}
+    try:
+        kubectl.apply(manifests.source(one.settings, one.bundle, keys))
+        push = manifests.push(one.settings, one.bundle, values, policy)
+        kubectl.apply(push)
+        waiting.synced(kubectl, push["metadata"]["name"], "PushSecret")
+    finally:
+        _remove_values(kubectl, [one.secret])
 
 
-def _asked_for(settings: Settings, names: list[str], values: Collection[str]) -> set[str]:
-    """The ids of the keys: all that are given, or those of the named bundles and keys."""
-    if not names:
-        return {*values}
-    found: set[str] = set()
-    for name in names:
-        bundle = settings.catalogue.bundles.get(name)
-        ids = {key.id for key in bundle.keys.values()} if bundle else {_id(settings, name)}
-        if not ids & {*values}:
-            raise SettingsError([Problem("KEY", None, (), f"{name} is not among what is given")])
-        found |= ids & {*values}
-    return found
+def _end_as_by_ctrl_c() -> None:
+    """A run that is asked to end, as by a pipeline or with its terminal, takes its values along."""
+    for one in signal.Signals:
+        if one.name in ("SIGTERM", "SIGHUP"):
+            signal.signal(one, signal.default_int_handler)
 
 
-def _id(settings: Settings, name: str) -> str:
-    id = settings.catalogue.key_id(name)
-    if id is None:
-        names = {*settings.catalogue.bundles, *settings.catalogue.spellings}
-        message = f"{name}: there is no such bundle or key{did_you_mean(name, names)}"
-        raise SettingsError([Problem("KEY", None, (), message)])
-    return id
-
-
-def _faults(one: Seeding) -> Iterator[Problem]:
-    """Why a bundle's values can't be written."""
-    settings, store = one.settings, one.settings.store_name(one.bundle)
-    writable = {value.key for value in one.given}
-    for name in one.values:
-        if name not in writable:
-            message = "nobody here writes its entry (`secretsctl put-commands` says who): remove it"
-            yield Problem("KEY", None, (one.bundle, name), message)
-    if writable and "seed" not in settings.identities(store):
-        message = (
-            f"nobody may write to store {store}: add `seeding: {{groups: [...]}}`, and apply it"
-        )
-        yield Problem(settings.stack_file, None, ("seeding",), message)
-
-
-def _intent(one: Seeding, value: Kept) -> str:
+def _intent(one: BundleValues, value: Kept) -> str:
     how = "would be overwritten" if one.is_overwritten(value) else "would be written, if missing"
     return f"{one.place(value)}: {how}"
 
 
-def _lacking(one: Seeding, kubectl: Kubectl) -> list[Kept]:
+def _lacking(one: BundleValues, kubectl: Kubectl) -> list[Kept]:
     """The bundle's values that the store has not."""
     kubectl = kubectl.within(one.settings.namespace)
     if kubectl.get("externalsecret", one.secret) is None:
@@ -189,11 +106,11 @@ def _lacking(one: Seeding, kubectl: Kubectl) -> list[Kept]:
     return manifests.lacking(one.settings, one.bundle, json.loads(found or "{}"))
 
 
-def _to_write(one: Seeding, lacking: list[Kept]) -> list[Kept]:
+def _to_write(one: BundleValues, lacking: list[Kept]) -> list[Kept]:
     return [value for value in one.given if value in lacking or one.is_overwritten(value)]
 
 
-def _staying(planned: list[tuple[Seeding, list[Kept]]]) -> Iterator[tuple[Seeding, Kept]]:
+def _staying(planned: list[tuple[BundleValues, list[Kept]]]) -> Iterator[tuple[BundleValues, Kept]]:
     for one, values in planned:
         yield from ((one, value) for value in one.given if value not in values)
 
@@ -204,7 +121,7 @@ def _agreed(settings: Settings) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _synced(one: Seeding, kubectl: Kubectl, lacking: list[Kept]) -> Iterator[str]:
+def _synced(one: BundleValues, kubectl: Kubectl, lacking: list[Kept]) -> Iterator[str]:
     """Has the bundle's Secret made of what the store has now, and says whether it is."""
     names = [
         each["metadata"]["name"] for each in external_secret_manifests(one.settings, one.bundle)
@@ -233,5 +150,9 @@ def _remove_left(settings: Settings, kubectl: Kubectl) -> None:
 
 def _remove_values(kubectl: Kubectl, secrets: list[str]) -> None:
     names = [naming.seeding(one) for one in secrets]
-    kubectl.delete("pushsecret", names)
-    kubectl.delete("secret", names)
+    try:
+        kubectl.delete("pushsecret", names)
+        kubectl.delete("secret", names)
+    except ClusterError as error:
+        message = f"values may be left in Secret {', '.join(names)}: run it again once that works"
+        raise ClusterError(f"{error}; {message}") from None

@@ -175,6 +175,14 @@ def test_nothing_is_written_before_somebody_agrees(place: Place) -> None:
     fails(place.person.cluster, place.settings.namespace, place.secret(ONE))
 
 
+def test_somebody_who_is_in_no_group_of_the_stack_file_is_told_and_nothing_is_left(
+    place: Place, cluster: Cluster
+) -> None:
+    code, _, errors = place.seed("--yes", given=place.lines(ONE), kubeconfig=cluster.kubeconfig)
+    assert (code, "only the groups of `seeding` in the stack file" in errors) == (FAILED, True)
+    assert place.left() == []
+
+
 def test_killed_at_every_write_it_leaves_nothing_once_it_is_repeated(place: Place) -> None:
     attempt, code, errors = 0, -1, ""
     while code < 0 and attempt < MOST_ATTEMPTS:
@@ -195,6 +203,6 @@ def test_stopped_while_the_store_is_down_it_takes_its_values_along(
         process.stdin.write(place.lines(ONE))
         process.stdin.close()
         assert any("Ready=False" in line for line in process.stderr)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 130
     assert place.left() == []
