@@ -49,7 +49,7 @@ STACK: dict[str, Any] = {
     "stores": {"vault": STORES["vault"], "aws": STORES["aws"]},
     "default-store": "vault",
     "bundles": {"archive": {"store": "aws"}},
-    "readers": {"groups": ["wren-operators"]},
+    "readers": {"groups": ["people"]},
 }
 ALL = {"shared/token", "shared/url", "mail/password", "mirror/token", "archive/key"}
 SHARED = {"shared/token", "shared/url", "mirror/token"}
@@ -590,7 +590,7 @@ def called_otherwise(draw: st.DrawFn, catalogue: dict[str, Any], stack: dict[str
 
 
 def set_otherwise(draw: st.DrawFn, catalogue: dict[str, Any], stack: dict[str, Any]) -> None:
-    stack["readers"] = draw(st.sampled_from([{}, {"groups": ["wren-operators"]}]))
+    stack["readers"] = draw(st.sampled_from([{}, {"groups": ["people"]}]))
     stack["refresh-interval"] = draw(st.sampled_from(["1h", "2h"]))
     stack["rotation"] = draw(st.sampled_from(["leader", "follower"]))
 
