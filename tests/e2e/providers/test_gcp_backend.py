@@ -21,7 +21,7 @@ from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import GcpStore, Settings
 from tests.e2e import gcp_provider
 from tests.e2e.cloud_clients import CloudClients
-from tests.e2e.cluster import ISSUER, Cluster
+from tests.e2e.cluster import ISSUER, PEOPLE, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
@@ -78,9 +78,9 @@ def halves(
     run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease
 ) -> Iterator[Halves]:
     provider = GcpProvider(stores.gcp)
-    kinds: list[tuple[str, str, str, dict[str, Any]]] = [
-        ("production", "own", "enabled", {"reminders": {"next": soon()}}),
-        ("staging", "existing", "disabled", {}),
+    kinds: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+        ("production", "own", {"seeding": {"groups": [PEOPLE]}}, {"reminders": {"next": soon()}}),
+        ("staging", "existing", {}, {}),
     ]
     with ExitStack() as stack:
         ports = {"gcp": stack.enter_context(provider.serve())}
@@ -91,8 +91,8 @@ def halves(
                     name=f"gcp-{name}",
                     ports=ports,
                     environment=f"gcp-{name}",
-                    seeding=seeding,
                     stores=gcp_store(shared, **more),
+                    **seeding,
                 )
             )
             for name, shared, seeding, more in kinds
@@ -100,7 +100,7 @@ def halves(
         for one in made:
             one.stack.up()
         later = "platform-secrets:environment"
-        made[1].stack.set_config(f"{later}.seeding.groups[0]", "wren-operators")
+        made[1].stack.set_config(f"{later}.seeding.groups[0]", PEOPLE)
         made[1].stack.set_config(f"{later}.stores.gcp.reminders.next", soon())
         made[1].stack.up()
         for one in made:
@@ -325,11 +325,13 @@ def push(
     spec = {
         "secretStoreRefs": [store],
         "selector": {"secret": {"name": name}},
+        "refreshInterval": "0s",
         "updatePolicy": "Replace",
         "deletionPolicy": "None",
         "data": [{"match": match, **({"metadata": told} if told else {})}],
     }
-    cluster.api.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec})
+    pushed = {"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec}
+    cluster.person.apply(pushed)
 
     def tried() -> str:
         found = cluster.api.get(*kind, name, namespace) or {}
