@@ -26,7 +26,9 @@ def values(cluster: Cluster, tmp_path: Path) -> Iterator[Path]:
     """The operator's values in a rendered tree, whose first wave is applied."""
     secretsctl("render", STACK_FILES["production"], f"--out={tmp_path}")
     [tree] = tmp_path.iterdir()
-    cluster.kubectl("apply", "--server-side", "-k", str(tree / "1-operator"))
+    # Another file's tests may have left the namespace, with the label of another environment.
+    how = ("--server-side", "--force-conflicts")
+    cluster.kubectl("apply", *how, "-k", str(tree / "1-operator"))
     yield tree / "charts" / "external-secrets.yaml"
     cluster.delete_namespace(NAMESPACE)
 
