@@ -7,6 +7,7 @@ import pytest
 
 from platform_secrets.manifests import first_values as manifests
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.one_shot_push import pushed_values
 from platform_secrets.rotator.proof import synced_resource_version
 from platform_secrets.secretsctl import seeding, waiting
 from platform_secrets.secretsctl.commands import main
@@ -104,7 +105,7 @@ def test_what_the_look_does_not_find_is_lacking(settings_with):
 
 def test_an_entry_of_its_own_has_a_derived_value_from_the_beginning(settings_with, value):
     settings = settings_with(stores={"vault": VAULT}, seeding=SEEDING)
-    written = manifests.written(settings, "shared", ["signing-key"])
+    written = pushed_values(settings, "shared", ["signing-key"])
     push = manifests.push(settings, "shared", written, "IfNotExists")["spec"]
     assert [
         (one["match"]["secretKey"], one["match"]["remoteRef"]["remoteKey"]) for one in push["data"]

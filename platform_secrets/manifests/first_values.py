@@ -6,7 +6,7 @@ short-lived Secret has the new values, and a PushSecret writes them.
 """
 
 import base64
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -19,18 +19,6 @@ _COMPONENT = "seeding"
 _IS_THERE = "there"
 # Said, so that admission finds what is here, whichever operator's definitions are installed.
 _DEFAULTS = {"conversionStrategy": "Default", "decodingStrategy": "None", "metadataPolicy": "None"}
-
-
-def written(settings: Settings, bundle: str, keys: Collection[str]) -> list[Kept]:
-    """The values that these keys give to the store. A derived one in an entry of its own begins
-    with the current one."""
-    return [
-        value
-        for value in kept(settings, bundle)
-        if value.key in keys
-        and value.may_be_written
-        and (value.name == value.key or value.is_apart)
-    ]
 
 
 def look(settings: Settings, bundle: str) -> Manifest:

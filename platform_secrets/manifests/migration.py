@@ -11,10 +11,11 @@ from platform_secrets.manifests.one_shot_push import (
     UpdatePolicy,
     leaves_values,
     one_shot_push,
+    pushed_values,
 )
 from platform_secrets.manifests.secret_template import comparison
 from platform_secrets.settings import Settings
-from platform_secrets.settings.entries import Kept, kept
+from platform_secrets.settings.entries import Kept
 
 _COMPONENT = "migration"
 
@@ -31,16 +32,8 @@ def record_manifest(settings: Settings, bundle: str) -> Manifest:
 
 
 def copied(settings: Settings, bundle: str) -> list[Kept]:
-    """The values that the Secret gives to the store. A derived one in an entry of its own begins
-    with the current one."""
-    shown = settings.catalogue.bundles[bundle].shown
-    return [
-        value
-        for value in kept(settings, bundle)
-        if value.key in shown
-        and value.may_be_written
-        and (value.name == value.key or value.is_apart)
-    ]
+    """The values that the Secret gives to the store."""
+    return pushed_values(settings, bundle, settings.catalogue.bundles[bundle].shown)
 
 
 def compared(settings: Settings, bundle: str, external_secret: Manifest) -> dict[str, str]:

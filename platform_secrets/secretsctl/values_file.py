@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platform_secrets.manifests import first_values as manifests
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.one_shot_push import pushed_values
 from platform_secrets.settings import Settings, SettingsError, first_values
 from platform_secrets.settings.entries import Kept
 from platform_secrets.settings.problems import Problem, did_you_mean
@@ -28,7 +28,7 @@ class BundleValues:
     @property
     def given(self) -> list[Kept]:
         """What the values are for, whatever is there."""
-        return manifests.written(self.settings, self.bundle, self.values)
+        return pushed_values(self.settings, self.bundle, self.values)
 
     def is_overwritten(self, value: Kept) -> bool:
         return value.name == value.key and value.key in self.overwritten

@@ -26,13 +26,18 @@ class Person:
     environment: str
     said: str = ""
 
-    def write_stack(self, stack: str, **changes: Any) -> None:
-        """A stack file as this environment's, with changes, beside the catalogue."""
+    def write_stack(
+        self, stack: str, *, catalogue: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
+        """A stack file as this environment's, with changes, beside the catalogue with its own."""
         content = yaml.safe_load(STACK_FILES[stack].read_text(encoding="utf-8"))
         own = {"environment": self.environment, "cluster": {"uid": self.cluster.uid}, **changes}
         content["config"][STACK_KEY] = laid_over(content["config"][STACK_KEY], own)
         (self.folder / f"Pulumi.{self.environment}.yaml").write_text(yaml.safe_dump(content))
-        (self.folder / "catalogue.yaml").write_text(CATALOGUE_FILE.read_text(encoding="utf-8"))
+        whole = laid_over(
+            yaml.safe_load(CATALOGUE_FILE.read_text(encoding="utf-8")), catalogue or {}
+        )
+        (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
 
     def start(
         self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None

@@ -5,30 +5,24 @@ import base64
 import json
 import os
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
 import pytest
-import yaml
 
-from platform_secrets.manifests.chart import laid_over
 from platform_secrets.manifests.entries import bundle_entries
 from tests.e2e.cluster import PEOPLE, Cluster
-from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import ESO, fails, operated, sync, touch
 from tests.e2e.kubelet import Kubelet, fingerprints
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
+from tests.e2e.people import Person
+from tests.e2e.process import Run
 from tests.e2e.rotating import MARK, Rotating, rotating_settings
 from tests.e2e.stores import VAULT_HOST, Stores, decoded
-from tests.platform import CATALOGUE_FILE, STACK_FILES
-from tools.build import build
 
 MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
 CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": [MANY, ONE, STUBBORN, "ledger"]}
@@ -88,54 +82,22 @@ CLOUDS = {
 
 @dataclass
 class Desk:
-    """Somebody's folder with the project's files, and a kubeconfig for the cluster."""
+    """An environment whose Secrets are migrated, and who does it."""
 
     place: Rotating
-    folder: Path
-    stack: str = "production"
-    own: dict[str, Any] = field(default_factory=lambda: CHANGES)
-    said: str = ""
-
-    @property
-    def environment(self) -> str:
-        return self.place.settings.environment.environment
+    person: Person
+    stack: str
+    own: Mapping[str, Any]
 
     def write_stack(self, **changes: Any) -> None:
-        stack = yaml.safe_load(STACK_FILES[self.stack].read_text(encoding="utf-8"))
-        cluster = {"uid": self.place.cluster.uid}
-        own = {"environment": self.environment, "cluster": cluster, **self.own, **changes}
-        stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
-        (self.folder / f"Pulumi.{self.environment}.yaml").write_text(yaml.safe_dump(stack))
-        catalogue = laid_over(yaml.safe_load(CATALOGUE_FILE.read_text(encoding="utf-8")), LEDGER)
-        (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(catalogue))
+        self.person.write_stack(self.stack, catalogue=LEDGER, **{**self.own, **changes})
 
-    def start(
-        self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None
-    ) -> subprocess.Popen[str]:
-        """`migrate`, which is killed at its n-th write: before it, or after where n is even."""
-        return subprocess.Popen(  # noqa: S603 - the project's own program
-            [
-                *(sys.executable, "-m", "platform_secrets.secretsctl"),
-                *("migrate", *arguments, "--env", self.environment),
-            ],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
-                "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.place.cluster.person_kubeconfig),
-                "HOME": str(self.folder),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
+        return self.person.start("migrate", *arguments, **how)
 
     def run(self, *arguments: str, **how: Any) -> tuple[int, str, str]:
         """The exit code, the output and the errors."""
-        process = self.start(*arguments, **how)
-        output, errors = process.communicate(timeout=180)
-        self.said += output + errors
-        return process.returncode, output, errors
+        return self.person.run("migrate", *arguments, **how)
 
     def run_until_done(self, *arguments: str) -> int:
         """Runs it, killed each time at a later write, until it ends by itself; says how often."""
@@ -145,32 +107,6 @@ class Desk:
                 assert code == OK, errors
                 return attempt
         raise AssertionError(f"not done after {MOST_ATTEMPTS} attempts")
-
-    @property
-    def calls(self) -> str:
-        """The arguments of every kubectl."""
-        return (self.folder / "calls").read_text()
-
-    def _kubectl(self, killed_at: int) -> Path:
-        folder = self.folder / "bin"
-        folder.mkdir(exist_ok=True)
-        count = self.folder / "count"
-        count.write_text("")
-        real = build("kubectl")
-        after = f'"{real}" "$@"; ' if killed_at % 2 == 0 else ""
-        script = folder / "kubectl"
-        script.write_text(
-            "#!/bin/sh\n"
-            f'echo "$@" >> {self.folder}/calls\n'
-            'case "$2" in apply|patch|delete)\n'
-            f"  echo >> {count}\n"
-            f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
-            f'    {after}kill -9 "$PPID"; exit 1\n  fi\n'
-            "esac\n"
-            f'exec "{real}" "$@"\n'
-        )
-        script.chmod(0o755)
-        return folder
 
     def name(self, bundle: str) -> str:
         return self.place.settings.catalogue.bundles[bundle].secret
@@ -224,8 +160,10 @@ def desks(
         for name, one in settings.items():
             place = Rotating(cluster, stores, one, kubelet, run.folder / one.namespace)
             stores.prepare(one)
-            found[name] = Desk(place, run.folder / f"desk-{name}", stacks[name], own[name])
-            found[name].folder.mkdir()
+            folder = run.folder / f"desk-{name}"
+            folder.mkdir()
+            person = Person(cluster, folder, one.environment.environment)
+            found[name] = Desk(place, person, stacks[name], own[name])
             found[name].write_stack()
             cluster.create_namespace(one.namespace)
             for bundle in (MANY, ONE, STUBBORN):
@@ -337,7 +275,9 @@ def test_a_secret_is_taken_over_as_it_is_and_no_value_is_seen_anywhere(
     sync(place.cluster, place.namespace, desk.name(MANY))
     assert decoded(desk.secret(MANY))["smtp-password"] == new, "the store is now its source"
     assert operator.process
-    seen = "\n".join([desk.said, desk.calls, objects, operator.process.log.read_text()])
+    seen = "\n".join(
+        [desk.person.said, desk.person.calls, objects, operator.process.log.read_text()]
+    )
     assert "PushSecret" in seen
     for value in decoded(before).values():
         for shown in (value, base64.b64encode(value.encode()).decode()):

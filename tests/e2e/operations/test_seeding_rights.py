@@ -91,10 +91,7 @@ def test_the_people_of_the_group_may_push_and_an_administrator_may_not(
         ({"refreshInterval": None}, "pushed again"),
         ({"deletionPolicy": "Delete"}, "its entry deleted"),
         ({"selector": {"secret": {"selector": {"matchLabels": {"a": "b"}}}}}, "one Secret"),
-        (
-            {"selector": {"generatorRef": {"kind": "Password", "name": "some"}}},
-            "no such key: secret|one Secret",
-        ),
+        ({"selector": {"generatorRef": {"kind": "Password", "name": "some"}}}, "one Secret"),
         (
             {
                 "secretStoreRefs": [
@@ -122,7 +119,7 @@ def test_a_push_that_is_no_single_one_of_one_secret_is_refused_to_them_too(
     door: Door, cluster: Cluster, change: dict[str, Any], refusal: str
 ) -> None:
     answer = door.creating(door.push(**change), cluster.person)
-    assert [one for one in refusal.split("|") if one in answer], answer
+    assert refusal in answer
 
 
 def test_nobody_reads_by_a_seed_store(door: Door, cluster: Cluster) -> None:
