@@ -146,5 +146,5 @@ def test_what_is_there_already_stays_and_nothing_else_is_written(capsys):
     said = capsys.readouterr().err
     assert "README.md: is there already" in said
     assert ".github: is there already" in said
-    assert "2 problems, nothing written" in said
+    assert "2 problems, nothing done" in said
     assert texts() == {"README.md": "mine", ".github": "a file"}

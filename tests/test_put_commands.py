@@ -221,7 +221,7 @@ def test_the_refusal_of_a_key_that_people_rotate_says_how_in_commands_to_paste(d
     assert first == (
         "KEY: people rotate smtp-password; once they have its new value where it is issued:"
     )
-    assert last == "secretsctl: 1 problem, nothing written"
+    assert last == "secretsctl: 1 problem, nothing done"
     which = shlex.join(["--stack", "a stack's file.yaml"])
     assert [step.strip() for step in steps] == [
         f"bash <(secretsctl put-commands smtp-password {which})",

@@ -183,7 +183,7 @@ def test_a_wrong_run_says_why_in_a_line_and_writes_nothing(project, capsys, what
     out, err = capsys.readouterr()
     *lines, last = err.splitlines()
     assert [line for line in lines if line.startswith(expected)] == lines
-    assert last == f"secretsctl: {len(lines)} problem{'s' * (len(lines) > 1)}, nothing written"
+    assert last == f"secretsctl: {len(lines)} problem{'s' * (len(lines) > 1)}, nothing done"
     assert out == ""
     assert _tree() == before
 

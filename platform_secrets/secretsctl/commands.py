@@ -9,22 +9,11 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from platform_secrets.manifests.layer import BASIC_SECRETS, waves
 from platform_secrets.secretsctl import tree
-from platform_secrets.secretsctl.arguments import Command, parser
-from platform_secrets.secretsctl.projects import loaded, rotator_source, stack_files
-from platform_secrets.secretsctl.rendering import (
-    missing_environments,
-    rendered_files,
-    retyped,
-    staying,
-)
-from platform_secrets.secretsctl.yaml_text import yaml_stream
-from platform_secrets.settings import Settings, SettingsError, basic_values, warning_lines
+from platform_secrets.secretsctl.arguments import FAILED, OK, WRONG_INPUT, Command, parser
+from platform_secrets.secretsctl.projects import asked_settings, loaded, stack_files
+from platform_secrets.settings import SettingsError
 from platform_secrets.settings.problems import Problem
-
-OK, DIFFERENT, WRONG_INPUT = 0, 1, 2
-FAILED = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         is_wrong_input = isinstance(error, SettingsError)
         count = len(error.problems if is_wrong_input else str(error).splitlines())
         print(error, file=sys.stderr)
-        print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing written", file=sys.stderr)
+        print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing done", file=sys.stderr)
         return WRONG_INPUT
     except OSError as error:
         print(f"secretsctl: {error.filename}: {error.strerror}", file=sys.stderr)
@@ -63,75 +52,6 @@ def _printed(code: int, text: str) -> int:
             print(f"secretsctl: the output can't be written: {error.strerror}", file=sys.stderr)
             return WRONG_INPUT
     return code
-
-
-def render(options: argparse.Namespace) -> tuple[int, str]:
-    """Renders each environment's tree, or one stream, or says what would change."""
-    if options.check and options.out == "-":
-        message = "compares a folder, and `--out -` writes none; leave one of them out"
-        raise SettingsError([Problem("--check", None, (), message)])
-    found = _settings(options)
-    result = _rendered(options, found)
-    for line in [] if options.check else warning_lines(found):
-        print(f"warning: {line}", file=sys.stderr)
-    return result
-
-
-def _rendered(options: argparse.Namespace, found: list[Settings]) -> tuple[int, str]:
-    if options.out == "-":
-        source = rotator_source()
-        declared = [wave for settings in found for wave in waves(settings, source)]
-        return OK, yaml_stream([one for wave in declared for one in wave.objects])
-    trees = [
-        (
-            Path(options.out) / settings.environment.environment,
-            rendered_files(settings, options.catalogue),
-        )
-        for settings in found
-    ]
-    missing = [one for settings in found for one in missing_environments(settings, dict(trees))]
-    if missing:
-        raise SettingsError(missing)
-    if options.check:
-        return _checked(trees)
-    obstacles = [line for root, files in trees for line in tree.in_the_way(root, files)]
-    if obstacles:
-        raise tree.TreeError("\n".join(obstacles))
-    lines = []
-    for root, files in trees:
-        present = tree.rendered(root)
-        told = [*staying(tree.leaving(present, files)), *retyped(present, files)]
-        changed = tree.write(root, files) or "none"
-        lines += [f"{root}: {len(files)} files, {changed} changed", *told]
-    return OK, "".join(f"{line}\n" for line in lines)
-
-
-def _checked(trees: list[tuple[Path, dict[str, str]]]) -> tuple[int, str]:
-    changes = {root: "".join(tree.differences(root, files)) for root, files in trees}
-    stale = ", ".join(str(root) for root, change in changes.items() if change)
-    if stale:
-        print(f"secretsctl: stale: {stale}; run `secretsctl render`", file=sys.stderr)
-    return DIFFERENT if stale else OK, "".join(changes.values())
-
-
-def basic_secrets(options: argparse.Namespace) -> tuple[int, str]:
-    """Splits secrets.env into the files that the rendered basic Secrets are made of."""
-    from platform_secrets.secretsctl.basic_files import write_env_files
-
-    (settings,) = _settings(options)
-    if settings.environment.secrets != "basic":
-        message = "must be `basic`: other environments' values are in their stores"
-        raise SettingsError([Problem(settings.stack_file, None, ("secrets",), message)])
-    values = basic_values(settings, options.secrets_file, lambda _: None)
-    if not values:
-        message = "no such file; copy secrets.env.example and fill it in"
-        raise SettingsError([Problem(str(options.secrets_file), None, (), message)])
-    root = Path(options.out) / settings.environment.environment
-    others = tree.other_trees(root, rendered_files(settings, options.catalogue))
-    if others:
-        raise tree.TreeError("\n".join(others))
-    written = write_env_files(root / BASIC_SECRETS, settings, values)
-    return OK, "".join(f"{path}\n" for path in written)
 
 
 def example(options: argparse.Namespace) -> tuple[int, str]:
@@ -178,7 +98,7 @@ def pin_image(options: argparse.Namespace) -> tuple[int, str]:
     from platform_secrets.secretsctl.pinning import with_image
     from platform_secrets.secretsctl.registry import RegistryError, pinned
 
-    rotating = [one for one in _settings(options) if one.has_rotation]
+    rotating = [one for one in asked_settings(options) if one.has_rotation]
     if not rotating:
         message = "no such stack rotates anything, so none has an image"
         raise SettingsError([Problem("pin-image", None, (), message)])
@@ -220,7 +140,7 @@ def _operation(name: str) -> Command:
     def command(options: argparse.Namespace) -> tuple[int, str]:
         from platform_secrets.secretsctl import operations
 
-        (settings,) = _settings(options)
+        (settings,) = asked_settings(options)
         operation = getattr(operations, name.replace("-", "_"))
         return _of_cluster(lambda: operation(settings, options))
 
@@ -238,19 +158,14 @@ def _of_cluster(text: Callable[[], str]) -> tuple[int, str]:
         return FAILED, ""
 
 
-def _settings(options: argparse.Namespace) -> list[Settings]:
-    stacks = [options.stack] if options.stack else stack_files()
-    return loaded(stacks, options.catalogue, options.env)
-
-
 _OPERATIONS = ("put-commands", "rotate", "rotated", "sync", "restart", "migrate", "seed")
 _FUNCTIONS: dict[str, Command] = {
     "init": init,
     "import": _command_of("import_command", "import_manifests"),
-    "render": render,
+    "render": _command_of("render_commands", "render"),
     "diff": _command_of("diff_command", "diff"),
     "who": who,
-    "basic-secrets": basic_secrets,
+    "basic-secrets": _command_of("render_commands", "basic_secrets"),
     "example": example,
     "schema": schema,
     "pin-image": pin_image,

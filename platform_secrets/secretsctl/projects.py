@@ -1,5 +1,6 @@
 """Which stack files a command is about, and their settings."""
 
+import argparse
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -58,6 +59,15 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
     if problems:
         raise SettingsError(problems)
     return found
+
+
+def asked_settings(options: argparse.Namespace) -> list[Settings]:
+    """The settings of the stack files that a command's options name.
+
+    Raises SettingsError as `loaded` does.
+    """
+    stacks = [options.stack] if options.stack else stack_files()
+    return loaded(stacks, options.catalogue, options.env)
 
 
 def _environment(document: Document) -> object:
