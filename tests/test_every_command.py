@@ -63,6 +63,7 @@ COMMANDS = [
     "rotate token --wait",
     "rotate smtp-password",
     "rotate database-url",
+    "set smtp-password --from-literal short",
     "rotated token",
     "rotated smtp-password --on 2026-01-31",
     "sync",
@@ -100,9 +101,7 @@ def _expected(kind: str, command: str) -> int:
         return 2 if is_basic or kind in ("follower", "without rotation") else 1
     if name != "restart" and is_basic:
         return 2
-    if name == "seed" and kind != "migrating":
-        return 2
-    if name == "migrate" and kind != "migrating":
+    if name in ("seed", "set", "migrate") and kind != "migrating":
         return 2
     if name == "put-commands" and asks_nobody:
         return 0

@@ -97,6 +97,16 @@ MIGRATION_GATE = "adopt"
 """The entry of the record without which the ExternalSecret leaves the Secret as it is."""
 
 
+def new_value(secret: str) -> str:
+    """What writes a new value of a Secret's key: a short-lived Secret, and its PushSecret."""
+    return f"{secret}.new-value"
+
+
+def value_before(secret: str) -> str:
+    """What keeps the value before, and can write it again."""
+    return f"{secret}.value-before"
+
+
 def database_keys(settings: Settings) -> dict[str, str]:
     """Every key that a database engine provides, by its id, with its bundle."""
     return {key.id: key.bundle for key in settings.keys_of(Kind.ENGINE)}

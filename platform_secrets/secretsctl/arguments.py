@@ -141,7 +141,7 @@ _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
     "change": ("render", "diff", "pin-image", "schema"),
     "look": ("who",),
-    "rotate": ("rotate", "rotated"),
+    "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),
 }
 

@@ -169,5 +169,6 @@ _FUNCTIONS: dict[str, Command] = {
     "example": example,
     "schema": schema,
     "pin-image": pin_image,
+    "set": _operation("set-value"),
     **{name: _operation(name) for name in _OPERATIONS},
 }

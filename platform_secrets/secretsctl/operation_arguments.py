@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from platform_secrets.secretsctl.argument_types import add_which, given
+from platform_secrets.secretsctl.argument_types import add_which, given, path
 
 
 def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -39,6 +39,15 @@ def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     how = one.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="say what would be done")
     how.add_argument("--wait", action="store_true", help="follow the steps to the verdict")
+
+    one = add("set", "Puts a value of yours in the place of a key's, up to its readers.")
+    add_which(one)
+    one.add_argument("key", type=given, metavar="KEY", help=key_help)
+    how = one.add_mutually_exclusive_group()
+    from_help = "a file with the value, or - for standard input; asked for by default"
+    how.add_argument("--from-file", type=path, metavar="FILE", help=from_help)
+    literal_help = "the value itself, which stays in the shell's history"
+    how.add_argument("--from-literal", metavar="VALUE", help=literal_help)
 
     one = add("rotated", "Remembers that a key was rotated elsewhere.")
     add_which(one)

@@ -10,7 +10,7 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator.keys import SecretsManager
-from platform_secrets.rotator.memory import Remembered, moment, remembered
+from platform_secrets.rotator.memory import moment, remembered
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.dry_run import described
@@ -19,6 +19,7 @@ from platform_secrets.secretsctl.migrating import Migration
 from platform_secrets.secretsctl.put_commands import others_place, stack_options, steps_afterwards
 from platform_secrets.secretsctl.put_commands import put_commands as commands_for
 from platform_secrets.secretsctl.seeding import seed as seed_values
+from platform_secrets.secretsctl.set_command import set_key
 from platform_secrets.settings import Settings, SettingsError
 from platform_secrets.settings.problems import Problem, did_you_mean
 from platform_secrets.settings.rotator import ROTATION
@@ -67,19 +68,14 @@ def rotated(settings: Settings, options: argparse.Namespace) -> str:
     if id not in plan.keys:
         raise _wrong("KEY", f"{options.key} has no `rotate`: its age is not watched")
     at = _day(options.on) if options.on else datetime.now(UTC)
-    kubectl = right_cluster(settings)
-    memory = waiting.memory(kubectl)
-    known = remembered(memory.get("data", {}).get(id)) or Remembered(at)
-    entry = Remembered(known.first_seen, at, known.id)
-    kubectl.patch(
-        "configmap",
-        names.MEMORY,
-        {
-            "metadata": {"resourceVersion": memory["metadata"]["resourceVersion"]},
-            "data": {id: entry.text()},
-        },
-    )
+    waiting.remember(right_cluster(settings), id, at)
     return f"{options.key}: rotated on {at:%Y-%m-%d}\n"
+
+
+def set_value(settings: Settings, options: argparse.Namespace) -> str:
+    """Puts a person's value in the place of a key's, up to its readers."""
+    _with_stores(settings)
+    return set_key(settings, _key_id(settings, options.key), options)
 
 
 def rotate(settings: Settings, options: argparse.Namespace) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.rotator import proof
+from platform_secrets.rotator.memory import Remembered, remembered
 from platform_secrets.rotator.rollout import progress
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 
@@ -34,6 +35,24 @@ def memory(kubectl: Kubectl) -> Manifest:
     if found is None:
         raise ClusterError(f"ConfigMap/{names.MEMORY}: does not exist; apply the environment first")
     return found
+
+
+def remember(kubectl: Kubectl, id: str, at: datetime) -> None:
+    """Has a key's age begin at a moment."""
+    found = memory(kubectl)
+    known = remembered(found.get("data", {}).get(id)) or Remembered(at)
+    entry = Remembered(known.first_seen, at, known.id)
+    version = found["metadata"]["resourceVersion"]
+    change = {"metadata": {"resourceVersion": version}, "data": {id: entry.text()}}
+    kubectl.patch("configmap", names.MEMORY, change)
+
+
+def require_no_run(kubectl: Kubectl) -> None:
+    """Raises ClusterError while the rotator is at work, or was stopped at it: of an entry with
+    several values it would write back what it has read before."""
+    run = json.loads(memory(kubectl).get("data", {}).get("run", "{}"))
+    if run.get("holder") and not run.get("verdict"):
+        raise ClusterError(f"{run['holder']}: a rotation runs, or was stopped: wait for the next")
 
 
 def verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
@@ -125,9 +144,7 @@ def looked_at(kubectl: Kubectl, kind: str, name: str) -> bool:
 
 def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
     """Restarts a workload, and says so once all of its pods are new."""
-    kind, *namespace, name = workload.split("/")
-    kubectl = kubectl.within(*namespace) if namespace else kubectl
-    resource = _RESOURCES.get(kind, kind.lower())
+    kubectl, resource, name = _place(kubectl, workload)
     if kubectl.get(resource, name) is None:
         return f"{workload}: does not exist, nothing to restart"
     change = annotated("kubectl.kubernetes.io/restartedAt")
@@ -143,6 +160,21 @@ def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
             seen = lacking
             say(f"{workload}: {lacking}")
     raise ClusterError(f"{workload}: restarted, but not rolled out: {lacking}")
+
+
+def incomplete(kubectl: Kubectl, workload: str) -> str | None:
+    """What a workload lacks of being completely rolled out; None also where there is none."""
+    kubectl, resource, name = _place(kubectl, workload)
+    found = kubectl.get(resource, name)
+    state, lacking = progress(found) if found else ("complete", "")
+    return None if state == "complete" else lacking
+
+
+def _place(kubectl: Kubectl, workload: str) -> tuple[Kubectl, str, str]:
+    """Where a workload is, and its resource and name, as kubectl wants them."""
+    kind, *namespace, name = workload.split("/")
+    within = kubectl.within(*namespace) if namespace else kubectl
+    return within, _RESOURCES.get(kind, kind.lower()), name
 
 
 def _until(seconds: float) -> Iterator[None]:
