@@ -64,7 +64,7 @@ class Desk:
             env={
                 "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
                 "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.place.cluster.kubeconfig),
+                "KUBECONFIG": str(kubeconfig or self.place.cluster.person_kubeconfig),
                 "HOME": str(self.folder),
             },
             input=f"{value}\n",
