@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from platform_secrets.secretsctl.commands import main
+from platform_secrets.settings import catalogue_document, load, stack_document
 
 API = "external-secrets.io/v1"
 
@@ -375,13 +376,16 @@ def test_where_no_secret_has_a_store_they_are_basic_ones(kind, run):
 def test_basic_secrets_keep_their_namespaces(run):
     there = [
         {"kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": {"A": ""}}
-        for name, namespace in (("web", "shop"), ("mail", "shop"), ("ledger", "billing"))
+        for name, namespace in (("web", "shop"), ("mail", "shop"), ("web", "billing"))
     ]
     assert run(*there)[0] == 0
     assert stack()["namespace-name"] == "shop"
-    assert stack()["namespaces"] == {"billing": {"namespace": "existing", "bundles": ["ledger"]}}
+    assert stack()["namespaces"] == {
+        "billing": {"namespace": "existing", "bundles": ["billing-web"]}
+    }
     assert "without" not in stack()
     assert main(["render"]) == 0
+    assert main(["example"]) == 0
 
 
 def test_what_kubernetes_and_the_operator_made_is_no_bundle(run):
@@ -433,12 +437,48 @@ def test_a_namespace_that_a_tool_fills_in_is_known(kustomization, file, run):
     assert stack()["namespace-name"] == "ops"
 
 
-def test_secrets_and_workloads_of_one_name_are_in_two_namespaces(run):
+def deployment(name, namespace, *secrets):
+    container = {"envFrom": [{"secretRef": {"name": one}} for one in secrets]}
+    pod = {"spec": {"containers": [container]}}
+    place = {"name": name, "namespace": namespace}
+    return {"kind": "Deployment", "metadata": place, "spec": {"template": pod}}
+
+
+def test_secrets_and_workloads_of_one_name_are_in_several_namespaces(run):
     spaces = ("shop", "shop2", "kube-system")
-    code, report = run(*(external_secret(namespace=name, data=[USER]) for name in spaces), TEAM)
+    found = [external_secret(namespace=name, data=[USER]) for name in spaces]
+    found += [deployment("web", name, "ledger") for name in spaces]
+    code, report = run(*found, TEAM)
     assert (code, {one["outcome"] for one in report["manifests"]}) == (0, {"exact"})
     assert {*catalogue()["bundles"]} == {f"{name}-ledger" for name in spaces}
+    assert {name: one["reads"] for name, one in catalogue()["services"].items()} == {
+        f"{name}-web-deployment": [f"{name}-ledger"] for name in spaces
+    }
     assert stack()["namespace-name"] == "shop"
+    assert run(*found, TEAM)[1]["wrote"] == []
+    assert main(["render"]) == 0
+    [settings] = load(
+        [stack_document(Path("Pulumi.production.yaml"))], catalogue_document(Path("catalogue.yaml"))
+    )
+    assert settings.readers["shop-ledger"] == ["Deployment/web"]
+    assert settings.readers["shop2-ledger"] == ["Deployment/shop2/web"]
+
+
+def test_secrets_of_one_name_that_no_store_has_are_in_their_namespaces(run):
+    """Left out, each is where it is until it has a store."""
+    spaces = ("shop", "billing")
+    found = [
+        {"kind": "Secret", "metadata": {"name": "old", "namespace": one}, "data": {"A": ""}}
+        for one in spaces
+    ]
+    found += [deployment("web", one, "old") for one in spaces]
+    external = external_secret(data=[USER])
+    assert run(external, *found)[0] == 0
+    assert stack()["without"] == {"bundles": ["shop-old", "billing-old"]}
+    assert stack()["namespaces"] == {
+        "billing": {"namespace": "existing", "bundles": ["billing-old"]}
+    }
+    assert run(external, *found)[1]["wrote"] == []
     assert main(["render"]) == 0
 
 

@@ -555,6 +555,28 @@ def test_two_namespaces_may_have_secrets_of_one_name(settings_with):
     assert places == {(OWN, "web"), (BILLING, "web"), (OWN, "mail")}
 
 
+def test_two_namespaces_may_have_workloads_and_accounts_of_one_name(settings_with):
+    catalogue = changed(SHOP, "services.ledger.workload", "Deployment/web")
+    with pytest.raises(SettingsError, match="Deployment/web is named twice"):
+        settings_with(catalogue)
+    found = settings_with(catalogue, namespaces=NAMESPACES, cluster={"uid": CLUSTER_UID})
+    assert found.readers["web"] == ["Deployment/web"]
+    assert found.readers["ledger"] == [f"Deployment/{BILLING}/web"]
+    made = declare(lambda: Layer("secrets", settings=found, values={}, rotator={}))
+    declared = [one.inputs for one in made.objects() if one.inputs["kind"] == "ServiceAccount"]
+    places = {one["metadata"]["namespace"] for one in declared if one["metadata"]["name"] == "web"}
+    assert places == {OWN, BILLING}
+
+
+def test_what_is_left_out_of_a_namespace_leaves_its_service_there(settings_with):
+    """Its account is in no other namespace meanwhile."""
+    catalogue = changed(SHOP, "services.ledger.workload", "Deployment/web")
+    left = {"bundles": ["ledger"]}
+    found = settings_with(catalogue, namespaces=NAMESPACES, without=left)
+    views = {view.namespace: [*view.services] for view in found.by_namespace}
+    assert views == {OWN: ["web"], BILLING: ["ledger"]}
+
+
 def test_a_database_s_key_elsewhere_has_its_pointer_and_both_rights_there(settings_with):
     """Its rotation there may have the engine change passwords, the own namespace's may not."""
     catalogue = changed(

@@ -36,6 +36,13 @@ def test_readers_keep_what_is_left(settings_with):
     assert services["billing"].reads == ["shared"]
 
 
+def test_one_of_two_secrets_of_one_name_may_be_another_environment_s(settings_with):
+    catalogue = changed(CATALOGUE, "bundles.mail.secret", "shop-secrets")
+    found = settings_with(catalogue, without={"bundles": ["mail"]})
+    names = [one["metadata"]["name"] for one in objects_of(found)]
+    assert names.count("shop-secrets") == 1
+
+
 def test_what_lives_stays_in_the_cluster_when_it_is_left_out(settings_with, tmp_path):
     """Argo CD and Flux keep it, and `render` says so."""
     with_it, without = settings_with(), settings_with(without={"bundles": ["billing"]})

@@ -138,7 +138,7 @@ def _stack(made: list[_Made], target: Target, existing: Existing) -> dict[str, A
         if keys:
             places[one.name] = {"keys": one.bundle.whole_places(keys)}
     namespaces: dict[str, list[str]] = {}
-    for one in kept:
+    for one in new:
         if one.wanted.namespace != own:
             namespaces.setdefault(one.wanted.namespace, []).append(one.name)
     known_spaces = mapping(existing.stack.get("namespaces"))

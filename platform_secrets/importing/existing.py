@@ -35,15 +35,7 @@ class Existing:
 
     def bundle_names(self, wanted: Iterable[WantedSecret]) -> dict[Place, str]:
         """The bundles that these Secrets are already."""
-        found = {one.place: self.bundles[one.place] for one in wanted if one.place in self.bundles}
-        free: dict[str, list[str]] = {}
-        for name in self.left_out:
-            secret = mapping(mapping(self.catalogue["bundles"]).get(name)).get("secret")
-            free.setdefault(str(secret), []).append(name)
-        for one in wanted:
-            if one.place not in found and free.get(one.secret):
-                found[one.place] = free[one.secret].pop(0)
-        return found
+        return {one.place: self.bundles[one.place] for one in wanted if one.place in self.bundles}
 
     def service_name(self, namespace: str, workload: str) -> str | None:
         """The service that a workload is already."""
@@ -83,6 +75,9 @@ def existing(stack: Document, catalogue: Document) -> Existing:
                 secret = manifest["spec"]["target"]["name"]
                 if secret != bundle.secret:
                     derived.add((view.namespace, secret))
+    for name in settings.environment.without.bundles:
+        secret = mapping(catalogue.content)["bundles"][name]["secret"]
+        bundles.setdefault((settings.namespace_of(name), secret), name)
     for name, store in settings.environment.stores.items():
         reference = provider_of(store).reference(name)
         stores.setdefault((reference["kind"], reference["name"]), name)

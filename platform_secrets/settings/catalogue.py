@@ -121,12 +121,7 @@ class Catalogue(Model):
             for name, bundle in self.bundles.items()
             if name not in bundles
         }
-        services = {
-            name: service.model_copy(
-                update={"reads": [one for one in service.reads if one in left]}
-            )
-            for name, service in self.services.items()
-        }
+        services = {name: service.without(bundles) for name, service in self.services.items()}
         return self.model_copy(update={"bundles": left, "services": services})
 
     def identified(self) -> "Catalogue":

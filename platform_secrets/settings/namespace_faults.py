@@ -31,7 +31,7 @@ def _place_faults(settings: Settings) -> Iterator[Fault]:
             yield ("namespaces", namespace), message
         for place, bundle in enumerate(content.bundles):
             path = ("namespaces", namespace, "bundles", place)
-            if bundle not in bundles:
+            if bundle not in bundles and bundle not in env.without.bundles:
                 hint = did_you_mean(bundle, bundles)
                 yield path, f"no such bundle in the catalogue{hint}; it has: {listed(bundles)}"
             elif bundle in found:

@@ -11,11 +11,11 @@ Fault = tuple[Path, str]
 
 
 def catalogue_faults(content: object, stacks: Sequence[object] = ()) -> Iterator[Fault]:
-    """References and doubles within a catalogue, with what stacks say of its namespaces."""
+    """References within a catalogue, and doubles in one of these stacks, which say what is in which
+    namespace."""
     bundles = {name: _mapping(value) for name, value in _mapping(content, "bundles").items()}
     services = {name: _mapping(value) for name, value in _mapping(content, "services").items()}
-    doubles = {name for stack in stacks or [None] for name in _of_one_name(bundles, stack)}
-    workloads = Counter(one for service in services.values() for one in _workloads(service))
+    doubles = {name for stack in stacks for name in _of_one_name(bundles, stack)}
     for name in [one for one in bundles if one in doubles]:
         yield ("bundles", name, "secret"), "two bundles make a Secret of this name"
     for name, service in services.items():
@@ -29,26 +29,49 @@ def catalogue_faults(content: object, stacks: Sequence[object] = ()) -> Iterator
                 yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
             elif read in reads[:place]:
                 yield path, "is there twice"
-        for workload in _workloads(service):
-            if workloads[workload] > 1:
-                yield ("services", name), f"{workload} is named twice; it belongs to one service"
-    yield from _account_faults(services)
+    together = [of_one for stack in stacks for of_one in _side_by_side(services, stack)]
+    yield from dict.fromkeys(fault for of_one in together for fault in _workload_faults(of_one))
+    yield from dict.fromkeys(fault for of_one in together for fault in _account_faults(of_one))
 
 
 def _of_one_name(bundles: Mapping[str, Mapping[str, Any]], stack: object) -> Iterator[str]:
     """The bundles whose Secrets would be one: of one name, in one namespace."""
     found: dict[tuple[str | None, str], list[str]] = {}
-    namespaces = {
+    namespaces, left_out = _namespaces(stack), _left_out(stack)
+    for name, bundle in bundles.items():
+        if (secret := _text(bundle, "secret")) and name not in left_out:
+            found.setdefault((namespaces.get(name), secret), []).append(name)
+    for names in found.values():
+        yield from names if len(names) > 1 else ()
+
+
+def _side_by_side(
+    services: Mapping[str, Mapping[str, Any]], stack: object
+) -> list[dict[str, Mapping[str, Any]]]:
+    """The services of each namespace: a service is where the bundles are that it reads. One of
+    which a stack leaves out all of these may be in another environment alone."""
+    namespaces, left_out = _namespaces(stack), _left_out(stack)
+    found: dict[str | None, dict[str, Mapping[str, Any]]] = {}
+    for name, service in services.items():
+        reads = [one for one in _list(service, "reads") if isinstance(one, str)]
+        first = next((one for one in reads if one not in left_out), "")
+        if first or not reads:
+            found.setdefault(namespaces.get(first), {})[name] = service
+    return [*found.values()]
+
+
+def _namespaces(stack: object) -> dict[str, str]:
+    """The namespace of each bundle that is not in the environment's own."""
+    return {
         bundle: namespace
         for namespace, content in _mapping(stack, "namespaces").items()
         for bundle in _list(_mapping(content), "bundles")
         if isinstance(bundle, str)
     }
-    for name, bundle in bundles.items():
-        if secret := _text(bundle, "secret"):
-            found.setdefault((namespaces.get(name), secret), []).append(name)
-    for names in found.values():
-        yield from names if len(names) > 1 else ()
+
+
+def _left_out(stack: object) -> list[Any]:
+    return _list(_mapping(stack, "without"), "bundles")
 
 
 def store_faults(content: object) -> Iterator[Fault]:
@@ -70,6 +93,14 @@ def store_faults(content: object) -> Iterator[Fault]:
 def listed(names: Iterable[str]) -> str:
     """Names for a message."""
     return ", ".join(sorted(names)) or "none"
+
+
+def _workload_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    count = Counter(one for service in services.values() for one in _workloads(service))
+    for name, service in services.items():
+        for workload in _workloads(service):
+            if count[workload] > 1:
+                yield ("services", name), f"{workload} is named twice; it belongs to one service"
 
 
 def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:

@@ -94,7 +94,7 @@ class Settings:
             return self.catalogue.services
         found: dict[str, Service] = {}
         for name, service in self.catalogue.services.items():
-            first = next(iter(service.reads), None)
+            first = next(iter(service.beside), None)
             if self.view == (self.namespace_of(first) if first else self.own_namespace):
                 found[name] = service
         return found

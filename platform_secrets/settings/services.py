@@ -1,9 +1,10 @@
 """Who reads: workloads of any kind, the account they run as, and the bundles that they read."""
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from platform_secrets.settings.model import SUBDOMAIN, Model, ServiceName, text_of
 
@@ -60,6 +61,7 @@ class Service(Model):
     of their own, `none` for other kinds."""
     service_account_name: OwnAccount | None = None
     """The first workload's name unless it is set. Services that set the same name share it."""
+    _left_out: list[str] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _has_workloads_and_their_account(self) -> "Service":
@@ -69,6 +71,17 @@ class Service(Model):
             message = "service-account-name needs `service-account: create` or `existing`"
             raise ValueError(f"{message}: without it a {self._first_kind} has no account")
         return self
+
+    def without(self, bundles: Collection[str]) -> "Service":
+        """The same, which does not read these bundles."""
+        found = self.model_copy(update={"reads": [one for one in self.reads if one not in bundles]})
+        found._left_out = [one for one in self.reads if one in bundles]
+        return found
+
+    @property
+    def beside(self) -> list[str]:
+        """The bundles in whose namespace it is: those that it reads, then those left out."""
+        return [*self.reads, *self._left_out]
 
     @property
     def all_workloads(self) -> list[str]:

@@ -26,7 +26,8 @@ INVALID = 422
 KEY = "jwt-secret"
 FIELDS = (KEY, f"{KEY}-next", f"{KEY}-previous")
 GENERATED = {"by": "generate", "every": "90d", "grace": "7d"}
-MIRROR, ANNEX = "Deployment/mirror", "Deployment/annex"
+# The own namespace has a workload and a ServiceAccount of this name too.
+MIRROR, ANNEX = "Deployment/mirror", "Deployment/wren-chat-server"
 CATALOGUE = {
     "bundles": {
         **ONE_KEY["bundles"],
@@ -40,7 +41,8 @@ CATALOGUE = {
         },
     },
     "services": {
-        name: {"workload": f"Deployment/{name}", "reads": [name]} for name in ("mirror", "annex")
+        name: {"workload": workload, "reads": [name]}
+        for name, workload in (("mirror", MIRROR), ("annex", ANNEX))
     },
 }
 
