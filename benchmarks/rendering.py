@@ -17,7 +17,7 @@ from benchmarks import peers
 from benchmarks.imports import forbidden, import_milliseconds
 from benchmarks.measure import Figures, Program, RunError, best, best_of, run
 from benchmarks.report import judged, say
-from benchmarks.work import Work, made_work, rotated_work
+from benchmarks.work import SHAPES, Work, made_work, rotated_work
 
 _ROUNDS = 7
 
@@ -36,8 +36,10 @@ def main() -> int:
             say(_beside(few, [peers.kustomize(few)]))
             say(_growth(works))
             counts = (10, 100, 1000, 10_000)
-            rotated = {n: rotated_work(folder / f"rotated-{n}", n) for n in counts}
-            say(_growth_of_rotation(rotated))
+            for shape in SHAPES:
+                place = folder / shape.name
+                rotated = {n: rotated_work(place / str(n), n, shape) for n in counts}
+                say(_growth_of_rotation(shape.name, rotated))
             say(_imports(folder))
         except RunError as error:
             sys.stderr.write(f"{error}\n")
@@ -115,12 +117,12 @@ def _growth(works: Sequence[Work]) -> list[str]:
     ]
 
 
-def _growth_of_rotation(works: Mapping[int, Work]) -> list[str]:
+def _growth_of_rotation(shape: str, works: Mapping[int, Work]) -> list[str]:
     """The same of keys that rotate with overlap, ten in each bundle."""
     measured = best_of([peers.secretsctl(work) for work in works.values()], _ROUNDS)
     exponent, most = _exponent([*works], measured), measured[-1].wall_seconds
     return [
-        "## Growth with keys that rotate with overlap",
+        f"## Growth with keys that rotate with overlap, {shape}",
         "",
         *_table(list(zip((f"{keys:,} keys" for keys in works), measured, strict=True))),
         "",

@@ -30,6 +30,24 @@ config:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """What keys that rotate may have besides: all of these make more of each key."""
+
+    name: str
+    layout: str = "bundle"
+    texts: bool = False
+    namespaces: int = 0
+
+
+SHAPES = (
+    Shape("in one entry for each bundle"),
+    Shape("with an entry for each key", layout="per-key"),
+    Shape("with a text of two keys in each bundle", texts=True),
+    Shape("in four namespaces", namespaces=3),
+)
+
+
+@dataclass(frozen=True)
 class Work:
     """Files for every tool, and the objects that each must make of them."""
 
@@ -49,18 +67,36 @@ class Work:
 def made_work(folder: Path, services: int) -> Work:
     """A bundle of two keys for each service, read by it alone: four objects each, and a few for
     the environment as a whole."""
-    return _made(folder, services, _catalogue(services, _KEYS, ""))
+    return _made(folder, services, _STACK, _catalogue(services, _KEYS, ""))
 
 
-def rotated_work(folder: Path, keys: int) -> Work:
+def rotated_work(folder: Path, keys: int, shape: Shape = SHAPES[0]) -> Work:
     """A bundle of ten keys for each service, all of which rotate with overlap."""
     services = -(-keys // _ROTATED_KEYS)
-    return _made(folder, services, _catalogue(services, _ROTATED_KEYS, _ROTATED))
+    catalogue = _catalogue(services, _ROTATED_KEYS, _ROTATED, shape.texts)
+    return _made(folder, services, _stack(services, shape), catalogue)
 
 
-def _made(folder: Path, services: int, catalogue: str) -> Work:
+def _stack(services: int, shape: Shape) -> str:
+    """The environment's own namespace has as many bundles as each of the others."""
+    names = [_name(service) for service in range(services)]
+    teams = {place: names[place :: shape.namespaces + 1] for place in range(shape.namespaces)}
+    lines = [
+        f"      team-{place}: {{namespace: existing, bundles: [{', '.join(bundles)}]}}\n"
+        for place, bundles in teams.items()
+        if bundles
+    ]
+    head = [f"        layout: {shape.layout}\n", "    namespaces:\n" if lines else ""]
+    return "".join([_STACK, *head, *lines])
+
+
+def _name(service: int) -> str:
+    return f"service-{service:05}"
+
+
+def _made(folder: Path, services: int, stack: str, catalogue: str) -> Work:
     folder.mkdir(parents=True)
-    (folder / "Pulumi.production.yaml").write_text(_STACK)
+    (folder / "Pulumi.production.yaml").write_text(stack)
     (folder / "catalogue.yaml").write_text(catalogue)
     [settings] = load(
         [stack_document(folder / "Pulumi.production.yaml")],
@@ -70,15 +106,18 @@ def _made(folder: Path, services: int, catalogue: str) -> Work:
     return Work(folder, services, objects)
 
 
-def _catalogue(services: int, keys_each: int, more: str) -> str:
+def _catalogue(services: int, keys_each: int, more: str, has_texts: bool = False) -> str:
     bundles, readers = [], []
     for number in range(services):
-        name = f"service-{number:05}"
+        name = _name(number)
         keys = [
             f"      {name}-key-{place}:\n        description: key {place} of {name}\n{more}"
             for place in range(keys_each)
         ]
         bundles.append(f"  {name}:\n    secret: {name}-secrets\n    keys:\n{''.join(keys)}")
+        if has_texts:
+            text = f"https://${{{name}-key-0|url}}:${{{name}-key-1|url}}@{name}.example.org/"
+            bundles.append(f"    texts:\n      {name}-address: {text}\n")
         readers.append(f"  {name}:\n    workload: Deployment/{name}\n    reads: [{name}]\n")
     return f"platform: bench\nbundles:\n{''.join(bundles)}services:\n{''.join(readers)}"
 
