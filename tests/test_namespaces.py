@@ -13,7 +13,7 @@ from pulumi import Output
 from platform_secrets.components.backends.aws import AwsBackend
 from platform_secrets.components.backends.azure import AzureBackend
 from platform_secrets.components.backends.gcp import GcpBackend
-from platform_secrets.components.backends.vault import VaultBackend, policy
+from platform_secrets.components.backends.vault import VaultBackend, policies
 from platform_secrets.components.layer import Layer
 from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.layer import waves
@@ -602,6 +602,6 @@ def test_a_database_s_key_elsewhere_has_its_pointer_and_both_rights_there(settin
         for name in rule.get("resourceNames", [])
     }
     assert pointer in there
-    own, billing = (policy(view, "vault", "rotation") for view in found.by_namespace)
+    own, billing = ("".join(policies(view, "vault", "rotation")) for view in found.by_namespace)
     assert "rotate-role" in billing
     assert "rotate-role" not in own

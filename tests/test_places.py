@@ -11,7 +11,7 @@ from platform_secrets.components.backends.aws_alarm import unusual_reads
 from platform_secrets.components.backends.aws_policies import rights
 from platform_secrets.components.backends.azure_rights import role_assignments
 from platform_secrets.components.backends.gcp import GcpBackend
-from platform_secrets.components.backends.vault import VaultBackend, policy
+from platform_secrets.components.backends.vault import VaultBackend, policies
 from platform_secrets.manifests.entries import expected_entries
 from platform_secrets.manifests.external_secret import external_secret_manifests, reads_per_refresh
 from platform_secrets.secretsctl.put_commands import put_commands
@@ -140,11 +140,11 @@ def test_a_reader_reads_exactly_the_named_entry_and_no_other_identity_has_it(set
         bundles=TOKEN,
         seeding={"groups": ["wren-operators"]},
     )
-    assert 'path "secret/data/apps-shop" {\n  capabilities = ["read"]' in policy(
-        settings, "vault", "read"
+    assert 'path "secret/data/apps-shop" {\n  capabilities = ["read"]' in "".join(
+        policies(settings, "vault", "read")
     )
     for identity in ("rotation", "seed"):
-        assert "apps-shop" not in policy(settings, "vault", identity)
+        assert "apps-shop" not in "".join(policies(settings, "vault", identity))
 
 
 @pytest.mark.parametrize(
@@ -223,8 +223,8 @@ def test_where_writes_are_allowed_the_rotator_writes_there(settings_with, vault)
     key = settings.keys["shared/signing-key"]
     assert key.current == Entry("apps-shop", "signing-key")
     assert key.next == Entry("apps-shop", "signing-key-next")
-    assert 'path "secret/data/apps-shop" {\n  capabilities = ["read", "update"]' in policy(
-        settings, "vault", "rotation"
+    assert 'path "secret/data/apps-shop" {\n  capabilities = ["read", "update"]' in "".join(
+        policies(settings, "vault", "rotation")
     )
     run = declare(lambda: VaultBackend("vault", settings=settings, store="vault"))
     marked = [one.inputs.get("path") for one in run.declared if one.type.endswith("Endpoint")]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from platform_secrets.components.backends.vault import VaultBackend, policy
+from platform_secrets.components.backends.vault import VaultBackend, policies
 from platform_secrets.settings import SettingsError
 from tests.declaring import PROJECT, declare
 
@@ -35,7 +35,7 @@ def rights(settings_with, vault):
         settings = settings_with(
             stores={"vault": vault | DECLARED | store}, seeding={"groups": ["wren-operators"]}
         )
-        text = policy(settings, "vault", identity)
+        text = "".join(policies(settings, "vault", identity))
         rules = re.findall(r'path "([^"]+)" \{\n  capabilities = (\[[^\]]*\])\n\}\n', text)
         assert (
             "".join(f'path "{p}" {{\n  capabilities = {c}\n}}\n\n' for p, c in rules) == text + "\n"
@@ -96,7 +96,8 @@ def test_a_reader_sees_the_database_s_passwords_and_the_rotator_has_them_changed
     stores = {"vault": vault | DECLARED | {"database": database | {"grants": ["people"]}}}
     settings = settings_with(catalogue=shop, stores=stores)
     found = re.findall(
-        r'path "([^"]+)" \{\n  capabilities = (.*)\n', policy(settings, "vault", identity)
+        r'path "([^"]+)" \{\n  capabilities = (.*)\n',
+        "".join(policies(settings, "vault", identity)),
     )
     of_entries = {path: listed for path, listed in found if path.startswith("secret/")}
     assert {path: json.loads(listed) for path, listed in found if path not in of_entries} == rules
@@ -223,3 +224,26 @@ def test_no_value_is_given_to_pulumi(backend):
 def test_what_is_missing_is_told_with_the_setting_s_name(settings_with, vault, store, place):
     with pytest.raises(SettingsError, match=place):
         settings_with(stores={"vault": vault | store})
+
+
+def test_a_policy_that_storage_would_not_take_is_split_and_the_role_has_all_of_it(
+    settings_with, vault
+):
+    """Seen on OpenBao: 1,048,576 bytes of one policy, as JSON."""
+    names = [f"key-{number:04}-with-a-longer-name" for number in range(6000)]
+    bundles = {"many": {"secret": "many", "keys": {one: {"description": one} for one in names}}}
+    settings = settings_with(
+        catalogue={"platform": "wren", "bundles": bundles, "services": {}},
+        stores={"vault": vault | DECLARED | {"layout": "per-key"}},
+    )
+    run = declare(lambda: VaultBackend("vault", settings=settings, store="vault"))
+    made = {
+        one.inputs["name"]: one.inputs["policy"]
+        for one in run.declared
+        if one.type.endswith(":Policy")
+    }
+    [role] = [one for one in run.declared if one.type.endswith("AuthBackendRole")]
+    assert [*made] == role.inputs["tokenPolicies"]
+    assert len(made) == 2
+    assert all(len(json.dumps(text)) < 512 * 1024 for text in made.values())
+    assert sum(text.count("path ") for text in made.values()) == len(names)

@@ -26,13 +26,25 @@ _CAPABILITIES: dict[Identity, list[str]] = {
 }
 
 
-def policy(settings: Settings, store: str, identity: Identity) -> str:
-    """The rights of an identity, in Vault's own language: exact paths, no globs."""
+# Vault's storage takes 1 MiB of one policy (Raft) or 512 KB (Consul), as the text stands in JSON:
+# "storage limits and maximums" of its documentation.
+_POLICY_BYTES = 500_000
+
+
+def policies(settings: Settings, store: str, identity: Identity) -> list[str]:
+    """The rights of an identity, in Vault's own language: exact paths, no globs. More than one
+    where its storage would not take all of them as one."""
     rules = _entry_rules(settings, store, identity) | _database_rules(settings, store, identity)
-    return "\n".join(
-        f'path "{path}" {{\n  capabilities = {json.dumps(capabilities)}\n}}\n'
-        for path, capabilities in rules.items()
-    )
+    texts: list[list[str]] = [[]]
+    size = 0
+    for path, capabilities in rules.items():
+        rule = f'path "{path}" {{\n  capabilities = {json.dumps(capabilities)}\n}}\n'
+        size += len(json.dumps(rule))
+        if size > _POLICY_BYTES:
+            texts.append([])
+            size = len(json.dumps(rule))
+        texts[-1].append(rule)
+    return ["\n".join(text) for text in texts]
 
 
 def _entry_rules(settings: Settings, store: str, identity: Identity) -> dict[str, list[str]]:
@@ -157,14 +169,19 @@ class VaultBackend(ComponentResource):
     ) -> list[Resource]:
         role_name, name = view.identity_name(store, identity), f"{self._name}-{identity}"
         account = naming.secret_store(store, identity)
-        rights = vault.Policy(
-            view.declared_name(f"{name}-policy"),
-            name=role_name,
-            policy=policy(view, store, identity),
-            namespace=config.namespace,
-            opts=ResourceOptions(parent=self, depends_on=after),
-        )
-        opts = ResourceOptions(parent=self, depends_on=[*after, rights])
+        rights = [
+            vault.Policy(
+                view.declared_name(f"{name}-policy{ending}"),
+                name=f"{role_name}{ending}",
+                policy=text,
+                namespace=config.namespace,
+                opts=ResourceOptions(parent=self, depends_on=after),
+            )
+            for number, text in enumerate(policies(view, store, identity), 1)
+            for ending in (f"-{number}" if number > 1 else "",)
+        ]
+        named = [one.name for one in rights]
+        opts = ResourceOptions(parent=self, depends_on=[*after, *rights])
         if config.auth_method == "jwt":
             role: Resource = jwt.AuthBackendRole(
                 view.declared_name(f"{name}-role"),
@@ -174,7 +191,7 @@ class VaultBackend(ComponentResource):
                 user_claim="sub",
                 bound_audiences=[config.audience],
                 bound_subject=f"system:serviceaccount:{view.namespace}:{account}",
-                token_policies=[role_name],
+                token_policies=named,
                 token_ttl=_TOKEN_SECONDS,
                 token_max_ttl=_TOKEN_MOST_SECONDS,
                 namespace=config.namespace,
@@ -188,13 +205,13 @@ class VaultBackend(ComponentResource):
                 bound_service_account_names=[account],
                 bound_service_account_namespaces=[view.namespace],
                 audience=config.audience,
-                token_policies=[role_name],
+                token_policies=named,
                 token_ttl=_TOKEN_SECONDS,
                 token_max_ttl=_TOKEN_MOST_SECONDS,
                 namespace=config.namespace,
                 opts=opts,
             )
-        return [rights, role]
+        return [*rights, role]
 
     def _declare_entries(
         self, config: VaultStore, store: str, after: list[Resource]

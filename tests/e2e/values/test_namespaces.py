@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from platform_secrets.components.backends.vault import policy
+from platform_secrets.components.backends.vault import policies
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Document, Settings, VaultStore, load
@@ -64,7 +64,7 @@ def made(cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterato
     [settings] = load([stack], Document("catalogue.yaml", CATALOGUE))
     stores.prepare(settings)
     for view, identity in settings.all_identities("vault"):
-        rights = policy(view, "vault", identity)
+        rights = "".join(policies(view, "vault", identity))
         name = view.identity_name("vault", identity)
         stores.bao.write(f"sys/policies/acl/{name}", policy=rights)
     stores.put(settings, made_values(settings))
