@@ -91,7 +91,9 @@ def test_where_what_makes_them_is_not_read_they_are_taken_themselves(run):
 
 def test_the_names_that_kubectl_prints_are_a_secret_s(run):
     printed = "secret shop a+b%2Fc kubernetes.io%2Ftls\nlabel team ops\nannotation note x+y\n"
-    printed += "key tls.crt\nkey tls.key\nsecret shop made Opaque\nowner ExternalSecret\nkey A\n"
+    printed += (
+        "key tls.crt\nkey tls.key\nsecret shop made Opaque\nowner ExternalSecret made\nkey A\n"
+    )
     code, _, _ = run({"secrets": (0, printed.replace("a+b%2Fc", "edge"), "")}, "--secrets")
     found = yaml.safe_load(Path("catalogue.yaml").read_text())["bundles"]
     assert (code, [*found]) == (0, ["edge"])

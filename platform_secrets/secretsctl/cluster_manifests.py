@@ -3,13 +3,13 @@ kubectl prints names alone; no value of theirs comes here."""
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote_plus
 
 from platform_secrets.importing.found import Manifest, mapping, sequence
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.manifest_files import Read
+from platform_secrets.secretsctl.printed_names import SECRETS, secrets
 from platform_secrets.settings import Problem, SettingsError
 
 _PLACE = "cluster"
@@ -28,20 +28,6 @@ _NAMESPACED = [
     "serviceaccounts",
 ]
 _SECRETS = "secrets"
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# A line for each name, every word of it escaped; a value is in none.
-_NAMES = (
-    "{{range .items}}"
-    "secret {{urlquery .metadata.namespace}} {{urlquery .metadata.name}}"
-    ' {{urlquery (or .type "Opaque")}}{{"\\n"}}'
-    '{{range .metadata.ownerReferences}}owner {{urlquery .kind}}{{"\\n"}}{{end}}'
-    '{{range $k, $v := .metadata.labels}}label {{urlquery $k}} {{urlquery $v}}{{"\\n"}}{{end}}'
-    "{{range $k, $v := .metadata.annotations}}"
-    f'{{{{if ne $k "{_LAST_APPLIED}"}}}}'
-    'annotation {{urlquery $k}} {{urlquery $v}}{{"\\n"}}{{end}}{{end}}'
-    '{{range $k, $v := .data}}key {{urlquery $k}}{{"\\n"}}{{end}}'
-    "{{end}}"
-)
 # Helm, Kubernetes and kubeadm keep these for themselves.
 _OTHERS = ("helm.sh/release.v1", "kubernetes.io/service-account-token")
 _NOT_OTHERS = "--field-selector=" + ",".join(f"type!={one}" for one in _OTHERS)
@@ -89,36 +75,12 @@ def read_cluster(
 
 def _listed(kubectl: Kubectl, kind: str, options: list[str]) -> list[Mapping[str, Any]]:
     if kind == _SECRETS:
-        text = kubectl.listed(kind, f"--output=go-template={_NAMES}", _NOT_OTHERS, *options)
-        return [*_secrets(text)]
+        text = kubectl.listed(kind, f"--output=go-template={SECRETS}", _NOT_OTHERS, *options)
+        return [*secrets(text)]
     items = json.loads(kubectl.listed(kind, "--output=json", *options))["items"]
     for one in items if kind.startswith("sealedsecrets.") else ():
         one["spec"]["encryptedData"] = dict.fromkeys(one["spec"].get("encryptedData") or (), "")
     return items
-
-
-def _secrets(text: str) -> Iterator[Mapping[str, Any]]:
-    """The Secrets of which kubectl printed the names."""
-    one: dict[str, Any] = {}
-    for line in text.splitlines():
-        what, *words = line.split(" ")
-        words = [unquote_plus(word) for word in words]
-        match what, words:
-            case "secret", [namespace, name, type]:
-                if one:
-                    yield one
-                metadata = {"namespace": namespace, "name": name, "ownerReferences": []}
-                one = {"kind": "Secret", "type": type, "metadata": metadata, "data": {}}
-            case "owner", [kind]:
-                one["metadata"]["ownerReferences"].append({"kind": kind})
-            case "label" | "annotation", [name, value]:
-                one["metadata"].setdefault(f"{what}s", {})[name] = value
-            case _, [name, *_]:
-                one["data"][name] = ""
-            case _:
-                pass
-    if one:
-        yield one
 
 
 def _is_made_by(kinds: set[str], one: Mapping[str, Any]) -> bool:

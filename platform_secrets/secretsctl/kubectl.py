@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +50,17 @@ class Kubectl:
     def find(self, resource: str, selector: str) -> list[Manifest]:
         """The objects that `--selector=…` or `--field-selector=…` is true of."""
         return json.loads(self._run("get", resource, selector, "--output=json"))["items"]
+
+    def get_kinds(
+        self, resources: Sequence[str], *options: str
+    ) -> tuple[list[Manifest], list[str]]:
+        """The objects of several kinds, and what the API server said of kinds that it did not
+        list."""
+        done = self._done("get", ",".join(resources), *options, "--output=json")
+        if done.returncode and not done.stdout.strip():
+            raise _error(done, "get", ",".join(resources))
+        found = json.loads(done.stdout) if done.stdout else {"items": []}
+        return found.get("items", [found]), _said(done)
 
     def resources(self) -> set[str]:
         """The kinds that the cluster can list, each with its group, as in `deployments.apps`; all
@@ -100,20 +112,30 @@ class Kubectl:
             self._run("delete", resource, *names, "--ignore-not-found")
 
     def _run(self, *arguments: str, text: str | None = None, is_some_enough: bool = False) -> str:
+        done = self._done(*arguments, text=text)
+        if done.returncode and not (is_some_enough and done.stdout.strip()):
+            what = arguments[: 1 if arguments[0] in ("apply", "create") else 3]
+            raise _error(done, *what)
+        return done.stdout
+
+    def _done(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
         where = [f"--context={self.context}"] if self.context else []
         where += [f"--namespace={self.namespace}"] if self.namespace else []
         command = ["kubectl", *where, *arguments]
         try:
-            done = subprocess.run(  # noqa: S603
+            return subprocess.run(  # noqa: S603
                 command, input=text, capture_output=True, text=True, check=False
             )
         except FileNotFoundError:
             raise ClusterError("kubectl: not found; install it, or put it on the PATH") from None
-        if done.returncode and not (is_some_enough and done.stdout.strip()):
-            what = " ".join(arguments[: 1 if arguments[0] in ("apply", "create") else 3])
-            said = [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
-            raise ClusterError(f"kubectl {what}: {' '.join(said) or done.returncode}")
-        return done.stdout
+
+
+def _error(done: subprocess.CompletedProcess[str], *what: str) -> ClusterError:
+    return ClusterError(f"kubectl {' '.join(what)}: {' '.join(_said(done)) or done.returncode}")
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in done.stderr.splitlines() if not _LOG_LINE.match(line)]
 
 
 def _try_as(user: str | None) -> list[str]:
