@@ -104,7 +104,8 @@ def allowed(name):
     if folder == "diagnosing":
         # The rotator says itself what is due, and what of a key its memory knows.
         rotators = {f"rotator.{part}" for part in ("contract", "due", "keys", "memory", "plan")}
-        return {"settings", "manifests", "describing", "diagnosing", *rotators, "rotator.proof"}
+        proofs = {"rotator.proof", "rotator.rollout"}
+        return {"settings", "manifests", "describing", "diagnosing", *rotators, *proofs}
     assert folder == "secretsctl", f"{name} is in no row of the table"
     beside = {"describing", "diagnosing", "importing", "rotator"}
     return {"settings", "manifests", "secretsctl", *beside}

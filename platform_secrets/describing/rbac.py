@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from platform_secrets.manifests.naming import Manifest
 
+# Groups of everybody begin so too, and are none of Kubernetes' parts.
+_PARTS = ("system:kube-", "system:controller:", "system:node:")
+
 
 @dataclass(frozen=True, order=True)
 class Grant:
@@ -47,6 +50,13 @@ def grants(objects: Iterable[Manifest], secrets: Collection[str]) -> Iterator[Gr
                 is_account = subject["kind"] == "ServiceAccount"
                 name = f"{place}/{subject['name']}" if is_account else subject["name"]
                 yield Grant(subject["kind"], name, by, secret)
+
+
+def is_of_kubernetes(grant: Grant) -> bool:
+    """Whether it is one of the cluster's own parts, or its administrators' group."""
+    if grant.kind == "ServiceAccount":
+        return grant.name.startswith("kube-system/")
+    return grant.name == "system:masters" or grant.name.startswith(_PARTS)
 
 
 def _is_of_secrets(rule: Manifest) -> bool:

@@ -138,7 +138,9 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
     remote = remote_values(values, whole_entries(settings, bundle) if is_own else ())
     own = {value.key: value for value in values if value.name == value.key}
     sources = {
-        key: Source(remote.names[key], _fault(value), content.keys[key].stored_as == "base64")
+        key: Source(
+            remote.names[key], missing_value_text(value), content.keys[key].stored_as == "base64"
+        )
         for key, value in own.items()
     }
     lines: dict[str, str] = {}
@@ -148,7 +150,7 @@ def _of_values(settings: Settings, bundle: str, name: str, values: list[Kept]) -
         if value.name != value.key and value.key in own:
             lines[value.name] = with_fallback(source, sources[value.key])
         elif value.name != value.key:
-            lines[value.name] = required(Source(source, _fault(value)))
+            lines[value.name] = required(Source(source, missing_value_text(value)))
         elif value.key in shown:
             lines[value.name] = required(sources[value.key])
     if is_own:
@@ -177,7 +179,7 @@ def _made_of_keys(content: Bundle, sources: Mapping[str, Source]) -> dict[str, s
     return lines
 
 
-def _fault(value: Kept) -> str:
+def missing_value_text(value: Kept) -> str:
     """What the sync says where a value is missing."""
     place = value.entry
     if place.before:

@@ -111,6 +111,12 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true")
     add_catalogue(one)
 
+    one = add("doctor", "Says what is wrong with a running environment, and what to do next.")
+    add_which(one)
+    folder_help = "look at files of `kubectl get -o yaml` instead of the cluster"
+    one.add_argument("--from", dest="folder", type=given, metavar="DIR", help=folder_help)
+    one.add_argument("--json", action="store_true")
+
     one = add("basic-secrets", "Splits secrets.env into the files of the rendered basic Secrets.")
     add_which(one)
     one.add_argument("--secrets-file", type=path, default=Path("secrets.env"), metavar="FILE")
@@ -140,7 +146,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
     "change": ("render", "diff", "pin-image", "schema"),
-    "look": ("who",),
+    "look": ("doctor", "who"),
     "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),
 }

@@ -164,6 +164,7 @@ _FUNCTIONS: dict[str, Command] = {
     "import": _command_of("import_command", "import_manifests"),
     "render": _command_of("render_commands", "render"),
     "diff": _command_of("diff_command", "diff"),
+    "doctor": _command_of("doctor_command", "doctor"),
     "who": who,
     "basic-secrets": _command_of("render_commands", "basic_secrets"),
     "example": example,

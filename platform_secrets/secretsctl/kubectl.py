@@ -72,6 +72,11 @@ class Kubectl:
         """What kubectl prints of all objects of a kind."""
         return self._run("get", resource, *options)
 
+    def logs(self, selector: str, *, minutes: int) -> str:
+        """The newest lines of the pods with these labels."""
+        options = (f"--selector={selector}", f"--since={minutes}m", "--tail=500")
+        return self._run("logs", *options, "--prefix=false")
+
     def get_raw(self, path: str) -> str:
         """The API server's own answer to a GET of a path."""
         return self._run("get", "--raw", path)

@@ -6,9 +6,6 @@ from platform_secrets.describing.rbac import Grant, grants
 from platform_secrets.secretsctl.kubectl import right_cluster
 from platform_secrets.settings import Settings
 
-# Groups of everybody begin so too, and are none of Kubernetes' parts.
-_PARTS = ("system:kube-", "system:controller:", "system:node:")
-
 
 def live_grants(settings: Settings, secrets: Collection[str]) -> set[Grant]:
     """Every right that there is now to read one of these Secrets. Raises ClusterError."""
@@ -18,13 +15,6 @@ def live_grants(settings: Settings, secrets: Collection[str]) -> set[Grant]:
         within = cluster.within(namespace)
         objects += [*within.get_all("roles", []), *within.get_all("rolebindings", [])]
     return {*grants(objects, secrets)}
-
-
-def is_of_kubernetes(grant: Grant) -> bool:
-    """Whether it is one of the cluster's own parts, or its administrators' group."""
-    if grant.kind == "ServiceAccount":
-        return grant.name.startswith("kube-system/")
-    return grant.name == "system:masters" or grant.name.startswith(_PARTS)
 
 
 def merged(found: Collection[Grant]) -> Iterator[tuple[Grant, list[str]]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from platform_secrets.describing.access import Access
 from platform_secrets.describing.described import Described, described, with_whole
-from platform_secrets.describing.rbac import Grant, grants
+from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
 from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.settings import Problem, Settings, SettingsError
 from platform_secrets.settings.problems import did_you_mean
@@ -148,7 +148,7 @@ def _readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Re
 
 def _live_readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Reader]:
     """The difference between what is declared and what RBAC in the cluster says."""
-    from platform_secrets.secretsctl.live_access import is_of_kubernetes, live_grants, merged
+    from platform_secrets.secretsctl.live_access import live_grants, merged
 
     secrets = {name for key in keys for name in one.secrets_with[key]}
     declared = {*grants((each for each in one.objects.values() if "kind" in each), secrets)}

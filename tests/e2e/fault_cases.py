@@ -20,11 +20,13 @@ class Fault:
     `store` and `external_secret` are the conditions that it shows (`per_key` where they differ in
     that layout), `event` are words of the operator's warning (with the {entry} and {key} hit).
     `keys` is how many keys the bundle has at least; a fault that `hits_one_bundle` leaves the
-    others in work. The operator undoes by itself what `heals_itself`; a Secret survives every fault
+    others in work. `check` is what the doctor names, empty where nothing is wrong any more. The
+    operator undoes by itself what `heals_itself`; a Secret survives every fault
     but the one whose `secret_dies`.
     """
 
     name: str
+    check: str
     happen: Callable[[Place], object]
     mend: Callable[[Place], object]
     store: Condition | None = VALID
@@ -40,6 +42,11 @@ class Fault:
         """The ExternalSecret's condition in a layout, and the words of the warning."""
         different = self.per_key if layout == "per-key" else None
         return different or (self.external_secret, self.event)
+
+    def checked(self, layout: str) -> str:
+        """The check by which the doctor names it in a layout."""
+        is_told_of_a_key = layout == "per-key" and self.check == "entry-emptied"
+        return "key-missing" if is_told_of_a_key else self.check
 
 
 def give_wrong_role(place: Place) -> None:
@@ -103,9 +110,18 @@ def do_nothing(place: Place) -> None:
 
 
 FAULTS = [
-    Fault("wrong Vault role", give_wrong_role, Place.apply, NO_CLIENT, NOT_READ, "no-such-role"),
+    Fault(
+        "wrong Vault role",
+        "store-role",
+        give_wrong_role,
+        Place.apply,
+        NO_CLIENT,
+        NOT_READ,
+        "no-such-role",
+    ),
     Fault(
         "Vault right withdrawn",
+        "store-rights",
         withdraw_right,
         Place.fill_store,
         VALID,
@@ -114,6 +130,7 @@ FAULTS = [
     ),
     Fault(
         "entry missing",
+        "entry-missing",
         remove_entry,
         put_back,
         VALID,
@@ -123,6 +140,7 @@ FAULTS = [
     ),
     Fault(
         "key missing",
+        "key-missing",
         remove_key,
         put_back,
         VALID,
@@ -134,6 +152,7 @@ FAULTS = [
     ),
     Fault(
         "key empty",
+        "key-missing",
         empty_key,
         put_back,
         VALID,
@@ -144,6 +163,7 @@ FAULTS = [
     ),
     Fault(
         "entry emptied",
+        "entry-emptied",
         empty_entry,
         put_back,
         VALID,
@@ -151,11 +171,20 @@ FAULTS = [
         per_key=(NOT_READ, "cannot find secret data for key"),
         hits_one_bundle=True,
     ),
-    Fault("Secret deleted", delete_secret, do_nothing, heals_itself=True),
-    Fault("Secret edited", edit_secret, do_nothing, heals_itself=True),
-    Fault("SecretStore deleted", delete_store, Place.apply, None, NOT_READ, "not found"),
+    Fault("Secret deleted", "", delete_secret, do_nothing, heals_itself=True),
+    Fault("Secret edited", "", edit_secret, do_nothing, heals_itself=True),
+    Fault(
+        "SecretStore deleted",
+        "store-missing",
+        delete_store,
+        Place.apply,
+        None,
+        NOT_READ,
+        "not found",
+    ),
     Fault(
         "ServiceAccount deleted",
+        "account-missing",
         delete_account,
         Place.apply,
         NO_CLIENT,
@@ -164,6 +193,7 @@ FAULTS = [
     ),
     Fault(
         "token Role deleted",
+        "token-right-missing",
         delete_token_role,
         Place.apply,
         NO_CLIENT,
@@ -173,6 +203,7 @@ FAULTS = [
     # The last, since its check waits for the garbage collector.
     Fault(
         "ExternalSecret deleted",
+        "external-secret-missing",
         delete_external_secret,
         Place.apply,
         VALID,

@@ -1,24 +1,32 @@
 """A cluster, a Vault and an operator of their own, to be broken: an environment for each fault."""
 
+import os
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
+from unittest.mock import patch
 
+from platform_secrets.diagnosing.case import Case
+from platform_secrets.diagnosing.diagnosis import Diagnosis, diagnosis
 from platform_secrets.manifests import eso as operator_part
 from platform_secrets.manifests import layer, naming
 from platform_secrets.manifests.entries import bundle_entries
+from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import Document, Settings, catalogue_document, load, stack_document
 from platform_secrets.settings.entries import entry as entry_of
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
+from tests.e2e.kubelet import Kubelet
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.operator_release import OperatorRelease, operator_deployment
 from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, decoded, made_values
 from tests.platform import CATALOGUE_FILE, STACK_FILES
+from tools.build import build
 
 ESO = "external-secrets.io/v1"
 STORE = "vault-store"
@@ -170,6 +178,14 @@ class Place:
             timeout_seconds=PATIENCE_SECONDS,
         )
 
+    def diagnosed(self) -> Diagnosis:
+        """What `secretsctl doctor` finds, by this cluster's kubectl."""
+        programs = f"{build('kubectl').parent}:{os.environ['PATH']}"
+        own = {"PATH": programs, "KUBECONFIG": str(self.cluster.kubeconfig)}
+        with patch.dict(os.environ, own):
+            snapshot = environment_snapshot(self.settings, reads_secrets=True)
+        return diagnosis(Case(self.settings, snapshot))
+
     def read(self, secret: str) -> dict[str, str]:
         found = self.cluster.api.get("v1", "Secret", secret, self.namespace)
         return decoded(found) if found else {}
@@ -205,9 +221,10 @@ class FaultsWorld:
             if wave.name == layer.OPERATOR:
                 for obj in wave.objects:
                     self.cluster.api.apply(obj, manager="platform-secrets")
+        self.operator_namespace = settings.environment.operator_namespace
         self._release: Manifest = {
             "name": naming.OPERATOR_RELEASE,
-            "namespace": settings.environment.operator_namespace,
+            "namespace": self.operator_namespace,
             "values": operator_part.chart_values(settings),
         }
 
@@ -226,6 +243,7 @@ class FaultsWorld:
             self.places[fault] = place
             place.fill_store()
         self.operator.install(self._release)
+        self._show_operator()
         for place in self.places.values():
             place.apply()
         for place in self.places.values():
@@ -236,6 +254,23 @@ class FaultsWorld:
             for name in place.expected:
                 place.shows("ExternalSecret", name, SYNCED)
             place.settled_versions = place.versions
+
+    def _show_operator(self) -> None:
+        """Pods and a lease for what runs as a process: without them nobody could tell that."""
+        deployment = operator_deployment(self.operator.render(self._release))
+        name, namespace = (deployment["metadata"][one] for one in ("name", "namespace"))
+        deployment["spec"]["template"]["metadata"]["labels"]["app"] = name
+        self.cluster.api.apply(deployment, manager="helm")
+        lease = {"name": "external-secrets-controller", "namespace": namespace}
+        renewed = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        self.cluster.api.apply(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": lease,
+                "spec": {"holderIdentity": "operator-1", "renewTime": renewed},
+            }
+        )
 
     def _settings(
         self, environment: str, namespace: str, *, operator: str = "existing"
@@ -248,6 +283,7 @@ class FaultsWorld:
             "namespace-name": namespace,
             "operator": operator,
             "stores": stores,
+            "cluster": {"uid": self.cluster.uid},
         }
         document = Document("Pulumi.production.yaml", {**own, **changes})
         [settings] = load([document], catalogue_document(CATALOGUE_FILE))
@@ -260,7 +296,8 @@ def faults_world(run: Run, program: str, layout: str, seed: int) -> Iterator[Fau
     earlier = len(run.processes)
     try:
         world = FaultsWorld(run, program, layout, seed)
-        yield world
+        with Kubelet(world.cluster, [world.operator_namespace]):
+            yield world
         world.stores.stop()
     finally:
         for process in reversed(run.processes[earlier:]):

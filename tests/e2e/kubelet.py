@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Event as Flag
 from threading import RLock, Thread
 from typing import Literal, Self
@@ -135,7 +136,8 @@ class Kubelet:
         self.happenings.append(started)
         self.pod_starts(started, values)
         ready = {"type": "Ready", "status": "True"}
-        status = {"status": {"phase": "Running", "conditions": [ready]}}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        status = {"status": {"phase": "Running", "startTime": now, "conditions": [ready]}}
         self._api.patch("v1", "Pod", name, namespace, status, subresource="status")
 
     def _read(self, namespace: str, pod: Manifest) -> dict[str, str] | None:

@@ -154,6 +154,7 @@ def test_a_fault_is_told_and_takes_no_secret(broken: FaultsWorld, fault: Fault) 
     else:
         assert place.is_well()
         assert place.versions == place.settled_versions, "nothing was written in between either"
+    the_doctor_names(place, fault.checked(broken.layout))
     if fault.hits_one_bundle:
         place.put(place.spare_key, secrets.token_hex(24))
         place.touch("ExternalSecret", place.spare_secret)
@@ -197,6 +198,14 @@ def test_a_store_that_lost_its_data_takes_no_secret(world: FaultsWorld, whole: P
     assert whole.versions == versions
     whole.fill_store()
     everything_recovers(whole)
+
+
+def the_doctor_names(place: Place, check: str) -> None:
+    """The one thing that is wrong, without anything that follows from it; nothing where `check` is
+    empty."""
+    found = place.diagnosed()
+    named = {one.check for one in found.faults}
+    assert named == ({check} if check else set()), (found.faults, found.following)
 
 
 def everything_fails(place: Place, words: str) -> None:

@@ -1,0 +1,136 @@
+"""The layers below the operator: what the caller may see, the cluster, and the operator's kinds."""
+
+import re
+from collections.abc import Iterator
+
+from platform_secrets.diagnosing.case import At, Case, Finding, condition
+from platform_secrets.manifests.naming import Manifest
+
+_GROUP = "external-secrets.io"
+_NEEDED = {
+    f"externalsecrets.{_GROUP}": "v1",
+    f"secretstores.{_GROUP}": "v1",
+    f"pushsecrets.{_GROUP}": "v1alpha1",
+}
+"""The operator's kinds that are always used, with the version that is used."""
+_OLD = "v1beta1"
+_COUNTED = ("secrets", "count/secrets", "pods", "count/pods", "count/externalsecrets." + _GROUP)
+_REFUSED = re.compile(r"forbidden|cannot (list|get)", re.IGNORECASE)
+NOT_INSTALLED = "not installed"
+_SKEW_SECONDS = 120
+
+
+def rights_findings(case: Case) -> Iterator[Finding]:
+    """What the caller may not look at: nothing is known of it."""
+    for what, why in sorted(case.snapshot.unread.items()):
+        kind, _, namespace = what.partition("/")
+        if _REFUSED.search(why):
+            verb = f"kubectl auth can-i list {kind.lower()}s" + f" -n {namespace}" * bool(namespace)
+            step = f"have somebody look who may: `{verb}` says yes"
+            place = At(kind, namespace, "*")
+            yield Finding(
+                "not-looked-at", place, "you have no right to list it", step, is_fault=False
+            )
+
+
+def cluster_findings(case: Case) -> Iterator[Finding]:
+    """What is wrong with the namespaces themselves, and with the clocks."""
+    env = case.settings.environment
+    own = [view.namespace for view in case.settings.by_namespace]
+    for name in [*own, *([env.operator_namespace] if env.stores else [])]:
+        place = At("Namespace", "", name)
+        live = case.live(place)
+        if live is None and case.is_missing(place):
+            step = f"correct `namespace-name` in {case.settings.stack_file}, or {case.apply}"
+            yield Finding("namespace-missing", place, "does not exist", step)
+        elif live and live["metadata"].get("deletionTimestamp"):
+            step = f"see what holds it: `kubectl get namespace {name} -o yaml`"
+            yield Finding("namespace-ends", place, "is being deleted", step)
+    for name in own:
+        yield from _full_quotas(case, name)
+    yield from _skew(case)
+
+
+def _full_quotas(case: Case, namespace: str) -> Iterator[Finding]:
+    for one in case.snapshot.of("ResourceQuota", namespace):
+        status = one.get("status") or {}
+        hard, used = status.get("hard") or {}, status.get("used") or {}
+        full = [name for name in _COUNTED if name in hard and _is_full(hard[name], used.get(name))]
+        if full:
+            name = one["metadata"]["name"]
+            what = f"is full: {', '.join(f'{each} {used[each]} of {hard[each]}' for each in full)}"
+            command = f"kubectl describe resourcequota {name} -n {namespace}"
+            step = f"raise it, or delete what is not needed: `{command}`"
+            yield Finding("quota-full", At("ResourceQuota", namespace, name), what, step)
+
+
+def _is_full(hard: object, used: object) -> bool:
+    texts = str(hard), str(used)
+    return all(text.isdecimal() for text in texts) and int(texts[1]) >= int(texts[0])
+
+
+def _skew(case: Case) -> Iterator[Finding]:
+    """What was done later than now: the operator's clock is ahead, or that of this machine is
+    behind."""
+    ahead = [
+        (-seconds, place)
+        for place in case.bundle_of
+        if (live := case.live(place))
+        and (seconds := case.seconds_since((live.get("status") or {}).get("refreshTime")))
+        is not None
+        and seconds < -_SKEW_SECONDS
+    ]
+    if ahead:
+        seconds, place = max(ahead)
+        what = f"was refreshed {seconds:.0f} s after now: the operator's clock, or yours, is wrong"
+        step = "compare `date -u` here and on the operator's node, and have both follow NTP"
+        yield Finding("clock-skew", place, what, step)
+
+
+def crd_findings(case: Case) -> Iterator[Finding]:
+    """Which of the operator's kinds are not served in the version that is used."""
+    if not case.settings.environment.stores:
+        return
+    for name, version in _NEEDED.items():
+        place = At("CustomResourceDefinition", "", name)
+        live = case.live(place)
+        if live is None:
+            if case.is_missing(place):
+                step = "install the operator's CRDs: docs/troubleshooting.md"
+                yield Finding("crd-missing", place, "does not exist", step)
+            continue
+        served = [one["name"] for one in live["spec"].get("versions", []) if one.get("served")]
+        established = condition(live, "Established") or {}
+        if version not in served or established.get("status") == "False":
+            what = f"does not serve {version}; it serves {', '.join(served) or 'nothing'}"
+            step = "install the CRDs of the operator's version: docs/troubleshooting.md"
+            yield Finding("crd-not-served", place, what, step)
+        yield from _old_versions(place, live, version)
+
+
+def _old_versions(place: At, live: Manifest, version: str) -> Iterator[Finding]:
+    stored = (live.get("status") or {}).get("storedVersions") or []
+    known = [one["name"] for one in live["spec"].get("versions", [])]
+    old = [one for one in stored if one == _OLD and version != _OLD]
+    if not old:
+        return
+    resource = place.name.partition(".")[0]
+    is_served = _OLD in known
+    what = f"may hold objects of {_OLD}, which newer operators do not have"
+    rewrite = f"kubectl get {resource} -A -o yaml | kubectl replace -f -"
+    patch = f"kubectl patch crd {place.name} --subresource=status --type=merge"
+    step = (
+        f"write each again (`{rewrite}`), then take it from `status.storedVersions` (`{patch} …`)"
+    )
+    yield Finding("crd-old-version", place, what, step, is_fault=not is_served)
+
+
+def duration_seconds(text: object) -> float | None:
+    """A duration in Go's spelling; None for what is none."""
+    parts = re.findall(r"([0-9.]+)(h|ms|m|s)", str(text))
+    if "".join(number + unit for number, unit in parts) != str(text) or not parts:
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

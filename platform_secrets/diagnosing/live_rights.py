@@ -1,0 +1,82 @@
+"""The layer of RBAC: who can read the Secrets, against what the catalogue says."""
+
+from collections.abc import Iterator
+
+from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
+from platform_secrets.diagnosing.case import At, Case, Finding
+
+_RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+_ACCESS = "access"
+
+
+def rbac_findings(case: Case) -> Iterator[Finding]:
+    """Who can't read what the catalogue says, and who reads besides."""
+    for place, _ in case.declared_of("ServiceAccount", component=_ACCESS):
+        if case.is_missing(place):
+            what = "does not exist; workloads that run as it make no pod"
+            yield Finding("reader-account-missing", place, what, case.apply)
+    secrets = {f"{place.namespace}/{place.name}" for place in case.secrets}
+    declared = {*grants((one for _, one in case.declared_of(*_RBAC)), secrets)}
+    objects = [one for kind in _RBAC for one in case.snapshot.of(kind)]
+    own = {*grants((one for one in objects if one["kind"] != "ClusterRoleBinding"), secrets)}
+    wide = {*grants((one for one in objects if one["kind"] != "RoleBinding"), secrets)}
+    namespaces = {view.namespace for view in case.settings.by_namespace}
+    known = all(not _unread(case, one) for one in namespaces)
+    there = {_right(one) for one in own | wide}
+    for one in sorted(declared) if known else ():
+        if _right(one) not in there:
+            yield _lacking(case, one)
+    rights = {_right(one) for one in declared}
+    yield from _besides(case, own, rights, is_wide=False)
+    yield from _besides(case, wide, rights, is_wide=True)
+
+
+def _unread(case: Case, namespace: str) -> bool:
+    return any(case.snapshot.why_unread(kind, namespace) for kind in ("Role", "RoleBinding"))
+
+
+def _right(grant: Grant) -> tuple[str, str, str]:
+    return grant.kind, grant.name, grant.secret
+
+
+def _lacking(case: Case, grant: Grant) -> Finding:
+    namespace, _, secret = grant.secret.partition("/")
+    role = grant.by.partition(",")[0].partition(" ")[2]
+    user = grant.name
+    if grant.kind == "ServiceAccount":
+        user = f"system:serviceaccount:{grant.name.replace('/', ':')}"
+    option = f"--as={user}" if grant.kind != "Group" else f"--as=somebody --as-group={user}"
+    command = f"kubectl auth can-i get secret/{secret} -n {namespace} {option}"
+    what = f"{grant.kind} {grant.name} may not read Secret {secret}, and the catalogue says so"
+    return Finding(
+        "reader-right-missing",
+        At("Role", namespace, role),
+        what,
+        f"{case.apply}; then `{command}` says yes",
+    )
+
+
+def _besides(
+    case: Case, found: set[Grant], declared: set[tuple[str, str, str]], *, is_wide: bool
+) -> Iterator[Finding]:
+    """Readers that are not declared: a fault where a right of the namespace itself says so; who has
+    one of the whole cluster is only told of."""
+    operator = f"{case.settings.environment.operator_namespace}/"
+    merged: dict[tuple[str, str, str, str], list[str]] = {}
+    for one in sorted(found):
+        if _right(one) in declared or is_of_kubernetes(one) or one.name.startswith(operator):
+            continue
+        namespace, _, secret = one.secret.partition("/")
+        merged.setdefault((one.kind, one.name, one.by, namespace), []).append(secret)
+    for (kind, name, by, namespace), secrets in merged.items():
+        binding = by.rpartition(" ")[2]
+        place = (
+            At("ClusterRoleBinding", "", binding)
+            if is_wide
+            else At("RoleBinding", namespace, binding)
+        )
+        what = f"{kind} {name} can read {len(secrets)} Secrets of {namespace} by {by}"
+        within = "" if is_wide else f" -n {namespace}"
+        command = f"kubectl delete {place.kind.lower()} {binding}{within}"
+        step = f"name it in the catalogue or in `readers`, or take the right away: `{command}`"
+        yield Finding("reader-not-declared", place, what, step, is_fault=not is_wide)

@@ -1,0 +1,159 @@
+"""`secretsctl doctor`: walks an environment's layers, and names the first that is at fault."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from platform_secrets.diagnosing.case import Case, Finding
+from platform_secrets.diagnosing.diagnosis import (
+    LAYER_OF,
+    LAYERS,
+    NOT_REACHED,
+    Diagnosis,
+    diagnosis,
+    without_cluster,
+)
+from platform_secrets.secretsctl.arguments import FAILED, OK
+from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot, folder_snapshot
+from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
+from platform_secrets.secretsctl.projects import asked_settings
+from platform_secrets.settings import Settings
+
+_PAGE = "docs/troubleshooting.md"
+_PASSING = ("external-secret-not-current", "webhook-unreachable", "secret-missing")
+"""What is so for a moment when something has just changed."""
+_MOMENT_SECONDS = 4
+_SHOWN = 5
+"""Of findings of one check so many are shown one by one."""
+_COLOURS = {"fault": "31", "to do": "33", "healthy": "32", "unknown": "33", "follows": "33"}
+
+
+def doctor(options: argparse.Namespace) -> tuple[int, str]:
+    """Raises SettingsError for a stack file that is wrong, or a folder that is not there."""
+    (settings,) = asked_settings(options)
+    now = datetime.now(UTC)
+    try:
+        case = _case(settings, options.folder)
+        found, now = diagnosis(case), case.snapshot.taken_at
+        if options.folder is None and any(one.check in _PASSING for one in found.faults):
+            time.sleep(_MOMENT_SECONDS)
+            found = diagnosis(_case(settings, None))
+    except ClusterError as error:
+        found = without_cluster(str(error), settings.environment.cluster.context or "")
+    text = (_json if options.json else _text)(settings, found, now)
+    return FAILED if found.faults else OK, text
+
+
+def _case(settings: Settings, folder: str | None) -> Case:
+    if folder is not None:
+        return Case(settings, folder_snapshot(settings, folder))
+    snapshot = environment_snapshot(settings, reads_secrets=True)
+    return Case(settings, snapshot, tuple(_log(settings)))
+
+
+def _log(settings: Settings) -> Iterable[str]:
+    """The operator's newest lines; none where they may not be read."""
+    env = settings.environment
+    kubectl = Kubectl(env.cluster.context, env.operator_namespace)
+    try:
+        return kubectl.logs("app.kubernetes.io/name=external-secrets", minutes=10).splitlines()
+    except ClusterError:
+        return ()
+
+
+def _json(settings: Settings, found: Diagnosis, at: datetime) -> str:
+    told = {
+        "environment": settings.environment.environment,
+        "at": at.isoformat(timespec="seconds"),
+        "healthy": not found.faults,
+        "first": found.faults[0].check if found.faults else None,
+        "layers": {layer.name: _state(layer.name, found) for layer in LAYERS},
+        "findings": [_plain(one, found) for one in found.findings],
+        "unread": found.unread,
+    }
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _plain(one: Finding, found: Diagnosis) -> dict[str, object]:
+    plain: dict[str, object] = {
+        "check": one.check,
+        "layer": LAYER_OF[one.check],
+        "kind": one.at.kind,
+        "namespace": one.at.namespace,
+        "name": one.at.name,
+        "key": one.key,
+        "fault": one.is_fault,
+        "what": one.what,
+        "step": one.step,
+    }
+    following = found.following.get(one, [])
+    if following:
+        plain["following"] = [
+            {"check": each.check, "object": str(each.at), "what": each.what} for each in following
+        ]
+    return plain
+
+
+def _state(layer: str, found: Diagnosis) -> str:
+    own = [one for one in found.findings if LAYER_OF[one.check] == layer]
+    if any(one.is_fault for one in own):
+        return "fault"
+    following = [one for some in found.following.values() for one in some]
+    if any(LAYER_OF[one.check] == layer for one in following):
+        return "follows"
+    if any(one.check == "values-not-put-in" for one in own):
+        return "to do"
+    return "unknown" if found.unread.get(layer) or (layer == "rights" and own) else "healthy"
+
+
+def _text(settings: Settings, found: Diagnosis, at: datetime) -> str:
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    lines = [f"{settings.environment.environment}, as it was at {at:%Y-%m-%d %H:%M:%S} UTC"]
+    is_alone = any(one.check == NOT_REACHED for one in found.findings)
+    for layer in LAYERS:
+        state = _state(layer.name, found)
+        shown = f"{state:<8}"
+        if is_coloured:
+            shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[0m"
+        lines.append(f"{shown} {layer.name}")
+        if not is_alone:
+            unread = found.unread.get(layer.name, [])
+            lines += [f"           not looked at: {printable(one)}" for one in unread]
+        own = [one for one in found.findings if LAYER_OF[one.check] == layer.name]
+        for check in layer.checks:
+            lines += _of_check([one for one in own if one.check == check], found)
+    lines.append(_verdict(found))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _of_check(findings: list[Finding], found: Diagnosis) -> Iterator[str]:
+    for one in findings[:_SHOWN]:
+        if one.check == "not-looked-at":
+            yield printable(f"           {one.at}: {one.what}: {one.step}")
+            continue
+        yield printable(f"           {one.check}: {one.at}: {one.what}")
+        yield printable(f"             next: {one.step}")
+        following = found.following.get(one, [])
+        if following:
+            names = ", ".join(dict.fromkeys(str(each.at) for each in following[:_SHOWN]))
+            more = f" and {len(following) - _SHOWN} more" if len(following) > _SHOWN else ""
+            yield printable(f"             from which follows: {names}{more}")
+    if len(findings) > _SHOWN:
+        yield f"           {findings[0].check}: {len(findings) - _SHOWN} more"
+
+
+def _verdict(found: Diagnosis) -> str:
+    if found.faults:
+        first = found.faults[0]
+        return f"first at fault: {LAYER_OF[first.check]} ({first.check}: {_PAGE}#{first.check})"
+    todo = [one for one in found.findings if one.check == "values-not-put-in"]
+    if todo:
+        return f"nothing is at fault; values are to be put in: {todo[0].step}"
+    if found.unread:
+        return "nothing is at fault of what could be looked at"
+    return "healthy"
