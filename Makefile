@@ -43,6 +43,17 @@ check: .venv/e2e-installed ## Formatting, lint, types, and whether the rendered 
 	.venv/bin/ruff check .
 	.venv/bin/pyright
 	.venv/bin/secretsctl render --all --check
+	$(MAKE) --silent workflows
+
+# Ours, and those that `secretsctl init` writes.
+workflows: .venv/e2e-installed ## Lint of the workflows; needs Go
+	@rm -rf .cache/workflows
+	@for delivery in pulumi gitops; do \
+	  .venv/bin/secretsctl init .cache/workflows/$$delivery --name shop --delivery $$delivery > /dev/null \
+	  && git init --quiet .cache/workflows/$$delivery || exit 1; done
+	.venv/bin/zizmor --offline --quiet --config .github/zizmor.yml .github .cache/workflows/*/.github
+	@actionlint=$$(.venv/bin/python tools/build.py actionlint 2>&1 | tee /dev/stderr | sed -n 's/^actionlint: //p') \
+	  && for folder in . .cache/workflows/*; do (cd $$folder && "$$actionlint" -shellcheck= -pyflakes=) || exit 1; done
 
 bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with peers; needs Go
 	.venv/bin/python tools/build.py
@@ -51,6 +62,8 @@ bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with pe
 	.venv/bin/python -m benchmarks.admitting
 	.venv/bin/python -m benchmarks.previewing
 	.venv/bin/python -m benchmarks.rotating
+
+include platform_secrets/secretsctl/new_project/delivery.mk
 
 schema: .venv-render/installed ## The editors' JSON Schemas
 	.venv-render/bin/secretsctl schema
@@ -99,4 +112,4 @@ publish: .venv-publish/installed ## Sign dist/ and upload it to PyPI: by the rel
 	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
 	@touch $@
 
-.PHONY: help render diff test e2e e2e-long check bench schema dist lowest dist-check release-check release-notes publish
+.PHONY: help render diff test e2e e2e-long check workflows bench schema dist lowest dist-check release-check release-notes publish

@@ -16,7 +16,7 @@ from tests.declaring import CLUSTER_UID, PROJECT, declare
 PROVIDERS = ["vault", "aws", "gcp", "azure"]
 DELIVERIES = ["pulumi", "gitops"]
 OURS: dict[str, set[str]] = {}
-for workflow in PROJECT.glob(".github/workflows/*.yaml"):
+for workflow in PROJECT.glob(".github/*/**/*.yaml"):
     for name, commit in re.findall(r"uses: (\S+)@(\S+)", workflow.read_text()):
         OURS.setdefault(name, set()).add(commit)
 
@@ -126,17 +126,48 @@ def test_its_readme_tells_how_it_is_applied(delivery, tool, said):
 
 
 @pytest.mark.parametrize("delivery", DELIVERIES)
-def test_its_workflows_call_the_command_line_and_run_only_actions_of_one_commit(delivery):
+def test_its_workflows_run_only_actions_of_one_commit_with_the_rights_that_they_name(delivery):
     main(["init", "--name", "shop", "--delivery", delivery])
-    for file in ("check.yaml", "deploy.yaml"):
-        workflow = yaml.safe_load(Path(".github/workflows", file).read_text())
-        job = next(iter(workflow["jobs"].values()))
-        assert job.get("permissions", workflow["permissions"]) == {"contents": "read"}
-        assert any("secretsctl render --all --check" in one.get("run", "") for one in job["steps"])
-        for action in [one["uses"] for one in job["steps"] if "uses" in one]:
-            name, _, commit = action.partition("@")
+    assert "secretsctl render --all --check" in Path(".github/workflows/check.yaml").read_text()
+    for file in Path(".github").rglob("*.yaml"):
+        text = file.read_text()
+        assert "pull_request_target" not in text
+        said = yaml.safe_load(text)
+        if "jobs" in said:
+            assert said["permissions"] in ({}, {"contents": "read"})
+        for name, commit in re.findall(r"uses: ([^.\s]\S+)@(\S+)", text):
             assert len(commit) == 40
             assert {commit} >= OURS.get(name, set()), "the same as in our own workflows"
+
+
+def test_the_delivery_is_the_same_as_our_own():
+    main(["init", "--name", "shop"])
+    own = "[development, staging, production]"
+    for file in (
+        "workflows/update",
+        "workflows/preview",
+        "workflows/drift",
+        "actions/login/action",
+    ):
+        text = Path(f".github/{file}.yaml").read_text()
+        ours = (PROJECT / f".github/{file}.yaml").read_text()
+        assert text.replace("stack: [production]", f"stack: {own}") == ours
+    steps = Path("Makefile").read_text()
+    assert (PROJECT / "platform_secrets/secretsctl/new_project/delivery.mk").read_text() == steps
+    assert (
+        "include platform_secrets/secretsctl/new_project/delivery.mk"
+        in (PROJECT / "Makefile").read_text()
+    )
+
+
+def test_each_stack_is_deployed_after_the_one_before():
+    main(["init", "--name", "shop"])
+    deploy = yaml.safe_load(Path(".github/workflows/deploy.yaml").read_text())
+    ours = yaml.safe_load((PROJECT / ".github/workflows/deploy.yaml").read_text())
+    assert ours["jobs"]["production"] == {**deploy["jobs"]["production"], "needs": "staging"}
+    before = {name: job.get("needs") for name, job in ours["jobs"].items()}
+    assert before == {"development": None, "staging": "development", "production": "staging"}
+    assert all(job["with"] == {"stack": name} for name, job in ours["jobs"].items())
 
 
 def test_what_is_there_already_stays_and_nothing_else_is_written(capsys):

@@ -137,6 +137,7 @@ PROGRAMS = {
             *("argo-cd", "argo-cd", "tools/argo-cd"),
             library="github.com/argoproj/argo-cd/gitops-engine",
         ),
+        Program("actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
         Program("registry", "registry", "github.com/google/go-containerregistry/cmd/registry"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )

@@ -103,6 +103,13 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument("--fail-on-loss", action="store_true", help=loss_help)
     add_catalogue(one)
 
+    one = add("planned", "Says what an update by Pulumi would do, and whether that was approved.")
+    preview_help = "what `pulumi preview --json` printed"
+    one.add_argument("preview", type=path, metavar="PREVIEW", help=preview_help)
+    approved_help = "what this printed earlier; exit 1 where more is deleted or replaced now"
+    one.add_argument("--approved", type=path, metavar="FILE", help=approved_help)
+    one.add_argument("--exit-code", action="store_true", help="exit 1 where anything would change")
+
     one = add("who", "Says who can read a bundle or a key, and by what.")
     one.add_argument("key", type=given, metavar="BUNDLE[/KEY]")
     one.add_argument("--env", type=given, metavar="ENVIRONMENT", help="this one alone")
@@ -145,7 +152,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
-    "change": ("render", "diff", "pin-image", "schema"),
+    "change": ("render", "diff", "planned", "pin-image", "schema"),
     "look": ("doctor", "who"),
     "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),

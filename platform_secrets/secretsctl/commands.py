@@ -165,6 +165,7 @@ _FUNCTIONS: dict[str, Command] = {
     "render": _command_of("render_commands", "render"),
     "diff": _command_of("diff_command", "diff"),
     "doctor": _command_of("doctor_command", "doctor"),
+    "planned": _command_of("planned_command", "planned"),
     "who": who,
     "basic-secrets": _command_of("render_commands", "basic_secrets"),
     "example": example,

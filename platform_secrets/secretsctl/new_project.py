@@ -12,6 +12,11 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 # A platform's own limit; in GCP that of a service account, <name>-production-rotation: 30.
 _LONGEST = {"vault": 24, "aws": 24, "gcp": 10, "azure": 24}
 _WORKFLOWS = ".github/workflows"
+_BY_PULUMI = {
+    "Makefile": ["delivery.mk"],
+    ".github/actions/login/action.yaml": ["login.yaml"],
+    **{f"{_WORKFLOWS}/{name}": [name] for name in ("update.yaml", "preview.yaml", "drift.yaml")},
+}
 TOOLS = {"argo-cd": ("Argo CD", "argocd"), "flux": ("Flux", "flux")}
 """How a tool is called, and its folder in a rendered tree."""
 
@@ -39,6 +44,7 @@ def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[st
         "Pulumi.production.yaml": production,
         f"{_WORKFLOWS}/check.yaml": ["check.yaml"],
         f"{_WORKFLOWS}/deploy.yaml": [f"deploy-{delivery}.yaml"],
+        **(_BY_PULUMI if delivery == "pulumi" else {}),
         "README.md": ["README.md"],
     }
     return {

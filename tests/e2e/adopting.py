@@ -1,47 +1,14 @@
 """`pulumi import` of what a stack would make, with the real engine.
 
-The command asks for the program's language host even where it writes no program: one that does
-nothing stands in for it.
+The command asks for the program's language host even where it writes no program.
 """
-# ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import grpc
-from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
-
 from tests.e2e.deployment import Deployment
-
-
-class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    def Handshake(self, request: Any, context: Any) -> Any:
-        return language_pb2.LanguageHandshakeResponse()
-
-    def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version="3.999.0")
-
-    def GetRequiredPackages(self, request: Any, context: Any) -> Any:
-        return language_pb2.GetRequiredPackagesResponse()
-
-    def Cancel(self, request: Any, context: Any) -> Any:
-        return Empty()
-
-
-@contextmanager
-def _served() -> Iterator[int]:
-    server = grpc.server(ThreadPoolExecutor(max_workers=4))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop(grace=None).wait()
+from tests.e2e.language_host import language_host
 
 
 def adopt(made: Deployment, ids: Mapping[str, str]) -> None:
@@ -63,5 +30,5 @@ def _import_only(
         if one["name"] in ids:
             one["id"] = ids[one["name"]]
     file.write_text(json.dumps(found | {"resources": kept}), encoding="utf-8")
-    with _served() as port:
+    with language_host() as port:
         made.stack.import_by_command(file, language_port=port)
