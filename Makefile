@@ -45,13 +45,15 @@ check: .venv/e2e-installed ## Formatting, lint, types, and whether the rendered 
 	.venv/bin/secretsctl render --all --check
 	$(MAKE) --silent workflows
 
-# Ours, and those that `secretsctl init` writes.
+# Ours, those that `secretsctl init` writes, and GitLab's example.
 workflows: .venv/e2e-installed ## Lint of the workflows; needs Go
 	@rm -rf .cache/workflows
 	@for delivery in pulumi gitops; do \
 	  .venv/bin/secretsctl init .cache/workflows/$$delivery --name shop --delivery $$delivery > /dev/null \
 	  && git init --quiet .cache/workflows/$$delivery || exit 1; done
 	.venv/bin/zizmor --offline --quiet --config .github/zizmor.yml .github .cache/workflows/*/.github
+	.venv/bin/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci --data-transform gitlab-ci \
+	  examples/delivery/gitlab-ci.yml
 	@actionlint=$$(.venv/bin/python tools/build.py actionlint 2>&1 | tee /dev/stderr | sed -n 's/^actionlint: //p') \
 	  && for folder in . .cache/workflows/*; do (cd $$folder && "$$actionlint" -shellcheck= -pyflakes=) || exit 1; done
 

@@ -1,11 +1,13 @@
 """The entry points for Argo CD and Flux: waves in order, and never given up."""
 
 import pytest
+import yaml
 
 from platform_secrets.manifests.eso import chart_values
 from platform_secrets.manifests.layer import kustomizations, waves
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import SettingsError
+from tests.declaring import PROJECT
 
 REPOSITORY = "https://git.example.com/shop/secrets.git"
 ROOT = "shop-test"
@@ -277,3 +279,19 @@ def test_a_wave_that_goes_leaves_what_secrets_hang_on_and_a_rotation_goes_whole(
     }
     assert argocd == {"shop-test-rotation"}
     assert flux == {"shop-test-rotation", ROOT}
+
+
+def test_the_example_of_an_application_set_makes_the_root_that_is_rendered(entry_points):
+    root = entry_points("argocd")["Application", ROOT]
+    text = (PROJECT / "examples/delivery/applicationset.yaml").read_text()
+    path = "rendered/test/gitops/argocd"
+    for expression, value in (("index .path.segments 1", "test"), (".path.path", path)):
+        text = text.replace("{{" + expression + "}}", value)
+    spec = yaml.safe_load(text)["spec"]
+    assert spec["template"]["spec"] == root["spec"]
+    made = spec["template"]["metadata"]
+    assert made["name"] == root["metadata"]["name"]
+    assert made["annotations"].items() <= root["metadata"]["annotations"].items()
+    [generator] = spec["generators"]
+    assert generator["git"]["repoURL"] == REPOSITORY
+    assert generator["git"]["directories"] == [{"path": path.replace("test", "*")}]

@@ -201,7 +201,7 @@ def copy_folder(program: Program, go: str) -> None:
 
 
 def make_gitops_crds(program: Program, controller_gen: Path, go: str) -> None:
-    """Puts the CRDs of Argo CD's Applications and of Flux into `crds` beside the program.
+    """Puts the CRDs of Argo CD and of Flux into `crds` beside the program.
 
     Argo CD's module holds them. Flux's are generated from its Go types, which is how Flux makes
     the ones that it publishes: not every module that holds those is served.
@@ -221,7 +221,8 @@ def make_gitops_crds(program: Program, controller_gen: Path, go: str) -> None:
         check=True,
     )
     module = Path(json.loads(downloaded.stdout)["Dir"])
-    shutil.copyfile(module / "manifests/crds/application-crd.yaml", crds / "applications.yaml")
+    for kind in ("application", "applicationset"):
+        shutil.copyfile(module / f"manifests/crds/{kind}-crd.yaml", crds / f"{kind}s.yaml")
 
 
 def say(line: str) -> None:

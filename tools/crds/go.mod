@@ -5,7 +5,7 @@ go 1.26.3
 tool sigs.k8s.io/controller-tools/cmd/controller-gen
 
 require (
-	github.com/argoproj/argo-cd/v3 v3.5.7 // indirect
+	github.com/argoproj/argo-cd/v3 v3.5.7 // indirect; the CRDs of Applications and ApplicationSets
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/fluxcd/helm-controller/api v1.6.5 // indirect

@@ -22,7 +22,7 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.environments import release_of
 from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
 from tests.e2e.operator_release import OperatorRelease, operator_deployment
-from tests.e2e.process import Run
+from tests.e2e.process import PROJECT, Run
 from tests.platform import CATALOGUE_FILE
 from tests.token_stores import TOKEN_STORES, token_settings
 
@@ -78,6 +78,16 @@ def test_every_object_that_the_program_declares_is_accepted(cluster: Cluster, st
     declared = [plain(one.inputs) for one in stack.declared.objects()]
     assert len(declared) >= len(stack.rendered_objects)
     assert refusals(cluster, declared) == {}
+
+
+def test_the_example_of_an_application_set_is_accepted_and_each_of_its_fields_known(
+    current: Cluster,
+) -> None:
+    text = (PROJECT / "examples/delivery/applicationset.yaml").read_text(encoding="utf-8")
+    found = yaml.safe_load(text)
+    assert refusal(current, found) is None
+    for path in fields(found):
+        assert refusal(current, found, misspelt(found, path)), path
 
 
 @pytest.mark.parametrize("store", TOKEN_STORES)
