@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from platform_secrets.describing.secret_contents import held_secrets
 from platform_secrets.diagnosing.case import Case
 from platform_secrets.diagnosing.diagnosis import Diagnosis, diagnosis
-from platform_secrets.diagnosing.snapshot import snapshot_of
+from platform_secrets.diagnosing.snapshot import Snapshot, snapshot_of
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.rotation import names
 from platform_secrets.rotator.proof import synced_resource_version
@@ -99,9 +99,11 @@ class Environment:
         event = {"type": "Warning", "message": message, "lastTimestamp": when or ago(minutes=1)}
         self.add({"kind": "Event", "metadata": metadata, "involvedObject": about, **event})
 
+    def snapshot(self) -> Snapshot:
+        return snapshot_of(deepcopy([*self.objects.values()]), NOW, self.unread)
+
     def diagnosed(self) -> Diagnosis:
-        snapshot = snapshot_of(self.objects.values(), NOW, self.unread)
-        return diagnosis(Case(self.settings, snapshot, self.log))
+        return diagnosis(Case(self.settings, self.snapshot(), self.log))
 
     def add_pod(self, owner, name, *, started, **status):
         """A pod that a workload or its ReplicaSet made."""

@@ -104,6 +104,16 @@ def test_a_rotation_in_flight_is_no_fault(environment):
     assert environment.diagnosed().faults == []
 
 
+def test_a_migration_that_has_not_run_is_no_fault():
+    changes = {"migrating": ["backend-api"], "seeding": {"groups": ["wren-operators"]}}
+    environment = Environment(settings_with(changes))
+    name = "wren-backend-api-secrets"
+    environment.fail("ExternalSecret", name, "configmap has no adopt", said="x")
+    found = environment.diagnosed()
+    assert [(one.check, one.is_fault) for one in found.findings] == [("migration-not-done", False)]
+    assert "secretsctl migrate backend-api --env production" in found.findings[0].step
+
+
 def test_what_may_not_be_looked_at_is_said_and_not_called_healthy(environment):
     for one in environment.of("Secret"):
         environment.drop("Secret", one["metadata"]["name"])
@@ -120,6 +130,22 @@ def test_what_may_not_be_looked_at_is_said_and_not_called_healthy(environment):
 def test_a_kind_that_is_not_installed_hides_nothing(environment):
     environment.unread = {"Rollout": NOT_INSTALLED}
     assert (environment.diagnosed().findings, environment.diagnosed().unread) == ([], {})
+
+
+def test_a_label_that_others_add_to_a_secret_makes_no_pod_stale(environment):
+    live = environment.get("Secret", SECRET)
+    label = {"manager": "kubectl-label", "time": ago(minutes=5)}
+    live["metadata"]["managedFields"].append(label)
+    assert environment.diagnosed().findings == []
+
+
+def test_a_secret_that_pods_have_by_their_account_is_referred_to(environment):
+    account = environment.get("ServiceAccount", READER)
+    account["imagePullSecrets"] = [{"name": SECRET}, {"name": "wren-backend-api-secrets"}]
+    spec = environment.get("Deployment", READER)["spec"]["template"]["spec"]
+    spec["serviceAccountName"] = READER
+    del container(environment)["envFrom"]
+    assert environment.diagnosed().findings == []
 
 
 def test_what_follows_from_a_fault_is_no_fault_of_its_own(environment):
@@ -152,8 +178,7 @@ def test_a_key_is_named_that_has_no_value_in_its_entry(environment):
 
 def test_a_network_policy_that_lets_the_operator_out_nowhere_is_named():
     """Beside an operator of others: there is none of ours that would let it out."""
-    [settings] = load([existing_operator()], catalogue_document(CATALOGUE_FILE))
-    environment = Environment(settings)
+    environment = Environment(settings_with({"operator": "existing"}))
     assert environment.diagnosed().faults == []
     metadata = {"name": "deny-all", "namespace": OPERATORS}
     spec = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -166,10 +191,12 @@ def test_a_network_policy_that_lets_the_operator_out_nowhere_is_named():
     assert [one.check for one in found.following[root]] == ["store-unreachable"]
 
 
-def existing_operator():
+def settings_with(changes):
     document = stack_document(STACK_FILES["production"])
     assert isinstance(document.content, dict)
-    return replace(document, content={**document.content, "operator": "existing"})
+    changed = replace(document, content={**document.content, **changes})
+    [settings] = load([changed], catalogue_document(CATALOGUE_FILE))
+    return settings
 
 
 def test_each_check_has_a_heading_and_each_heading_a_check():
@@ -425,7 +452,7 @@ def _(environment):
 @fault("pod-stale", "stale pod")
 def _(environment):
     live = environment.get("Secret", SECRET)
-    live["metadata"]["managedFields"].append({"time": ago(minutes=5)})
+    live["metadata"]["managedFields"][0]["time"] = ago(minutes=5)
 
 
 @fault("reader-right-missing", "permission denied for a service")

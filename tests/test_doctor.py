@@ -8,6 +8,7 @@ from base64 import b64encode
 import pytest
 import yaml
 
+from platform_secrets.secretsctl import doctor_command
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.settings import catalogue_document, load, stack_document
 from tests.conftest import PROJECT
@@ -115,6 +116,36 @@ def test_a_cluster_that_is_not_reached_is_the_fault(monkeypatch, capsys):
     assert main(["doctor", "--env", "production", "--json"]) == FAULT
     told = json.loads(capsys.readouterr().out)
     assert (told["first"], told["layers"]["store"]) == ("cluster-not-reached", "unknown")
+
+
+def test_what_has_just_changed_is_looked_at_twice(monkeypatch, capsys, environment):
+    """The operator needs a moment for it; what it then has done is no fault."""
+    live = environment.get("ExternalSecret", "wren-secrets")
+    live["metadata"]["annotations"] = {"force-sync": "1"}
+    before = environment.snapshot()
+    environment.sync(live)
+    looks = [before, environment.snapshot(), environment.snapshot()]
+    monkeypatch.chdir(CATALOGUE_FILE.parent)
+    monkeypatch.setattr(doctor_command, "environment_snapshot", lambda *_, **__: looks.pop(0))
+    monkeypatch.setattr(doctor_command, "_log", lambda _: ())
+    monkeypatch.setattr(doctor_command.time, "sleep", lambda _: None)
+    assert main(["doctor", "--env", "production"]) == HEALTHY
+    assert len(looks) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "healthy"
+
+
+@pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_it_says_no(
+    monkeypatch, capsys, environment, no_color, is_coloured
+):
+    monkeypatch.chdir(CATALOGUE_FILE.parent)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(doctor_command.sys.stdout, "isatty", lambda: True)
+    snapshot = environment.snapshot()
+    monkeypatch.setattr(doctor_command, "environment_snapshot", lambda *_, **__: snapshot)
+    monkeypatch.setattr(doctor_command, "_log", lambda _: ())
+    main(["doctor", "--env", "production"])
+    assert ("\x1b[32mhealthy" in capsys.readouterr().out) is is_coloured
 
 
 def test_a_thousand_bundles_are_looked_at_in_ten_seconds():

@@ -113,7 +113,7 @@ LAYERS = (
         (
             *("external-secret-missing", "external-secret-not-looked-at", "secret-two-owners"),
             *("quota", "secret-refused", "operator-rights", "external-secret-not-synced"),
-            *("external-secret-not-current", "external-secret-changed"),
+            *("migration-not-done", "external-secret-not-current", "external-secret-changed"),
         ),
     ),
     Layer(

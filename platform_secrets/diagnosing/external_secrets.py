@@ -85,7 +85,12 @@ def external_secret_findings(case: Case) -> Iterator[Finding]:
                 what = "does not exist; where it was deleted, its Secret went with it"
                 yield Finding("external-secret-missing", place, what, case.apply)
             continue
-        if place in failed:
+        bundle = case.bundle_of[place]
+        if place in failed and bundle in case.settings.environment.migrating:
+            step = f"`secretsctl migrate {bundle} {case.env}`: docs/migrating.md"
+            what = "waits for the migration of its Secret"
+            yield Finding("migration-not-done", place, what, step, is_fault=False)
+        elif place in failed:
             yield _failure(case, place, failed[place], look)
         elif state is None:
             if not case.is_younger(live, _PATIENCE_SECONDS):

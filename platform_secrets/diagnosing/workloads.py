@@ -11,6 +11,7 @@ from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.services import RESTARTABLE_KINDS
 
 _WITH_PODS = (*RESTARTABLE_KINDS, "CronJob", "Job")
+_OPERATOR = "external-secrets"
 _NOT_STARTED = ("CreateContainerConfigError", "ContainerCreating")
 _WORDS_OF_SECRETS = ("secret", "couldn't find key")
 
@@ -47,10 +48,20 @@ def workload_findings(case: Case) -> Iterator[Finding]:
             if place.kind in _WITH_PODS and case.is_missing(place):
                 yield _missing(case, place, is_fault=not nobody and place.kind in RESTARTABLE_KINDS)
             continue
-        found = [*references(pod_spec(live))]
+        if not (spec := pod_spec(live)):
+            continue  # its template is another object's
+        found = [*references(spec), *_of_account(case, place, spec)]
         for bundle in bundles:
             yield from _of_bundle(case, place, live, bundle, found)
         yield from _pods(case, place, live, found)
+
+
+def _of_account(case: Case, place: At, spec: Manifest) -> Iterator[Reference]:
+    """What its pods are given with their ServiceAccount, to pull images."""
+    name = str(spec.get("serviceAccountName") or "default")
+    account = case.live(At("ServiceAccount", place.namespace, name)) or {}
+    for one in account.get("imagePullSecrets") or []:
+        yield Reference(one["name"], follows_changes=True)
 
 
 def _missing(case: Case, place: At, *, is_fault: bool) -> Finding:
@@ -138,4 +149,6 @@ def _not_started(pod: Manifest) -> str | None:
 def _changed(secret: Manifest | None) -> datetime | None:
     """When the operator last wrote a Secret."""
     fields = ((secret or {}).get("metadata") or {}).get("managedFields") or []
+    # Others may have added a label since; without the operator, as of a basic Secret, all count.
+    fields = [one for one in fields if _OPERATOR in str(one.get("manager"))] or fields
     return max(filter(None, (moment(one.get("time")) for one in fields)), default=None)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from platform_secrets.describing.secret_contents import held_secrets
 from platform_secrets.diagnosing.snapshot import Snapshot, latest_moment, snapshot_of
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -129,12 +130,16 @@ def _environments(
         naming.database_pointer(key): settings.namespace_of(bundle)
         for key, bundle in naming.database_keys(settings).items()
     }
+    held: dict[str, list[str]] = {}
+    for address in held_secrets(settings) if reads_secrets else ():
+        namespace, _, name = address.partition("/")
+        held.setdefault(namespace, []).append(name)
     found: list[_Read] = []
     for view in settings.by_namespace:
         within = kubectl.within(view.namespace)
         found.append(_listing(within, kinds))
         if reads_secrets:
-            found.append(_secrets(within, [one.secret for one in view.bundles.values()]))
+            found.append(_secrets(within, [*held.get(view.namespace, ())]))
         maps = [] if view.is_of_another else [names.MEMORY, names.PLAN]
         maps += [name for name, namespace in pointers.items() if namespace == view.namespace]
         if maps:

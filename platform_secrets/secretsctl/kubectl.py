@@ -75,7 +75,7 @@ class Kubectl:
     def logs(self, selector: str, *, minutes: int) -> str:
         """The newest lines of the pods with these labels."""
         options = (f"--selector={selector}", f"--since={minutes}m", "--tail=500")
-        return self._run("logs", *options, "--prefix=false")
+        return self._run("logs", *options, "--request-timeout=10s")
 
     def get_raw(self, path: str) -> str:
         """The API server's own answer to a GET of a path."""
