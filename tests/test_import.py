@@ -550,11 +550,11 @@ def test_a_document_that_can_t_be_read_is_told_by_its_line_and_the_rest_is_taken
     assert [*catalogue()["bundles"]] == ["ledger"]
 
 
-def test_a_catalogue_that_is_there_stays_as_it_is(run):
-    Path("catalogue.yaml").write_text("# mine\n")
+def test_a_stack_file_without_its_catalogue_stays_as_it_is(run):
+    Path("Pulumi.production.yaml").write_text("# mine\n")
     code, message = run(external_secret(data=[USER]))
-    assert (code, Path("catalogue.yaml").read_text()) == (2, "# mine\n")
-    assert "catalogue.yaml: is there already" in message
+    assert (code, Path("Pulumi.production.yaml").read_text()) == (2, "# mine\n")
+    assert "Pulumi.production.yaml: is there already" in message
 
 
 def test_a_folder_that_is_not_there_is_told(home, capsys):

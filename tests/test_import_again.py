@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from platform_secrets.importing.documents import Target
 from platform_secrets.importing.existing import existing
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest
 from platform_secrets.importing.imported import imported
+from platform_secrets.importing.stack_file import Target
 from platform_secrets.manifests.layer import EXTERNAL_SECRETS, waves
 from platform_secrets.settings import (
     Document,

@@ -1,6 +1,7 @@
 """One Secret as a bundle of the catalogue and its place in the stack file."""
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from platform_secrets.importing.found import (
@@ -14,6 +15,7 @@ from platform_secrets.importing.found import (
 )
 from platform_secrets.importing.names import part_name
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG, is_of_people
+from platform_secrets.settings.texts import Part, parts_of
 
 # What a template's filter is in a text. The second and the third write some characters otherwise.
 _FILTERS = {"url": "url", "form": "url", "toJson": "json", "json": "json", "base64": "base64"}
@@ -23,16 +25,22 @@ Mapping = dict[str, Any]
 class Bundle:
     """What the catalogue says of a Secret, and what the stack file says of its values."""
 
-    def __init__(self, wanted: WantedSecret) -> None:
+    def __init__(self, wanted: WantedSecret, known: Mapping | None = None) -> None:
+        """`known` is what the catalogue says of it: parts of its texts keep their names."""
+        self._known = known or {}
         self._keys: dict[str, tuple[Remote, bool, bool]] = {}
         self._texts: dict[str, str] = {}
         self._registries: Mapping = {}
         self._wanted = wanted
         texts = dict[str, Expression]()
+        known_texts = self._known.get("texts") or {}
         for name, expression in wanted.fields.items():
             single = _single(expression)
             is_of_whole = single and wanted.whole and single[0].is_extracted
-            if single and not (is_of_whole and single[0].property != name):
+            if name in known_texts:
+                if not wanted.is_plain:
+                    texts[name] = expression
+            elif single and not (is_of_whole and single[0].property != name):
                 self._keys[name] = (*single, False)
             else:
                 texts[name] = expression
@@ -40,7 +48,10 @@ class Bundle:
             if len(expression) == 1 and isinstance(expression[0], Logins):
                 self._add_logins(name, expression[0])
             else:
-                self._texts[name] = "".join(self._part(name, one) for one in expression)
+                wished = _parts(known_texts.get(name, ""), len(expression))
+                self._texts[name] = "".join(
+                    self._part(name, one, key) for one, key in zip(expression, wished, strict=True)
+                )
         self._entries = self._bundle_entries()
 
     def content(self) -> Mapping:
@@ -63,9 +74,16 @@ class Bundle:
         found: Mapping = {"secret": wanted.secret}
         return found | {name: content for name, content in optional.items() if content}
 
-    def place(self, store: str | None, interval: str | int | None) -> Mapping:
-        """What stands in the stack file; `store` is None for the default one, and `interval` for
-        the environment's."""
+    @property
+    def names(self) -> list[str]:
+        """Those of its keys."""
+        return [*self._keys]
+
+    def place(
+        self, store: str | None, interval: str | int | None, names: Collection[str]
+    ) -> Mapping:
+        """What stands in the stack file, with these keys' places; `store` is None for the default
+        one, and `interval` for the environment's."""
         found: Mapping = {}
         if store is not None:
             found["store"] = store
@@ -75,7 +93,11 @@ class Bundle:
             found["entries"] = [*self._entries]
         elif self._entries:
             found["entry"] = self._entries[0]
-        keys = {name: _place(name, one, self._entries) for name, (one, _, _) in self._keys.items()}
+        keys = {
+            name: _place(name, one, self._entries)
+            for name, (one, _, _) in self._keys.items()
+            if name in names
+        }
         keys = {name: place for name, place in keys.items() if place}
         return {**found, "keys": keys} if keys else found
 
@@ -103,7 +125,7 @@ class Bundle:
             found["hidden"] = True
         return found
 
-    def _part(self, field: str, piece: object) -> str:
+    def _part(self, field: str, piece: object, wished: str | None) -> str:
         if isinstance(piece, str):
             return piece.replace("${", "$${")
         single = _single((piece,)) if isinstance(piece, Value | Filtered) else None
@@ -113,10 +135,14 @@ class Bundle:
         if single is None:
             why = "encodes what is made of several values, which a text can't say"
             raise NotTakenError(f"target.template.data.{field}", why)
-        return f"${{{self._key_of(*single)}{filter}}}"
+        return f"${{{self._key_of(*single, wished)}{filter}}}"
 
-    def _key_of(self, remote: Remote, is_base64: bool) -> str:
-        """The key with a value: one of the Secret's own, or a hidden one."""
+    def _key_of(self, remote: Remote, is_base64: bool, wished: str | None) -> str:
+        """The key with a value: one of the Secret's own, or a hidden one; called as is wished,
+        unless that is another value's name."""
+        if wished and self._keys.get(wished, (remote, is_base64))[:2] == (remote, is_base64):
+            self._keys.setdefault(wished, (remote, is_base64, True))
+            return wished
         for name, (known, as_base64, _) in self._keys.items():
             if (known, as_base64) == (remote, is_base64):
                 return name
@@ -133,7 +159,9 @@ class Bundle:
         if self._wanted.type != DOCKER_CONFIG:
             why = f"is a pull secret's configuration, in a Secret that is not of {DOCKER_CONFIG}"
             raise NotTakenError(f"target.template.data.{field}", why)
+        known = self._known.get("registries") or {}
         for login in logins.of:
+            called = known.get(login.host) or {}
             username, password = _single(login.username), _single(login.password)
             is_text = username is None and isinstance(login.username[0], str)
             if password is None or (username is None and not is_text):
@@ -143,8 +171,9 @@ class Bundle:
             if username is None:
                 found["username-text"] = login.username[0]
             else:
-                found["username"] = self._key_of(*username)
-            self._registries[login.host] = {**found, "password": self._key_of(*password)}
+                found["username"] = self._key_of(*username, called.get("username"))
+            found["password"] = self._key_of(*password, called.get("password"))
+            self._registries[login.host] = found
 
 
 def _single(expression: Expression) -> tuple[Remote, bool] | None:
@@ -157,6 +186,12 @@ def _single(expression: Expression) -> tuple[Remote, bool] | None:
     if isinstance(piece, Value) and isinstance(piece.of, Remote):
         return piece.of, is_base64
     return None
+
+
+def _parts(text: str, count: int) -> list[str | None]:
+    """The keys in a text of so many pieces, each at its place."""
+    found = [one.key if isinstance(one, Part) else None for one in parts_of(text)]
+    return found if len(found) == count else [None] * count
 
 
 def _described(remote: Remote) -> str:

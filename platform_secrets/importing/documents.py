@@ -1,6 +1,5 @@
-"""The catalogue and the stack file that say what was found, as plain mappings."""
+"""The catalogue and the stack files that say what was found, as plain mappings."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,20 +7,16 @@ from typing import Any
 from platform_secrets.importing.bundles import Bundle
 from platform_secrets.importing.existing import Existing, with_added
 from platform_secrets.importing.found import NotTakenError, WantedSecret, mapping, sequence
-from platform_secrets.importing.names import beside, bundle_names, service_names, store_names
+from platform_secrets.importing.made import Made, State
+from platform_secrets.importing.matching import matched
+from platform_secrets.importing.names import bundle_names, service_names
 from platform_secrets.importing.readers import Reader
-
-_SHORTEST = 60
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the environment is called."""
-
-    platform: str
-    environment: str
-    namespace: str
+from platform_secrets.importing.stack_file import (
+    Target,
+    absent_bundles,
+    new_in_others,
+    new_in_stack,
+)
 
 
 @dataclass(frozen=True)
@@ -33,19 +28,15 @@ class Documents:
     stack: dict[str, Any]
     new_in_catalogue: dict[str, Any]
     new_in_stack: dict[str, Any]
+    new_in_others: dict[str, dict[str, Any]]
+    """What the stack files of other environments leave out, by file."""
+    absent: Sequence[str]
+    """The catalogue's bundles that a new environment does not have."""
     bundles: Mapping[str, WantedSecret]
     services: Mapping[str, Reader]
     refused: Sequence[tuple[WantedSecret, NotTakenError]] = field(default_factory=list)
     missing_reads: Sequence[tuple[Reader, str, list[str]]] = field(default_factory=list)
     """What a service that is there does not say it reads."""
-
-
-@dataclass(frozen=True)
-class _Made:
-    name: str
-    wanted: WantedSecret
-    bundle: Bundle
-    is_there: bool
 
 
 def documents(
@@ -56,31 +47,38 @@ def documents(
 ) -> Documents:
     """Each Secret as a bundle, each reader as a service, each store as one of others."""
     refused: list[tuple[WantedSecret, NotTakenError]] = []
-    bundles: list[tuple[WantedSecret, Bundle]] = []
+    existing = matched(existing, [one.place for one in wanted], target.environment)
+    names = existing.bundle_names(wanted)
+    there = mapping(existing.catalogue.get("bundles"))
+    new = [one.place for one in wanted if one.place not in names]
+    names |= bundle_names(new, there, target.environment)
+    made: list[Made] = []
     for one in wanted:
+        name = names[one.place]
         try:
-            bundles.append((one, Bundle(one)))
+            found = _made(name, one, existing)
+            found.require_same()
+            made.append(found)
         except NotTakenError as error:
             refused.append((one, error))
-    there = existing.bundle_names([one for one, _ in bundles])
-    new = bundle_names(one.place for one, _ in bundles if one.place not in there)
-    names = there | beside(new, mapping(existing.catalogue.get("bundles")))
-    made = [_Made(names[one.place], one, each, one.place in there) for one, each in bundles]
+    made, lacking = _with_lenders(made, existing)
+    refused += lacking
+    names = {one.wanted.place: one.name for one in made}
     catalogue: dict[str, Any] = {} if existing.catalogue else {"platform": target.platform}
-    catalogue["bundles"] = {
-        one.name: content for one in made if (content := _content(one, existing))
-    }
-    services, missing_reads = _services(readers, names, existing)
+    catalogue["bundles"] = {one.name: one.added for one in made if one.added}
+    services, missing_reads = _services(readers, names, target, existing)
     if services:
         catalogue["services"] = {name: content for name, (_, content) in services.items()}
     if existing.catalogue and not catalogue["bundles"]:
         del catalogue["bundles"]
-    stack = _stack(made, target, existing)
+    stack = new_in_stack(made, target, existing)
     return Documents(
         with_added(existing.catalogue, catalogue),
         with_added(existing.stack, stack),
         catalogue,
         stack,
+        new_in_others(made, existing),
+        absent_bundles(made, existing),
         {one.name: one.wanted for one in made},
         {name: reader for name, (reader, _) in services.items()},
         refused,
@@ -88,94 +86,46 @@ def documents(
     )
 
 
-def _content(one: _Made, existing: Existing) -> dict[str, Any]:
-    content = one.bundle.content()
-    if not one.is_there:
-        return content
-    keys = {name: content["keys"][name] for name in _new_keys(one, existing)}
-    return {"keys": keys} if keys else {}
+def _made(name: str, wanted: WantedSecret, existing: Existing) -> Made:
+    """Raises NotTakenError."""
+    known = mapping(mapping(existing.catalogue.get("bundles")).get(name))
+    state: State = "new" if not known else "joined" if not existing.stack else "stored"
+    if state == "stored" and (existing.is_basic or name in existing.left_out):
+        state = "not stored"
+    is_shared = bool(known) and any(name not in one.left_out for one in existing.others)
+    return Made(name, wanted, Bundle(wanted, dict(known)), known, state, is_shared)
 
 
-def _new_keys(one: _Made, existing: Existing) -> list[str]:
-    """The keys that a bundle which is there lacks. One in a store needs its place, which a plain
-    Secret does not tell."""
-    is_kept = one.name not in existing.left_out and not existing.is_basic
-    if one.wanted.is_plain == is_kept:
-        return []
-    keys = one.bundle.content().get("keys", {})
-    known = existing.fields(one.name)
-    return [name for name, key in keys.items() if name not in known and "hidden" not in key]
-
-
-def _stack(made: list[_Made], target: Target, existing: Existing) -> dict[str, Any]:
-    new = [one for one in made if not one.is_there]
-    external = [one for one in new if not one.wanted.is_plain]
-    stores = {one.wanted.store for one in external} - {*existing.stores}
-    new_stores = beside(store_names(sorted(stores)), mapping(existing.stack.get("stores")))
-    known = {**existing.stores, **new_stores}
-    has_stores = bool(external) or bool(existing.stores)
-    left_out = [one.name for one in new if one.wanted.is_plain and has_stores]
-    kept = [one for one in new if one.name not in left_out]
-    # What Kubernetes keeps for itself can't be an environment's own.
-    spaces = [one.wanted.namespace for one in kept]
-    own = _commonest([one for one in spaces if not one.startswith("kube-")]) or target.namespace
-    own = existing.own_namespace or own
-    default_store = _commonest([known[one.wanted.store] for one in external])
-    interval = _commonest(
-        [_interval(one.wanted.interval) for one in external if one.wanted.interval]
-    )
-    if existing.stack:
-        default_store = _default_store(existing)
-        interval = existing.stack.get("refresh-interval", "1h")
-    places: dict[str, Any] = {}
-    for one in external:
-        each, store = _interval(one.wanted.interval), known[one.wanted.store]
-        is_default = store == default_store
-        place = one.bundle.place(None if is_default else store, None if each == interval else each)
-        places |= {one.name: place} if place else {}
-    for one in made:
-        keys = _new_keys(one, existing) if one.is_there and not one.wanted.is_plain else []
-        if keys:
-            places[one.name] = {"keys": one.bundle.whole_places(keys)}
-    namespaces: dict[str, list[str]] = {}
-    for one in new:
-        if one.wanted.namespace != own:
-            namespaces.setdefault(one.wanted.namespace, []).append(one.name)
-    known_spaces = mapping(existing.stack.get("namespaces"))
-    has_default = "default-store" in existing.stack or len(known) < 2 or not new_stores
-    stack: dict[str, Any] = {
-        "namespaces": {
-            name: ({} if name in known_spaces else {"namespace": "existing"}) | {"bundles": content}
-            for name, content in sorted(namespaces.items())
-        },
-        "without": {"bundles": left_out} if left_out else None,
-        "default-store": None if has_default else default_store,
-        "stores": {
-            name: {"provider": "existing", "kind": kind, "name": called}
-            for (kind, called), name in new_stores.items()
-        },
-        "bundles": places,
-    }
-    if not existing.stack:
-        environment: dict[str, Any] = {
-            "environment": target.environment,
-            "namespace": "existing",
-            "namespace-name": own,
-            "secrets": None if external else "basic",
-            "operator": "existing" if external else None,
-            "refresh-interval": (interval or "1h") if external else None,
-        }
-        stack = {**environment, **stack}
-    return {name: content for name, content in stack.items() if content}
-
-
-def _default_store(existing: Existing) -> str | None:
-    stores = [*mapping(existing.stack.get("stores"))]
-    return existing.stack.get("default-store") or (stores[0] if len(stores) == 1 else None)
+def _with_lenders(
+    made: list[Made], existing: Existing
+) -> tuple[list[Made], list[tuple[WantedSecret, NotTakenError]]]:
+    """Those that a new environment can have, and those with values of bundles that it lacks."""
+    refused: list[tuple[WantedSecret, NotTakenError]] = []
+    while not existing.stack:
+        has_stores = any(not one.wanted.is_plain for one in made)
+        kept = [one for one in made if not (one.wanted.is_plain and has_stores)]
+        has = {one.name: {*one.missing_keys} for one in kept}
+        lacking = [
+            (one, f"{bundle}/{key}")
+            for one in kept
+            for bundle, key in one.lenders
+            if bundle not in has or key in has[bundle]
+        ]
+        if not lacking:
+            break
+        for one, lender in lacking:
+            why = f"has the value of {lender}, which this environment does not have"
+            refused.append((one.wanted, NotTakenError("same-as", why)))
+        names = {one.name for one, _ in lacking}
+        made = [one for one in made if one.name not in names]
+    return made, refused
 
 
 def _services(
-    readers: Sequence[Reader], names: Mapping[tuple[str, str], str], existing: Existing
+    readers: Sequence[Reader],
+    names: Mapping[tuple[str, str], str],
+    target: Target,
+    existing: Existing,
 ) -> tuple[dict[str, tuple[Reader, dict[str, Any]]], list[tuple[Reader, str, list[str]]]]:
     """Each new reader of what is imported, once; and what those that are there do not name."""
     read: dict[tuple[str, str, str], tuple[Reader, list[str]]] = {}
@@ -190,7 +140,7 @@ def _services(
                 read.setdefault((one.namespace, one.kind, one.name), (one, found))
         elif lacking := [each for each in found if each not in sequence(known[name]["reads"])]:
             missing.append((one, name, lacking))
-    called = beside(service_names(read), known)
+    called = service_names(read, known, target.environment)
     services: dict[str, tuple[Reader, dict[str, Any]]] = {
         called[place]: (
             one,
@@ -199,16 +149,3 @@ def _services(
         for place, (one, found) in read.items()
     }
     return services, missing
-
-
-def _commonest(names: Sequence[Any]) -> Any:
-    return Counter(sorted(names, key=str)).most_common(1)[0][0] if names else None
-
-
-def _interval(seconds: float) -> str | int:
-    """In the largest unit that is exact; at least the shortest that a stack file takes."""
-    if not seconds:
-        return 0
-    whole = max(_SHORTEST, round(seconds))
-    size, unit = next(one for one in _UNITS if whole % one[0] == 0)
-    return f"{whole // size}{unit}"

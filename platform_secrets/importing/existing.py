@@ -1,7 +1,7 @@
 """A catalogue and a stack file that are there already: what they call things, and what is new.
 Nothing that they say is changed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,33 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
+class OtherEnvironment:
+    """Another environment of the catalogue."""
+
+    document: Document
+    settings: Settings
+
+    @property
+    def file(self) -> str:
+        return self.document.file
+
+    @property
+    def environment(self) -> str:
+        return self.settings.environment.environment
+
+    @property
+    def left_out(self) -> list[str]:
+        """The bundles that its stack file leaves out."""
+        return self.settings.environment.without.bundles
+
+    def namespace_of(self, bundle: str) -> str:
+        return self.settings.namespace_of(bundle)
+
+
+@dataclass(frozen=True)
 class Existing:
-    """The files' contents, and the names that Secrets, given by namespace and name, and stores,
-    given by kind and name, have in them."""
+    """The files' contents, the stack file's empty for a new environment, and the names in them of
+    Secrets, given by namespace and name, and of stores, given by kind and name."""
 
     catalogue: Mapping[str, Any] = field(default_factory=dict)
     stack: Mapping[str, Any] = field(default_factory=dict)
@@ -27,6 +51,7 @@ class Existing:
     """Secrets that are made beside a bundle's."""
     own_namespace: str | None = None
     is_basic: bool = False
+    others: Sequence[OtherEnvironment] = ()
 
     @property
     def left_out(self) -> list[str]:
@@ -52,15 +77,19 @@ class Existing:
                     found[spaces.get(read, ""), workload] = name
         return found
 
-    def fields(self, bundle: str) -> set[str]:
-        """The names that a bundle's keys and texts have."""
-        content = mapping(mapping(self.catalogue["bundles"]).get(bundle))
-        return {*mapping(content.get("keys")), *mapping(content.get("texts"))}
 
-
-def existing(stack: Document, catalogue: Document) -> Existing:
-    """What these files say. Raises SettingsError with all that is wrong in them."""
-    [settings] = load([stack], catalogue)
+def existing(
+    stack: Document | None, catalogue: Document, others: Sequence[Document] = ()
+) -> Existing:
+    """What these files say; without a stack file, for a new environment. Raises SettingsError with
+    all that is wrong in them."""
+    documents = [*([stack] if stack else []), *others]
+    found = load(documents, catalogue)
+    beside = [*zip(documents, found, strict=True)][len(documents) - len(others) :]
+    there = [OtherEnvironment(document, settings) for document, settings in beside]
+    if stack is None:
+        return Existing(mapping(catalogue.content), others=there)
+    settings = found[0]
     is_basic = settings.environment.secrets == "basic"
     bundles: dict[Place, str] = {}
     derived: set[Place] = set()
@@ -89,6 +118,7 @@ def existing(stack: Document, catalogue: Document) -> Existing:
         frozenset(derived),
         settings.own_namespace,
         is_basic,
+        there,
     )
 
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from platform_secrets.importing.comparing import Difference, differences
-from platform_secrets.importing.documents import Documents, Target, documents
-from platform_secrets.importing.existing import Existing
+from platform_secrets.importing.documents import Documents, documents
+from platform_secrets.importing.existing import Existing, with_added
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
 from platform_secrets.importing.kustomizations import placed
 from platform_secrets.importing.plain_secrets import plain_secrets
 from platform_secrets.importing.readers import Reader, pull_secrets, readers
+from platform_secrets.importing.stack_file import Target
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
 EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 STORES = ("SecretStore", "ClusterSecretStore")
 _PUSHING = ("PushSecret", "ClusterPushSecret")
+_CATALOGUE, _STACK = "the catalogue", "the stack file"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Of these every property can be read either way: with its whole entry, or by itself.
 _EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes", "onepassword"}
@@ -46,6 +48,10 @@ class Imported:
     stack: dict[str, Any]
     new_in_catalogue: dict[str, Any]
     new_in_stack: dict[str, Any]
+    new_in_others: dict[str, dict[str, Any]]
+    """What the stack files of other environments leave out, by file."""
+    absent: Sequence[str]
+    """The catalogue's bundles that a new environment does not have."""
     verdicts: list[Verdict]
 
 
@@ -66,13 +72,20 @@ def imported(
     found, settings = _accepted(wanted, known, target, existing, verdicts)
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
-    if settings is not None:
-        verdicts += _compared(found, settings, is_any_way)
+    if settings is None:
+        return Imported(found.catalogue, found.stack, {}, {}, {}, (), verdicts)
+    verdicts += _compared(found, settings, is_any_way)
     for reader, service, bundles in found.missing_reads:
         why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not name"
         verdicts.append(Verdict(reader.source, "different", [Difference("reads", why)]))
     return Imported(
-        found.catalogue, found.stack, found.new_in_catalogue, found.new_in_stack, verdicts
+        found.catalogue,
+        found.stack,
+        found.new_in_catalogue,
+        found.new_in_stack,
+        found.new_in_others,
+        found.absent,
+        verdicts,
     )
 
 
@@ -129,9 +142,14 @@ def _accepted(
             verdicts.append(_left_out(one.source, error))
         if not found.bundles:
             return found, None
-        stack = Document("the stack file", found.stack)
+        stack = Document(_STACK, found.stack)
+        others = [
+            Document(one.file, with_added(one.document.content, found.new_in_others[one.file]))
+            for one in existing.others
+            if one.file in found.new_in_others
+        ]
         try:
-            [settings] = load([stack], Document("the catalogue", found.catalogue))
+            settings, *_ = load([stack, *others], Document(_CATALOGUE, found.catalogue))
             return found, settings
         except SettingsError as error:
             blamed = _blamed(found, error.problems)
@@ -146,7 +164,8 @@ def _blamed(found: Documents, problems: Iterable[Problem]) -> dict[str, NotTaken
     none."""
     blamed: dict[str, NotTakenError] = {}
     for problem in problems:
-        names = [*_bundles_at(found, problem.path)]
+        is_others = problem.file not in (_STACK, _CATALOGUE)
+        names = [] if is_others else [*_bundles_at(found, problem.path)]
         if not names or not {*names} <= {*found.bundles, *found.services}:
             raise SettingsError([problem])
         field = ".".join(str(part) for part in problem.path[2:])

@@ -1,7 +1,7 @@
 """Names for what has none in manifests: bundles, stores and parts of texts."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from hashlib import sha256
 from typing import TypeVar
 
@@ -11,18 +11,23 @@ _LONGEST_BUNDLE, _LONGEST_STORE = 40, 20
 _RESERVED = ("-rotation", "-seed")
 
 
-def bundle_names(places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """A name for each Secret, given as namespace and name: its own, with its namespace's before it
-    where several have that."""
+def bundle_names(
+    places: Iterable[tuple[str, str]], taken: Collection[str], environment: str
+) -> dict[tuple[str, str], str]:
+    """A name for each Secret, given as namespace and name, beside those that are taken: its own,
+    with its namespace's before it where several have that. A bundle is of all environments, so
+    this one's name is not in it."""
     known = [*places]
     short: dict[str, int] = {}
     for _, secret in known:
         short[_slug(secret)] = short.get(_slug(secret), 0) + 1
-    return _unique(
-        known,
-        lambda place: _slug(place[1] if short[_slug(place[1])] == 1 else "-".join(place)),
-        _LONGEST_BUNDLE,
-    )
+
+    def wished(place: tuple[str, str]) -> str:
+        name = _slug(place[1])
+        is_free = short[name] == 1 and name not in taken
+        return name if is_free else _slug(f"{plain_namespace(place[0], environment)}-{place[1]}")
+
+    return beside(_unique(known, wished, _LONGEST_BUNDLE), taken)
 
 
 def store_names(references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -35,8 +40,10 @@ def store_names(references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
     return _unique([*references], wished, _LONGEST_STORE)
 
 
-def service_names(workloads: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """A name for each workload, given as namespace, kind and name."""
+def service_names(
+    workloads: Iterable[tuple[str, str, str]], taken: Collection[str], environment: str
+) -> dict[tuple[str, str, str], str]:
+    """The same for each workload, given as namespace, kind and name."""
     known = [*workloads]
     count: dict[str, int] = {}
     for _, _, name in known:
@@ -44,9 +51,11 @@ def service_names(workloads: Iterable[tuple[str, str, str]]) -> dict[tuple[str, 
 
     def wished(one: tuple[str, str, str]) -> str:
         namespace, kind, name = one
-        return _slug(name) if count[_slug(name)] == 1 else _slug(f"{namespace}-{name}-{kind}")
+        is_free = count[_slug(name)] == 1 and _slug(name) not in taken
+        plain = plain_namespace(namespace, environment)
+        return _slug(name) if is_free else _slug(f"{plain}-{name}-{kind}")
 
-    return _unique(known, wished, _LONGEST_BUNDLE)
+    return beside(_unique(known, wished, _LONGEST_BUNDLE), taken)
 
 
 def beside(names: Mapping[_Place, str], taken: Iterable[str]) -> dict[_Place, str]:
@@ -56,6 +65,13 @@ def beside(names: Mapping[_Place, str], taken: Iterable[str]) -> dict[_Place, st
         one: name if name not in known else _hashed(name, one, _LONGEST_STORE)
         for one, name in names.items()
     }
+
+
+def plain_namespace(namespace: str, environment: str) -> str:
+    """A namespace's name without the environment's, also where that is short (`prod`)."""
+    parts = namespace.split("-")
+    left = [one for one in parts if len(one) < 3 or not environment.startswith(one)]
+    return "-".join(left) or namespace
 
 
 def part_name(wished: str, taken: Iterable[str]) -> str:

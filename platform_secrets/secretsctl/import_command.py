@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from platform_secrets.importing.documents import Target
 from platform_secrets.importing.existing import Existing, existing
 from platform_secrets.importing.imported import Imported, Verdict, imported
+from platform_secrets.importing.stack_file import Target
 from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
@@ -44,14 +44,14 @@ def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     _check(options)
     folder: Path = options.out
     files = [folder / "catalogue.yaml", folder / f"Pulumi.{options.env}.yaml"]
-    there = _existing(files, is_check=options.check)
+    there = _existing(files, options.env, is_check=options.check)
     platform = options.name or _platform(folder.resolve().name)
     read = _read(options)
     target = Target(platform, options.env, options.default_namespace)
     found = imported(read.manifests, target, there)
     written: list[str] = []
-    if found.catalogue["bundles"] and not options.check:
-        contents = _added(files, found) if there else _new(files, found, options.env)
+    if not options.check:
+        contents = _contents(files, found, options.env, there)
         replace_files(contents)
         written = [str(path) for path in contents]
     text = _json(found, read, written) if options.json else _report(found, read, written)
@@ -60,39 +60,45 @@ def import_manifests(options: argparse.Namespace) -> tuple[int, str]:
     return int(is_left_out or (options.check and is_different)), text
 
 
-def _existing(files: list[Path], *, is_check: bool) -> Existing | None:
-    """What both files say, where they are there. Raises TreeError where one of them is."""
-    if all(path.is_file() for path in files):
-        catalogue, stack = files
-        return existing(stack_document(stack), catalogue_document(catalogue))
-    obstacles = [] if is_check else in_the_way(files[0].parent, [path.name for path in files])
+def _existing(files: list[Path], environment: str, *, is_check: bool) -> Existing | None:
+    """What the files say, where there is a catalogue; without a stack file, for a new environment.
+    Raises TreeError where a stack file is there alone."""
+    catalogue, stack = files
+    if catalogue.is_file() and (stack.is_file() or not stack.exists()):
+        beside = sorted(stack.parent.glob("Pulumi.*.yaml"))
+        others = [stack_document(path) for path in beside if path != stack]
+        own = stack_document(stack) if stack.is_file() else None
+        found = existing(own, catalogue_document(catalogue), others)
+        for one in found.others if own is None else ():
+            if one.environment == environment:
+                message = f"{one.file} is of this environment already: give the name in the file's"
+                raise SettingsError([Problem("--env", None, (), message)])
+        return found
+    obstacles = [] if is_check else in_the_way(stack.parent, [path.name for path in files])
     if obstacles:
         raise TreeError("\n".join(obstacles))
     return None
 
 
-def _new(files: list[Path], found: Imported, environment: str) -> dict[Path, bytes]:
-    catalogue, stack = files
-    setting = f"{project_name(stack.parent)}:environment"
-    texts = {
-        catalogue: _CATALOGUE + yaml_text(found.catalogue),
-        stack: _STACK.format(environment=environment)
-        + yaml_text({"config": {setting: found.stack}}),
-    }
-    return {path: text.encode("utf-8") for path, text in texts.items()}
-
-
-def _added(files: list[Path], found: Imported) -> dict[Path, bytes]:
-    """The files to which something is added."""
+def _contents(
+    files: list[Path], found: Imported, environment: str, there: Existing | None
+) -> dict[Path, bytes]:
+    """The files that are new, or to which something is added."""
     catalogue, stack = files
     project = project_name(stack.parent)
     contents: dict[Path, bytes] = {}
-    if found.new_in_catalogue:
+    if found.new_in_catalogue and there:
         contents[catalogue] = with_additions(catalogue, catalogue_document, found.new_in_catalogue)
-    if found.new_in_stack:
-        contents[stack] = with_additions(
-            stack, lambda path: stack_document(path, project), found.new_in_stack
-        )
+    elif found.new_in_catalogue:
+        contents[catalogue] = (_CATALOGUE + yaml_text(found.catalogue)).encode()
+    additions = {Path(file): new for file, new in found.new_in_others.items()}
+    if found.new_in_stack and there and there.stack:
+        additions[stack] = found.new_in_stack
+    elif found.new_in_stack:
+        text = yaml_text({"config": {f"{project}:environment": found.stack}})
+        contents[stack] = (_STACK.format(environment=environment) + text).encode()
+    for path, new in additions.items():
+        contents[path] = with_additions(path, lambda path: stack_document(path, project), new)
     return contents
 
 
@@ -151,6 +157,11 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         lines += [
             f"  {one.manifest.place}: {_called(one)}: becomes {one.becomes}" for one in renamed
         ]
+    if found.absent:
+        lines.append(f"left out here, since no manifest has them: {', '.join(found.absent)}")
+    for file, new in found.new_in_others.items():
+        names = [name for names in new["without"].values() for name in names]
+        lines.append(f"left out in {file}, since it is new: {', '.join(names)}")
     lines += [f"wrote {path}" for path in written] or ["nothing is written"]
     if not found.verdicts:
         lines.append(f"no ExternalSecret in {read.where}")
@@ -184,6 +195,8 @@ def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
             }
             for one in found.verdicts
         ],
+        "left-out-here": [*found.absent],
+        "left-out-in-others": {file: new["without"] for file, new in found.new_in_others.items()},
         "unread": [{"file": one.file, "line": one.line, "why": one.message} for one in read.unread],
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
