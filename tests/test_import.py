@@ -215,6 +215,29 @@ def test_nothing_is_invented(run):
     assert {name for key in keys for name in key} <= {"description", "stored-as", "hidden"}
 
 
+def test_what_a_name_lets_suppose_is_a_comment_that_may_become_a_line(run):
+    names = ("DATABASE_URL", "redisUri", "MYSQL_URL", "API_KEY", "user", "key", "clientSecret")
+    run(external_secret(data=[reference(one, one) for one in names]))
+    text = Path("catalogue.yaml").read_text()
+    comments = [line.strip() for line in text.splitlines() if line.startswith("        #")]
+    rotation = "# rotate: {by: hand, max-age: 180d}"
+    assert comments == ["# format: postgres-url", "# format: redis-url", rotation, rotation]
+    before = catalogue()["bundles"]["ledger"]["keys"]
+    assert {name for key in before.values() for name in key} == {"description"}
+    Path("catalogue.yaml").write_text(text.replace("        # ", "        "))
+    taken = {
+        name: {*key} - {"description"}
+        for name, key in catalogue()["bundles"]["ledger"]["keys"].items()
+    }
+    assert {name: each for name, each in taken.items() if each} == {
+        "DATABASE_URL": {"format"},
+        "redisUri": {"format"},
+        "API_KEY": {"rotate"},
+        "clientSecret": {"rotate"},
+    }
+    assert main(["render"]) == 0
+
+
 def test_secrets_of_several_namespaces_are_in_them(run):
     many = [external_secret(f"in-{name}", name, data=[USER]) for name in ("shop", "shop", "ops")]
     many[1]["metadata"]["name"] = "another"
@@ -361,7 +384,7 @@ def test_a_secret_without_a_store_is_in_the_catalogue_and_left_out_until_it_has_
     assert catalogue()["bundles"]["old"] == OLD
     assert stack()["without"] == {"bundles": ["old"]}
     [why] = [one["details"][0]["why"] for one in report["manifests"] if one["details"]]
-    assert "move them into one" in why
+    assert "`secretsctl migrate old` (docs/migrating.md) puts the values there" in why
     assert main(["render"]) == 0
 
 

@@ -196,7 +196,7 @@ def _compared(
     for name, before in found.bundles.items():
         is_left_out = name not in settings.catalogue.bundles
         if is_left_out or settings.environment.secrets == "basic":
-            yield Verdict(before.source, "different", [_kept_back(before, is_left_out)])
+            yield Verdict(before.source, "different", [_kept_back(name, before, is_left_out)])
             continue
         if before.is_plain:
             yield Verdict(before.source, "exact")
@@ -215,12 +215,15 @@ def _compared(
         yield Verdict(manifest, "different" if details else "exact", details, becomes)
 
 
-def _kept_back(before: WantedSecret, is_left_out: bool) -> Difference:
+def _kept_back(bundle: str, before: WantedSecret, is_left_out: bool) -> Difference:
+    migrate = f"`secretsctl migrate {bundle}` (docs/migrating.md)"
     if not is_left_out:
-        why = "its values are taken from secrets.env: fill them in (secretsctl example)"
+        why = "its values are taken from secrets.env: fill them in (secretsctl example); or, in an "
+        why += f"environment with a store, have them taken from the cluster by {migrate}"
     elif before.is_plain:
-        why = "its values are in no store, so the stack file leaves its bundle out (`without`): "
-        why += "move them into one, say where in `bundles`, and remove it from `without`"
+        why = "its values are in no store, so the stack file leaves its bundle out (`without`). "
+        why += "Declare a store of yours, and place the bundle in it in place of that; then "
+        why += f"{migrate} puts the values there"
     else:
         why = "the stack file leaves its bundle out (`without`): remove it from there, and say "
         why += "in `bundles` where its values are"

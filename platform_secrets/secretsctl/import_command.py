@@ -10,6 +10,7 @@ from typing import Any
 from platform_secrets.importing.existing import Existing, existing
 from platform_secrets.importing.imported import Imported, Verdict, imported
 from platform_secrets.importing.stack_file import Target
+from platform_secrets.importing.suggestions import with_suggestions
 from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
@@ -26,7 +27,8 @@ from platform_secrets.settings.documents import project_name
 
 _CATALOGUE = """\
 # What the platform needs, as `secretsctl import` found it in manifests. Formats, rotation and
-# owners stand in no manifest: add them (`format`, `rotate`, `owner`) where you know them.
+# owners stand in no manifest: add them (`format`, `rotate`, `owner`) where you know them. Comments
+# below keys are guesses by their names: take the # away where one is right.
 """
 _STACK = """\
 # Where {environment} keeps it. Every store is one that others declare (`provider: existing`).
@@ -90,7 +92,8 @@ def _contents(
     if found.new_in_catalogue and there:
         contents[catalogue] = with_additions(catalogue, catalogue_document, found.new_in_catalogue)
     elif found.new_in_catalogue:
-        contents[catalogue] = (_CATALOGUE + yaml_text(found.catalogue)).encode()
+        text = with_suggestions(yaml_text(found.catalogue))
+        contents[catalogue] = (_CATALOGUE + text).encode()
     additions = {Path(file): new for file, new in found.new_in_others.items()}
     if found.new_in_stack and there and there.stack:
         additions[stack] = found.new_in_stack

@@ -107,23 +107,29 @@ class Desk:
         self, out: str, *arguments: str, kubeconfig: Path | None = None
     ) -> tuple[int, str, str]:
         """The exit code, the output and the errors."""
-        done = subprocess.run(  # noqa: S603 - the project's own program
-            [
-                *(sys.executable, "-m", "platform_secrets.secretsctl", "import"),
-                *("--from-cluster", "--name", "shop", "--out", out, *arguments),
-            ],
+        program = [sys.executable, "-m", "platform_secrets.secretsctl", "import"]
+        given = ["--from-cluster", "--name", "shop", "--out", out, *arguments]
+        done = self._run([*program, *given], kubeconfig or self.cluster.kubeconfig)
+        return done.returncode, done.stdout, done.stderr
+
+    def shell(self, commands: str) -> subprocess.CompletedProcess[str]:
+        """Runs lines as a shell does at which somebody types them."""
+        return self._run(["/bin/sh", "-c", commands], self.cluster.kubeconfig)
+
+    def _run(self, command: list[str], kubeconfig: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(  # noqa: S603 - the project's own program
+            command,
             cwd=self.folder,
             env={
                 "PATH": f"{self.folder}:{os.environ['PATH']}",
                 "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.cluster.kubeconfig),
+                "KUBECONFIG": str(kubeconfig),
                 "HOME": str(self.folder),
             },
             capture_output=True,
             text=True,
             check=False,
         )
-        return done.returncode, done.stdout, done.stderr
 
     def written(self, out: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         catalogue, stack = (
@@ -211,6 +217,21 @@ def test_what_may_not_be_read_is_told_and_the_rest_is_taken(desk: Desk) -> None:
     assert code == 2
     assert "externalsecrets.external-secrets.io is forbidden" in errors
     assert not (desk.folder / "nothing").exists()
+
+
+def test_the_readme_s_commands_lead_from_a_cluster_to_a_tree(desk: Desk) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    commands = readme.partition("**You have something already**")[2].split("```")[1]
+    assert "--from-cluster --all-namespaces" in commands
+    program = desk.folder / "secretsctl"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m platform_secrets.secretsctl "$@"\n')
+    program.chmod(0o755)
+    done = desk.shell(commands)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert "rendered/production: " in done.stdout
+    found = {path.name for path in desk.folder.glob("shop/rendered/production/**/*.yaml")}
+    names = {"externalsecret-web.yaml", "externalsecret-whole.yaml", "externalsecret-ledger.yaml"}
+    assert names <= {one.partition("_")[0].removesuffix(".yaml") + ".yaml" for one in found}
 
 
 def test_a_cluster_that_can_t_be_reached_is_told(desk: Desk) -> None:

@@ -1,0 +1,43 @@
+"""What names let suppose of keys, as comments in a new catalogue. No value is known here, so none
+of it is said to be so."""
+
+import re
+from itertools import pairwise
+
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_ADDRESSES = {"url", "uri", "dsn"}
+_POSTGRES = {"postgres", "postgresql", "pg", "psql", "database", "db"}
+_REDIS = {"redis", "valkey"}
+_OTHER_DATABASES = {"mysql", "mariadb", "mongo", "mongodb", "sqlite", "mssql", "clickhouse"}
+_CREDENTIALS = {"password", "passwd", "pass", "pw", "token", "secret"}
+# Each with `key` after it.
+_OF_KEYS = {"api", "access", "private", "secret", "signing", "encryption", "master"}
+
+
+def with_suggestions(catalogue: str) -> str:
+    """The text of a new catalogue, with a comment below each key of which the name tells something:
+    a line of YAML that holds once its `#` is taken away."""
+    found: list[str] = []
+    is_in_keys = False
+    for line in catalogue.splitlines(keepends=True):
+        found.append(line)
+        depth = len(line) - len(line.lstrip(" "))
+        if depth <= 4:
+            is_in_keys = line.rstrip() == "    keys:"
+        elif is_in_keys and depth == 6 and (suggestion := _suggestion(line.rstrip(":\n"))):
+            # Above all else, so that what is added to the file comes after it.
+            found.append(f"        # {suggestion}\n")
+    return "".join(found)
+
+
+def _suggestion(key: str) -> str | None:
+    words = [one.lower() for one in _WORDS.findall(key)]
+    known = {*words}
+    if known & _ADDRESSES and known & _REDIS:
+        return "format: redis-url"
+    if known & _ADDRESSES and known & _POSTGRES and not known & _OTHER_DATABASES:
+        return "format: postgres-url"
+    is_key = any(word in _OF_KEYS and after == "key" for word, after in pairwise(words))
+    if words and (words[-1] in _CREDENTIALS or is_key or {"apikey"} & known):
+        return "rotate: {by: hand, max-age: 180d}"
+    return None
