@@ -292,6 +292,82 @@ def test_a_cluster_tells_which_namespaces_a_cluster_external_secret_is_in(outcom
     assert {*catalogue()["bundles"]} == {"ops-ledger", "shop-ledger"}
 
 
+def test_namespaces_that_are_chosen_by_their_names_are_known(run):
+    spec = {"externalSecretSpec": external_secret(data=[USER])["spec"]}
+    name = "kubernetes.io/metadata.name"
+    by_names = {"matchExpressions": [{"key": name, "operator": "In", "values": ["ops", "shop"]}]}
+    spec |= {"namespaceSelectors": [{"matchLabels": {name: "billing"}}, by_names]}
+    everywhere = {"kind": "ClusterExternalSecret", "metadata": {"name": "ledger"}, "spec": spec}
+    assert run(everywhere)[0] == 0
+    assert {*catalogue()["bundles"]} == {"ops-ledger", "shop-ledger", "billing-ledger"}
+    forget()
+    spec["namespaceSelectors"].append({"matchLabels": {name: "billing", "team": "ops"}})
+    assert run(everywhere)[1]["manifests"][0]["details"][0]["field"] == "namespaceSelectors"
+
+
+FROM_CONFIG_MAP = external_secret(
+    data=[USER, PASSWORD],
+    target={
+        "template": {
+            "data": {"MODE": "loud"},
+            "templateFrom": [{"configMap": {"name": "texts", "items": [{"key": "app.ini"}]}}],
+        }
+    },
+)
+CONFIG_MAP = {
+    "kind": "ConfigMap",
+    "metadata": {"name": "texts", "namespace": "shop"},
+    "data": {"app.ini": "user={{ .user }}\npw={{ .pw }}\n", "other": "{{ .nobody }}"},
+}
+
+
+def test_the_template_of_a_config_map_is_texts_from_now_on(run):
+    code, report = run(FROM_CONFIG_MAP, CONFIG_MAP)
+    [one] = report["manifests"]
+    assert (code, one["outcome"]) == (0, "different")
+    assert one["details"] == [
+        {
+            "field": "target.template.templateFrom",
+            "why": "the texts of ConfigMap texts are the catalogue's from now on",
+        }
+    ]
+    assert catalogue()["bundles"]["ledger"]["texts"] == {
+        "app.ini": "user=${user}\npw=${password}\n",
+        "MODE": "loud",
+    }
+    assert main(["render"]) == 0
+
+
+def test_a_config_map_that_is_not_there_is_named(run):
+    _, report = run(FROM_CONFIG_MAP, external_secret("other", data=[USER]))
+    [one] = [one for one in report["manifests"] if one["details"]]
+    assert "app.ini of ConfigMap texts, which is not among these" in one["details"][0]["why"]
+
+
+CLEANED = {"regexp": {"source": "[^a-zA-Z0-9 -]", "target": "_"}}
+PREFIXED = {"regexp": {"source": "(.*)", "target": "app_$1"}}
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("token", "exact"), ("api_key", "different")])
+def test_names_that_a_rewrite_has_cleaned_are_read_as_they_look(name, outcome, run):
+    """It may have put the sign for another one, which is told."""
+    extract = {"extract": {"key": "apps/ledger"}, "rewrite": [CLEANED, PREFIXED]}
+    template = {"data": {"A": f"{{{{ .app_{name} }}}}"}}
+    code, report = run(external_secret(dataFrom=[extract], target={"template": template}))
+    [one] = report["manifests"]
+    assert (code, one["outcome"]) == (0, outcome)
+    assert stack()["bundles"]["ledger"]["keys"] == {"A": {"property": name}}
+    told = "".join(each["why"] for each in one["details"])
+    assert ("api_key of apps/ledger: correct `property`" in told) == (name == "api_key")
+
+
+def test_a_token_s_generator_is_told_with_what_this_program_has(run):
+    source = {"sourceRef": {"generatorRef": {"kind": "ECRAuthorizationToken", "name": "ecr"}}}
+    _, report = run(external_secret(dataFrom=[source]))
+    [told] = report["manifests"][0]["details"]
+    assert "`provider: ecr-token`" in told["why"]
+
+
 def test_what_pushes_is_told(outcome):
     push = {"kind": "PushSecret", "metadata": {"name": "a", "namespace": "shop"}, "spec": {}}
     assert outcome(push) == ("left out", [""])

@@ -146,6 +146,8 @@ class WantedSecret:
     creation: str = "Owner"
     deletion: str = "Retain"
     is_immutable: bool = False
+    notes: tuple[tuple[str, str], ...] = ()
+    """What of it may be otherwise than it is taken here: fields, and why."""
 
     @property
     def place(self) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from platform_secrets.importing.kustomizations import placed
 from platform_secrets.importing.plain_secrets import plain_secrets
 from platform_secrets.importing.readers import Reader, pull_secrets, readers
 from platform_secrets.importing.stack_file import Target
+from platform_secrets.importing.templates import ConfigMaps, config_maps
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
@@ -93,10 +94,11 @@ def _wanted(
     manifests: Sequence[Manifest], target: Target, verdicts: list[Verdict]
 ) -> list[WantedSecret]:
     known = _key_names(manifests, target.namespace)
+    texts = config_maps(manifests, target.namespace)
     found: dict[tuple[str, str], WantedSecret] = {}
     for manifest in manifests:
         try:
-            for one in _secrets_of(manifest, target.namespace):
+            for one in _secrets_of(manifest, target.namespace, texts):
                 if not _NAMESPACE.fullmatch(one.namespace):
                     why = "is no name; import what the tool makes that still has to fill it in"
                     raise NotTakenError("metadata.namespace", why)
@@ -113,11 +115,12 @@ def _wanted(
     return [*found.values()]
 
 
-def _secrets_of(manifest: Manifest, namespace: str) -> Iterator[WantedSecret]:
+def _secrets_of(manifest: Manifest, namespace: str, texts: ConfigMaps) -> Iterator[WantedSecret]:
     if manifest.kind in _PUSHING:
         raise NotTakenError("", "puts a Secret into a store; keep it as it is beside the catalogue")
-    is_external = manifest.kind in EXTERNAL_SECRETS
-    return (wanted_secrets if is_external else plain_secrets)(manifest, namespace)
+    if manifest.kind in EXTERNAL_SECRETS:
+        return wanted_secrets(manifest, namespace, texts)
+    return plain_secrets(manifest, namespace)
 
 
 def _key_names(manifests: Iterable[Manifest], namespace: str) -> dict[tuple[str, str], list[str]]:
@@ -208,6 +211,7 @@ def _compared(
         try:
             [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
             details += differences(before, after, is_any_way)
+            details += [Difference(*note) for note in before.notes]
         except NotTakenError as error:
             why = f"the bundle {name} does more than an import can compare: {error.why}"
             details.append(Difference(error.field, why))
