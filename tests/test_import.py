@@ -338,6 +338,20 @@ def test_the_template_of_a_config_map_is_texts_from_now_on(run):
     assert main(["render"]) == 0
 
 
+def test_a_config_map_that_kustomize_makes_of_a_file_is_that_file(run):
+    Path("manifests").mkdir()
+    Path("manifests/of.ini").write_text("user={{ .user }}\n")
+    generators = [
+        {"name": "texts", "files": ["app.ini=of.ini"]},
+        {"name": "not asked for", "files": ["../nowhere"]},
+    ]
+    kustomization = {"namespace": "shop", "configMapGenerator": generators}
+    Path("manifests/kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    _, report = run(FROM_CONFIG_MAP)
+    assert [one["outcome"] for one in report["manifests"]] == ["different"]
+    assert catalogue()["bundles"]["ledger"]["texts"]["app.ini"] == "user=${user}\n"
+
+
 def test_a_config_map_that_is_not_there_is_named(run):
     _, report = run(FROM_CONFIG_MAP, external_secret("other", data=[USER]))
     [one] = [one for one in report["manifests"] if one["details"]]

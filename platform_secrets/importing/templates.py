@@ -31,6 +31,11 @@ def config_maps(manifests: Iterable[Manifest], own_namespace: str) -> ConfigMaps
     }
 
 
+def template_of(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an ExternalSecret's Secret is made by."""
+    return mapping(mapping(spec.get("target")).get("template"))
+
+
 def template_fields(
     template: Mapping[str, Any], values: Values, namespace: str, texts: ConfigMaps
 ) -> tuple[dict[str, Expression], tuple[str, ...]]:

@@ -5,13 +5,15 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from platform_secrets.importing.found import Manifest
+from platform_secrets.importing.found import Manifest, mapping, sequence
+from platform_secrets.importing.templates import template_of
 from platform_secrets.settings import Problem, SettingsError
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -77,7 +79,42 @@ def read_all(sources: list[str]) -> Read:
                 continue
             _read(text, "standard input" if path is None else str(path), found)
     _show_progress(None)
+    found.manifests += _generated_config_maps(found.manifests)
     return found
+
+
+def _generated_config_maps(manifests: list[Manifest]) -> list[Manifest]:
+    """The ConfigMaps that kustomize would make of files, of those that templates are taken from."""
+    wanted = {
+        mapping(mapping(one).get("configMap")).get("name")
+        for manifest in manifests
+        if manifest.kind == "ExternalSecret"
+        for one in sequence(template_of(manifest.spec).get("templateFrom"))
+    }
+    return [
+        Manifest(
+            {
+                "kind": "ConfigMap",
+                "metadata": {
+                    key: one[key] for key in ("name", "namespace") if isinstance(one.get(key), str)
+                },
+                "data": dict(_texts(Path(manifest.file).parent, sequence(one.get("files")))),
+            },
+            *manifest.at,
+        )
+        for manifest in manifests
+        if wanted and manifest.is_kustomization
+        for one in map(mapping, sequence(manifest.content.get("configMapGenerator")))
+        if one.get("name") in wanted
+    ]
+
+
+def _texts(folder: Path, files: list[Any]) -> Iterator[tuple[str, str]]:
+    """What is in files, each given as its path or as name=path; without those that are no text."""
+    for file in map(str, files):
+        name, is_named, path = file.rpartition("=")
+        with suppress(OSError, UnicodeDecodeError):
+            yield name if is_named else Path(path).name, (folder / path).read_text("utf-8")
 
 
 def _files(source: str) -> Iterator[Path | None]:
