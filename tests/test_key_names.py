@@ -1,6 +1,7 @@
 """Names of keys: the Secret's own, and what is called after a key is unlike that of any other."""
 
 import re
+from secrets import token_hex
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,29 @@ def test_basic_secrets_take_bundle_and_key_where_a_name_is_in_two_bundles(tmp_pa
     )
     shared = (tmp_path / "shop-secrets.env").read_text()
     assert f"smtp-password={made['shared/smtp-password']}\n" in shared
+
+
+def test_no_two_values_of_basic_secrets_are_in_one_file(settings_with, tmp_path):
+    values = {"k": token_hex(8), "l": token_hex(8)}
+    bundles = {
+        "a": {"secret": "web", "keys": {"k": {"description": "a"}}, "texts": {"x": "${k}"}},
+        "b": {"secret": "web.x", "keys": {"l": {"description": "b"}}},
+    }
+    basic = {"secrets": "basic", "stores": None, "operator": None}
+    settings = settings_with({"platform": "shop", "bundles": bundles}, **basic)
+    (tmp_path / "kustomization.yaml").touch()
+    (tmp_path / "web.x.env").write_text("of release 0.1")
+    write_env_files(tmp_path, settings, values)
+    found = {path.name: path.read_text() for path in tmp_path.glob("*.env")}
+    assert found == {
+        "web.env": f"k={values['k']}\n",
+        "web__x.env": values["k"],
+        "web.x.env": f"l={values['l']}\n",
+    }
+    del bundles["b"]
+    settings = settings_with({"platform": "shop", "bundles": bundles}, **basic)
+    write_env_files(tmp_path, settings, values)
+    assert not (tmp_path / "web.x.env").exists()
 
 
 def test_people_call_a_key_by_its_name_where_that_is_unique_and_always_by_bundle_and_key(tmp_path):

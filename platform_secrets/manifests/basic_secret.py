@@ -48,10 +48,11 @@ def _generator(settings: Settings, bundle: str) -> Manifest:
 
 def env_file(settings: Settings, bundle: str, field: str | None = None) -> str:
     """The git-ignored file that holds the values of one Secret, or of one field of it; with the
-    namespace before, where that is another of the environment's: neither name has a `_`."""
+    namespace before, where that is another of the environment's: neither name has a `_`, so no two
+    files have one name."""
     secret = settings.catalogue.bundles[bundle].secret
     place = f"{settings.namespace}_" if settings.is_of_another else ""
-    return f"{place}{secret}{f'.{field}' if field else ''}.env"
+    return f"{place}{secret}{f'__{field}' if field else ''}.env"
 
 
 def field_files(settings: Settings, bundle: str) -> dict[str, str]:

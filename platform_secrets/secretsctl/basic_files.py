@@ -26,6 +26,9 @@ def write_env_files(folder: Path, settings: Settings, values: Mapping[str, str])
         except OSError as error:
             raise TreeError(f"{path}: can't be written: {error.strerror}") from None
         written.append(path)
+    for name in {one.replace("__", ".", 1) for one in contents if "__" in one} - {*contents}:
+        # What the file was called in release 0.1: it holds a value, and nothing reads it.
+        (folder / name).unlink(missing_ok=True)
     return written
 
 
