@@ -28,6 +28,7 @@ class Aws:
     def __init__(self, run: Run, name: str = "moto", env: Mapping[str, str] | None = None) -> None:
         self.associations: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.replica_keys: dict[tuple[str, str], str] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         (port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{port}"
         run.start(
@@ -44,14 +45,16 @@ class Aws:
         return {f"AWS_{name}_ENDPOINT": self.url for name in names}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of a service, with keys that moto accepts because it looks at none."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name=self.region,
-            aws_access_key_id=secrets.token_hex(8),
-            aws_secret_access_key=secrets.token_hex(16),
-        )
+        """The boto3 client of a service, with keys that moto accepts because it looks at none."""
+        if (self.region, service) not in self._clients:  # to make one takes longer than its calls
+            self._clients[self.region, service] = boto3.client(
+                service,
+                endpoint_url=self.url,
+                region_name=self.region,
+                aws_access_key_id=secrets.token_hex(8),
+                aws_secret_access_key=secrets.token_hex(16),
+            )
+        return self._clients[self.region, service]
 
     def at(self, region: str) -> Self:
         """The same server, for clients of another region."""

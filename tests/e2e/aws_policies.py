@@ -6,7 +6,7 @@ our reading of AWS's rules, for just the elements that this project's documents 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -24,6 +24,7 @@ CIPHER = {
     "GetSecretValue": ["kms:Decrypt"],
     "PutSecretValue": ["kms:Decrypt", "kms:GenerateDataKey"],
 }
+CIPHERS = {action for actions in CIPHER.values() for action in actions}
 
 
 def allows(
@@ -114,41 +115,59 @@ class DeclaredAwsGate(AwsGate):
         region: str = REGION,
         asked: Mapping[str, object] = {},
     ) -> bool:
+        return method in self.allowed(role, [method], name, region, asked)
+
+    def allowed(
+        self,
+        role: str,
+        methods: Iterable[str],
+        name: str,
+        region: str = REGION,
+        asked: Mapping[str, object] = {},
+    ) -> set[str]:
+        """What of this a role may do with a region's entry."""
         if region in self.unavailable:
-            return False
+            return set()
         try:
             client = self.aws.at(region).client("secretsmanager")
             secret = client.describe_secret(SecretId=name)
         except ClientError:
-            return False
+            return set()
         rights = self.rights(role)
         key = self.aws.replica_keys.get((region, secret["Name"]), secret.get("KmsKeyId"))
         through = {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"}
-        context = _of_rotation(asked) if method == "RotateSecret" else {}
         # Who has an entry rotated must have the right to call its function.
         function = {**secret, **asked}.get("RotationLambdaARN", "")
-        if context and not allows(rights, "lambda:InvokeFunction", function, {}):
-            return False
         # AWS' own key, of entries that name none, is open to whoever may read them.
-        return allows(rights, f"secretsmanager:{method}", secret["ARN"], context) and (
-            not key
-            or all(self.may_use_key(role, one, key, through) for one in CIPHER.get(method, []))
-        )
+        ciphers = self.may_use_key(role, CIPHERS, key, through) if key else CIPHERS
 
-    def may_use_key(self, role: str, action: str, key: str, context: Mapping[str, str]) -> bool:
-        """Both must agree: the key's policy, which hands the decision to the account's IAM, and
-        the role's own."""
+        def may(method: str) -> bool:
+            is_rotation = method == "RotateSecret"
+            context = _of_rotation(asked) if is_rotation else {}
+            return (
+                allows(rights, f"secretsmanager:{method}", secret["ARN"], context)
+                and (not is_rotation or allows(rights, "lambda:InvokeFunction", function, {}))
+                and ciphers.issuperset(CIPHER.get(method, []))
+            )
+
+        return {method for method in methods if may(method)}
+
+    def may_use_key(
+        self, role: str, actions: Iterable[str], key: str, context: Mapping[str, str]
+    ) -> set[str]:
+        """For which actions both agree: the key's policy, which hands the decision to the
+        account's IAM, and the role's own."""
         region, account = key.split(":")[3:5]
-        policy = (
-            self.aws.at(region)
-            .client("kms")
-            .get_key_policy(KeyId=key, PolicyName="default")["Policy"]
-        )
+        client = self.aws.at(region).client("kms")
+        policy = json.loads(client.get_key_policy(KeyId=key, PolicyName="default")["Policy"])
+        rights = self.rights(role)
         context = {**context, "kms:CallerAccount": account}
         root = {"AWS": f"arn:aws:iam::{account}:root"}
-        return allows(json.loads(policy), action, key, context, root) and allows(
-            self.rights(role), action, key, context
-        )
+        return {
+            action
+            for action in actions
+            if allows(policy, action, key, context, root) and allows(rights, action, key, context)
+        }
 
     def trust(self, role: str) -> Document:
         """Who may assume the role. Raises ClientError when there is none."""

@@ -33,17 +33,10 @@ IDENTITIES: tuple[Identity, ...] = ("read", "rotation", "seed")
 READ = {"GetSecretValue"}
 PUSH = READ | {"DescribeSecret", "PutSecretValue", "DeleteResourcePolicy"}
 MAY: dict[Identity, set[str]] = {"read": READ, "rotation": PUSH, "seed": PUSH}
-CALLS: dict[str, dict[str, Any]] = {
-    "GetSecretValue": {},
-    "DescribeSecret": {},
-    "PutSecretValue": {"SecretString": "as it was"},
-    "DeleteResourcePolicy": {},
-    "TagResource": {"Tags": [{"Key": "a", "Value": "b"}]},
-    "UntagResource": {"TagKeys": ["managed-by"]},
-    "PutResourcePolicy": {"ResourcePolicy": "{}"},
-    "UpdateSecret": {"SecretString": "other"},
-    "DeleteSecret": {},
-}
+CALLS = (
+    *("GetSecretValue", "DescribeSecret", "PutSecretValue", "DeleteResourcePolicy", "TagResource"),
+    *("UntagResource", "PutResourcePolicy", "UpdateSecret", "DeleteSecret"),
+)
 
 
 @dataclass
@@ -135,7 +128,7 @@ def test_every_identity_may_do_with_every_entry_what_it_is_for_and_nothing_else(
         own = set(identity_entries(one.settings, "aws", identity).values())
         for other in halves:
             for entry in identity_entries(other.settings, "aws", "read").values():
-                found = {method for method in CALLS if halves.gate.may(role, method, entry)}
+                found = halves.gate.allowed(role, CALLS, entry)
                 assert found == (MAY[identity] if entry in own else set()), (identity, entry)
 
 
@@ -181,12 +174,12 @@ def test_no_role_may_use_the_key_but_through_secrets_manager_of_its_region(
         expected = {"kms:Decrypt"} | ({"kms:GenerateDataKey"} if identity != "read" else set())
         actions = ("kms:Decrypt", "kms:GenerateDataKey", "kms:Encrypt", "kms:CreateGrant")
         may = halves.gate.may_use_key
-        assert {each for each in actions if may(role, each, key, through)} == expected
+        assert may(role, actions, key, through) == expected
         elsewhere = {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}
         for context in ({}, {"kms:ViaService": f"s3.{REGION}.amazonaws.com"}, elsewhere):
-            assert not [each for each in actions if may(role, each, key, context)]
+            assert may(role, actions, key, context) == set()
         [other] = [key_of(halves.aws, each.settings) for each in halves if each is not one]
-        assert not [each for each in actions if may(role, each, other, through)]
+        assert may(role, actions, other, through) == set()
 
 
 def test_the_operator_pushes_into_an_empty_entry_and_over_a_value_and_not_without_the_right(
