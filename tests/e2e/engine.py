@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from pulumi import automation
 
-from tests.e2e.process import Run
+from tests.e2e.process import MORE_MEMORY_FOR_LESS_WORK, Run
 from tools.build import build
 
 NOT_OF_THE_PROGRAM = {"tests", "tools"}
@@ -36,7 +36,6 @@ class Outcome:
     counts: dict[str, int] = field(default_factory=dict)
     steps: list[tuple[str, str]] = field(default_factory=list)
     done_before: dict[str, int] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
     text: str = ""
 
     @property
@@ -86,6 +85,9 @@ class Stack:
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The state is written when an operation ends: after each step is half of its work.
+            "PULUMI_SKIP_CHECKPOINTS": "true",
+            **MORE_MEMORY_FOR_LESS_WORK,
             **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
         }
         self._stack = automation.create_or_select_stack(
@@ -98,8 +100,9 @@ class Stack:
                 env_vars=self._variables,
             ),
         )
-        # Asked by the Automation API after each operation, of one more process, for nobody.
+        # Asked by the Automation API after each operation, of three more processes, for nobody.
         vars(self._stack)["info"] = lambda *_: NOT_ASKED
+        vars(self._stack)["outputs"] = lambda: NOT_ASKED
 
     @property
     def program(self) -> Callable[[], Any]:
@@ -171,6 +174,12 @@ class Stack:
         self._stack.remove_config(path, path=True)
 
     @property
+    def outputs(self) -> dict[str, Any]:
+        """What the program exported in the last update."""
+        found = automation.Stack.outputs(self._stack)
+        return {name: output.value for name, output in found.items()}
+
+    @property
     def state_text(self) -> str:
         """Everything that the backend keeps of this stack, as text: a leak would be in it."""
         files = [f for f in (self.folder / "state").rglob("*") if f.is_file()]
@@ -192,12 +201,10 @@ class Stack:
                 outcome.counts = {str(getattr(op, "value", op)): n for op, n in changes.items()}
 
         try:
-            result = operation(on_event=note, on_output=lines.append, **options)
+            operation(on_event=note, on_output=lines.append, **options)
         except automation.CommandError as error:
             self.heard.append(str(error))
             raise EngineError(str(error)) from error
-        outputs = getattr(result, "outputs", {})
-        outcome.outputs = {name: output.value for name, output in outputs.items()}
         outcome.text = "\n".join(lines)
         self.heard.append(outcome.text)
         return outcome

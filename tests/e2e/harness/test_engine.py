@@ -107,7 +107,7 @@ def test_a_program_is_previewed_deployed_refreshed_and_destroyed(
     assert cluster.api.get("v1", "ConfigMap", "app", namespace) is None, "only a preview"
     up = made.up()
     assert up.changes == {"create": 3}
-    assert up.outputs == {"id": f"{namespace}/app"}
+    assert made.outputs == {"id": f"{namespace}/app"}
     assert cluster.api.read("v1", "ConfigMap", "app", namespace)["data"] == {"key": "value"}
     assert made.preview().changes == {}
     assert made.refresh().changes == {}
@@ -286,9 +286,11 @@ def test_a_project_is_run_with_the_configuration_of_its_stack_file(
     )
     with provider.serve() as port:
         made = project_stack(run, tmp_path, "one", providers={"kubernetes": port})
-        assert made.up().outputs == {"size": 3, "folder": tmp_path.name}
+        made.up()
+        assert made.outputs == {"size": 3, "folder": tmp_path.name}
         (tmp_path / "settings.py").write_text("SIZE = lambda _: {'size': 4}\n")
-        assert made.up().outputs["size"] == 4, "modules are imported anew"
+        made.up()
+        assert made.outputs["size"] == 4, "modules are imported anew"
         made.destroy()
 
 

@@ -102,7 +102,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
                 azure.client_ids()[view.identity_name("azure", identity)],
             )
         stores.azure.declared_credentials = lambda: azure.trusts(ISSUER)
-        outcome = made.stack.up()
+        made.stack.up()
         stores.azure.grants |= azure.grants(VAULT_ID, [*entries_of(made.settings), NOT_OURS])
         values = made_values(made.settings)
         stores.put(made.settings, values)
@@ -113,7 +113,7 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
             stores_after_first,
             rights_after_first,
             [made.stack.preview(), made.stack.refresh()],
-            outcome.outputs,
+            made.stack.outputs,
             values,
         )
 

@@ -168,7 +168,7 @@ def test_with_an_empty_store_one_update_gets_there_and_says_what_the_store_must_
         external_secrets = world.cluster.api.list(ESO, "ExternalSecret", namespace)
         assert {obj["metadata"]["name"] for obj in external_secrets} == life.secrets.keys()
         assert world.cluster.api.list("v1", "Secret", namespace) == []
-        fill(life, up.outputs["expected-entries"])
+        fill(life, made.stack.outputs["expected-entries"])
         for name in life.secrets:
             sync(world.cluster, namespace, name)
         assert wrong_keys(life) == []

@@ -133,7 +133,8 @@ def test_a_program_in_either_language_declares_the_layer_and_the_other_would_cha
     stack, given = orchard(program), values()
     for name, value in given.items():
         stack.set_secret(name, value)
-    assert stack.up().outputs == {"namespace": NAMESPACE}
+    stack.up()
+    assert stack.outputs == {"namespace": NAMESPACE}
     found: dict[str, str] = {}
     for name in ("shop-secrets", "shop-mail"):
         found |= secret_values(cluster, NAMESPACE, name) or {}
