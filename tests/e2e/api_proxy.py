@@ -58,7 +58,7 @@ class ApiProxy:
     def __enter__(self) -> Self:
         self.folder.mkdir()
         certificates = certificates_for([HOST], self.folder)
-        self.ca_file = certificates.trust
+        self.ca_file = certificates.authority
         self._client = httpx.Client(
             base_url=self.cluster.url,
             verify=ssl.create_default_context(cafile=str(self.cluster.ca_file)),
