@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPSConnection
 from pathlib import Path
-from ssl import create_default_context
+from ssl import SSLContext, create_default_context
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -31,9 +32,8 @@ class CloudClients:
     def send(
         self, method: str, host: str, path: str, body: str | None = None, bearer: str = ""
     ) -> Answer:
-        context = create_default_context(cafile=self.trust)
         proxy = self.proxy_url.removeprefix("http://")
-        connection = HTTPSConnection(proxy, context=context, timeout=5)
+        connection = HTTPSConnection(proxy, context=self._context, timeout=5)
         connection.set_tunnel(host, 443)
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         connection.request(method, path, body, headers)
@@ -41,6 +41,10 @@ class CloudClients:
         answer = Answer(reply.status, httpx.Headers(reply.getheaders()), json.loads(reply.read()))
         connection.close()
         return answer
+
+    @cached_property
+    def _context(self) -> SSLContext:
+        return create_default_context(cafile=self.trust)
 
     def bind_identity(self, token: str, pool: str, cluster: str) -> Answer:
         """Trades a ServiceAccount's token for one of Google's."""

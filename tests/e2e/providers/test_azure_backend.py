@@ -118,6 +118,11 @@ def half(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) 
         )
 
 
+@pytest.fixture(scope="module")
+def clients(stores: Stores) -> CloudClients:
+    return CloudClients(stores.proxy.url, stores.trust)
+
+
 def test_until_the_settings_name_azure_s_client_ids_no_right_is_given(half: Half) -> None:
     for place, unknown, of in (
         ("client-ids", UNKNOWN, "wren-production-"),
@@ -157,7 +162,7 @@ def test_the_operator_reads_through_what_was_declared(cluster: Cluster, half: Ha
 
 
 def test_a_token_of_another_account_audience_or_identity_is_refused(
-    cluster: Cluster, stores: Stores, half: Half
+    cluster: Cluster, clients: CloudClients, half: Half
 ) -> None:
     own, entra = half.made.settings.namespace, azure_server.AUDIENCE
     for namespace, account, audience, identity, status in (
@@ -172,12 +177,12 @@ def test_a_token_of_another_account_audience_or_identity_is_refused(
         (ANNEX, "azure-rotation-store", entra, "rotation", 401),
     ):
         token = cluster.token(namespace, account, audience=audience)
-        answer = sign_in(stores, half, identity, token)
+        answer = sign_in(clients, half, identity, token)
         assert answer.status == status, (namespace, account, audience, identity)
 
 
 def test_every_identity_may_do_with_every_secret_what_it_is_for_and_nothing_else(
-    cluster: Cluster, stores: Stores, half: Half
+    cluster: Cluster, stores: Stores, clients: CloudClients, half: Half
 ) -> None:
     settings = half.made.settings
     stores.azure.set(NOT_OURS, secrets.token_hex())
@@ -196,7 +201,7 @@ def test_every_identity_may_do_with_every_secret_what_it_is_for_and_nothing_else
                 "seed": WRITE if may_seed else NOTHING,
             }
             assert wanted == {
-                each: allowed(cluster, stores, half, view, each, entry) for each in wanted
+                each: allowed(cluster, clients, half, view, each, entry) for each in wanted
             }, (entry, view.namespace)
 
 
@@ -227,24 +232,25 @@ def entries_of(settings: Settings) -> dict[str, bool]:
     }
 
 
-def clients(stores: Stores) -> CloudClients:
-    return CloudClients(stores.proxy.url, stores.trust)
-
-
-def sign_in(stores: Stores, half: Half, identity: str, token: str) -> Any:
+def sign_in(clients: CloudClients, half: Half, identity: str, token: str) -> Any:
     client_id = half.azure.client_ids()[f"wren-production-{identity}"]
-    return clients(stores).sign_in(AZURE_TENANT, client_id, token)
+    return clients.sign_in(AZURE_TENANT, client_id, token)
 
 
 def allowed(
-    cluster: Cluster, stores: Stores, half: Half, view: Settings, identity: Identity, entry: str
+    cluster: Cluster,
+    clients: CloudClients,
+    half: Half,
+    view: Settings,
+    identity: Identity,
+    entry: str,
 ) -> dict[str, int]:
     """The vault's answers to an identity's own account that reads a secret, and writes it."""
     account = naming.secret_store("azure", identity)
     jwt = cluster.token(view.namespace, account, audience=azure_server.AUDIENCE)
     name = view.identity_name("azure", identity).removeprefix("wren-production-")
-    entra = sign_in(stores, half, name, jwt).content["access_token"]
-    ask = clients(stores).key_vault(f"{AZURE_VAULT}.vault.azure.net", entra)
+    entra = sign_in(clients, half, name, jwt).content["access_token"]
+    ask = clients.key_vault(f"{AZURE_VAULT}.vault.azure.net", entra)
     value = {"value": secrets.token_hex()}
     path = f"/secrets/{entry}"
     return {"GET": ask("GET", path).status, "PUT": ask("PUT", path, value).status}

@@ -112,7 +112,7 @@ def halves(
         yield Halves(made[0], made[1], provider, again, values)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def clients(stores: Stores) -> CloudClients:
     return CloudClients(stores.proxy.url, stores.trust)
 
