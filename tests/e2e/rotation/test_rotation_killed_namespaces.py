@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from tests.e2e.api_proxy import ApiProxy, Call, Forward, Reply
+from tests.e2e.api_proxy import ApiProxy
 from tests.e2e.cluster import Cluster
 from tests.e2e.database_clients import Clients
 from tests.e2e.deployment import deployment
@@ -140,15 +140,7 @@ def test_killed_after_each_step_both_keys_have_one_new_value_and_nothing_else_re
     before, since = place.in_store("tokens", JWT), len(place.kubelet.happenings)
     journey.next_rotation()
     deaths = Deaths(place, whens=("after",))
-
-    def die(call: Call, forward: Forward) -> Reply | None:
-        """Not after what is only noted, nor after a push or check is marked or cleared away: a run
-        finds there what it finds after the write before."""
-        is_noted = call.path.endswith("/events") or "secrets-rotation-memory" in call.path
-        is_of_push = "/pushsecrets/" in call.path
-        return forward() if is_noted or is_of_push else deaths(call, forward)
-
-    runs = journey.rotate_until_done(meddle=die)
+    runs = journey.rotate_until_done(meddle=deaths.at_changes)
     assert runs[-1].code == ROTATED, runs[-1].text
     steps = "\n".join(name for name, _ in deaths.died)
     id = place.settings.catalogue.key_id(f"tokens/{JWT}") or ""

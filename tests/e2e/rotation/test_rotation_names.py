@@ -105,7 +105,8 @@ def test_a_value_in_texts_alone_is_killed_at_every_step_and_one_new_one_is_in_al
     journey.next_rotation()
     key = f"--key={place.settings.catalogue.key_id(HIDDEN)}"
     deaths = Deaths(place, whens=("after",))
-    runs = journey.rotate_until_done(key, f"--asked-at={journey.day.isoformat()}", meddle=deaths)
+    asked = key, f"--asked-at={journey.day.isoformat()}"
+    runs = journey.rotate_until_done(*asked, meddle=deaths.at_changes)
     assert runs[-1].code == ROTATED, runs[-1].text
     for step in ("staged", "promote", "promoted"):
         assert any(f"rotation-{step}-" in name for name, _ in deaths.died), step

@@ -1,6 +1,5 @@
 """Keys rotate in any namespace of an environment, and in two at once where both have the value."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -10,14 +9,12 @@ import pytest
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator import shapes
 from platform_secrets.rotator.keys import Generated
-from tests.e2e.api_proxy import Call, Forward, Reply
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
 from tests.e2e.providers.test_vault_backend import FORBIDDEN
 from tests.e2e.rotating import ACCOUNT, RESTORED, ROTATED
-from tests.e2e.rotation.test_rotation_killed import Deaths
 from tests.e2e.rotation_journey import LAYOUTS, ONE_KEY, Journey, in_each_layout, journeys
 from tests.e2e.stores import Stores
 from tests.settings_files import changed
@@ -118,30 +115,6 @@ def test_a_reader_elsewhere_that_does_not_come_up_has_both_taken_back(
     assert place.in_store("shared", KEY) == before
     for bundle in ("shared", "mirror"):
         assert place.in_secrets(bundle)[KEY] == before, bundle
-    wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
-
-
-def test_killed_after_every_call_to_the_other_namespace_both_have_the_one_new_value(
-    made: dict[str, Journey],
-) -> None:
-    journey = made["bundle"]
-    place, before = journey.place, journey.place.in_store("shared", KEY)
-    journey.next_rotation()
-    deaths, there = Deaths(place, whens=("after",)), f"/namespaces/{elsewhere(journey)}/"
-
-    def die_there(call: Call, forward: Forward) -> Reply | None:
-        return deaths(call, forward) if there in call.path else forward()
-
-    last = json.loads(place.memory[KEY])["id"] or "none"
-    runs = journey.rotate_until_done(f"--key={KEY}", f"--last={last}", meddle=die_there)
-    assert runs[-1].code == ROTATED, runs[-1].text
-    steps = "\n".join(name for name, _ in deaths.died)
-    for step in ("before", "staged", "published", "promoted"):
-        assert f"rotation-{step}-{KEY}" in steps
-    new = place.in_store("shared", KEY)
-    for bundle in ("shared", "mirror"):
-        held = place.in_secrets(bundle)
-        assert [held[field] for field in FIELDS] == [new, new, before], bundle
     wait_until(lambda: not place.one_shots, "nothing is left", timeout_seconds=60)
 
 
