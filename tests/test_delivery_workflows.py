@@ -36,7 +36,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def drift(*, known: str = "", code: str = "1", made: str = "- update `Role`") -> None:
     variables = {"STACK": "production", "RUN": "https://git.example.com/runs/1", "CODE": code}
-    script = step(DRIFT, "drift", "if make --silent drift")
+    script = step(DRIFT, "drift", "if make --silent --keep-going drift doctor")
     run(script, **variables, MADE=made, KNOWN=known, GITHUB_STEP_SUMMARY="summary")
 
 
@@ -67,7 +67,7 @@ def deploy(newest: str) -> None:
 
 def test_what_was_approved_is_what_make_reads():
     deploy("c1")
-    assert Path("made").read_text() == "--silent deploy\n"
+    assert Path("made").read_text() == "--silent deploy\n--silent doctor\n"
     assert Path(".delivery/plan-production.md").read_text() == "- delete `a` $(touch b)\n"
     assert not Path("b").exists()
 
@@ -104,10 +104,16 @@ def test_a_pull_request_of_a_fork_gets_no_credentials():
 def test_gitlab_s_example_runs_the_same_steps():
     text = (PROJECT / "examples/delivery/gitlab-ci.yml").read_text()
     said = yaml.safe_load(text)
-    ours = {"preview": "plan", "plan": "plan", "deploy": "deploy", "drift": "drift"}
-    for job, target in ours.items():
-        assert said[job]["script"] == [f"make --silent {target}"]
-        assert f"\n{target}:" in (TEXTS / "delivery.mk").read_text()
+    ours = {
+        "preview": "plan",
+        "plan": "plan",
+        "deploy": "deploy doctor",
+        "drift": "--keep-going drift doctor",
+    }
+    for job, steps in ours.items():
+        assert said[job]["script"] == [f"make --silent {steps}"]
+        for target in steps.removeprefix("--keep-going ").split():
+            assert f"\n{target}:" in (TEXTS / "delivery.mk").read_text()
     preview = {job: said[job]["environment"]["name"] for job in ours}
     assert preview.pop("deploy") == "production"
     assert {*preview.values()} == {"production-preview"}

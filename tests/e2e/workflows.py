@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from tests.e2e.process import PROJECT
+from tools.build import build
 
 # `pulumi install` and `pip` can't have this release from a registry: it is the project's own.
 _PULUMI = f"""#!/bin/sh
@@ -38,14 +39,19 @@ class Done:
 class Workflows:
     """`root` holds the clones, and a `bin` with the programs that jobs find first."""
 
-    def __init__(self, root: Path, origin: Path, pulumi: Path, variables: dict[str, str]) -> None:
+    def __init__(self, root: Path, origin: Path, variables: dict[str, str]) -> None:
         self._root, self._origin, self._variables = root, origin, variables
         self._count = 0
         programs = root / "bin"
         programs.mkdir(parents=True)
-        for name, text in (("pulumi", _PULUMI % pulumi), ("gh", _GH), ("pip", "#!/bin/sh\n")):
+        for name, text in (
+            ("pulumi", _PULUMI % build("pulumi")),
+            ("gh", _GH),
+            ("pip", "#!/bin/sh\n"),
+        ):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
+        (programs / "kubectl").symlink_to(build("kubectl"))
         path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._variables |= {"PATH": path, "NO_COLOR": "1"}
 

@@ -22,4 +22,7 @@ drift: ## Whether the cluster and the providers still have what STACK declares
 	@$(call preview,--refresh)
 	@$(SECRETSCTL) planned "$(PREVIEW)" --exit-code
 
-.PHONY: plan deploy drift
+doctor: ## What is wrong with the environment that runs, and what to do next
+	@$(SECRETSCTL) doctor --env "$(STACK)"
+
+.PHONY: plan deploy drift doctor

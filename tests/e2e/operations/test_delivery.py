@@ -97,6 +97,7 @@ def orchard(
     (root / "state").mkdir()
     with KubernetesProvider(cluster.api).serve() as port, language_host() as host:
         variables = {
+            "KUBECONFIG": str(cluster.kubeconfig),
             "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
             "PULUMI_DEBUG_LANGUAGES": f"python:{host}",
@@ -105,7 +106,7 @@ def orchard(
             "PULUMI_HOME": str(root / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        workflows = Workflows(root / "jobs", root / "orchard.git", build("pulumi"), variables)
+        workflows = Workflows(root / "jobs", root / "orchard.git", variables)
 
         def pulumi(*arguments: str, value: str | None = None) -> None:
             command = [build("pulumi"), *arguments, "--non-interactive"]
@@ -130,7 +131,7 @@ def orchard(
 def test_a_merge_is_planned_and_deployed(cluster: Cluster, orchard: Orchard) -> None:
     first = orchard.done["first plan"]
     assert first.summary.startswith("### development: 8 to create")
-    assert first.outputs["plan"] == first.summary.strip()
+    assert first.outputs["plan"].strip() == first.summary.strip()
     assert not orchard.states["first plan"]
     assert orchard.done["first deploy"].code == 0
     assert secret_values(cluster, NAMESPACE, "orchard-web") == orchard.values
@@ -173,6 +174,7 @@ def test_what_people_change_in_the_cluster_is_told_in_an_issue(orchard: Orchard)
     sent = orchard.done["drift"].sent
     assert "issue create --title Drift in development" in sent
     assert f"- update `kubernetes:{RBAC}:Role` `{NAMESPACE}/web-secrets`: rules" in sent
+    assert "healthy  rotation" in sent, "what the doctor says is told too"
 
 
 def test_no_step_says_a_value(orchard: Orchard) -> None:
