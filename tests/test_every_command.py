@@ -77,6 +77,8 @@ COMMANDS = [
     "who token --live",
     "doctor",
     "doctor --json",
+    "report",
+    "report --json",
     "diff --base .",
 ]
 # The right cluster, with nothing applied to it yet.
@@ -92,7 +94,7 @@ BY_ENGINE = {"by": "database", "every": "180d"}
 def _expected(kind: str, command: str) -> int:
     """The exit code."""
     name, *words = command.split()
-    if name in ("render", "example", "diff"):
+    if name in ("render", "example", "diff", "report"):
         return 1 if "--check" in words else 0
     if name == "who":
         return 1 if "--live" in words and kind in ("without a cluster", "another cluster") else 0

@@ -114,7 +114,7 @@ def test_render_needs_nothing_of_pulumi_s_and_a_provider_nothing_of_another_s(wh
     for line in asked:
         requirement, _, extra = line.partition("; extra == ")
         by_extra.setdefault(extra.strip("'"), set()).add(requirement.partition(">=")[0])
-    names = {"pydantic", "pyyaml", "tzdata"}
+    names = {"jinja2", "pydantic", "pyyaml", "tzdata"}
     assert by_extra.pop("") == names
     for_all = by_extra.pop("pulumi")
     assert for_all == {"pulumi", "pulumi-kubernetes"}

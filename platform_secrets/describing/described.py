@@ -11,6 +11,7 @@ from platform_secrets.describing.identities import (
     provider_identities,
 )
 from platform_secrets.describing.provider_reads import Reads, provider_reads
+from platform_secrets.describing.rotation_plans import rotation_plans
 from platform_secrets.describing.secret_contents import (
     EVERYTHING,
     HeldSecret,
@@ -24,7 +25,6 @@ from platform_secrets.manifests.layer import charts, kustomizations, waves
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import kept
-from platform_secrets.settings.model import duration_text
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def described(settings: Settings) -> Described:
         identities=[*provider_identities(settings)],
         expected=[*_expected(settings)],
         made_entries=made_entries(settings),
-        rotations=_rotations(settings),
+        rotations={one.key: one.in_words for one in rotation_plans(settings)},
         readers=settings.readers,
         reads=provider_reads(settings, external_secrets),
         objects=found,
@@ -151,19 +151,6 @@ def _expected(settings: Settings) -> Iterator[str]:
                 yield f"{store}: {value.entry.key}: {value.entry.property or value.name}"
         if key := settings.rotated_key(bundle):
             yield f"{store}: {rotated_entry(settings, bundle, key)}: {key}"
-
-
-def _rotations(settings: Settings) -> dict[str, str]:
-    if not settings.has_rotation:
-        return {}
-    found: dict[str, str] = {}
-    for name, key in settings.keys.items():
-        if rule := key.key.rotate:
-            overlap = f", overlapping {duration_text(key.key.overlap)}" if key.key.overlap else ""
-            every = duration_text(rule.period)
-            how = f"changed every {every}{overlap}" if key.kind.is_rotated else f"watched, {every}"
-            found[name] = f"{how}, by {key.kind.value}"
-    return found
 
 
 def _program(settings: Settings) -> dict[str, str]:

@@ -124,6 +124,16 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument("--from", dest="folder", type=given, metavar="DIR", help=folder_help)
     one.add_argument("--json", action="store_true")
 
+    one = add(
+        "report", "Writes what there is, who can read it and how it changes as one HTML page."
+    )
+    one.add_argument("--env", type=given, metavar="ENVIRONMENT", help="this one alone")
+    form = one.add_mutually_exclusive_group()
+    out_help = "default: %(default)s; - for standard output"
+    form.add_argument("--out", type=given, default="report.html", metavar="FILE", help=out_help)
+    form.add_argument("--json", action="store_true", help="the data behind the page")
+    add_catalogue(one)
+
     one = add("basic-secrets", "Splits secrets.env into the files of the rendered basic Secrets.")
     add_which(one)
     one.add_argument("--secrets-file", type=path, default=Path("secrets.env"), metavar="FILE")
@@ -153,7 +163,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
     "change": ("render", "diff", "planned", "pin-image", "schema"),
-    "look": ("doctor", "who"),
+    "look": ("doctor", "who", "report"),
     "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),
 }

@@ -167,6 +167,7 @@ _FUNCTIONS: dict[str, Command] = {
     "doctor": _command_of("doctor_command", "doctor"),
     "planned": _command_of("planned_command", "planned"),
     "who": who,
+    "report": _command_of("report_command", "report"),
     "basic-secrets": _command_of("render_commands", "basic_secrets"),
     "example": example,
     "schema": schema,

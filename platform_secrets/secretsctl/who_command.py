@@ -5,9 +5,9 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 
-from platform_secrets.describing.access import Access
 from platform_secrets.describing.described import Described, described, with_whole
 from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
+from platform_secrets.describing.readers import Reader, readers
 from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.settings import Problem, Settings, SettingsError
 from platform_secrets.settings.problems import did_you_mean
@@ -16,20 +16,6 @@ _CAVEAT = """\
 Besides: whoever may create pods in a namespace, or administers the cluster or the store
 (docs/architecture.md, "What bounds a reader").
 """
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One who can read, in one way."""
-
-    kind: str
-    name: str
-    by: str
-    """The account, with the Role in the cluster."""
-    what: list[str]
-    """Secrets; or entries, each with what may be done there."""
-    keys: list[str]
-    """What it can read so of what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -110,40 +96,10 @@ def _answer(settings: Settings, keys: list[str], *, is_live: bool) -> Answer:
         secrets=secrets,
         same_value=same,
         readers=[
-            *_readers(settings, one, keys),
+            *readers(settings, one, keys),
             *(_live_readers(settings, one, keys) if is_live else ()),
         ],
     )
-
-
-def _readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Reader]:
-    holding = {key: one.secrets_with[key] for key in keys}
-    ways: dict[tuple[int, str, str], list[str]] = {}
-    for access in sorted({*one.accesses}):
-        if any(access.secret in some for some in holding.values()):
-            ways.setdefault((_rank(access), access.who, access.by), []).append(access.secret)
-    for (rank, name, by), secrets in sorted(ways.items()):
-        found = [key for key in keys if {*holding[key]} & {*secrets}]
-        yield Reader(_KINDS[rank], name, by, secrets, found)
-    if settings.environment.secrets == "basic":
-        name = "whoever has secrets.env, or decrypts the stack's state"
-        yield Reader("people", name, "has the values themselves", [], keys)
-    if one.operator:
-        by = "ClusterRole of its chart"
-        everything = ["every Secret", "every entry that a SecretStore reads"]
-        yield Reader("operator", f"ServiceAccount {one.operator}", by, everything, keys)
-    for identity in one.identities:
-        found = [key for key in keys if any(map(identity.reads, one.places[key]))]
-        entries = {place[1]: None for key in found for place in sorted(one.places[key], key=repr)}
-        what = [f"{identity.rights[name]} {name}" for name in entries if name in identity.rights]
-        if found:
-            store = f"store {identity.store} ({identity.provider})"
-            yield Reader(store, identity.name, f"ServiceAccount {identity.account}", what, found)
-    if one.operator:
-        for name in dict.fromkeys(settings.store_name(key.partition("/")[0]) for key in keys):
-            if settings.environment.stores[name].is_others:
-                who = "whomever its owner lets: others declare it"
-                yield Reader(f"store {name}", who, "not known here", [], keys)
 
 
 def _live_readers(settings: Settings, one: Described, keys: list[str]) -> Iterator[Reader]:
@@ -167,15 +123,6 @@ def _live_readers(settings: Settings, one: Described, keys: list[str]) -> Iterat
         for grant, what in merged(some):
             read = [key for key in keys if {*one.secrets_with[key]} & {*what}]
             yield Reader(kind, f"{grant.kind} {grant.name}", grant.by, what, read)
-
-
-_KINDS = ("services", "people", "rotation")
-
-
-def _rank(access: Access) -> int:
-    """The place of a reader's kind. An account under which no workload runs is of the rotation: the
-    operator looks as it for a new value in another namespace."""
-    return {"Group": 1, "User": 1, "ServiceAccount": 2}.get(access.who.partition(" ")[0], 0)
 
 
 def _text(answer: Answer, asked: int) -> str:
