@@ -224,10 +224,10 @@ def _double_faults(
         at[value.entry.property].append((bundle, value))
     whole = at.pop(None, [])
     groups = [[*whole, *same] for same in at.values()] or [whole]
-    for group in groups:
+    for group in [one for one in groups if len(one) > 1]:
         written = [found for found in group if _is_written(settings, *found)]
         by_convention = [found for found in group if not found[1].is_placed]
-        if len(group) > 1 and (written or len(by_convention) > 1):
+        if written or len(by_convention) > 1:
             first, second = group[0], group[-1]
             blamed = second if second[1].is_placed else first
             other = first if blamed is second else second

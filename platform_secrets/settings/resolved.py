@@ -51,7 +51,7 @@ class Settings:
     @property
     def is_of_another(self) -> bool:
         """Whether this is about another namespace than the environment's own."""
-        return self.namespace != self.own_namespace
+        return self.view is not None and self.view != self.own_namespace
 
     @property
     def creates_namespace(self) -> bool:
