@@ -474,7 +474,7 @@ def test_a_secret_without_a_store_is_in_the_catalogue_and_left_out_until_it_has_
     assert catalogue()["bundles"]["old"] == OLD
     assert stack()["without"] == {"bundles": ["old"]}
     [why] = [one["details"][0]["why"] for one in report["manifests"] if one["details"]]
-    assert "`secretsctl migrate old` (docs/migrating.md) puts the values there" in why
+    assert "`secretsctl migrate old` (docs/migrating.md) copies them" in why
     assert main(["render"]) == 0
 
 

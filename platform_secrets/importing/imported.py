@@ -226,8 +226,8 @@ def _kept_back(bundle: str, before: WantedSecret, is_left_out: bool) -> Differen
         why += f"environment with a store, have them taken from the cluster by {migrate}"
     elif before.is_plain:
         why = "its values are in no store, so the stack file leaves its bundle out (`without`). "
-        why += "Declare a store of yours, and place the bundle in it in place of that; then "
-        why += f"{migrate} puts the values there"
+        why += "Once a store of yours is to have them, take it out of there, name the store in "
+        why += f"`bundles`, and {migrate} copies them"
     else:
         why = "the stack file leaves its bundle out (`without`): remove it from there, and say "
         why += "in `bundles` where its values are"
