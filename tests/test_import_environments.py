@@ -177,3 +177,24 @@ def test_new_texts_are_added_with_the_keys_they_are_made_of(run):
     assert bundle["keys"]["host"] == {"description": "host of production/db", "hidden": True}
     assert run("production", more)[1]["wrote"] == []
     assert main(["render"]) == 0
+
+
+def test_a_value_of_a_bundle_that_is_not_there_is_told(run):
+    """What borrows it is not taken either."""
+    user = reference("user", "production/shop", property="user")
+    tools = external_secret("tools", "shop-production", data=[user])
+    run("production", app_env("shop", "production"), tools)
+    text = Path("catalogue.yaml").read_text()
+    borrowed = yaml.safe_load(text)
+    borrowed["bundles"]["tools"]["keys"]["user"] = {"description": "a", "same-as": "app-env/user"}
+    Path("catalogue.yaml").write_text(yaml.safe_dump(borrowed, sort_keys=False))
+    written = stack("production")
+    del written["bundles"]["tools"]
+    content = {"config": {"platform-secrets:environment": written}}
+    Path("Pulumi.production.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    tools["metadata"]["namespace"] = "shop-staging"
+    same = external_secret("same", "shop-staging", data=[reference("A", "staging/a")])
+    code, report = run("staging", tools, same)
+    [told] = [one for one in report["manifests"] if one["outcome"] == "left out"]
+    assert (code, told["name"], told["details"][0]["field"]) == (1, "tools", "same-as")
+    assert main(["render", "--all"]) == 0
