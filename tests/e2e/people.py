@@ -1,5 +1,6 @@
 """A person at a command line: a folder with the project's files, and a kubectl that is watched."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,11 +11,43 @@ from typing import Any
 import yaml
 
 from platform_secrets.manifests.chart import laid_over
-from tests.e2e.cluster import Cluster
+from tests.e2e.cluster import PEOPLE, Cluster
 from tests.e2e.deployment import STACK_KEY
+from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.process import PROJECT
 from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
+
+RBAC = "rbac.authorization.k8s.io"
+Right = tuple[str, str, list[str], list[str]]
+"""A group of the API, a resource, the names of objects, verbs."""
+
+
+def somebody(cluster: Cluster, folder: Path) -> Path:
+    """A kubeconfig of a person who is in the group PEOPLE, and no administrator."""
+    config = json.loads(cluster.kubeconfig.read_text(encoding="utf-8"))
+    config["users"][0]["user"] |= {"as": "somebody", "as-groups": [PEOPLE]}
+    path = folder / "somebody.kubeconfig"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(config), encoding="utf-8")
+    return path
+
+
+def rights_of_people(namespace: str, rights: list[Right]) -> list[Manifest]:
+    """What gives these rights, and the one to see which cluster it is, to the group PEOPLE."""
+    group, found = {"apiGroup": RBAC, "kind": "Group", "name": PEOPLE}, list[Manifest]()
+    which = [("", "namespaces", ["kube-system"], ["get"])]
+    for kind, metadata, some in (
+        ("Role", {"name": "people", "namespace": namespace}, rights),
+        ("ClusterRole", {"name": "sees-which-cluster-it-is"}, which),
+    ):
+        keys = ("apiGroups", "resources", "resourceNames", "verbs")
+        role = {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata}
+        listed = [dict(zip(keys, ([a], [b], c, d), strict=True)) for a, b, c, d in some]
+        reference = {"apiGroup": RBAC, "kind": kind, "name": metadata["name"]}
+        binding = {"kind": f"{kind}Binding", "roleRef": reference, "subjects": [group]}
+        found += [{**role, "rules": listed}, {**role, **binding}]
+    return found
 
 
 @dataclass
@@ -24,6 +57,8 @@ class Person:
     cluster: Cluster
     folder: Path
     environment: str
+    kubeconfig: Path | None = None
+    """Of somebody with few rights; an administrator's where there is none."""
     said: str = ""
 
     def write_stack(
@@ -52,7 +87,7 @@ class Person:
             env={
                 "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
                 "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.cluster.person_kubeconfig),
+                "KUBECONFIG": str(kubeconfig or self.kubeconfig or self.cluster.person_kubeconfig),
                 "HOME": str(self.folder),
             },
             stdin=subprocess.PIPE,

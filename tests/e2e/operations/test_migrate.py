@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests.entries import bundle_entries
+from platform_secrets.settings import Settings
 from tests.e2e.cluster import PEOPLE, Cluster
 from tests.e2e.environments import ESO, fails, operated, sync, touch
 from tests.e2e.kubelet import Kubelet, fingerprints
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.people import Person
+from tests.e2e.people import Person, Right, rights_of_people, somebody
 from tests.e2e.process import Run
 from tests.e2e.rotating import MARK, Rotating, rotating_settings
 from tests.e2e.stores import VAULT_HOST, Stores, decoded
@@ -162,12 +163,15 @@ def desks(
             stores.prepare(one)
             folder = run.folder / f"desk-{name}"
             folder.mkdir()
-            person = Person(cluster, folder, one.environment.environment)
+            who = somebody(cluster, folder)
+            person = Person(cluster, folder, one.environment.environment, who)
             found[name] = Desk(place, person, stacks[name], own[name])
             found[name].write_stack()
             cluster.create_namespace(one.namespace)
             for bundle in (MANY, ONE, STUBBORN):
                 found[name].make_secret(bundle)
+            for right in rights_of_people(one.namespace, rights(one)):
+                cluster.api.apply(right)
         vault = found["vault"].place
         shared = vault.settings.catalogue.bundles["shared"].keys
         stores.put(vault.settings, {key: vault.values[key] for key in shared})
@@ -175,6 +179,23 @@ def desks(
             vault.start_workloads(1)
             vault.wait_for_workloads()
             yield found
+
+
+def rights(settings: Settings) -> list[Right]:
+    """Those that docs/migrating.md names, by names alone."""
+    secrets = [settings.catalogue.bundles[bundle].secret for bundle in CHANGES["migrating"]]
+    kept = [f"migration-{secret}" for secret in secrets]
+    parts = ("copy", "restore", *(f"check-{at}" for at in range(9)))
+    pushes = [f"{one}.{part}" for one in kept for part in parts]
+    changed, made = ["get", "patch"], ["get", "list", "watch", "create", "patch", "delete"]
+    return [
+        ("", "configmaps", kept, changed),
+        ("", "secrets", secrets, changed),
+        ("", "secrets", kept, ["get", "list", "watch", "delete"]),
+        ("external-secrets.io", "externalsecrets", secrets, changed),
+        ("external-secrets.io", "externalsecrets", kept, made),
+        ("external-secrets.io", "pushsecrets", pushes, made),
+    ]
 
 
 @pytest.fixture
@@ -359,6 +380,12 @@ def test_finish_and_undo_come_in_their_order(desk: Desk) -> None:
     assert (code, "is not taken over yet" in errors) == (FAILED, True)
     code, _, errors = desk.run(MANY, "--undo")
     assert (code, "the copy of what was before is gone" in errors) == (FAILED, True)
+
+
+def test_an_administrator_who_is_not_in_the_group_is_refused(desk: Desk, cluster: Cluster) -> None:
+    code, _, errors = desk.run(ONE, kubeconfig=cluster.kubeconfig)
+    assert (code, "only the groups of `seeding` in the stack file" in errors) == (FAILED, True)
+    assert (desk.owners(ONE), desk.left(ONE)) == ([], [])
 
 
 def test_another_cluster_and_missing_rights_are_told_and_nothing_is_made(
