@@ -64,6 +64,8 @@ COMMANDS = [
     "rotate smtp-password",
     "rotate database-url",
     "set smtp-password --from-literal short",
+    "set token --previous",
+    "set smtp-password --previous --version 4",
     "rotated token",
     "rotated smtp-password --on 2026-01-31",
     "sync",

@@ -58,7 +58,7 @@ def allowed(name):
     if name == "manifests/first_values.py":
         return names | {"manifests.one_shot_push", "manifests.providers"}
     if name == "manifests/new_value.py":
-        beside = ("one_shot_push", "providers", "remote_values")
+        beside = ("one_shot_push", "providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
     if name == "manifests/one_shot_push.py":
         return names | {"manifests.providers"}

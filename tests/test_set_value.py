@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import hashlib
 import io
 import json
 import sys
@@ -12,15 +13,20 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests import new_value
-from platform_secrets.secretsctl import waiting
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator.clock import Clock
+from platform_secrets.rotator.keys import Generated
+from platform_secrets.rotator.memory import LockLostError, Memory, Remembered, moment
+from platform_secrets.secretsctl import rotation_lock, set_command
 from platform_secrets.secretsctl.asked_value import asked_value
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.new_value import NewValue
 from platform_secrets.settings import SettingsError
-from platform_secrets.settings.entries import kept
-from tests.settings_files import CATALOGUE, changed
+from tests.settings_files import CATALOGUE, STORES, changed
 
-BEFORE, NEW = "shop-mail.value-before", "shop-mail.new-value"
+SEEDER = "aaaaaaaa-0000-4000-8000-000000000003"
+SAME = {"description": "of mail", "same-as": "mail/smtp-password"}
+BEFORE, NEW = "value-before-shop-mail", "new-value-shop-mail"
 
 
 def options(**given):
@@ -28,10 +34,16 @@ def options(**given):
     return argparse.Namespace(**{**values, **given})
 
 
-def of_mail(settings):
-    """What the functions for the key of bundle `mail` take."""
-    [value] = [one for one in kept(settings, "mail") if one.name == "smtp-password"]
-    return settings, "mail", value
+@pytest.fixture
+def place(settings_with):
+    """The Secret of bundle `mail`, for its key `smtp-password`."""
+    settings = settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]})
+    [found] = new_value.places(settings, "smtp-password")
+    return found
+
+
+def decoded(text):
+    return base64.b64decode(text).decode()
 
 
 @pytest.fixture
@@ -39,22 +51,19 @@ def key(settings_with):
     return settings_with(catalogue=CATALOGUE).catalogue.bundles["mail"].keys["smtp-password"]
 
 
-def test_the_value_before_is_read_once_through_the_identity_that_cannot_write(settings_with):
-    found = new_value.before(
-        *of_mail(settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]}))
-    )
+def test_the_value_before_is_read_once_through_the_identity_that_cannot_write(place):
+    found = new_value.before(place)
     assert found["metadata"]["annotations"] == {"platform-secrets/key": "smtp-password"}
     spec = found["spec"]
     assert spec["secretStoreRef"]["name"] == "vault-store"
     assert (spec["refreshPolicy"], spec["target"]["immutable"]) == ("CreatedOnce", True)
     assert spec["target"]["name"] == BEFORE
+    assert spec["target"]["template"]["data"]["smtp-password"] == '{{ index . "smtp-password" }}'
 
 
-@pytest.mark.parametrize(("made", "secret"), [(new_value.push, NEW), (new_value.restore, BEFORE)])
-def test_a_value_is_written_over_the_one_in_its_entry_alone(settings_with, made, secret):
-    spec = made(*of_mail(settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]})))[
-        "spec"
-    ]
+@pytest.mark.parametrize("secret", [NEW, BEFORE])
+def test_a_value_is_written_over_the_one_in_its_entry_alone(place, secret):
+    spec = new_value.push(place, secret)["spec"]
     assert spec["selector"] == {"secret": {"name": secret}}
     assert spec["updatePolicy"] == "Replace"
     assert spec["secretStoreRefs"] == [{"kind": "SecretStore", "name": "vault-seed-store"}]
@@ -63,6 +72,43 @@ def test_a_value_is_written_over_the_one_in_its_entry_alone(settings_with, made,
         "secretKey": "smtp-password",
         "remoteRef": {"remoteKey": "shop/test/mail", "property": "smtp-password"},
     }
+
+
+def test_the_services_secret_is_compared_by_a_hash_that_only_a_secret_has(place):
+    value = token_hex(24)
+    spec = new_value.check(place, NEW)["spec"]
+    assert spec["selector"] == {"secret": {"name": "shop-mail"}}
+    assert "data" not in spec
+    [text] = spec["template"]["templateFrom"]
+    assert text["secret"] == {
+        "name": NEW,
+        "items": [{"key": "set-compares", "templateAs": "Values"}],
+    }
+    source = new_value.source(place, value)["data"]
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    assert f'(index . "smtp-password" | sha256sum) "{digest}"' in decoded(source["set-compares"])
+    assert decoded(source["smtp-password"]) == value
+
+
+def test_what_is_stored_as_base64_is_compared_as_the_services_have_it(settings_with):
+    of_bytes = changed(CATALOGUE, "bundles.mail.keys.smtp-password.stored-as", "base64")
+    settings = settings_with(catalogue=of_bytes, seeding={"groups": ["people"]})
+    [place] = new_value.places(settings, "smtp-password")
+    source = new_value.source(place, base64.b64encode(b"\xff" * 24).decode())["data"]
+    assert hashlib.sha256(b"\xff" * 24).hexdigest() in decoded(source["set-compares"])
+
+
+def test_a_secret_that_borrows_the_value_gets_a_hash_and_not_the_value(settings_with):
+    lent = changed(CATALOGUE, "bundles.shared.keys.mail", SAME)
+    settings = settings_with(catalogue=lent, seeding={"groups": ["people"]})
+    own, other = new_value.places(settings, "smtp-password")
+    assert (own.is_own, other.is_own, other.secret) == (True, False, "shop-secrets")
+    assert [*new_value.source(other, token_hex(24))["data"]] == ["set-compares"]
+    kept = new_value.before(other)["spec"]["target"]
+    assert (kept["name"], [*kept["template"]["data"]]) == (
+        "value-before-shop-secrets",
+        ["set-compares"],
+    )
 
 
 def test_a_file_loses_its_last_line_end_alone(tmp_path, key):
@@ -121,32 +167,128 @@ def test_a_prompt_asks_twice(monkeypatch, key):
 
 
 @dataclass(frozen=True)
-class Holding(Kubectl):
-    """A cluster that holds one object, whatever is asked for."""
+class OneObject(Kubectl):
+    """A cluster that holds one object, whatever is asked for, and refuses to change it elsewhere
+    than here."""
 
     found: Any = None
 
     def get(self, resource, name):
-        return self.found
+        return json.loads(json.dumps(self.found))
+
+    def patch(self, resource, name, change):
+        version = self.found["metadata"]["resourceVersion"]
+        if change["metadata"]["resourceVersion"] != version:
+            raise ClusterError("kubectl patch: Error from server (Conflict): it was changed")
+        data = {**self.found.get("data", {}), **change["data"]}
+        self.found["data"] = {name: text for name, text in data.items() if text is not None}
+        self.found["metadata"]["resourceVersion"] = f"{version}+"
+        return self.get(resource, name)
 
 
-def holding(found):
-    return Holding(None, "shop-test", found)
+def memory(**data):
+    return OneObject(None, "shop-test", found={"metadata": {"resourceVersion": "1"}, "data": data})
 
 
-def test_while_the_rotator_is_at_work_nothing_is_written():
-    run = {"holder": "secrets-rotation-1", "verdict": None}
-    with pytest.raises(ClusterError, match="secrets-rotation-1: a rotation runs, or was stopped"):
-        waiting.require_no_run(holding({"data": {"run": json.dumps(run)}}))
-    ended = json.dumps({**run, "verdict": "rotated nothing"})
-    waiting.require_no_run(holding({"data": {"run": ended}}))
-    waiting.require_no_run(holding({}))
+def test_a_rotation_and_a_value_that_is_set_keep_each_other_out(monkeypatch):
+    monkeypatch.setattr(rotation_lock, "_PATIENCE_SECONDS", 0)
+    cluster = memory(run="as it was")
+    with rotation_lock.rotation_lock(cluster, "set token") as (kubectl, mine):
+        assert "secretsctl set token" in cluster.found["data"]["lock"]
+        rotator = Memory(
+            rotation_lock._ConfigMaps(cluster), Clock(), "memory", "secrets-rotation-1", 30
+        )
+        with pytest.raises(LockLostError, match="another run holds the lock and is alive"):
+            rotator.lock(0)
+        with pytest.raises(ClusterError, match="nothing is done: another run holds the lock"):
+            rotation_lock.rotation_lock(cluster, "set other").__enter__()
+        mine.write({"token": Remembered(moment("2026-01-31"))})
+        assert kubectl.before_each
+    assert cluster.found["data"].keys() == {"run", "token"}
+    assert cluster.found["data"]["run"] == "as it was"
 
 
-def test_the_value_before_of_another_key_of_the_bundle_is_left_alone(settings_with):
-    settings, bundle, value = of_mail(
-        settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]})
+def test_a_command_that_lost_its_lock_does_nothing_more(monkeypatch):
+    monkeypatch.setattr(rotation_lock, "_LOCK_SECONDS", 0)
+    cluster = memory()
+    with rotation_lock.rotation_lock(cluster, "set token") as (kubectl, _):
+        cluster.found["data"]["lock"] = json.dumps({"holder": "secrets-rotation-1"})
+        cluster.found["metadata"]["resourceVersion"] = "9"
+        with pytest.raises(ClusterError, match="another run has the lock"):
+            kubectl.delete("pushsecret", ["one"])
+    assert "secrets-rotation-1" in cluster.found["data"]["lock"]
+
+
+def test_the_value_before_of_another_key_of_the_bundle_is_left_alone(place):
+    kept = {"metadata": {"annotations": {"platform-secrets/key": "imap-password"}}}
+    cluster = OneObject(None, "shop-test", found=kept)
+    with pytest.raises(ClusterError, match="by `secretsctl set mail/imap-password`"):
+        NewValue(place.settings, [place], cluster).begin()
+
+
+@pytest.mark.parametrize(
+    ("provider", "found"),
+    [
+        ("vault", "the operator finds a version of vault by itself"),
+        ("aws", "the operator finds a version of aws by itself"),
+        ("gcp", "gcloud secrets versions list shop-test-smtp-password --project=shop-test"),
+        ("azure", "az keyvault secret list-versions --vault-name shop-test --name"),
+    ],
+)
+def test_the_versions_are_listed_by_a_command_where_the_operator_can_t(
+    settings_with, provider, found
+):
+    seed = {"client-ids": {**STORES["azure"]["client-ids"], "seed": SEEDER}}
+    store = {**STORES[provider], **(seed if provider == "azure" else {})}
+    settings = settings_with(
+        catalogue=CATALOGUE, stores={provider: store}, seeding={"groups": ["people"]}
     )
-    kept_before = {"metadata": {"annotations": {"platform-secrets/key": "imap-password"}}}
-    with pytest.raises(ClusterError, match="imap-password is being set: end that first"):
-        NewValue(settings, bundle, value, holding(kept_before)).written(token_hex(24))
+    asked = argparse.Namespace(key="smtp-password", previous=True, version=None)
+    if "by itself" in found:
+        assert set_command._places(settings, "smtp-password", asked)
+        return
+    with pytest.raises(SettingsError, match=f"--version: name the one .*{found}"):
+        set_command._places(settings, "smtp-password", asked)
+
+
+def test_a_version_is_of_the_value_before_and_a_generated_value_is_nobody_s(settings_with):
+    settings = settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]})
+    asked = argparse.Namespace(key="smtp-password", previous=False, version="4")
+    with pytest.raises(SettingsError, match="--version: goes with --previous"):
+        set_command._places(settings, "smtp-password", asked)
+    asked = argparse.Namespace(key="token", previous=False, version=None)
+    with pytest.raises(SettingsError, match="secretsctl rotate token"):
+        set_command._places(settings, "token", asked)
+
+
+def test_a_rotation_that_is_not_at_its_end_is_not_disturbed(settings_with):
+    settings = settings_with(catalogue=CATALOGUE, seeding={"groups": ["people"]})
+    [key] = rotation_plan(settings).rotated
+    assert isinstance(key, Generated)
+    assert set_command._is_rotating(key, OneObject(None, "shop-test", found={"metadata": {}}))
+    assert not set_command._is_rotating(key, OneObject(None, "shop-test", found=None))
+
+
+def test_an_older_version_is_read_beside_the_newest_and_must_differ_from_it(place):
+    spec = new_value.previous(place, "4")["spec"]
+    assert [one["extract"] for one in spec["dataFrom"]] == [
+        {"key": "shop/test/mail"},
+        {"key": "shop/test/mail", "version": "4"},
+    ]
+    line = spec["target"]["template"]["data"]["smtp-password"]
+    assert 'fail "version 4 has the value that is in use"' in line
+    assert spec["target"]["name"] == NEW
+    looked = new_value.look(place, "4")["spec"]["target"]["template"]["data"]
+    assert [*looked] == ["version"]
+    assert looked["version"].endswith("{{ end }}4")
+
+
+def test_vault_is_asked_for_the_newest_version_s_number_as_the_reader(place):
+    generator, asked = new_value.newest_version(place)
+    assert (generator["spec"]["method"], generator["spec"]["path"]) == (
+        "GET",
+        "secret/data/shop/test/mail",
+    )
+    account = generator["spec"]["provider"]["auth"]["kubernetes"]["serviceAccountRef"]
+    assert account["name"] == "vault-store"
+    assert [*asked["spec"]["target"]["template"]["data"]] == ["version"]

@@ -99,12 +99,17 @@ MIGRATION_GATE = "adopt"
 
 def new_value(secret: str) -> str:
     """What writes a new value of a Secret's key: a short-lived Secret, and its PushSecret."""
-    return f"{secret}.new-value"
+    return f"new-value-{secret}"
 
 
 def value_before(secret: str) -> str:
     """What keeps the value before, and can write it again."""
-    return f"{secret}.value-before"
+    return f"value-before-{secret}"
+
+
+def older_version(secret: str) -> str:
+    """What looks for an older version of a key's entry, and holds no value."""
+    return f"older-version-{secret}"
 
 
 def database_keys(settings: Settings) -> dict[str, str]:

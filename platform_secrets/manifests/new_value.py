@@ -1,39 +1,218 @@
 """How one value is replaced: the one-shot objects of `secretsctl set`.
 
-An ExternalSecret keeps the value before, to be given back. A short-lived Secret has the new one. A
-PushSecret of each writes it into the key's entry.
+A short-lived Secret has the new value: a person's, or one that an ExternalSecret reads from an
+older version of the entry. Another ExternalSecret keeps the value before, to be given back. A
+PushSecret of each writes it into the key's entry. PushSecrets without data compare it with what the
+services' Secrets have (docs/decisions/0009), by a hash that stands beside it.
 """
 
 import base64
+import hashlib
+from dataclasses import dataclass, replace
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.one_shot_push import one_shot_push
+from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.remote_values import remote_values
+from platform_secrets.manifests.secret_template import Source, compares, comparison, required
 from platform_secrets.settings import Settings
-from platform_secrets.settings.entries import Kept
+from platform_secrets.settings.entries import Kept, kept
 
 KEY = "platform-secrets/key"
 """On the value before: whose it is."""
+WRITTEN = "platform-secrets/written"
+"""On the value before: a new one was written, and nobody knows yet whether readers come up."""
+VERSION = "platform-secrets/version"
+"""The same: which version of the entry that was."""
+IN_USE = "the value that is in use"
 _COMPONENT = "new-value"
+_COMPARES = "set-compares"
+_THEN = "-then"
 
 
-def before(settings: Settings, bundle: str, value: Kept) -> Manifest:
-    """Keeps the value that is in the store now."""
-    name = naming.value_before(settings.catalogue.bundles[bundle].secret)
-    found = remote_values([value])
-    text = f'{{{{ index . "{found.names[value.name]}" }}}}'
+@dataclass(frozen=True)
+class Place:
+    """A Secret that has the value. `settings` are those of its namespace."""
+
+    settings: Settings
+    bundle: str
+    value: Kept
+
+    @property
+    def secret(self) -> str:
+        return self.settings.catalogue.bundles[self.bundle].secret
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the value is a field of the Secret, not only a part of one."""
+        return self.value.key in self.settings.catalogue.bundles[self.bundle].shown
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the key is declared here, not one that has the same value."""
+        return not self.value.is_borrowed
+
+    @property
+    def new(self) -> str:
+        return naming.new_value(self.secret)
+
+    @property
+    def before(self) -> str:
+        return naming.value_before(self.secret)
+
+    @property
+    def _is_base64(self) -> bool:
+        keys = self.settings.catalogue.bundles[self.bundle].keys
+        return keys[self.value.key].stored_as == "base64"
+
+
+def places(settings: Settings, id: str) -> list[Place]:
+    """Every Secret that has a key's value, the key's own first."""
+    found: list[Place] = []
+    for bundle, name in settings.catalogue.bundles_of[id].items():
+        for view in settings.by_namespace:
+            if bundle in view.bundles:
+                found += [
+                    Place(view, bundle, one) for one in kept(view, bundle) if one.name == name
+                ]
+    return found
+
+
+def before(place: Place) -> Manifest:
+    """Keeps the value that is in the store now; beside another's key, a hash of it alone."""
+    found = remote_values([place.value])
+    line = _line(place, found.names[place.value.name])
+    return _kept_by(place, place.before, found.spec, line, _stored(found.names[place.value.name]))
+
+
+def previous(place: Place, version: str) -> Manifest:
+    """The new value, out of an older version of its entry. It is not synced where that has the
+    value that is there now, or none."""
+    spec, name, guard = _older(place, version)
+    line = _line(place, name)
+    return _kept_by(place, place.new, spec, line, f"{guard}{_stored(name)}")
+
+
+def look(place: Place, version: str) -> Manifest:
+    """Is synced only if `previous` is; its Secret holds no value."""
+    spec, _, guard = _older(place, version)
+    name = naming.older_version(place.secret)
+    store = place.settings.store_name(place.bundle)
+    reference = provider_of(place.settings.store_of(place.bundle)).reference(store)
+    spec = {"secretStoreRef": reference, **spec}
+    return _external_secret(place.settings, name, spec, {"version": f"{guard}{version}"})
+
+
+def newest_version(place: Place) -> list[Manifest]:
+    """What makes a Secret of the number of the entry's newest version, and of nothing else; nothing
+    where the provider can't be asked for it."""
+    settings, store = place.settings, place.settings.store_name(place.bundle)
+    account, identity = naming.secret_store(store, "read"), settings.identity_name(store, "read")
+    provider = provider_of(settings.store_of(place.bundle))
+    spec = provider.newest_version(account, identity, place.value.entry.key)
+    if spec is None:
+        return []
+    name = naming.older_version(place.secret)
+    generator = {
+        "apiVersion": GENERATORS,
+        "kind": "VaultDynamicSecret",
+        "metadata": naming.metadata(settings, name, _COMPONENT),
+    }
+    reference = {"apiVersion": GENERATORS, "kind": generator["kind"], "name": name}
+    source = {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
+    text = '{{ (index . "metadata" | fromJson).version }}'
+    return [
+        {**generator, "spec": spec},
+        _external_secret(settings, name, source, {"version": text}),
+    ]
+
+
+def _older(place: Place, version: str) -> tuple[Manifest, str, str]:
+    """How a version is read beside the newest, its value's name, and what fails without one."""
+    entry = replace(place.value.entry, version=version)
+    then = replace(place.value, name=f"{place.value.name}{_THEN}", entry=entry)
+    found = remote_values([place.value, then])
+    name, now = found.names[then.name], found.names[place.value.name]
+    faults = {
+        f'not (index . "{name}")': f"version {version} has no value",
+        f'eq (index . "{name}") (index . "{now}")': f"version {version} has {IN_USE}",
+    }
+    guard = "".join(
+        f'{{{{ if {condition} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
+        for condition, fault in faults.items()
+    )
+    return found.spec, name, guard
+
+
+def source(place: Place, text: str) -> Manifest:
+    """The Secret of the new value; beside another's key, of its hash alone."""
+    shown = base64.b64decode(text) if place._is_base64 else text.encode()
+    texts = {_COMPARES: compares(place.value.key, hashlib.sha256(shown).hexdigest())}
+    if place.is_own:
+        texts[place.value.key] = text
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": naming.metadata(place.settings, place.new, _COMPONENT),
+        "type": "Opaque",
+        "data": {name: base64.b64encode(one.encode()).decode() for name, one in texts.items()},
+    }
+
+
+def push(place: Place, name: str) -> Manifest:
+    """Writes the value of `new` or `before` into its entry."""
+    metadata = naming.metadata(place.settings, name, _COMPONENT)
+    return one_shot_push(place.settings, place.bundle, metadata, name, "Replace", [place.value])
+
+
+def check(place: Place, name: str) -> Manifest:
+    """Is synced only if the services' Secret has the value of `new` or `before`."""
+    texts = {"name": name, "items": [{"key": _COMPARES, "templateAs": "Values"}]}
+    metadata = naming.metadata(place.settings, f"{name}.check", _COMPONENT)
+    found = one_shot_push(place.settings, place.bundle, metadata, place.secret, "Replace")
+    template = {
+        "engineVersion": "v2",
+        "mergePolicy": "Replace",
+        "templateFrom": [{"target": "Data", "secret": texts}],
+    }
+    return {**found, "spec": {**found["spec"], "template": template}}
+
+
+def _stored(name: str) -> str:
+    """The value as it is in the store."""
+    return f'{{{{ index . "{name}" }}}}'
+
+
+def _line(place: Place, name: str) -> str:
+    """The value as it is in the services' Secret."""
+    return required(Source(name, f"{place.value.entry.key} is empty", place._is_base64))
+
+
+def _kept_by(place: Place, name: str, sources: Manifest, line: str, stored: str) -> Manifest:
+    settings, value = place.settings, place.value
+    texts = {_COMPARES: comparison(value.key, line)}
+    if place.is_own:
+        texts[value.key] = stored
+    reference = provider_of(settings.store_of(place.bundle)).reference(
+        settings.store_name(place.bundle)
+    )
+    found = _external_secret(settings, name, {"secretStoreRef": reference, **sources}, texts)
+    annotations = {KEY: value.key}
+    return {**found, "metadata": {**found["metadata"], "annotations": annotations}}
+
+
+def _external_secret(
+    settings: Settings, name: str, sources: Manifest, texts: dict[str, str]
+) -> Manifest:
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
-        "metadata": naming.metadata(settings, name, _COMPONENT, {KEY: value.key}),
+        "metadata": naming.metadata(settings, name, _COMPONENT),
         "spec": {
             "refreshPolicy": "CreatedOnce",
             "refreshInterval": "0s",
-            "secretStoreRef": provider_of(settings.store_of(bundle)).reference(
-                settings.store_name(bundle)
-            ),
             "target": {
                 "name": name,
                 "creationPolicy": "Owner",
@@ -44,38 +223,9 @@ def before(settings: Settings, bundle: str, value: Kept) -> Manifest:
                     "engineVersion": "v2",
                     "mergePolicy": "Replace",
                     "metadata": {"labels": naming.labels(settings, _COMPONENT)},
-                    "data": {value.key: text},
+                    "data": texts,
                 },
             },
-            **found.spec,
+            **sources,
         },
     }
-
-
-def source(settings: Settings, bundle: str, value: Kept, text: str) -> Manifest:
-    """The Secret of the new value."""
-    name = naming.new_value(settings.catalogue.bundles[bundle].secret)
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "type": "Opaque",
-        "data": {value.key: base64.b64encode(text.encode()).decode()},
-    }
-
-
-def push(settings: Settings, bundle: str, value: Kept) -> Manifest:
-    """Writes the new value into its entry."""
-    name = naming.new_value(settings.catalogue.bundles[bundle].secret)
-    return _push(settings, bundle, value, name)
-
-
-def restore(settings: Settings, bundle: str, value: Kept) -> Manifest:
-    """Writes the value before into its entry again."""
-    name = naming.value_before(settings.catalogue.bundles[bundle].secret)
-    return _push(settings, bundle, value, name)
-
-
-def _push(settings: Settings, bundle: str, value: Kept, name: str) -> Manifest:
-    metadata = naming.metadata(settings, name, _COMPONENT)
-    return one_shot_push(settings, bundle, metadata, name, "Replace", [value])

@@ -118,9 +118,18 @@ def comparison(name: str, line: str) -> str:
     """A text that fails unless what it runs over has under `name` what this line makes. It holds a
     hash of that, so that no error can show it."""
     pipeline, before = _pipeline(line)
-    begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
-    end = f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
+    begin, end = _around_hash(name)
     return f"{before}{{{{ `{begin}` }}}}{{{{ {pipeline} | sha256sum }}}}{{{{ `{end}` }}}}"
+
+
+def compares(name: str, sha256: str) -> str:
+    """The same of a value with this hash, in hexadecimal digits."""
+    return sha256.join(_around_hash(name))
+
+
+def _around_hash(name: str) -> tuple[str, str]:
+    begin = f'{{{{ if ne (index . "{name}" | sha256sum) "'
+    return begin, f'" }}}}{{{{ fail "{name} has another value" }}}}{{{{ end }}}}'
 
 
 def _pipeline(line: str) -> tuple[str, str]:

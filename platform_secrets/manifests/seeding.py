@@ -63,7 +63,8 @@ def _one_shot(stores: list[str]) -> dict[str, str]:
         f'store.?kind.orValue("") == "SecretStore" && store.?name.orValue("") in {cel(stores)}'
     )
     # Its message about what is wrong in a text may show what is in the Secret: people write none.
-    is_comparison = f'one.?secret.?name.orValue("").startsWith({cel(naming.migration(""))})'
+    ours = [naming.migration(""), naming.new_value(""), naming.value_before("")]
+    is_comparison = f'{cel(ours)}.exists(ours, one.?secret.?name.orValue("").startsWith(ours))'
     texts = f"{_SPEC}.?template.?templateFrom.orValue([])"
     return {
         "it would be pushed again, or its entry deleted": (

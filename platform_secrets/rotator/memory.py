@@ -9,9 +9,9 @@ import contextlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from .api import Api, ConflictError, RefusedError
+from .api import ConflictError, Manifest, RefusedError
 from .clock import Clock
 
 # Admission takes texts up to 16384 characters; JSON may make six of one.
@@ -88,10 +88,21 @@ def last_run(text: str | None) -> LastRun:
         return LastRun()
 
 
+class ConfigMaps(Protocol):
+    """What of `Api` the memory needs."""
+
+    def get(self, kind: str, name: str) -> Manifest | None: ...
+    def patch(
+        self, kind: str, name: str, patch: Manifest, *, is_guarded: bool = True
+    ) -> Manifest: ...
+
+
 class Memory:
     """The memory as one run has it: for reading at any time, for writing under the lock."""
 
-    def __init__(self, api: Api, clock: Clock, name: str, holder: str, lock_seconds: float) -> None:
+    def __init__(
+        self, api: ConfigMaps, clock: Clock, name: str, holder: str, lock_seconds: float
+    ) -> None:
         self._api, self._clock, self._name, self._holder = api, clock, name, holder
         self._lock_seconds = lock_seconds
         self._renewed = float("-inf")
@@ -113,9 +124,10 @@ class Memory:
         if not self._holds_lock():
             self.last_run = last_run(self._data.get("run"))
 
-    def lock(self, patience_seconds: float) -> None:
+    def lock(self, patience_seconds: float, *, is_rotation: bool = True) -> None:
         """Takes the lock: from a run that has ended, from one that did not renew it for as long as
-        this run watched (so that no two clocks are compared), or LockLostError."""
+        this run watched (so that no two clocks are compared), or LockLostError. Of what is no
+        rotation nothing stands in the memory beside the lock."""
         began = seen_at = self._clock.monotonic()
         seen = None
         while True:
@@ -125,7 +137,8 @@ class Memory:
                 seen, seen_at = lock, self._clock.monotonic()
             is_dead = self._clock.monotonic() - seen_at >= self._lock_seconds
             if lock is None or is_dead or self._holds_lock():
-                self._run = {"holder": self._holder, "started": timestamp(self._clock.now())}
+                started = timestamp(self._clock.now())
+                self._run = {"holder": self._holder, "started": started} if is_rotation else {}
                 with contextlib.suppress(ConflictError):
                     return self._write({}, "start")
             if self._clock.monotonic() - began > patience_seconds:
@@ -155,6 +168,12 @@ class Memory:
             with contextlib.suppress(ConflictError):
                 self._patch({"run": run, "lock": None})
 
+    def unlock(self) -> None:
+        """Gives the lock back, and says nothing."""
+        while self._holds_lock():
+            with contextlib.suppress(ConflictError):
+                self._patch({"lock": None})
+
     def _holds_lock(self) -> bool:
         """Whether the memory, when last seen, had this run's lock."""
         try:
@@ -163,11 +182,12 @@ class Memory:
             return False
 
     def _write(self, entries: dict[str, str], step: str | None) -> None:
-        if step is not None:
+        if step is not None and self._run:
             self._run = {**self._run, "step": step, "verdict": None}
         renewed = self._clock.now().isoformat()
         lock = json.dumps({"holder": self._holder, "renewed": renewed})
-        self._patch({**entries, "run": json.dumps(self._run), "lock": lock})
+        run = {"run": json.dumps(self._run)} if self._run else {}
+        self._patch({**entries, **run, "lock": lock})
 
     def _patch(self, data: dict[str, str | None]) -> None:
         """Compares and swaps. After a ConflictError the memory is read anew."""

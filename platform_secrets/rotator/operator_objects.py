@@ -1,6 +1,5 @@
 """What the operator does for a rotation: one-shot objects, and syncs of the services' Secrets."""
 
-import re
 from collections.abc import Generator
 
 from . import contract, proof
@@ -11,12 +10,6 @@ from .clock import Clock, Steps, pauses
 _SHORT_PATIENCE_SECONDS = 30
 # The cluster's garbage collector deletes a few objects a second.
 _GARBAGE_PAUSE_SECONDS = 0.5
-_NOT_OURS = re.compile(r"not managed by external.secrets")
-_REMEDY = (
-    "the operator may write only entries that it manages: give the entry, once, the custom metadata"
-    " (Vault), tag or label managed-by=external-secrets; write others that it has down and take"
-    " them off before: a push takes them away, or fails (docs/adopting.md)"
-)
 
 
 class StepError(Exception):
@@ -74,8 +67,8 @@ class OperatorObjects:
                 self._api.delete(kind, name)
             else:
                 fault = found
-                if _NOT_OURS.search(fault):
-                    raise StepError(f"{kind}/{name}: {fault}; {_REMEDY}")
+                if remedy := proof.remedy(fault):
+                    raise StepError(f"{kind}/{name}: {fault}; {remedy}")
         self._silent_stores.add(store)
         raise StepError(f"{kind}/{name} was not done in {seconds} s: {fault}")
 

@@ -4,10 +4,17 @@
 """
 
 import hashlib
+import re
 from typing import Any
 
 # Ready is also true where nothing useful was written; the reason and the message tell.
 _REASONS = {"ExternalSecret": "SecretSynced", "PushSecret": "Synced"}
+_NOT_OURS = re.compile(r"not managed by external.secrets")
+_REMEDY = (
+    "the operator may write only entries that it manages: give the entry, once, the custom metadata"
+    " (Vault), tag or label managed-by=external-secrets; write others that it has down and take"
+    " them off before: a push takes them away, or fails (docs/adopting.md)"
+)
 
 
 def synced_resource_version(obj: dict[str, Any]) -> str:
@@ -48,3 +55,8 @@ def fault(obj: dict[str, Any] | None) -> str | None:
     if obj["kind"] == "ExternalSecret" and not is_trigger and ready["message"] != "secret synced":
         return said
     return None
+
+
+def remedy(fault: str) -> str | None:
+    """What people have to do about a fault that no waiting mends; None of one that may pass."""
+    return _REMEDY if _NOT_OURS.search(fault) else None

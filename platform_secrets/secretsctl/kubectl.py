@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +27,8 @@ class Kubectl:
 
     context: str | None
     namespace: str | None
+    before_each: Callable[[], None] | None = None
+    """Is called before each command, and may refuse it by raising."""
 
     def within(self, namespace: str) -> "Kubectl":
         """The same in another namespace."""
@@ -124,6 +126,8 @@ class Kubectl:
         return done.stdout
 
     def _done(self, *arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+        if self.before_each:
+            self.before_each()
         where = [f"--context={self.context}"] if self.context else []
         where += [f"--namespace={self.namespace}"] if self.namespace else []
         command = ["kubectl", *where, *arguments]

@@ -1,152 +1,216 @@
-"""One value is replaced by a person's: written, synced, its readers restarted; or given back.
+"""One value is replaced by another: written, synced, proved, its readers restarted; or given back.
 
-A command that was killed is repeated with the value. The value before is kept from the first try
-on, until the readers are up.
+A command that was killed is repeated. The value before and the new one are kept until the readers
+are up: so the next try finds out which of them is in use.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
-from platform_secrets.manifests import naming, new_value
+from platform_secrets.manifests import new_value
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.new_value import Place
 from platform_secrets.manifests.rotation import names
 from platform_secrets.rotator import proof
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.settings import Settings
-from platform_secrets.settings.entries import Kept
+
+_LIST = {"apiVersion": "v1", "kind": "List"}
+# A check that fails has no condition: only time tells it from one that was not looked at yet.
+_LEAST_PATIENCE_SECONDS = 4.0
+_PAUSE_SECONDS = 0.3
 
 
 @dataclass
 class NewValue:
-    """A new value of a key; `kubectl` is in the environment's own namespace. Each method raises
+    """A new value of a key; `places` are its Secrets, its own first. Each method raises
     ClusterError."""
 
     settings: Settings
-    bundle: str
-    value: Kept
+    places: list[Place]
     kubectl: Kubectl
+    patience_seconds: float = _LEAST_PATIENCE_SECONDS
+    """How long a check may take: it is longer where the operator was slow before."""
+    _noted_version: str | None = None
 
-    def written(self, text: str) -> list[str]:
-        """Has the readers use this value, and says what was done."""
-        self._claim()
-        with self._without_leftovers():
-            self._own.create(new_value.source(*self._what, text))
-            self._made(new_value.push(*self._what))
+    def brought(self, make: Callable[[Place], Manifest], version: str | None = None) -> list[str]:
+        """Has the readers use the value that these manifests make, of a version of the entry where
+        that is said, and says what was done. It is kept, as the one before, until `forget`. `begin`
+        is first."""
+        if version != self._noted_version:
+            change = {"metadata": {"annotations": {new_value.VERSION: version}}}
+            self._at(self._own).patch("externalsecret", self._own.before, change)
         try:
-            done = self._reached()
+            for place in self.places:
+                if place.is_own or place.is_compared:
+                    self._make(place, make(place))
+            self._make(self._own, new_value.push(self._own, self._own.new))
+        except ClusterError as error:
+            self._end_unwritten(error)
+        try:
+            return [*self._reached(new=True), *self._others]
         except ClusterError as error:
             self._give_back(str(error))
             raise ClusterError(f"{error}; the value before is in use again") from None
-        self._forget()
-        return [*done, *(f"{one}: not restarted: {how}" for one, how in self._others.items())]
 
-    @cached_property
-    def _view(self) -> Settings:
-        return _view_of(self.settings, self.bundle)
-
-    @property
-    def _own(self) -> Kubectl:
-        """In the namespace of the bundle."""
-        return self.kubectl.within(self._view.namespace)
+    def forget(self) -> None:
+        """Deletes all that is kept, the new value last: without it nothing was written yet."""
+        self._remove_pushes()
+        for new in (False, True):
+            for place in self.places:
+                name = place.new if new else place.before
+                self._at(place).delete("externalsecret", [name])
+                self._at(place).delete("secret", [name])
 
     @property
-    def _what(self) -> tuple[Settings, str, Kept]:
-        return self._view, self.bundle, self.value
+    def _own(self) -> Place:
+        return self.places[0]
 
-    @property
-    def _secret(self) -> str:
-        return self.settings.catalogue.bundles[self.bundle].secret
-
-    @property
-    def _before(self) -> str:
-        return naming.value_before(self._secret)
-
-    @property
-    def _bundles(self) -> list[str]:
-        return [*self.settings.catalogue.bundles_of[self.value.id]]
+    def _at(self, place: Place) -> Kubectl:
+        return self.kubectl.within(place.settings.namespace)
 
     @property
     def _readers(self) -> list[str]:
-        found = [reader for one in self._bundles for reader in self.settings.readers[one]]
+        found = [reader for one in self.places for reader in self.settings.readers[one.bundle]]
         return list(dict.fromkeys(found))
 
     @property
-    def _others(self) -> dict[str, str]:
-        return names.not_restarted(self._readers)
+    def _others(self) -> list[str]:
+        others = names.not_restarted(self._readers).items()
+        return [f"{reader}: not restarted: {how}" for reader, how in others]
 
-    def _claim(self) -> None:
-        """The value before is kept; an earlier try's is the one that was in use."""
-        kept = self._own.get("externalsecret", self._before)
-        if kept is None:
-            self._require_health()
-        elif (key := kept["metadata"].get("annotations", {}).get(new_value.KEY)) != self.value.key:
-            message = f"{key} is being set: end that first, by `secretsctl set {self.bundle}/{key}`"
-            raise ClusterError(f"ExternalSecret/{self._before}: {message}")
-        self._made(new_value.before(*self._what))
+    def begin(self) -> str | None:
+        """The value in use is kept; of an earlier try that is in use, what was there before it.
+        Returns the version of the entry that such a try wrote, if it was one."""
+        kubectl, name = self._at(self._own), self._own.before
+        kept = kubectl.get("externalsecret", name)
+        noted = (kept or {"metadata": {}})["metadata"].get("annotations", {})
+        if kept and (key := noted.get(new_value.KEY)) != self._own.value.key:
+            again = f"`secretsctl set {self._own.bundle}/{key}`"
+            message = f"{key} was being set, and is not settled: end that first, by {again}"
+            raise ClusterError(f"ExternalSecret/{name}: {message}")
+        if kept and self._is_earlier_in_use(noted):
+            waiting.say("an earlier try wrote its value: the one from before it is kept")
+            kubectl.patch("externalsecret", name, waiting.annotated(new_value.WRITTEN))
+            self._remove_new()
+            self._noted_version = noted.get(new_value.VERSION)
+            return self._noted_version
+        self.forget()
+        self._require_health()
+        for place in self.places:
+            if place.is_own or place.is_compared:
+                self._make(place, new_value.before(place))
+        return None
+
+    def _is_earlier_in_use(self, noted: Mapping[str, str]) -> bool:
+        """Whether an earlier try has written its value, so that it is no value before."""
+        self._remove_pushes()
+        if new_value.WRITTEN in noted or not self._own.is_compared:
+            return True
+        self._sync(self._own)
+        return self._same(self._own, [self._own.before, self._own.new]) == self._own.new
 
     def _require_health(self) -> None:
         """Else the new value would be blamed for what was there before it."""
-        if fault := proof.fault(self._own.get("externalsecret", self._secret)):
-            message = "so there is no value before; `secretsctl put-commands` puts first ones in"
-            raise ClusterError(f"ExternalSecret/{self._secret}: {fault}; {message}")
+        secret = self._own.secret
+        if fault := proof.fault(self._at(self._own).get("externalsecret", secret)):
+            message = "so there is no value before; `secretsctl seed` puts first ones in"
+            raise ClusterError(f"ExternalSecret/{secret}: {fault}; {message}")
         for reader in names.restarted(self._readers):
             if lacking := waiting.incomplete(self.kubectl, reader):
                 raise ClusterError(f"{reader}: not started: {lacking}")
 
-    @contextmanager
-    def _without_leftovers(self) -> Iterator[None]:
-        """The new value is in the cluster only inside; at an interruption it goes, too."""
-        self._own.delete("pushsecret", [self._before])
-        self._remove_new()
-        try:
-            yield
-        finally:
-            self._remove_new()
+    def _end_unwritten(self, error: ClusterError) -> None:
+        """Ends a try whose push failed. It raises in any case."""
+        self._remove_pushes()
+        is_known = isinstance(error, waiting.NotManagedError)
+        if not is_known and self._own.is_compared:
+            try:
+                self._sync(self._own)
+                is_known = self._same(self._own, [self._own.before]) is not None
+            except ClusterError:
+                unknown = "whether it was written is not known; repeat this once that is mended"
+                raise ClusterError(f"{error}; {unknown}") from None
+        if is_known:
+            self.forget()
+            raise ClusterError(f"{error}; the value is what it was")
+        self._give_back(str(error))
+        raise ClusterError(f"{error}; the value before is in use again")
 
-    def _remove_new(self) -> None:
-        for kind in ("pushsecret", "secret"):
-            self._own.delete(kind, [naming.new_value(self._secret)])
-
-    def _reached(self) -> list[str]:
-        """Syncs every Secret that has the value, and restarts its readers."""
-        done: list[str] = []
-        for bundle in self._bundles:
-            view = _view_of(self.settings, bundle)
-            within = self.kubectl.within(view.namespace)
-            for one in external_secret_manifests(view, bundle):
-                name = one["metadata"]["name"]
-                within.patch("externalsecret", name, waiting.annotated("force-sync"))
-                done.append(waiting.synced(within, name))
+    def _reached(self, *, new: bool) -> list[str]:
+        """Syncs every Secret that has the value, proves that, and restarts its readers."""
+        done = [line for place in self.places for line in self._shown(place, new=new)]
         seconds = self.settings.environment.rotator.rollout_deadline.total_seconds()
         for reader in names.restarted(self._readers):
             done.append(waiting.restarted(self.kubectl, reader, seconds))
         return done
 
+    def _shown(self, place: Place, *, new: bool) -> list[str]:
+        """Says that a Secret has the value, once a check shows it: a store may answer with an old
+        one for a while."""
+        if not place.is_compared:
+            fields = "it is only a part of what that holds, and not compared with it"
+            return [*self._sync(place), f"{place.secret}: {place.value.key}: {fields}"]
+        name, end = place.new if new else place.before, time.monotonic() + waiting.SYNC_SECONDS
+        while True:
+            done = self._sync(place)
+            if self._same(place, [name]):
+                return [*done, f"{place.secret}: has the value"]
+            if time.monotonic() > end:
+                waited = f"{waiting.SYNC_SECONDS} s and several syncs after it was written"
+                raise ClusterError(f"Secret/{place.secret}: has not the value, {waited}")
+            waiting.say(f"{place.secret}: has not the value yet")
+
+    def _sync(self, place: Place) -> list[str]:
+        start, done = time.monotonic(), list[str]()
+        for one in external_secret_manifests(place.settings, place.bundle):
+            name = one["metadata"]["name"]
+            self._at(place).patch("externalsecret", name, waiting.annotated("force-sync"))
+            done.append(waiting.synced(self._at(place), name))
+        took = time.monotonic() - start
+        self.patience_seconds = max(self.patience_seconds, 3 * took)
+        return done
+
+    def _same(self, place: Place, kept: list[str]) -> str | None:
+        """Which of these values the Secret has, by their names; None if it has another."""
+        kubectl, checks = self._at(place), {f"{name}.check": name for name in kept}
+        items = [new_value.check(place, name) for name in kept]
+        kubectl.apply({**_LIST, "items": items})
+        end, found = time.monotonic() + self.patience_seconds, None
+        while found is None and time.monotonic() < end:
+            time.sleep(_PAUSE_SECONDS)
+            for check in kubectl.get_all("pushsecret", [*checks]):
+                if proof.fault(check) is None:
+                    found = checks[check["metadata"]["name"]]
+        kubectl.delete("pushsecret", [*checks])
+        return found
+
     def _give_back(self, why: str) -> None:
         waiting.say(f"{why}; the value before is given back")
         try:
-            self._made(new_value.restore(*self._what))
-            self._reached()
+            self._remove_pushes()
+            self._make(self._own, new_value.push(self._own, self._own.before))
+            self._reached(new=False)
         except ClusterError as error:
-            kept = f"the value before is in Secret/{self._before}"
+            kept = f"the value before is in Secret/{self._own.before}"
             raise ClusterError(f"{why}; it could not be given back: {error}; {kept}") from None
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
-        self._own.delete("pushsecret", [self._before])
-        self._own.delete("externalsecret", [self._before])
-        self._own.delete("secret", [self._before])
+    def _remove_pushes(self) -> None:
+        for place in self.places:
+            pushes = [name for one in (place.new, place.before) for name in (one, f"{one}.check")]
+            self._at(place).delete("pushsecret", pushes)
 
-    def _made(self, manifest: Manifest) -> None:
+    def _remove_new(self) -> None:
+        for place in self.places:
+            for kind in ("externalsecret", "secret"):
+                self._at(place).delete(kind, [place.new])
+
+    def _make(self, place: Place, manifest: Manifest) -> None:
         kind, name = manifest["kind"], manifest["metadata"]["name"]
-        if self._own.get(kind.lower(), name) is None:
-            self._own.create(manifest)
-        waiting.say(waiting.synced(self._own, name, kind))
-
-
-def _view_of(settings: Settings, bundle: str) -> Settings:
-    return next(view for view in settings.by_namespace if bundle in view.bundles)
+        self._at(place).apply(manifest)
+        if kind != "Secret":
+            waiting.say(waiting.synced(self._at(place), name, kind))

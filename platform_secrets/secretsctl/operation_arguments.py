@@ -48,6 +48,10 @@ def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     how.add_argument("--from-file", type=path, metavar="FILE", help=from_help)
     literal_help = "the value itself, which stays in the shell's history"
     how.add_argument("--from-literal", metavar="VALUE", help=literal_help)
+    previous_help = "the value before, of the versions that the provider keeps"
+    how.add_argument("--previous", action="store_true", help=previous_help)
+    version_help = "which version, with --previous; where the operator can't tell which was before"
+    one.add_argument("--version", type=given, metavar="VERSION", help=version_help)
 
     one = add("rotated", "Remembers that a key was rotated elsewhere.")
     add_which(one)

@@ -10,7 +10,7 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator.keys import SecretsManager
-from platform_secrets.rotator.memory import moment, remembered
+from platform_secrets.rotator.memory import Remembered, moment, remembered
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.dry_run import described
@@ -68,7 +68,18 @@ def rotated(settings: Settings, options: argparse.Namespace) -> str:
     if id not in plan.keys:
         raise _wrong("KEY", f"{options.key} has no `rotate`: its age is not watched")
     at = _day(options.on) if options.on else datetime.now(UTC)
-    waiting.remember(right_cluster(settings), id, at)
+    kubectl = right_cluster(settings)
+    memory = waiting.memory(kubectl)
+    known = remembered(memory.get("data", {}).get(id)) or Remembered(at)
+    entry = Remembered(known.first_seen, at, known.id)
+    kubectl.patch(
+        "configmap",
+        names.MEMORY,
+        {
+            "metadata": {"resourceVersion": memory["metadata"]["resourceVersion"]},
+            "data": {id: entry.text()},
+        },
+    )
     return f"{options.key}: rotated on {at:%Y-%m-%d}\n"
 
 

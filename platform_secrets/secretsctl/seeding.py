@@ -6,7 +6,6 @@ whatever that is; what a killed run has left, at the beginning of the next.
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Iterator
 
@@ -33,7 +32,7 @@ def seed(settings: Settings, options: argparse.Namespace) -> str:
         message = f"{settings.environment.environment} has `protect`, and nobody can be asked here"
         raise SettingsError([Problem("--yes", None, (), message)])
     kubectl = right_cluster(settings)
-    _end_as_by_ctrl_c()
+    waiting.end_as_by_ctrl_c()
     _remove_left(settings, kubectl)
     try:
         lacking = {one.bundle: _lacking(one, kubectl) for one in given}
@@ -78,13 +77,6 @@ def _write(one: BundleValues, kubectl: Kubectl, values: list[Kept]) -> None:
         waiting.synced(kubectl, push["metadata"]["name"], "PushSecret")
     finally:
         _remove_values(kubectl, [one.secret])
-
-
-def _end_as_by_ctrl_c() -> None:
-    """A run that is asked to end, as by a pipeline or with its terminal, takes its values along."""
-    for one in signal.Signals:
-        if one.name in ("SIGTERM", "SIGHUP"):
-            signal.signal(one, signal.default_int_handler)
 
 
 def _intent(one: BundleValues, value: Kept) -> str:

@@ -1,48 +1,113 @@
-"""`secretsctl set`: a value of a person's for one key, and what forbids it."""
+"""`secretsctl set`: a value of a person's, or the one before, for one key; and what forbids it."""
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from platform_secrets.manifests import new_value
+from platform_secrets.manifests.new_value import Place, places
 from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator import contract
+from platform_secrets.rotator.keys import Generated
+from platform_secrets.rotator.memory import Memory, Remembered
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.asked_value import asked_value
-from platform_secrets.secretsctl.kubectl import right_cluster
+from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from platform_secrets.secretsctl.new_value import NewValue
+from platform_secrets.secretsctl.older_version import is_found, version_before
+from platform_secrets.secretsctl.rotation_lock import rotation_lock
+from platform_secrets.secretsctl.store_commands import versions_command
 from platform_secrets.settings import Settings, SettingsError
-from platform_secrets.settings.entries import Kept, kept
 from platform_secrets.settings.problems import Problem
 
 
 def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
-    """Puts a person's value in the place of a key's, up to its readers; or gives the one before
-    back."""
-    bundle, value = _settable(settings, id, options.key)
+    """Puts a person's value, or the one before, in the place of a key's, up to its readers; or
+    gives back what was there."""
+    found = _places(settings, id, options)
     kubectl = right_cluster(settings)
-    text = asked_value(options, settings.catalogue.keys[id])
-    if settings.has_rotation:
-        waiting.require_no_run(kubectl)
-    lines = NewValue(settings, bundle, value, kubectl).written(text)
-    if settings.has_rotation and id in rotation_plan(settings).keys:
-        waiting.remember(kubectl, id, datetime.now(UTC))
-    return "".join(f"{line}\n" for line in [*lines, f"{options.key}: set"])
+    text = None if options.previous else asked_value(options, settings.catalogue.keys[id])
+    waiting.end_as_by_ctrl_c()
+    with _locked(settings, id, options.key, kubectl) as (holding, memory):
+        new = NewValue(settings, found, holding)
+        version = new.begin()
+        if text is not None:
+            lines = new.brought(lambda place: new_value.source(place, text))
+            done = "set"
+        else:
+            version = options.version or version or _version_before(new, found[0], holding)
+            lines = new.brought(lambda place: new_value.previous(place, version), version)
+            done = f"set to its version {version}"
+        is_aged = memory is not None and id in rotation_plan(settings).keys
+        if memory and is_aged and text is not None:
+            now = datetime.now(UTC)
+            known = memory[id] or Remembered(now)
+            memory.write({id: Remembered(known.first_seen, now, known.id)})
+        new.forget()
+    if is_aged and text is None:
+        rotated = f"secretsctl rotated {options.key} --on DATE"
+        lines.append(f"{options.key}: how old it is, only you know: `{rotated}`")
+    return "".join(f"{line}\n" for line in [*lines, f"{options.key}: {done}"])
 
 
-def _settable(settings: Settings, id: str, shown: str) -> tuple[str, Kept]:
-    """The key's bundle and value. Raises SettingsError where nobody may set it here."""
-    [bundle, *_] = settings.catalogue.bundles_of[id]
-    if settings.catalogue.keys[id].is_generated:
-        raise _wrong("KEY", f"the operator makes its values: `secretsctl rotate {shown}`")
-    found = [one for one in kept(settings, bundle) if one.id == id and one.may_be_written]
-    if not found:
+def _version_before(new: NewValue, own: Place, kubectl: Kubectl) -> str:
+    try:
+        return version_before(own, kubectl.within(own.settings.namespace))
+    except ClusterError:
+        new.forget()
+        raise
+
+
+@contextmanager
+def _locked(
+    settings: Settings, id: str, shown: str, kubectl: Kubectl
+) -> Iterator[tuple[Kubectl, Memory | None]]:
+    """Keeps rotations out, where there are any. ClusterError while one of the key is in flight."""
+    if not settings.has_rotation:
+        yield kubectl, None
+        return
+    with rotation_lock(kubectl, f"set {shown}") as (holding, memory):
+        key = rotation_plan(settings).keys.get(id)
+        if isinstance(key, Generated) and _is_rotating(key, holding):
+            end = f"`secretsctl rotate {shown} --wait`, or the next run, ends it"
+            raise ClusterError(f"{shown}: its rotation was begun and is not at its end: {end}")
+        yield holding, memory
+
+
+def _is_rotating(key: Generated, kubectl: Kubectl) -> bool:
+    for step in ("before", "staged"):
+        namespace, _, name = contract.one_shot_of(key, step).rpartition("/")
+        within = kubectl.within(namespace) if namespace else kubectl
+        if within.get(contract.KINDS[step].lower(), name):
+            return True
+    return False
+
+
+def _places(settings: Settings, id: str, options: argparse.Namespace) -> list[Place]:
+    """The Secrets that have the key. Raises SettingsError where nobody may set it here."""
+    if options.version and not options.previous:
+        raise _wrong("--version", "goes with --previous")
+    if settings.catalogue.keys[id].is_generated and not options.previous:
+        raise _wrong("KEY", f"the operator makes its values: `secretsctl rotate {options.key}`")
+    found = places(settings, id)
+    if not found or not found[0].value.may_be_written:
         message = "nobody here writes its entry (`secretsctl put-commands` says who)"
         raise _wrong("KEY", message)
-    store = settings.store_name(bundle)
-    if not any("seed" in view.identities(store) for view in settings.by_namespace):
+    own = found[0]
+    store = own.settings.store_name(own.bundle)
+    if "seed" not in own.settings.identities(store):
         message = (
             f"nobody may write to store {store}: add `seeding: {{groups: [...]}}`, and apply it"
         )
         raise SettingsError([Problem(settings.stack_file, None, ("seeding",), message)])
-    return bundle, found[0]
+    if settings.environment.rotation == "follower":
+        message = "is `follower`: use the stack that leads this environment's rotation"
+        raise SettingsError([Problem(settings.stack_file, None, ("rotation",), message)])
+    if options.previous and not options.version and not is_found(own):
+        lists = versions_command(own.settings.store_of(own.bundle), own.value.entry.key)
+        raise _wrong("--version", f"name the one to put back; this lists them, no value: {lists}")
+    return found
 
 
 def _wrong(argument: str, message: str) -> SettingsError:

@@ -71,6 +71,24 @@ def store_commands(store: Store) -> StoreCommands:
             return StoreCommands("# Tokens, which nobody puts in.\n", "none")
 
 
+def versions_command(store: Store, entry: str) -> str:
+    """What lists an entry's versions, and shows no value, where the operator can't find the one
+    before by itself."""
+    name = shlex.quote(entry)
+    match store:
+        case GcpStore():
+            return f"gcloud secrets versions list {name} --project={store.project}"
+        case AzureStore():
+            where = f"--vault-name {store.vault_name} --name {name}"
+            shown = "--query '[].[id,attributes.created]' --output tsv"
+            return f"az keyvault secret list-versions {where} {shown}"
+        case ParameterStore():
+            shown = "--query 'Parameters[].[Version,LastModifiedDate]' --output text"
+            return f"aws --region {store.region} ssm get-parameter-history --name {name} {shown}"
+        case _:
+            raise LookupError(f"the operator finds a version of {store.provider} by itself")
+
+
 def _marking(store: Store, where_declared: Marking) -> Marking:
     return where_declared if store.declares_backend else "all"
 

@@ -4,6 +4,7 @@ Raises ClusterError for what does not come to its end in time.
 """
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from typing import Any
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.rotator import proof
-from platform_secrets.rotator.memory import Remembered, remembered
 from platform_secrets.rotator.rollout import progress
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 
@@ -22,6 +22,17 @@ SYNC_SECONDS = 120
 _PAUSE_SECONDS = 0.5
 _ENOUGH_REFUSALS = 3
 _RESOURCES = {"Rollout": "rollouts.argoproj.io"}
+
+
+class NotManagedError(ClusterError):
+    """The operator wrote nothing, since the entry has not its mark."""
+
+
+def end_as_by_ctrl_c() -> None:
+    """Has a command that is asked to end, as by a pipeline or with its terminal, clean up."""
+    for one in signal.Signals:
+        if one.name in ("SIGTERM", "SIGHUP"):
+            signal.signal(one, signal.default_int_handler)
 
 
 def annotated(annotation: str) -> dict[str, Any]:
@@ -35,24 +46,6 @@ def memory(kubectl: Kubectl) -> Manifest:
     if found is None:
         raise ClusterError(f"ConfigMap/{names.MEMORY}: does not exist; apply the environment first")
     return found
-
-
-def remember(kubectl: Kubectl, id: str, at: datetime) -> None:
-    """Has a key's age begin at a moment."""
-    found = memory(kubectl)
-    known = remembered(found.get("data", {}).get(id)) or Remembered(at)
-    entry = Remembered(known.first_seen, at, known.id)
-    version = found["metadata"]["resourceVersion"]
-    change = {"metadata": {"resourceVersion": version}, "data": {id: entry.text()}}
-    kubectl.patch("configmap", names.MEMORY, change)
-
-
-def require_no_run(kubectl: Kubectl) -> None:
-    """Raises ClusterError while the rotator is at work, or was stopped at it: of an entry with
-    several values it would write back what it has read before."""
-    run = json.loads(memory(kubectl).get("data", {}).get("run", "{}"))
-    if run.get("holder") and not run.get("verdict"):
-        raise ClusterError(f"{run['holder']}: a rotation runs, or was stopped: wait for the next")
 
 
 def verdict(kubectl: Kubectl, job: str, cron_job: Manifest) -> str:
@@ -123,6 +116,8 @@ def synced(kubectl: Kubectl, name: str, kind: str = "ExternalSecret") -> str:
         fault = proof.fault(kubectl.get(kind.lower(), name))
         if fault is None:
             return f"{name}: synced"
+        if remedy := proof.remedy(fault):
+            raise NotManagedError(f"{kind}/{name}: {fault}; {remedy}")
         if fault != seen:
             seen = fault
             say(f"{name}: {fault}")

@@ -86,6 +86,10 @@ class AzureServer:
     def get(self, name: str) -> str:
         return self._versions[name][-1].value
 
+    def newest(self, name: str) -> str:
+        """The ID of the newest version."""
+        return self._versions[name][-1].id
+
     def tags(self, name: str) -> dict[str, str]:
         return self._versions[name][-1].tags
 

@@ -81,6 +81,10 @@ class GcpServer:
     def get(self, name: str) -> str:
         return self._entries[name].versions[-1].decode()
 
+    def newest(self, name: str) -> str:
+        """The number of the newest version."""
+        return str(len(self._entries[name].versions))
+
     def labels(self, name: str) -> dict[str, str]:
         return self._entries[name].labels
 

@@ -77,6 +77,10 @@ class Aws(WithRole):
     _service = "SecretsManager"
 
     @property
+    def version_before(self) -> str | None:
+        return "AWSPREVIOUS"
+
+    @property
     def address(self) -> tuple[object, ...]:
         return ("aws", self._store.account_id, self._store.region)
 

@@ -11,6 +11,10 @@ class AwsParameters(Aws):
     _service = "ParameterStore"
 
     @property
+    def version_before(self) -> None:
+        """Its versions have numbers, and labels that somebody gives."""
+
+    @property
     def address(self) -> tuple[object, ...]:
         return (self._service, *super().address)
 

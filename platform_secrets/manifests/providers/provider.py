@@ -56,6 +56,17 @@ class Provider(Protocol):
         """What a push tells the provider beside the value."""
         return None
 
+    @property
+    def version_before(self) -> str | None:
+        """By what an ExternalSecret reads the version before the newest; None where no name of all
+        entries' says that."""
+        return None
+
+    def newest_version(self, account: str, name: str, entry: str) -> Manifest | None:
+        """The spec of a generator that asks for the number of an entry's newest version, as
+        `reference` acts; None where none can."""
+        return None
+
     def reference(self, store: str) -> Manifest:
         """How an ExternalSecret names the store: the SecretStore of its *read* identity, or the
         generator."""

@@ -47,6 +47,13 @@ class Vault(Provider):
             vault["caBundle"] = base64.b64encode(store.ca_certificate.encode()).decode()
         return {"vault": vault}
 
+    def newest_version(self, account: str, name: str, entry: str) -> Manifest:
+        """A read of the entry as a whole, whose answer has the version beside the values."""
+        provider = self.spec(account, name)["vault"]
+        del provider["path"]
+        path = f"{self._store.mount}/data/{entry}"
+        return {"method": "GET", "path": path, "resultType": "Data", "provider": provider}
+
 
 def _auth(store: VaultStore, account: str, role: str) -> Manifest:
     reference = {"name": account, "audiences": [store.audience]}

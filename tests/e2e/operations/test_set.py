@@ -1,34 +1,30 @@
 """A person's value takes the place of a key's: with its readers, or not at all."""
 
 import base64
+import hashlib
 import json
-import os
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import pytest
-import yaml
 
-from platform_secrets.manifests.chart import laid_over
+from platform_secrets.manifests.entries import bundle_entries
+from platform_secrets.settings import Settings
 from tests.e2e.cluster import PEOPLE, Cluster
-from tests.e2e.deployment import STACK_KEY
 from tests.e2e.environments import ESO, operated
 from tests.e2e.kubelet import Kubelet, fingerprint
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import PROJECT, Run
-from tests.e2e.rotating import Rotating, mark, rotating_settings
-from tests.e2e.stores import Stores, decoded
-from tests.platform import CATALOGUE_FILE, STACK_FILES
-from tools.build import build
+from tests.e2e.people import Person, Right, rights_of_people, somebody
+from tests.e2e.process import Run
+from tests.e2e.rotating import Rotating, mark, rotating_settings, stored
+from tests.e2e.stores import Stores, decoded, made_values
 
 ENVIRONMENT = "setting"
 BUNDLE, KEY = "backend-api", "smtp-password"
-READER = "Deployment/wren-backend-api"
+SECRET, READER = "wren-backend-api-secrets", "Deployment/wren-backend-api"
 CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}}
 OK, FAILED, WRONG = 0, 1, 2
 MEMORY = "secrets-rotation-memory"
@@ -37,69 +33,22 @@ PUSHES = "external-secrets.io/v1alpha1"
 
 @dataclass
 class Desk:
-    """Somebody's folder with the project's files, and a kubeconfig for the cluster."""
+    """Somebody who sets the key of an environment that is in use."""
 
     place: Rotating
-    folder: Path
-    said: str = ""
+    person: Person
 
-    def write_stack(self, **changes: Any) -> None:
-        stack = yaml.safe_load(STACK_FILES["production"].read_text(encoding="utf-8"))
-        cluster = {"uid": self.place.cluster.uid}
-        own = {"environment": ENVIRONMENT, "cluster": cluster, **CHANGES, **changes}
-        stack["config"][STACK_KEY] = laid_over(stack["config"][STACK_KEY], own)
-        (self.folder / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(stack))
-        (self.folder / "catalogue.yaml").write_text(CATALOGUE_FILE.read_text(encoding="utf-8"))
-
-    def put(
-        self, value: str, *, killed_at: int = 0, kubeconfig: Path | None = None
-    ) -> tuple[int, str]:
-        """`set` of the key, killed at its n-th write; its exit code, and all that it said."""
-        done = subprocess.run(  # noqa: S603 - the project's own program
-            [
-                *(sys.executable, "-m", "platform_secrets.secretsctl"),
-                *("set", KEY, "--env", ENVIRONMENT, "--from-file", "-"),
-            ],
-            cwd=self.folder,
-            env={
-                "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
-                "PYTHONPATH": str(PROJECT),
-                "KUBECONFIG": str(kubeconfig or self.place.cluster.person_kubeconfig),
-                "HOME": str(self.folder),
-            },
-            input=f"{value}\n",
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        self.said += done.stdout + done.stderr
-        return done.returncode, done.stdout + done.stderr
-
-    def _kubectl(self, killed_at: int) -> Path:
-        folder = self.folder / "bin"
-        folder.mkdir(exist_ok=True)
-        count = self.folder / "count"
-        count.write_text("")
-        real = build("kubectl")
-        script = folder / "kubectl"
-        script.write_text(
-            "#!/bin/sh\n"
-            f'echo "$@" >> {self.folder}/calls\n'
-            'case "$2" in create|patch|delete)\n'
-            f"  echo >> {count}\n"
-            f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
-            f'    "{real}" "$@"; kill -9 "$PPID"; exit 1\n  fi\n'
-            "esac\n"
-            f'exec "{real}" "$@"\n'
-        )
-        script.chmod(0o755)
-        return folder
+    def put(self, value: str, **how: Any) -> tuple[int, str]:
+        """The exit code, and all that it said. A lock that nobody renews is gone before: for that
+        it would wait half a minute."""
+        unlocked = {"data": {"lock": None}}
+        self.place.cluster.api.patch("v1", "ConfigMap", MEMORY, self.place.namespace, unlocked)
+        code, output, errors = self.person.run("set", KEY, "--from-file", "-", given=value, **how)
+        return code, output + errors
 
     def in_use(self) -> dict[str, set[str]]:
         """The fingerprints of the key's value: in the store, the Secret and the reader's pods."""
-        name = self.place.settings.catalogue.bundles[BUNDLE].secret
-        secret = self.place.cluster.api.read("v1", "Secret", name, self.place.namespace)
+        secret = self.place.cluster.api.read("v1", "Secret", SECRET, self.place.namespace)
         pods = self.place.kubelet.running(self.place.namespace)
         return {
             "store": {self.place.in_store(BUNDLE, KEY)},
@@ -112,7 +61,7 @@ class Desk:
         api, namespace = self.place.cluster.api, self.place.namespace
         kinds = [("v1", "Secret"), (ESO, "ExternalSecret"), (PUSHES, "PushSecret")]
         found = [one["metadata"]["name"] for each in kinds for one in api.list(*each, namespace)]
-        return [one for one in found if one.endswith((".new-value", ".value-before"))]
+        return [one for one in found if one.startswith(("new-value-", "value-before-"))]
 
     def everything(self) -> str:
         """All objects of the namespace but Secrets, and its events."""
@@ -122,26 +71,95 @@ class Desk:
         return json.dumps([api.list(*each, namespace) for each in kinds])
 
 
+@dataclass
+class Cloud:
+    """A key in a store of another provider, which nobody reads."""
+
+    person: Person
+    stores: Stores
+    settings: Settings
+
+    def put(self, value: str) -> None:
+        """As `set` does."""
+        code, _, errors = self.person.run("set", KEY, "--from-file", "-", given=value)
+        assert code == OK, errors
+
+    def previous(self, *arguments: str) -> tuple[int, str]:
+        code, output, errors = self.person.run("set", KEY, "--previous", *arguments)
+        return code, output + errors
+
+    def stored(self) -> str:
+        return stored(self.stores, self.settings, BUNDLE, KEY)
+
+
 def everywhere(value: str) -> dict[str, set[str]]:
     return {place: {fingerprint(value)} for place in ("store", "secret", "pods")}
 
 
+def rights() -> list[Right]:
+    """Those that docs/values.md names, by names alone."""
+    changed, made = ["get", "patch"], ["get", "list", "watch", "create", "patch", "delete"]
+    new, before, older = (
+        f"{one}-{SECRET}" for one in ("new-value", "value-before", "older-version")
+    )
+    eso = "external-secrets.io"
+    return [
+        (eso, "externalsecrets", [SECRET], changed),
+        (eso, "externalsecrets", [new, before, older], made),
+        ("", "secrets", [new, before, older], made),
+        (eso, "pushsecrets", [new, before, f"{new}.check", f"{before}.check"], made),
+        ("generators.external-secrets.io", "vaultdynamicsecrets", [older], made),
+        ("", "configmaps", [MEMORY], changed),
+        ("apps", "deployments", [READER.removeprefix("Deployment/")], changed),
+    ]
+
+
+CLOUDS: dict[str, dict[str, Any]] = {
+    "aws": {},
+    "gcp": {},
+    "azure": {"client-ids": {"seed": "aaaaaaaa-0000-4000-8000-000000000003"}},
+}
+
+
 @pytest.fixture(scope="module")
-def desk(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Desk]:
-    """An environment that is in use."""
+def clouds(run: Run, cluster: Cluster, stores: Stores) -> dict[str, Cloud]:
+    """By provider, an environment whose store has values."""
+    found: dict[str, Cloud] = {}
+    for name, store in CLOUDS.items():
+        changes = {**CHANGES, **({"stores": {name: store}} if store else {})}
+        settings = rotating_settings(f"production-{name}", f"setting-{name}", **changes)
+        person = Person(cluster, run.folder / f"person-{name}", f"setting-{name}")
+        person.folder.mkdir()
+        person.write_stack(f"production-{name}", **changes)
+        stores.prepare(settings)
+        stores.put(settings, made_values(settings))
+        mark(stores, settings, BUNDLE, KEY)
+        cluster.create_namespace(settings.namespace)
+        found[name] = Cloud(person, stores, settings)
+    return found
+
+
+@pytest.fixture(scope="module")
+def desk(
+    run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease, clouds: dict[str, Cloud]
+) -> Iterator[Desk]:
+    """An environment that is in use, beside those in clouds."""
     settings = rotating_settings("production", ENVIRONMENT, **CHANGES)
     with Kubelet(cluster, [settings.namespace]) as kubelet:
         place = Rotating(cluster, stores, settings, kubelet, run.folder / settings.namespace)
         place.fill_store()
         mark(stores, settings, BUNDLE, KEY)  # as `secretsctl put-commands` does
         cluster.create_namespace(settings.namespace)
-        found = Desk(place, run.folder / "desk-setting")
-        found.folder.mkdir()
-        found.write_stack()
-        with operated(cluster, operator, [settings]):
+        folder = run.folder / "person-setting"
+        folder.mkdir()
+        person = Person(cluster, folder, ENVIRONMENT, somebody(cluster, folder))
+        person.write_stack("production", **CHANGES)
+        with operated(cluster, operator, [settings, *(one.settings for one in clouds.values())]):
             place.start_workloads(1, progress_seconds=8)
             place.wait_for_workloads()
-            yield found
+            for right in rights_of_people(settings.namespace, rights()):
+                cluster.api.apply(right)
+            yield Desk(place, person)
 
 
 def test_a_value_reaches_store_secret_and_readers_and_is_seen_nowhere_else(
@@ -151,46 +169,115 @@ def test_a_value_reaches_store_secret_and_readers_and_is_seen_nowhere_else(
     code, said = desk.put(value)
     assert code == OK, said
     assert f"{KEY}: set" in said
+    assert f"{SECRET}: has the value" in said
     assert desk.in_use() == everywhere(value)
     assert desk.left() == []
     memory = desk.place.cluster.api.read("v1", "ConfigMap", MEMORY, desk.place.namespace)
     assert json.loads(memory["data"][KEY])["rotated"]
+    assert "lock" not in memory["data"]
     assert operator.process
-    calls = (desk.folder / "calls").read_text()
-    seen = "\n".join([desk.said, calls, desk.everything(), operator.process.log.read_text()])
-    assert "create" in calls
-    for shown in (value, base64.b64encode(value.encode()).decode()):
+    log = operator.process.log.read_text()
+    seen = "\n".join([desk.person.said, desk.person.calls, desk.everything(), log])
+    assert "apply" in desk.person.calls
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    for shown in (value, base64.b64encode(value.encode()).decode(), digest):
         assert shown not in seen, "a value"
 
 
+def test_the_value_before_is_put_back_and_nobody_sees_it(
+    desk: Desk, operator: OperatorRelease
+) -> None:
+    """It is the newest that differs: other keys of its entry have made versions since."""
+    place, before = desk.place, desk.in_use()
+    old = stored(place.stores, place.settings, BUNDLE, KEY)
+    assert desk.put(token_hex(24))[0] == OK
+    entry = bundle_entries(place.settings, BUNDLE)[KEY].key
+    data = place.stores.bao.read(f"secret/data/{entry}")["data"]
+    place.stores.bao.write(f"secret/data/{entry}", data={**data, "s3-access-key": token_hex(16)})
+    code, output, errors = desk.person.run("set", KEY, "--previous")
+    assert code == OK, errors
+    assert (desk.in_use(), desk.left()) == (before, [])
+    assert "no other value than the one in use" in errors
+    assert f"`secretsctl rotated {KEY} --on DATE`" in output
+    assert operator.process
+    log = operator.process.log.read_text()
+    assert old not in "\n".join([desk.person.said, desk.person.calls, desk.everything(), log])
+
+
+def test_the_value_before_is_put_back_in_aws(desk: Desk, clouds: dict[str, Cloud]) -> None:
+    cloud = clouds["aws"]
+    before = cloud.stored()
+    cloud.put(token_hex(24))
+    code, said = cloud.previous()
+    assert (code, cloud.stored()) == (OK, before), said
+    assert f"{KEY}: set to its version AWSPREVIOUS" in said
+
+
+@pytest.mark.parametrize("provider", ["gcp", "azure"])
+def test_a_version_that_somebody_names_is_put_back(
+    desk: Desk, clouds: dict[str, Cloud], provider: str
+) -> None:
+    cloud = clouds[provider]
+    before, entry = cloud.stored(), bundle_entries(cloud.settings, BUNDLE)[KEY].key
+    server = cloud.stores.gcp if provider == "gcp" else cloud.stores.azure
+    version = server.newest(entry)
+    cloud.stores.put(cloud.settings, {KEY: token_hex(24)})
+    mark(cloud.stores, cloud.settings, BUNDLE, KEY)
+    assert cloud.stored() != before
+    code, said = cloud.previous("--version", version)
+    assert (code, cloud.stored()) == (OK, before), said
+
+
 def test_where_a_reader_does_not_come_up_the_value_before_is_in_use_again(desk: Desk) -> None:
-    before = token_hex(24)
-    assert desk.put(before)[0] == OK
+    before = desk.in_use()
     with desk.place.kubelet.refusing(desk.place.namespace, READER, KEY):
         code, said = desk.put(token_hex(24))
     assert (code, "the value before is in use again" in said) == (FAILED, True), said
-    assert desk.in_use() == everywhere(before)
-    assert desk.left() == []
+    assert (desk.in_use(), desk.left()) == (before, [])
 
 
-def test_killed_once_its_readers_restart_it_is_repeated_with_the_value(desk: Desk) -> None:
-    value = token_hex(24)
-    assert desk.put(value, killed_at=10)[0] < 0
-    assert desk.left() != []
-    code, said = desk.put(value)
-    assert code == OK, said
-    assert (desk.in_use(), desk.left()) == (everywhere(value), [])
-
-
-def test_killed_once_it_wrote_it_still_goes_back_to_what_was_in_use_before(desk: Desk) -> None:
-    before = token_hex(24)
-    assert desk.put(before)[0] == OK
-    assert desk.put(token_hex(24), killed_at=7)[0] < 0
-    assert desk.in_use()["store"] != {fingerprint(before)}
+def test_killed_again_and_again_it_goes_back_to_what_was_in_use_before_its_first_try(
+    desk: Desk,
+) -> None:
+    """Before and after it writes, as it looks at what an earlier try left, and at its end."""
+    before = desk.in_use()
+    for write, is_written in ((8, False), (14, True), (8, True), (7, True), (12, True)):
+        assert desk.put(token_hex(24), killed_at=write)[0] < 0, write
+        assert (desk.in_use()["store"] != before["store"]) == is_written, write
     with desk.place.kubelet.refusing(desk.place.namespace, READER, KEY):
         code, said = desk.put(token_hex(24))
     assert (code, "the value before is in use again" in said) == (FAILED, True), said
-    assert (desk.in_use(), desk.left()) == (everywhere(before), [])
+    assert (desk.in_use(), desk.left()) == (before, [])
+
+
+def test_what_somebody_else_writes_after_a_killed_try_is_the_value_before_of_the_next(
+    desk: Desk, stores: Stores
+) -> None:
+    assert desk.put(token_hex(24), killed_at=10)[0] < 0
+    theirs = token_hex(24)
+    stores.put(desk.place.settings, {**desk.place.values, KEY: theirs})
+    mark(stores, desk.place.settings, BUNDLE, KEY)
+    assert desk.put(token_hex(24), killed_at=12)[0] < 0
+    kept = desk.place.cluster.api.read(
+        "v1", "Secret", f"value-before-{SECRET}", desk.place.namespace
+    )
+    assert decoded(kept)[KEY] == theirs
+    code, said = desk.put(theirs)
+    assert (code, desk.in_use(), desk.left()) == (OK, everywhere(theirs), []), said
+
+
+def test_an_entry_without_the_mark_is_told_at_once_and_nothing_is_kept(
+    desk: Desk, stores: Stores
+) -> None:
+    before, entry = desk.in_use(), bundle_entries(desk.place.settings, BUNDLE)[KEY].key
+    stores.bao.write(f"secret/metadata/{entry}", custom_metadata={})
+    began = time.monotonic()
+    code, said = desk.put(token_hex(24))
+    mark(stores, desk.place.settings, BUNDLE, KEY)
+    assert (code, "managed-by=external-secrets" in said) == (FAILED, True), said
+    assert "the value is what it was" in said
+    assert time.monotonic() - began < 20
+    assert (desk.in_use(), desk.left()) == (before, [])
 
 
 def test_a_value_that_breaks_its_rule_another_cluster_and_missing_rights_change_nothing(
@@ -203,8 +290,9 @@ def test_a_value_that_breaks_its_rule_another_cluster_and_missing_rights_change_
     weak = place.cluster.service_account_kubeconfig(place.namespace, "somebody")
     code, said = desk.put(token_hex(24), kubeconfig=weak)
     assert (code, "forbidden" in said) == (FAILED, True)
-    desk.write_stack(cluster={"uid": "11111111-2222-4333-8444-555555555555"})
+    changes = {**CHANGES, "cluster": {"uid": "11111111-2222-4333-8444-555555555555"}}
+    desk.person.write_stack("production", **changes)
     code, said = desk.put(token_hex(24))
-    desk.write_stack()
+    desk.person.write_stack("production", **CHANGES)
     assert (code, "cluster.uid: is 11111111-" in said) == (FAILED, True)
     assert (desk.in_use(), desk.left()) == (before, [])
