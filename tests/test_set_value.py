@@ -269,18 +269,20 @@ def test_a_rotation_that_is_not_at_its_end_is_not_disturbed(settings_with):
     assert not set_command._is_rotating(key, OneObject(None, "shop-test", found=None))
 
 
-def test_an_older_version_is_read_beside_the_newest_and_must_differ_from_it(place):
-    spec = new_value.previous(place, "4")["spec"]
-    assert [one["extract"] for one in spec["dataFrom"]] == [
+def test_an_older_version_is_put_back_if_it_has_another_value_than_the_newest(place):
+    looked = new_value.look(place, "4")["spec"]
+    assert [one["extract"] for one in looked["dataFrom"]] == [
         {"key": "shop/test/mail"},
         {"key": "shop/test/mail", "version": "4"},
     ]
-    line = spec["target"]["template"]["data"]["smtp-password"]
-    assert 'fail "version 4 has the value that is in use"' in line
+    lines = looked["target"]["template"]["data"]
+    assert [*lines] == ["version"]
+    assert 'fail "version 4 has what is in use"' in lines["version"]
+    assert lines["version"].endswith("{{ end }}4")
+    spec = new_value.previous(place, "4")["spec"]
+    [source] = spec["dataFrom"]
+    assert source["extract"] == {"key": "shop/test/mail", "version": "4"}
     assert spec["target"]["name"] == NEW
-    looked = new_value.look(place, "4")["spec"]["target"]["template"]["data"]
-    assert [*looked] == ["version"]
-    assert looked["version"].endswith("{{ end }}4")
 
 
 def test_vault_is_asked_for_the_newest_version_s_number_as_the_reader(place):

@@ -26,7 +26,6 @@ WRITTEN = "platform-secrets/written"
 """On the value before: a new one was written, and nobody knows yet whether readers come up."""
 VERSION = "platform-secrets/version"
 """The same: which version of the entry that was."""
-IN_USE = "the value that is in use"
 _COMPONENT = "new-value"
 _COMPARES = "set-compares"
 _THEN = "-then"
@@ -88,20 +87,32 @@ def before(place: Place) -> Manifest:
 
 
 def previous(place: Place, version: str) -> Manifest:
-    """The new value, out of an older version of its entry. It is not synced where that has the
-    value that is there now, or none."""
-    spec, name, guard = _older(place, version)
-    line = _line(place, name)
-    return _kept_by(place, place.new, spec, line, f"{guard}{_stored(name)}")
+    """The new value, out of a version of its entry."""
+    entry = replace(place.value.entry, version=version)
+    found = remote_values([replace(place.value, entry=entry)])
+    name = found.names[place.value.name]
+    return _kept_by(place, place.new, found.spec, _line(place, name), _stored(name))
 
 
 def look(place: Place, version: str) -> Manifest:
-    """Is synced only if `previous` is; its Secret holds no value."""
-    spec, _, guard = _older(place, version)
-    name = naming.older_version(place.secret)
+    """Is synced only if a version of the entry has a value, and another one than is there now; its
+    Secret holds no value."""
+    entry = replace(place.value.entry, version=version)
+    then = replace(place.value, name=f"{place.value.name}{_THEN}", entry=entry)
+    found = remote_values([place.value, then])
+    name, now = found.names[then.name], found.names[place.value.name]
+    faults = {
+        f'not (index . "{name}")': f"version {version} has no value",
+        f'eq (index . "{name}") (index . "{now}")': f"version {version} has what is in use",
+    }
+    guard = "".join(
+        f'{{{{ if {condition} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
+        for condition, fault in faults.items()
+    )
     store = place.settings.store_name(place.bundle)
     reference = provider_of(place.settings.store_of(place.bundle)).reference(store)
-    spec = {"secretStoreRef": reference, **spec}
+    spec = {"secretStoreRef": reference, **found.spec}
+    name = naming.older_version(place.secret)
     return _external_secret(place.settings, name, spec, {"version": f"{guard}{version}"})
 
 
@@ -127,23 +138,6 @@ def newest_version(place: Place) -> list[Manifest]:
         {**generator, "spec": spec},
         _external_secret(settings, name, source, {"version": text}),
     ]
-
-
-def _older(place: Place, version: str) -> tuple[Manifest, str, str]:
-    """How a version is read beside the newest, its value's name, and what fails without one."""
-    entry = replace(place.value.entry, version=version)
-    then = replace(place.value, name=f"{place.value.name}{_THEN}", entry=entry)
-    found = remote_values([place.value, then])
-    name, now = found.names[then.name], found.names[place.value.name]
-    faults = {
-        f'not (index . "{name}")': f"version {version} has no value",
-        f'eq (index . "{name}") (index . "{now}")': f"version {version} has {IN_USE}",
-    }
-    guard = "".join(
-        f'{{{{ if {condition} }}}}{{{{ fail "{fault}" }}}}{{{{ end }}}}'
-        for condition, fault in faults.items()
-    )
-    return found.spec, name, guard
 
 
 def source(place: Place, text: str) -> Manifest:

@@ -34,6 +34,8 @@ class NewValue:
     kubectl: Kubectl
     patience_seconds: float = _LEAST_PATIENCE_SECONDS
     """How long a check may take: it is longer where the operator was slow before."""
+    is_resumed: bool = False
+    """Whether an earlier try has written its value: what is kept is from before that."""
     _noted_version: str | None = None
 
     def brought(self, make: Callable[[Place], Manifest], version: str | None = None) -> list[str]:
@@ -96,7 +98,7 @@ class NewValue:
             waiting.say("an earlier try wrote its value: the one from before it is kept")
             kubectl.patch("externalsecret", name, waiting.annotated(new_value.WRITTEN))
             self._remove_new()
-            self._noted_version = noted.get(new_value.VERSION)
+            self.is_resumed, self._noted_version = True, noted.get(new_value.VERSION)
             return self._noted_version
         self.forget()
         self._require_health()
@@ -127,6 +129,8 @@ class NewValue:
         """Ends a try whose push failed. It raises in any case."""
         self._remove_pushes()
         is_known = isinstance(error, waiting.NotManagedError)
+        if is_known and self.is_resumed:
+            raise ClusterError(f"{error}; what an earlier try wrote is in use: repeat this then")
         if not is_known and self._own.is_compared:
             try:
                 self._sync(self._own)

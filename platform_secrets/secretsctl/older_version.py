@@ -20,10 +20,10 @@ def is_found(place: Place) -> bool:
     return provider.version_before is not None or bool(new_value.newest_version(place))
 
 
-def version_before(place: Place, kubectl: Kubectl) -> str:
-    """The newest version with another value than the one in use. `kubectl` is in the namespace of
-    the place. Raises ClusterError."""
-    by_name = provider_of(place.settings.store_of(place.bundle)).version_before
+def version_before(place: Place, kubectl: Kubectl, asked: str | None) -> str:
+    """The newest version with another value than the one in use, or the one that is asked for, if
+    it has another. `kubectl` is in the namespace of the place. Raises ClusterError."""
+    by_name = asked or provider_of(place.settings.store_of(place.bundle)).version_before
     name, tried = naming.older_version(place.secret), list[str]()
     try:
         for version in [by_name] if by_name else _older_versions(place, kubectl):

@@ -36,7 +36,8 @@ def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
             lines = new.brought(lambda place: new_value.source(place, text))
             done = "set"
         else:
-            version = options.version or version or _version_before(new, found[0], holding)
+            if version is None or options.version not in (None, version):
+                version = _version_before(new, found[0], holding, options.version)
             lines = new.brought(lambda place: new_value.previous(place, version), version)
             done = f"set to its version {version}"
         is_aged = memory is not None and id in rotation_plan(settings).keys
@@ -51,11 +52,12 @@ def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
     return "".join(f"{line}\n" for line in [*lines, f"{options.key}: {done}"])
 
 
-def _version_before(new: NewValue, own: Place, kubectl: Kubectl) -> str:
+def _version_before(new: NewValue, own: Place, kubectl: Kubectl, asked: str | None) -> str:
     try:
-        return version_before(own, kubectl.within(own.settings.namespace))
+        return version_before(own, kubectl.within(own.settings.namespace), asked)
     except ClusterError:
-        new.forget()
+        if not new.is_resumed:
+            new.forget()
         raise
 
 
