@@ -101,6 +101,13 @@ def test_no_value_of_what_somebody_sent_is_shown(doctor, environment):
         assert b64encode(CANARY.encode()).decode() not in text
 
 
+def test_what_nobody_has_sent_of_a_namespace_is_not_missing(doctor, environment):
+    """The operator's NetworkPolicies are there, the environment's were not asked for."""
+    environment.drop("NetworkPolicy", "secrets-rotation")
+    code, text = doctor(environment)
+    assert code == HEALTHY, text
+
+
 def test_a_folder_that_is_not_there_is_wrong_input(monkeypatch, capsys):
     monkeypatch.chdir(CATALOGUE_FILE.parent)
     assert main(["doctor", "--env", "production", "--from", "nowhere"]) == WRONG_INPUT

@@ -58,6 +58,8 @@ class Case:
     snapshot: Snapshot
     log: tuple[str, ...] = ()
     """The operator's newest lines, where they could be read."""
+    is_partial: bool = False
+    """Whether somebody has sent it: of each kind in a namespace all there is, or none."""
 
     @cached_property
     def declared(self) -> dict[At, Manifest]:
@@ -83,9 +85,9 @@ class Case:
 
     def is_missing(self, place: At) -> bool:
         """Whether it is not there; what could not be looked at is not missing."""
-        return self.live(place) is None and not self.snapshot.why_unread(
-            place.kind, place.namespace
-        )
+        if self.live(place) or self.snapshot.why_unread(place.kind, place.namespace):
+            return False
+        return not self.is_partial or bool(self.snapshot.of(place.kind, place.namespace))
 
     @cached_property
     def secrets(self) -> dict[At, HeldSecret]:

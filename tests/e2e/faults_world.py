@@ -5,7 +5,6 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from unittest.mock import patch
 
@@ -22,7 +21,7 @@ from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import Kubelet
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.operator_release import OperatorRelease, operator_deployment
+from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
 from tests.e2e.stores import Stores, decoded, made_values
 from tests.platform import CATALOGUE_FILE, STACK_FILES
@@ -179,12 +178,8 @@ class Place:
         )
 
     def diagnosed(self) -> Diagnosis:
-        """What `secretsctl doctor` finds, by this cluster's kubectl."""
-        programs = f"{build('kubectl').parent}:{os.environ['PATH']}"
-        own = {"PATH": programs, "KUBECONFIG": str(self.cluster.kubeconfig)}
-        with patch.dict(os.environ, own):
-            snapshot = environment_snapshot(self.settings, reads_secrets=True)
-        return diagnosis(Case(self.settings, snapshot))
+        """What the doctor finds."""
+        return diagnosed(self.cluster, self.settings)
 
     def read(self, secret: str) -> dict[str, str]:
         found = self.cluster.api.get("v1", "Secret", secret, self.namespace)
@@ -200,6 +195,14 @@ class Place:
             f"the Secrets of {self.namespace} hold their values",
             timeout_seconds=PATIENCE_SECONDS,
         )
+
+
+def diagnosed(cluster: Cluster, settings: Settings) -> Diagnosis:
+    """What `secretsctl doctor` finds in an environment at one look, by the cluster's kubectl."""
+    programs = f"{build('kubectl').parent}:{os.environ['PATH']}"
+    own = {"PATH": programs, "KUBECONFIG": str(cluster.kubeconfig)}
+    with patch.dict(os.environ, own):
+        return diagnosis(Case(settings, environment_snapshot(settings, reads_secrets=True)))
 
 
 class FaultsWorld:
@@ -243,7 +246,6 @@ class FaultsWorld:
             self.places[fault] = place
             place.fill_store()
         self.operator.install(self._release)
-        self._show_operator()
         for place in self.places.values():
             place.apply()
         for place in self.places.values():
@@ -254,23 +256,6 @@ class FaultsWorld:
             for name in place.expected:
                 place.shows("ExternalSecret", name, SYNCED)
             place.settled_versions = place.versions
-
-    def _show_operator(self) -> None:
-        """Pods and a lease for what runs as a process: without them nobody could tell that."""
-        deployment = operator_deployment(self.operator.render(self._release))
-        name, namespace = (deployment["metadata"][one] for one in ("name", "namespace"))
-        deployment["spec"]["template"]["metadata"]["labels"]["app"] = name
-        self.cluster.api.apply(deployment, manager="helm")
-        lease = {"name": "external-secrets-controller", "namespace": namespace}
-        renewed = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-        self.cluster.api.apply(
-            {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": lease,
-                "spec": {"holderIdentity": "operator-1", "renewTime": renewed},
-            }
-        )
 
     def _settings(
         self, environment: str, namespace: str, *, operator: str = "existing"

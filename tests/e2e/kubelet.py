@@ -71,6 +71,10 @@ class Kubelet:
         self._is_over.set()
         self._api.delete("v1", "Node", NODE)
 
+    def take(self, namespace: str) -> None:
+        """Runs the pods of another namespace too, from the next one on."""
+        self._namespaces.add(namespace)
+
     @contextmanager
     def refusing(self, namespace: str, workload: str, key: str = "") -> Iterator[None]:
         """Inside, no new pod of `Kind/name` becomes ready, but those that read for `key` what the

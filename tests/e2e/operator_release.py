@@ -3,15 +3,19 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 
+import httpx
 import yaml
 
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
-from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import Process, Run
+from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
+from tests.e2e.process import Process, Run, wait_until
 from tools.build import build
 
 IDENTITY_KINDS = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
@@ -54,7 +58,8 @@ class OperatorRelease:
             drop_token_right(self._applied)
         for obj in self._applied:
             self._cluster.api.apply(obj, manager="helm")
-        pod = operator_deployment(rendered)["spec"]["template"]["spec"]
+        self._deployment = operator_deployment(rendered)
+        pod = self._deployment["spec"]["template"]["spec"]
         self._kubeconfig = self._cluster.service_account_kubeconfig(
             release["namespace"], pod["serviceAccountName"]
         )
@@ -70,6 +75,47 @@ class OperatorRelease:
             env=self._env,
             program=self._program,
         )
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Inside, a Deployment and a lease show the operator, which is a process outside of the
+        cluster: as they would if it ran in pods. Somebody has to run the Deployment's pods."""
+        metadata = self._deployment["metadata"]
+        name, namespace = metadata["name"], metadata["namespace"]
+        template = self._deployment["spec"]["template"]
+        template["metadata"]["labels"]["app"] = name
+        lease: Manifest = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+        lease["metadata"] = {"name": "external-secrets-controller", "namespace": namespace}
+        shown = [self._deployment, lease]
+        for obj in shown:
+            self._cluster.api.apply(obj, manager="helm")
+        is_over = Event()
+        Thread(target=self._renew, args=(lease, is_over), daemon=True).start()
+        try:
+            wait_until(
+                lambda: (
+                    (self._cluster.api.get("apps/v1", "Deployment", name, namespace) or {})
+                    .get("status", {})
+                    .get("availableReplicas")
+                ),
+                "the operator's pods are shown",
+            )
+            yield
+        finally:
+            is_over.set()
+            for obj in shown:
+                names = obj["metadata"]["name"], obj["metadata"]["namespace"]
+                self._cluster.api.delete(obj["apiVersion"], obj["kind"], *names)
+
+    def _renew(self, lease: Manifest, is_over: Event) -> None:
+        """Renews it until it is over, as the leader does."""
+        names = lease["metadata"]["name"], lease["metadata"]["namespace"]
+        while not is_over.is_set():
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+            with suppress(KubernetesApiError, httpx.TransportError):
+                spec = {"holderIdentity": "external-secrets-1", "renewTime": now}
+                self._cluster.api.patch(lease["apiVersion"], "Lease", *names, {"spec": spec})
+            is_over.wait(10)
 
     def uninstall(self, release: Manifest) -> None:
         """Stops the operator and removes its rights; the CRDs stay, as Helm leaves them."""

@@ -9,13 +9,14 @@ does.
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from tests.e2e import eso
-from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, Fault
+from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, OTHERS, Fault
 from tests.e2e.faults_world import ESO, STORE, SYNCED, VALID, FaultsWorld, Place, faults_world
 from tests.e2e.process import PROJECT, Run, wait_until
 
@@ -49,7 +50,8 @@ def world(run: Run, request: pytest.FixtureRequest) -> Iterator[FaultsWorld]:
     """All synced: an environment for each fault, and one for what breaks everywhere."""
     with faults_world(run, *request.param) as made:
         made.settle({fault.name: fault.keys for fault in FAULTS} | {WHOLE: 1})
-        yield made
+        with made.operator.shown():
+            yield made
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,15 @@ def test_an_external_secret_deleted_without_the_operator_waits_for_it(
     wait_until(lambda: not whole.read(whole.secret), "the Secret dies with its owner")
     whole.apply("ExternalSecret", whole.secret)
     whole.becomes_well()
+
+
+@pytest.mark.parametrize(("check", "happen"), OTHERS.items(), ids=OTHERS)
+def test_the_doctor_names_what_breaks_beside_stores_and_entries(
+    whole: Place, check: str, happen: Callable[[Place], AbstractContextManager[object]]
+) -> None:
+    the_doctor_names(whole, "")
+    with happen(whole):
+        the_doctor_names(whole, check)
 
 
 @each_fault

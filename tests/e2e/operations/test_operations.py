@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,8 +18,11 @@ import pytest
 import yaml
 
 from platform_secrets.manifests.chart import laid_over
+from platform_secrets.secretsctl.projects import loaded
+from platform_secrets.settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY
+from tests.e2e.faults_world import diagnosed
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.others_policies import mutating
 from tests.e2e.process import PROJECT, Run, wait_until
@@ -38,6 +42,14 @@ class Desk:
 
     place: Rotating
     folder: Path
+
+    @property
+    def settings(self) -> Settings:
+        """Those of its files, which name the cluster."""
+        [found] = loaded(
+            [self.folder / f"Pulumi.{ENVIRONMENT}.yaml"], self.folder / "catalogue.yaml", None
+        )
+        return found
 
     def write_stack(self, **changes: Any) -> None:
         stack = yaml.safe_load(STACK_FILES["production"].read_text(encoding="utf-8"))
@@ -92,6 +104,75 @@ def restarts(desk: Desk) -> Callable[[], Counter[str]]:
         return Counter(one.workload for one in happened if one.what == "started")
 
     return restarts
+
+
+@pytest.fixture
+def shown_operator(desk: Desk, operator: OperatorRelease) -> Iterator[None]:
+    """What a doctor sees of an operator in pods."""
+    desk.place.kubelet.take(desk.place.settings.environment.operator_namespace)
+    with operator.shown():
+        yield
+
+
+def commands_of(page: str) -> list[str]:
+    """The commands of a page that look, and change nothing but what is synced."""
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = [
+        " ".join(one.split()) for one in re.findall(r"`((?:kubectl|secretsctl) [^`]+)`", text)
+    ]
+    whole = [one for one in inline if re.search(r" (-n|--env|-o) ", one) and "…" not in one]
+    return [*dict.fromkeys([*lines, *whole])]
+
+
+def test_every_command_of_the_page_on_troubleshooting_runs(
+    desk: Desk, shown_operator: None
+) -> None:
+    """In order, in one folder, on an environment in which all is well."""
+    place, wrong = desk.place, {}
+    program = desk.folder / "bin" / "secretsctl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m platform_secrets.secretsctl "$@"\n')
+    program.chmod(0o755)
+    path = f"{program.parent}:{build('kubectl').parent}:{os.environ['PATH']}"
+    commands = commands_of("troubleshooting.md")
+    assert len(commands) > 15
+    for command in commands:
+        own = command.replace("--env production", f"--env {ENVIRONMENT}")
+        own = own.replace("wren-production", place.namespace)
+        done = subprocess.run(  # noqa: S603 - the page's own command
+            ["/bin/sh", "-c", own],
+            cwd=desk.folder,
+            env={
+                "PATH": path,
+                "PYTHONPATH": str(PROJECT),
+                "KUBECONFIG": str(place.cluster.kubeconfig),
+                "HOME": str(desk.folder),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != OK:
+            wrong[own] = done.stdout[-2000:], done.stderr
+    assert wrong == {}
+
+
+def test_the_doctor_names_pods_that_have_the_value_before(desk: Desk, shown_operator: None) -> None:
+    """Until they are restarted by the command that it says."""
+    place = desk.place
+    place.values["redis-url"] = token_hex(16)
+    place.stores.put(place.settings, place.values)
+    desk.run("sync", "wren-secrets", "--wait")
+    code, output, _ = desk.run("doctor", "--json")
+    told = json.loads(output)
+    assert (code, told["first"]) == (FAILED, "pod-stale")
+    assert {one["check"] for one in told["findings"] if one["fault"]} == {"pod-stale"}
+    assert place.values["redis-url"] not in output
+    desk.run("restart", "redis-url")
+    code, output, errors = desk.run("doctor")
+    assert (code, errors) == (OK, ""), output
 
 
 def test_sync_waits_until_the_secret_holds_what_the_store_holds(desk: Desk) -> None:
@@ -155,7 +236,8 @@ def test_a_dry_run_says_what_would_be_refused(desk: Desk, cluster: Cluster) -> N
     assert "the metadata holds more than name, labels and annotations" in errors
 
 
-def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
+def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk, shown_operator: None) -> None:
+    """Meanwhile the doctor finds nothing at fault."""
     place, before = desk.place, desk.place.held()
     process = desk.start("rotate", OVERLAP, "--wait")
     pod = wait_until(lambda: pods_of_jobs(place), "the Job's pod is there", timeout_seconds=60)
@@ -165,9 +247,14 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk) -> None:
     assert process.stderr
     assert process.stderr.readline().endswith(": ErrImagePull: not found\n")
     # Nobody runs a pod here.
-    done = ended(
-        place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=pod["metadata"]["name"])
-    )
+    host = pod["metadata"]["name"]
+    running = place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=host)
+    looks = []
+    while running.poll() is None:
+        looks.append(diagnosed(place.cluster, desk.settings).faults)
+    done = ended(running)
+    assert len(looks) > 1
+    assert not any(looks), looks
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (OK, f"rotated: {OVERLAP}\n"), (errors, done.text)
     assert place.held()[OVERLAP] != before[OVERLAP]
