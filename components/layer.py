@@ -19,6 +19,7 @@ from .database import DatabaseKey
 from .declare import Placed, formerly
 from .eso import Operator
 from .external_secret import ExternalSecret
+from .monitoring import Monitoring
 from .namespace import EnvironmentNamespace
 from .network import OperatorNetwork, RotationNetwork, VaultNetwork
 from .rotation import RotatedKey, Rotation, RotationAdmission, RotationMemory
@@ -26,11 +27,6 @@ from .secret_store import SecretStore
 from .seeding import Seeding
 from .vault_server import VaultServers
 
-_BEFORE_ROTATION = {
-    "rotation-admission": RotationAdmission,
-    "rotation-memory": RotationMemory,
-    "rotation-network": RotationNetwork,
-}
 _ALONE = "secrets"  # what a program calls its only layer
 
 
@@ -94,6 +90,10 @@ class Layer(ComponentResource):
                 external_secrets += self._declare_external_secrets(view, stores)
             if settings.has_rotation:
                 self._declare_rotation(namespace, external_secrets)
+            monitoring = settings.environment.monitoring
+            if monitoring and monitoring.prometheus == "operator":
+                name, after = self._named("monitoring"), [*namespace, *operator]
+                Monitoring(name, settings=settings, after=after, opts=self._options)
 
     def _declare_access(self, view: Settings) -> list[Resource]:
         """A namespace, and who reads there."""
@@ -163,19 +163,21 @@ class Layer(ComponentResource):
         self, namespace: list[Resource], external_secrets: list[Resource]
     ) -> None:
         settings, opts, named = self.settings, self._options, self._named
+        before: dict[str, Any] = {"admission": RotationAdmission, "memory": RotationMemory}
+        before["network"] = RotationNetwork
         parts: list[Any] = [
-            part(named(name), settings=settings, after=namespace, opts=opts)
-            for name, part in _BEFORE_ROTATION.items()
+            part(named(f"rotation-{name}"), settings=settings, after=namespace, opts=opts)
+            for name, part in before.items()
         ]
         for key in operator_keys(settings):
             name, after = named(f"rotation-{key}"), self._rotation_stores
             parts.append(RotatedKey(name, settings=settings, key=key, after=after, opts=opts))
-        before = [one for part in parts for one in part.ready]
+        ready = [one for part in parts for one in part.ready]
         Rotation(
             named("rotation"),
             settings=settings,
             program=self._rotator,
-            after=[*external_secrets, *self._rotation_stores, *before],
+            after=[*external_secrets, *self._rotation_stores, *ready],
             opts=opts,
         )
 
@@ -217,12 +219,8 @@ class Layer(ComponentResource):
         ]
         opts = self._options
         operator = Operator(self._named("operator"), settings=self.settings, after=after, opts=opts)
-        OperatorNetwork(
-            self._named("operator-network"),
-            settings=self.settings,
-            after=operator.namespace,
-            opts=opts,
-        )
+        name, after = self._named("operator-network"), operator.namespace
+        OperatorNetwork(name, settings=self.settings, after=after, opts=opts)
         return operator.ready
 
     def _declare_vault(self) -> list[Resource]:

@@ -67,6 +67,8 @@ def allowed(name):
     if folder == "manifests/rotation":
         beside = ("providers", "rotation", "secret_store", "secret_template")
         return names | {"rotator"} | {f"manifests.{part}" for part in beside}
+    if folder == "manifests/monitoring":
+        return names | {"manifests.monitoring"}
     if name == "manifests/chart.py":
         return {"manifests.naming"}
     if folder == "manifests":

@@ -36,6 +36,7 @@ class Program:
     them the program reports a development version, which other programs refuse or cannot parse.
     `library` is the pinned module that a program of the tests' own is there to run.
     `folder_beside` is a folder of the program's module that is copied beside the binary.
+    `tags` are build tags, which leave out what a program is not asked for here.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Program:
     version_symbols: tuple[str, ...] = ()
     library: str | None = None
     folder_beside: str | None = None
+    tags: str = ""
 
     @property
     def folder(self) -> Path:
@@ -76,7 +78,7 @@ class Program:
     def path(self) -> Path:
         """Where the built program is, or will be."""
         own = "".join(file.read_text(encoding="utf-8") for file in self.folder.glob("*.go"))
-        pins = self._text("go.mod") + self._text("go.sum") + self.linker_flags + own
+        pins = self._text("go.mod") + self._text("go.sum") + self.linker_flags + self.tags + own
         digest = hashlib.sha256(pins.encode()).hexdigest()[:12]
         return CACHE / f"{self.module}-{self.version}-{digest}" / self.name
 
@@ -138,6 +140,12 @@ PROGRAMS = {
             library="github.com/argoproj/argo-cd/gitops-engine",
         ),
         Program("actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+        Program(
+            *("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
+            # Finding targets in clouds is most of its size.
+            tags="remove_all_sd,enable_kubernetes_sd",
+        ),
+        Program("kube-state-metrics", "kube-state-metrics", "k8s.io/kube-state-metrics/v2"),
         Program("registry", "registry", "github.com/google/go-containerregistry/cmd/registry"),
         Program("controller-gen", "crds", "sigs.k8s.io/controller-tools/cmd/controller-gen"),
     )
@@ -168,7 +176,7 @@ def build(name: str) -> Path:
     started = time.monotonic()
     program.path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = program.path.with_suffix(f".{os.getpid()}")
-    command = [go, "build", "-trimpath", "-ldflags", program.linker_flags]
+    command = [go, "build", "-trimpath", "-ldflags", program.linker_flags, "-tags", program.tags]
     subprocess.run(  # noqa: S603 - all arguments are from the table above
         [*command, "-o", str(unfinished), program.package],
         cwd=program.folder,

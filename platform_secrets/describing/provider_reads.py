@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from platform_secrets.manifests.external_secret import reads_per_refresh, refresh_period
+from platform_secrets.manifests.entries import refresh_period
+from platform_secrets.manifests.external_secret import reads_per_refresh
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
 from platform_secrets.settings.layout import overlap_secret

@@ -1,5 +1,7 @@
 """Which entries of a store who reads, writes and makes, and what they must hold."""
 
+from datetime import timedelta
+
 from platform_secrets.settings import Identity, Settings
 from platform_secrets.settings.entries import Entry, entry, kept, whole_entries
 
@@ -116,3 +118,12 @@ def expected_entries(settings: Settings) -> dict[str, dict[str, list[str]]]:
 def has_overlap_secret(settings: Settings, bundle: str) -> bool:
     """Whether derived keys need a Secret of their own."""
     return any(value.is_apart for value in kept(settings, bundle))
+
+
+def refresh_period(settings: Settings, bundle: str) -> timedelta:
+    """How often the operator reads a bundle on average; never by itself with 0. Of a token a third
+    of its lifetime, unless the bundle says otherwise: so one refresh may fail."""
+    own = settings.bundle_place(bundle).refresh_interval
+    lifetime = settings.store_of(bundle).lifetime
+    usual = lifetime / 3 if lifetime else settings.environment.refresh_interval
+    return usual if own is None else own

@@ -6,10 +6,9 @@ its values.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
 
 from platform_secrets.manifests import naming
-from platform_secrets.manifests.entries import rotated_entry
+from platform_secrets.manifests.entries import refresh_period, rotated_entry
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.remote_values import remote_values
@@ -231,15 +230,6 @@ def _metadata(settings: Settings, bundle: Bundle | None) -> Manifest:
     annotations = {name: literal(text) for name, text in bundle.annotations.items()}
     found: Manifest = {"labels": {**labels, **bundle.labels}}
     return {**found, "annotations": annotations} if annotations else found
-
-
-def refresh_period(settings: Settings, bundle: str) -> timedelta:
-    """How often the operator reads a bundle on average; never by itself with 0. Of a token a third
-    of its lifetime, unless the bundle says otherwise: so one refresh may fail."""
-    own = settings.bundle_place(bundle).refresh_interval
-    lifetime = settings.store_of(bundle).lifetime
-    usual = lifetime / 3 if lifetime else settings.environment.refresh_interval
-    return usual if own is None else own
 
 
 def refresh_interval(settings: Settings, bundle: str, name: str) -> str:

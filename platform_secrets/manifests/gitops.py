@@ -15,7 +15,7 @@ WAVES = "waves"
 """The folder in each of these that holds all but the root."""
 # What goes with its own wave. Others leave their objects when they go: an operator that goes takes
 # its kinds with it, and so every Secret.
-_REMOVED_WITH_ITS_WAVE = ("rotation",)
+_REMOVED_WITH_ITS_WAVE = ("rotation", "monitoring")
 
 
 def argocd_manifests(

@@ -10,6 +10,7 @@ from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.database import database_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.migration import record_manifest
+from platform_secrets.manifests.monitoring.objects import monitoring_manifests
 from platform_secrets.manifests.namespace import namespace_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
@@ -30,6 +31,7 @@ ACCESS = "2-access"
 STORES = "3-stores"
 EXTERNAL_SECRETS = "4-external-secrets"
 ROTATION = "5-rotation"
+MONITORING = "6-monitoring"
 BASIC_SECRETS = "basic-secrets"
 
 
@@ -79,6 +81,7 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
         Wave(STORES, stores),
         Wave(EXTERNAL_SECRETS, external_secrets),
         Wave(ROTATION, _rotation(settings, rotator) if settings.has_rotation else []),
+        Wave(MONITORING, monitoring_manifests(settings)),
     ]
     return [wave for wave in found if wave.objects]
 

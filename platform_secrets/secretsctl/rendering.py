@@ -8,6 +8,7 @@ import yaml
 from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.gitops import FLUX, WAVES
 from platform_secrets.manifests.layer import BASIC_SECRETS, charts, kustomizations, waves
+from platform_secrets.manifests.monitoring.objects import prometheus_files
 from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
 from platform_secrets.secretsctl.object_sizes import size_faults
 from platform_secrets.secretsctl.projects import rotator_source
@@ -40,6 +41,8 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     for release in charts(settings).values():
         files[f"charts/{release.name}.yaml"] = header + _values(release)
+    for name, content in prometheus_files(settings).items():
+        files[f"prometheus/{name}"] = header + yaml_text(content)
     files["kustomization.yaml"] = header + owner + _kustomization(names)
     if too_large:
         raise SettingsError([Problem(settings.stack_file, None, (), one) for one in too_large])

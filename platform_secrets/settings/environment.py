@@ -3,12 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from platform_secrets.settings.charts import OperatorChart
 from platform_secrets.settings.model import (
     HOST_AND_PORT,
-    Cidr,
     DnsLabel,
     DnsSubdomain,
     HttpsUrl,
@@ -16,12 +15,13 @@ from platform_secrets.settings.model import (
     Model,
     Namespace,
     PathSegments,
-    Port,
     ServiceName,
     Text,
     text_of,
 )
+from platform_secrets.settings.monitoring import Monitoring
 from platform_secrets.settings.namespaces import OtherNamespace
+from platform_secrets.settings.network import Network
 from platform_secrets.settings.places import BundlePlace, Without
 from platform_secrets.settings.rotator import Rotator
 from platform_secrets.settings.store_texts import StoreName, Uuid
@@ -63,50 +63,6 @@ class PodSecurity(Model):
     """Pods below this level are noted in the audit log."""
     warn: PodSecurityLevel = "restricted"
     """Whoever makes pods below this level is warned."""
-
-
-class ApiServer(Model):
-    """Where pods reach the API server: its endpoints, not its Service. Any address if empty."""
-
-    cidrs: list[Cidr] = []
-    """Its addresses; any if empty."""
-    ports: Annotated[list[Port], Field(min_length=1)] = [443, 6443]
-    """Its ports."""
-
-
-class Providers(Model):
-    """Where the operator and the rotator reach the stores. Any address if empty."""
-
-    cidrs: list[Cidr] = []
-    """Their addresses; any if empty."""
-    ports: list[Port] = []
-    """Besides those of this stack's own stores: of other environments on the cluster, of an HTTP
-    proxy, of the pods behind a Service whose own port is another."""
-
-
-class Dns(Model):
-    """Where pods resolve names. Any cluster's usual servers unless it is set (docs/network.md)."""
-
-    namespaces: list[DnsLabel] = ["kube-system", "openshift-dns"]
-    """Of the cluster's DNS servers."""
-    cidrs: list[Cidr] = ["169.254.0.0/16"]
-    """Link-local addresses, unless it is set: caches on the pod's own node, clouds' own servers."""
-    ports: Annotated[list[Port], Field(min_length=1)] = [53, 5353]
-    """Of the servers themselves, not of their Service; UDP and TCP."""
-
-    @model_validator(mode="after")
-    def _is_somewhere(self) -> "Dns":
-        if not self.namespaces and not self.cidrs:
-            raise ValueError("needs namespaces or cidrs: without names no store is found")
-        return self
-
-
-class Network(Model):
-    """Addresses for the NetworkPolicies."""
-
-    api_server: ApiServer = ApiServer()
-    providers: Providers = Providers()
-    dns: Dns = Dns()
 
 
 _EVERYBODY = "Kubernetes' own (system:…) stand for everybody or for its parts, and * for nobody"
@@ -254,5 +210,8 @@ class Environment(Model):
     """How many ExternalSecrets the operator serves besides this environment's own."""
     vault_server: VaultServer | None = None
     """A Vault or OpenBao that this stack installs on its cluster; one exists unless it is set."""
+
+    monitoring: Monitoring | None = None
+    """What Prometheus watches; nothing unless it is set."""
 
     gitops: GitOps | None = None

@@ -27,6 +27,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("default-store", env.default_store),
             ("vault-server", env.vault_server),
             ("migrating", env.migrating),
+            ("monitoring", env.monitoring),
         ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"

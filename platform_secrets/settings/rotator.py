@@ -106,14 +106,13 @@ class Rotator(Model):
 
     @property
     def longest_pause(self) -> timedelta:
-        """No two runs in sequence are further apart by the schedule."""
-        *_, days, months, weekdays = self.schedule.split(" ")
-        if months != "*":
-            return timedelta(days=366)
-        # From the 31st of a month to that of the one after the next. Where both are given, one of
-        # the two is enough for cron.
-        apart = {"days": 1} if days == "*" else {"days": 62}
-        return timedelta(days=7) if weekdays != "*" else timedelta(**apart)
+        """No two rotations in sequence are further apart by the schedule."""
+        return _longest_pause(self.schedule)
+
+    @property
+    def longest_pause_of_age_checks(self) -> timedelta:
+        """No two age checks in sequence are further apart by the schedule."""
+        return _longest_pause(self.age_check_schedule)
 
     @model_validator(mode="after")
     def _deadlines_can_be_kept(self) -> "Rotator":
@@ -130,3 +129,13 @@ class Rotator(Model):
         if self.window and not any(self.window.is_open(day, time) for day, time in starts):
             raise ValueError("schedule is never within window, so nothing would ever rotate")
         return self
+
+
+def _longest_pause(schedule: str) -> timedelta:
+    *_, days, months, weekdays = schedule.split(" ")
+    if months != "*":
+        return timedelta(days=366)
+    # From the 31st of a month to that of the one after the next. Where both are given, one of
+    # the two is enough for cron.
+    apart = {"days": 1} if days == "*" else {"days": 62}
+    return timedelta(days=7) if weekdays != "*" else timedelta(**apart)

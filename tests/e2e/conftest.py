@@ -38,6 +38,8 @@ PROGRAMS = (
     "pulumi",
     "pulumi-language-yaml",
     "registry",
+    "promtool",
+    "kube-state-metrics",
 )
 
 

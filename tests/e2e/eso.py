@@ -53,13 +53,14 @@ def start_operator(
     flags: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
     program: str = CURRENT,
+    metrics_port: int | None = None,
 ) -> Process:
     """The running operator, with the rights of `kubeconfig`; its validating webhook does not run.
 
     It is alone and outside the cluster: addresses and leader election are not the caller's.
     `env` leads its calls to local servers (AWS_..._ENDPOINT, HTTPS_PROXY, SSL_CERT_FILE).
     """
-    (metrics_port,) = free_ports(1)
+    metrics_port = metrics_port or free_ports(1)[0]
     return run.start(
         program,
         [

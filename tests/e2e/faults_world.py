@@ -269,6 +269,7 @@ class FaultsWorld:
             "operator": operator,
             "stores": stores,
             "cluster": {"uid": self.cluster.uid},
+            "monitoring": {"prometheus": "files"},
         }
         document = Document("Pulumi.production.yaml", {**own, **changes})
         [settings] = load([document], catalogue_document(CATALOGUE_FILE))

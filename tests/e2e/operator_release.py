@@ -15,7 +15,7 @@ import yaml
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
-from tests.e2e.process import Process, Run, wait_until
+from tests.e2e.process import Process, Run, free_ports, wait_until
 from tools.build import build
 
 IDENTITY_KINDS = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
@@ -68,12 +68,15 @@ class OperatorRelease:
 
     def start(self) -> None:
         """Starts what is installed, anew after `process` was stopped or killed."""
+        (port,) = free_ports(1)
+        self.metrics_url = f"http://127.0.0.1:{port}/metrics"
         self.process = eso.start_operator(
             self._run,
             self._kubeconfig,
             flags=self._flags,
             env=self._env,
             program=self._program,
+            metrics_port=port,
         )
 
     @contextmanager

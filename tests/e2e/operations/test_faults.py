@@ -11,14 +11,26 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.e2e import eso
 from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, OTHERS, Fault
-from tests.e2e.faults_world import ESO, STORE, SYNCED, VALID, FaultsWorld, Place, faults_world
+from tests.e2e.faults_world import (
+    ESO,
+    PATIENCE_SECONDS,
+    STORE,
+    SYNCED,
+    VALID,
+    FaultsWorld,
+    Place,
+    faults_world,
+)
 from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.prometheus import Alert, Alerting, assert_true, metrics_of, rules_file, series_in
 
 PARTS = [
     "operator stopped",
@@ -31,6 +43,8 @@ PARTS = [
 """What breaks for all environments at once; each has its own test."""
 
 WHOLE = "whole world"
+CALLS = "externalsecret_provider_api_calls_count"
+"""Of which a cluster's rules ask, not an environment's."""
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
@@ -170,6 +184,39 @@ def test_a_fault_is_told_and_takes_no_secret(broken: FaultsWorld, fault: Fault) 
         place.put(place.spare_key, secrets.token_hex(24))
         place.touch("ExternalSecret", place.spare_secret)
         place.becomes_well()
+
+
+def test_what_is_not_ready_alerts_and_nothing_else(broken: FaultsWorld, tmp_path: Path) -> None:
+    places = [broken.places[fault.name] for fault in FAULTS]
+    rules = [rules_file(tmp_path, place.settings) for place in places]
+    asked = {metric for file in rules for metric in metrics_of(file)}
+
+    def alerts_are_what_the_objects_say() -> bool:
+        page = httpx.get(broken.operator.metrics_url, trust_env=False).text
+        series = series_in(page, asked | {CALLS})
+        told = {one.partition("{")[0] for one in series}
+        assert told == {one for one in asked if not one.startswith("kube_")} | {CALLS}
+        expected = {alert for place in places for alert in of_what_is_not_ready(place)}
+        among = "SecretStore.*|ExternalSecret.*"
+        assert_true(tmp_path, rules, [Alerting("now", series, expected, among=among)])
+        return True
+
+    wait_until(
+        alerts_are_what_the_objects_say,
+        "the alerts are those of what is not Ready",
+        timeout_seconds=PATIENCE_SECONDS,
+        interval=1,
+    )
+
+
+def of_what_is_not_ready(place: Place) -> set[Alert]:
+    objects = {("SecretStore", STORE), *(("ExternalSecret", name) for name in place.expected)}
+    conditions = {one: place.condition(*one) for one in objects}
+    return {
+        (f"{kind}NotReady", place.namespace, name)
+        for (kind, name), condition in conditions.items()
+        if condition and condition[0] == "False"
+    }
 
 
 @each_fault

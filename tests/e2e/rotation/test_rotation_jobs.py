@@ -4,19 +4,24 @@ has a pod, what another try may mend is tried again, and finished Jobs do not st
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from platform_secrets.manifests.rotation.cron_jobs import rotation_manifests
 from platform_secrets.secretsctl.operations import rotation_job
 from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import wait_until
+from tests.e2e.process import Run, free_ports, wait_until
+from tests.e2e.prometheus import Alerting, assert_true, metrics_of, rules_file, series_in
 from tests.e2e.rotating import rotating_settings
 from tests.rotator_pods import ENV, SPEC, WANTED
+from tools.build import build
 
 BATCH = "batch/v1"
 ROTATED, FAILED, WRONG_INPUT, RESTORED, OVERDUE = 0, 1, 2, 4, 5
@@ -64,7 +69,11 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 @dataclass(frozen=True)
 class Jobs:
     cluster: Cluster
-    namespace: str
+    settings: Settings
+
+    @property
+    def namespace(self) -> str:
+        return self.settings.namespace
 
     def job(self, name: str) -> Manifest:
         return self.cluster.api.get(BATCH, "Job", name, self.namespace) or {}
@@ -114,8 +123,8 @@ class Jobs:
 @pytest.fixture(scope="module")
 def jobs(cluster: Cluster) -> Iterator[Jobs]:
     """A Job of each case, side by side, each after its first pod has ended."""
-    settings = rotating_settings("production", "jobs")
-    found = Jobs(cluster, settings.namespace)
+    settings = rotating_settings("production", "jobs", monitoring={"prometheus": "files"})
+    found = Jobs(cluster, settings)
     cluster.create_namespace(found.namespace, **RESTRICTED)
     for kind, spec in (
         ("ResourceQuota", {"hard": QUOTA}),
@@ -145,6 +154,36 @@ def test_what_people_have_to_do_is_told_at_once_and_not_tried_again(jobs: Jobs, 
 
     assert wait_until(failed, f"{name} has failed", timeout_seconds=60) == ["PodFailurePolicy"]
     assert len(jobs.pods(name)) == 1
+
+
+def test_kube_state_metrics_tells_prometheus_what_became_of_them(
+    run: Run, jobs: Jobs, tmp_path: Path
+) -> None:
+    rules = rules_file(tmp_path, jobs.settings)
+    asked = {one for one in metrics_of(rules) if one.startswith("kube_")}
+    port, telemetry = free_ports(2)
+    program = [
+        *(build("kube-state-metrics"), f"--kubeconfig={jobs.cluster.kubeconfig}"),
+        *("--host=127.0.0.1", f"--port={port}"),
+        *("--telemetry-host=127.0.0.1", f"--telemetry-port={telemetry}"),
+        *(f"--namespaces={jobs.namespace}", "--resources=jobs,cronjobs"),
+    ]
+    among = "SecretsRotation(Failed|Restored)|SecretTooOld"
+
+    def told() -> dict[str, str]:
+        page = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        found = series_in(page, asked)
+        for name in FINAL:
+            assert f'job_name="{name}",condition="true"' in page
+        return found
+
+    with run.start("kube-state-metrics", program, is_ready=told):
+        series = told()
+    # No schedule has come yet, and no Job is complete.
+    late = {"kube_cronjob_status_last_schedule_time", "kube_job_complete"}
+    assert {one.partition("{")[0] for one in series} >= asked - late
+    expected = [(name, jobs.namespace, "") for name in ("SecretsRotationRestored", "SecretTooOld")]
+    assert_true(tmp_path, [rules], [Alerting("now", series, expected, among=among)])
 
 
 @pytest.mark.parametrize("name", TRIED_AGAIN)

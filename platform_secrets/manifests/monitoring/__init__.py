@@ -1,0 +1,1 @@
+"""What Prometheus watches: whom it scrapes, and when it alerts."""
