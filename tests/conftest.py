@@ -100,7 +100,7 @@ class Stack:
     @property
     def rendered_objects(self) -> list[dict[str, Any]]:
         """The environment's own objects in the tree: no kustomization, entry point or chart."""
-        beside = ("gitops/", "basic-secrets/", "charts/", "prometheus/")
+        beside = ("gitops/", "basic-secrets/", "charts/", "prometheus/", "control-plane/")
         return [
             content
             for name, content in self.tree.items()

@@ -42,7 +42,7 @@ def test_only_pulumi_s_own_annotations_are_added_to_what_is_rendered(any_stack):
 
 
 def test_every_rendered_object_is_in_the_kustomization_of_its_wave(any_stack):
-    beside = ("charts/", "prometheus/")
+    beside = ("charts/", "prometheus/", "control-plane/")
     tree = {name: one for name, one in any_stack.tree.items() if not name.startswith(beside)}
     listed = set()
     for name, content in tree.items():

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from platform_secrets.manifests.chart import ChartRelease
+from platform_secrets.manifests.control_plane import control_plane_files
 from platform_secrets.manifests.gitops import FLUX, WAVES
 from platform_secrets.manifests.layer import BASIC_SECRETS, charts, kustomizations, waves
 from platform_secrets.manifests.monitoring.objects import prometheus_files
@@ -41,8 +42,11 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
         files |= {f"{wave.name}/{name}": text for name, text in texts.items()}
     for release in charts(settings).values():
         files[f"charts/{release.name}.yaml"] = header + _values(release)
-    for name, content in prometheus_files(settings).items():
-        files[f"prometheus/{name}"] = header + yaml_text(content)
+    for folder, contents in (
+        ("prometheus", prometheus_files(settings)),
+        ("control-plane", control_plane_files(settings)),
+    ):
+        files |= {f"{folder}/{name}": header + yaml_text(one) for name, one in contents.items()}
     files["kustomization.yaml"] = header + owner + _kustomization(names)
     if too_large:
         raise SettingsError([Problem(settings.stack_file, None, (), one) for one in too_large])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from platform_secrets.settings.charts import OperatorChart
+from platform_secrets.settings.control_plane import ControlPlane
 from platform_secrets.settings.model import (
     HOST_AND_PORT,
     DnsLabel,
@@ -211,6 +212,7 @@ class Environment(Model):
     vault_server: VaultServer | None = None
     """A Vault or OpenBao that this stack installs on its cluster; one exists unless it is set."""
 
+    control_plane: ControlPlane = ControlPlane()
     monitoring: Monitoring | None = None
     """What Prometheus watches; nothing unless it is set."""
 

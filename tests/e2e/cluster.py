@@ -114,6 +114,11 @@ class Cluster:
         )
         return done.stdout
 
+    def stop(self) -> None:
+        """Ends its programs before the session does."""
+        for process in (self.controller_manager, self._api_server, self._etcd):
+            process.stop()
+
     def restart_api_server(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Kills the API server, calls `meanwhile`, and starts it again with the same port, keys
         and data."""

@@ -1,6 +1,6 @@
 """The real External Secrets Operator as a local process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -20,14 +20,16 @@ def operator_files(program: str = CURRENT) -> Path:
     return build(program).parent / "deploy"
 
 
-def install_crds(cluster: Cluster, program: str = CURRENT) -> None:
-    """Applies the operator's CRDs and waits until the API server serves them all.
+def install_crds(cluster: Cluster, program: str = CURRENT, *, only: Collection[str] = ()) -> None:
+    """Applies the operator's CRDs, or `only` some, and waits until the API server serves them.
 
     The conversion webhook is left out, since nothing would answer it.
     """
     names = []
     text = (operator_files(program) / "crds" / "bundle.yaml").read_text(encoding="utf-8")
     for crd in yaml.load_all(text, Loader=yaml.CSafeLoader):
+        if only and crd["metadata"]["name"] not in only:
+            continue
         crd["spec"].pop("conversion", None)
         cluster.api.apply(crd)
         names.append(crd["metadata"]["name"])

@@ -1,0 +1,147 @@
+"""The rendered audit policy in a real API server: who read, wrote or asked for what is told, and
+no value is."""
+
+import json
+import secrets
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from platform_secrets.manifests.control_plane import audit_policy
+from tests.e2e import eso
+from tests.e2e.cluster import Cluster
+from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest
+from tests.e2e.process import Run, wait_until
+
+NAMESPACE = "shop-audited"
+READER = f"system:serviceaccount:{NAMESPACE}:reader"
+STRANGER = f"system:serviceaccount:{NAMESPACE}:stranger"
+SECRET = {"namespace": NAMESPACE, "name": "shop-secrets"}
+Access = tuple[str, str, str, str, int]
+"""User, verb, resource with its subresource, name, and the answer's code."""
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A cluster and its audit log; `canary` is the value that was in everything."""
+
+    cluster: Cluster
+    log: Path
+    canary: str
+
+    @property
+    def accesses(self) -> list[Access]:
+        """In their order; what began and ended, as a watch does, once."""
+        lines = self.log.read_text(encoding="utf-8").splitlines()
+        return [*dict.fromkeys(access_of(json.loads(line)) for line in lines)]
+
+
+def access_of(event: Manifest) -> Access:
+    about = event["objectRef"]
+    resource = "/".join(filter(None, (about["resource"], about.get("subresource"))))
+    code = event.get("responseStatus", {}).get("code", 0)
+    return event["user"]["username"], event["verb"], resource, about.get("name", ""), code
+
+
+@pytest.fixture(scope="module")
+def audited(run: Run) -> Iterator[Audited]:
+    """After one of each access, by those who may and by one who may not."""
+    folder = run.folder / "audit"
+    folder.mkdir()
+    policy, log = folder / "audit-policy.yaml", folder / "audit.log"
+    policy.write_text(yaml.safe_dump(audit_policy()), encoding="utf-8")
+    flags = [f"--audit-policy-file={policy}", f"--audit-log-path={log}"]
+    cluster = Cluster(run, "audited", api_server_flags=flags)
+    eso.install_crds(cluster, only=["externalsecrets.external-secrets.io"])
+    cluster.create_namespace(NAMESPACE)
+    canary = secrets.token_hex(24)
+    write_all(cluster, canary)
+    read_all(cluster.api_as(cluster.token(NAMESPACE, "reader")))
+    read_all(cluster.api_as(cluster.token(NAMESPACE, "stranger")))
+    found = Audited(cluster, log, canary)
+    wait_until(lambda: (STRANGER, "list", "secrets", "", 403) in found.accesses, "all is logged")
+    yield found
+    cluster.stop()
+
+
+def write_all(cluster: Cluster, canary: str) -> None:
+    for name in ("reader", "stranger"):
+        metadata = {"name": name, "namespace": NAMESPACE}
+        cluster.api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    metadata = {"name": "reader", "namespace": NAMESPACE}
+    rbac = "rbac.authorization.k8s.io"
+    verbs = ["get", "list", "watch"]
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": verbs}
+    subject = {"kind": "ServiceAccount", **metadata}
+    role = {"apiGroup": rbac, "kind": "Role", "name": "reader"}
+    of_rbac = {"apiVersion": f"{rbac}/v1", "metadata": metadata}
+    cluster.api.create({**of_rbac, "kind": "Role", "rules": [rule]})
+    cluster.api.create({**of_rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]})
+    data = {"stringData": {"jwt-secret": canary}}
+    cluster.api.create({"apiVersion": "v1", "kind": "Secret", "metadata": SECRET, **data})
+    cluster.api.patch("v1", "Secret", SECRET["name"], NAMESPACE, {"stringData": {"b": canary}})
+    content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": SECRET, "data": {"a": canary}}
+    cluster.api.create(content)
+    external = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret"}
+    cluster.api.create({**external, "metadata": SECRET, "spec": {}})
+    cluster.api.delete("external-secrets.io/v1", "ExternalSecret", SECRET["name"], NAMESPACE)
+
+
+def read_all(api: KubernetesApi) -> None:
+    with suppress(KubernetesApiError):
+        api.read("v1", "Secret", SECRET["name"], NAMESPACE)
+    with suppress(KubernetesApiError, ValueError):  # several answers are no JSON
+        path = api.path("v1", "Secret", None, NAMESPACE)
+        api.request("GET", path, params={"watch": "1", "timeoutSeconds": "1"})
+    with suppress(KubernetesApiError):
+        api.list("v1", "Secret", NAMESPACE)
+
+
+def test_each_read_is_told_with_who_and_what(audited: Audited) -> None:
+    assert [one for one in audited.accesses if one[0] == READER] == [
+        (READER, "get", "secrets", "shop-secrets", 200),
+        (READER, "watch", "secrets", "", 200),
+        (READER, "list", "secrets", "", 200),
+    ]
+
+
+def test_each_refused_read_is_told_too(audited: Audited) -> None:
+    assert [one for one in audited.accesses if one[0] == STRANGER] == [
+        (STRANGER, "get", "secrets", "shop-secrets", 403),
+        (STRANGER, "watch", "secrets", "", 403),
+        (STRANGER, "list", "secrets", "", 403),
+    ]
+
+
+def test_each_write_and_each_token_is_told(audited: Audited) -> None:
+    own = [one for one in audited.accesses if one[0] == "admin" and one[1] != "watch"]
+    assert [one for one in own if one[2] in ("secrets", "serviceaccounts/token")] == [
+        ("admin", "create", "secrets", "shop-secrets", 201),
+        ("admin", "patch", "secrets", "shop-secrets", 200),
+        ("admin", "create", "serviceaccounts/token", "reader", 201),
+        ("admin", "create", "serviceaccounts/token", "stranger", 201),
+    ]
+    external = [one[1] for one in own if one[2:4] == ("externalsecrets", "shop-secrets")]
+    assert external == ["create", "delete"]
+
+
+def test_of_nothing_else_anything_is_told(audited: Audited) -> None:
+    told = {resource for _, _, resource, _, _ in audited.accesses}
+    assert told & {"configmaps", "serviceaccounts", "roles", "pods", "leases"} == set()
+    others = told - {"secrets", "serviceaccounts/token"}
+    kinds = audited.cluster.kubectl("api-resources", "-o", "name", "--verbs=list").split()
+    operators = {one.partition(".")[0] for one in kinds if one.endswith("external-secrets.io")}
+    assert others <= operators
+
+
+def test_no_value_is_told(audited: Audited) -> None:
+    text = audited.log.read_text(encoding="utf-8")
+    assert audited.canary not in text
+    assert b64encode(audited.canary.encode()).decode() not in text
+    assert '"requestObject"' not in text
+    assert '"responseObject"' not in text
