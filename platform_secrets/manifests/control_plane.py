@@ -2,6 +2,7 @@
 
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
+from platform_secrets.settings.control_plane import EncryptionProvider, KmsPlugin, Secretbox
 
 _OPERATORS_GROUPS = ("external-secrets.io", "generators.external-secrets.io")
 
@@ -9,7 +10,10 @@ _OPERATORS_GROUPS = ("external-secrets.io", "generators.external-secrets.io")
 def control_plane_files(settings: Settings) -> dict[str, Manifest]:
     """What the stack file asks for, by file name."""
     asked = settings.environment.control_plane
-    return {"audit-policy.yaml": audit_policy()} if asked.audit else {}
+    found = {"audit-policy.yaml": audit_policy()} if asked.audit else {}
+    if asked.encryption:
+        found["encryption.yaml"] = encryption_configuration(asked.encryption)
+    return found
 
 
 def audit_policy() -> Manifest:
@@ -31,3 +35,28 @@ def audit_policy() -> Manifest:
             }
         ],
     }
+
+
+def encryption_configuration(providers: list[EncryptionProvider]) -> Manifest:
+    """The providers in their order. A key's place has its name between two @, which no API server
+    takes for a key: on the host it is filled from a file of that name."""
+    found: list[Manifest] = []
+    for one in providers:
+        if isinstance(one, KmsPlugin):
+            found.append(_kms(one))
+        elif isinstance(one, Secretbox):
+            if not found or "secretbox" not in found[-1]:
+                found.append({"secretbox": {"keys": []}})
+            found[-1]["secretbox"]["keys"].append({"name": one.name, "secret": f"@{one.name}@"})
+        else:
+            found.append({"identity": {}})
+    return {
+        "apiVersion": "apiserver.config.k8s.io/v1",
+        "kind": "EncryptionConfiguration",
+        "resources": [{"resources": ["secrets"], "providers": found}],
+    }
+
+
+def _kms(plugin: KmsPlugin) -> Manifest:
+    where = {"endpoint": f"unix://{plugin.socket}", "timeout": "3s"}
+    return {"kms": {"apiVersion": "v2", "name": plugin.name, **where}}

@@ -5,9 +5,11 @@ import json
 import os
 import secrets
 import subprocess
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -38,6 +40,8 @@ class Cluster:
         self.folder = run.folder / name
         self.folder.mkdir()
         self._etcd_port, self._peer_port, self._port, self._manager_port = free_ports(4)
+        (self._second_port,) = free_ports(1)
+        self._peer: Process | None = None
         self.url = f"https://127.0.0.1:{self._port}"
         self.ca_file = self.folder / "apiserver.crt"
         self._admin_token, self._person_token = secrets.token_hex(24), secrets.token_hex(24)
@@ -116,8 +120,29 @@ class Cluster:
 
     def stop(self) -> None:
         """Ends its programs before the session does."""
-        for process in (self.controller_manager, self._api_server, self._etcd):
-            process.stop()
+        for process in (self.controller_manager, self._peer, self._api_server, self._etcd):
+            if process:
+                process.stop()
+
+    def start_peer(self) -> KubernetesApi:
+        """Another API server on the same etcd, as an administrator sees it; or the same, killed and
+        started anew."""
+        if self._peer:
+            self._peer.kill()
+        folder = self.folder / "peer"
+        self._peer = self._start_api_server("peer", self._second_port, folder)
+        url = f"https://127.0.0.1:{self._second_port}"
+        return KubernetesApi(url, folder / "apiserver.crt", self._admin_token)
+
+    def stored(self, prefix: str) -> dict[str, bytes]:
+        """What etcd holds below a prefix, as it holds it."""
+        start = prefix.encode()
+        end = start[:-1] + bytes([start[-1] + 1])
+        asked = {"key": b64encode(start).decode(), "range_end": b64encode(end).decode()}
+        url = f"http://127.0.0.1:{self._etcd_port}/v3/kv/range"
+        found = httpx.post(url, json=asked, trust_env=False).raise_for_status().json()
+        pairs = ((one["key"], one["value"]) for one in found.get("kvs", []))
+        return {b64decode(key).decode(): b64decode(value) for key, value in pairs}
 
     def restart_api_server(self, meanwhile: Callable[[], object] = lambda: None) -> None:
         """Kills the API server, calls `meanwhile`, and starts it again with the same port, keys
@@ -181,15 +206,26 @@ class Cluster:
             is_ready=lambda: answers(f"{client}/readyz"),
         )
 
-    def _start_api_server(self) -> Process:
+    def _start_api_server(
+        self, name: str = "kube-apiserver", port: int | None = None, folder: Path | None = None
+    ) -> Process:
+        port, folder = port or self._port, folder or self.folder
+        certificate, url = folder / "apiserver.crt", f"https://127.0.0.1:{port}"
+
+        def is_ready() -> bool:
+            return (
+                certificate.exists()
+                and KubernetesApi(url, certificate, self._admin_token).is_ready()
+            )
+
         return self._run.start(
-            f"{self._name}-kube-apiserver",
+            f"{self._name}-{name}",
             [
                 build("kube-apiserver"),
                 f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
                 "--bind-address=127.0.0.1",
-                f"--secure-port={self._port}",
-                f"--cert-dir={self.folder}",
+                f"--secure-port={port}",
+                f"--cert-dir={folder}",
                 "--service-cluster-ip-range=10.96.0.0/16",
                 f"--service-account-issuer={ISSUER}",
                 f"--service-account-key-file={self._key_file}",
@@ -199,7 +235,7 @@ class Cluster:
                 "--allow-privileged",
                 *self._api_server_flags,
             ],
-            is_ready=lambda: self.ca_file.exists() and self.api_as(self._admin_token).is_ready(),
+            is_ready=is_ready,
         )
 
     def _start_controller_manager(self) -> Process:
