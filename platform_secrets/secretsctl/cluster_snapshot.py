@@ -44,9 +44,9 @@ _OBJECTS = {
     "daemonsets.apps": "DaemonSet",
     "rollouts.argoproj.io": "Rollout",
     "cronjobs.batch": "CronJob",
-    "jobs.batch": "Job",
 }
 _RULES = {
+    "jobs.batch": "Job",
     "serviceaccounts": "ServiceAccount",
     "resourcequotas": "ResourceQuota",
     "networkpolicies.networking.k8s.io": "NetworkPolicy",
@@ -82,8 +82,8 @@ def environment_snapshot(
     settings: Settings, *, is_whole: bool = True, reads_secrets: bool = False
 ) -> Snapshot:
     """What there is of an environment in its cluster. Unless it is to be whole, without the
-    operator, generators, and rules about pods and rights. `reads_secrets` has kubectl read the
-    environment's Secrets, and print the names in them alone.
+    operator, generators, Jobs, and rules about pods and rights. `reads_secrets` has kubectl read
+    the environment's Secrets, and print the names in them alone.
 
     What may not be read, or is not installed, is among the unread. Raises ClusterError where the
     cluster is another one, or does not answer.
@@ -140,8 +140,10 @@ def _environments(
         found.append(_listing(within, kinds))
         if reads_secrets:
             found.append(_secrets(within, [*held.get(view.namespace, ())]))
-        maps = [] if view.is_of_another else [names.MEMORY, names.PLAN]
-        maps += [name for name, namespace in pointers.items() if namespace == view.namespace]
+        maps = [] if view.is_of_another else [names.MEMORY]
+        if is_whole:
+            maps += [] if view.is_of_another else [names.PLAN]
+            maps += [name for name, namespace in pointers.items() if namespace == view.namespace]
         if maps:
             found.append(_named(within, "configmaps", "ConfigMap", maps))
     if any(provider.is_cluster_wide for provider in providers(settings)):

@@ -147,12 +147,24 @@ def _operation(name: str) -> Command:
     return command
 
 
+def status(options: argparse.Namespace) -> tuple[int, str]:
+    """Says whether anything is wrong in a running environment."""
+    from platform_secrets.secretsctl.status_command import status
+
+    return _asked_of_cluster(lambda: status(options))
+
+
 def _of_cluster(text: Callable[[], str]) -> tuple[int, str]:
     """The text, or why the cluster or kubectl did not do what was asked."""
+    return _asked_of_cluster(lambda: (OK, text()))
+
+
+def _asked_of_cluster(answer: Callable[[], tuple[int, str]]) -> tuple[int, str]:
+    """The same with an exit code."""
     from platform_secrets.secretsctl.kubectl import ClusterError
 
     try:
-        return OK, text()
+        return answer()
     except ClusterError as error:
         print(f"secretsctl: {error}", file=sys.stderr)
         return FAILED, ""
@@ -164,6 +176,7 @@ _FUNCTIONS: dict[str, Command] = {
     "import": _command_of("import_command", "import_manifests"),
     "render": _command_of("render_commands", "render"),
     "diff": _command_of("diff_command", "diff"),
+    "status": status,
     "doctor": _command_of("doctor_command", "doctor"),
     "planned": _command_of("planned_command", "planned"),
     "who": who,

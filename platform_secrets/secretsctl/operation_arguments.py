@@ -8,6 +8,15 @@ from platform_secrets.secretsctl.argument_types import add_which, given, path
 
 def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """Adds each of them by `add`, which is given a command's name and its one sentence."""
+    one = add("status", "Says whether anything is wrong in an environment, what, and since when.")
+    add_which(one)
+    one.add_argument("--watch", action="store_true", help="again and again, until it is ended")
+    one.add_argument("--json", action="store_true")
+    secrets_help = (
+        "the environment's Secrets too: kubectl reads them and prints their keys' names alone"
+    )
+    one.add_argument("--secrets", action="store_true", help=secrets_help)
+
     text = "Prints the commands that put values into the stores, as a script that asks for them."
     one = add("put-commands", text)
     add_which(one)

@@ -1,0 +1,198 @@
+"""How old each key is, when it is due, and what its rotator is at: as its memory says."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.rotation import names
+from platform_secrets.manifests.rotation.plan import rotation_plan
+from platform_secrets.rotator import contract
+from platform_secrets.rotator.due import due_at, held_back
+from platform_secrets.rotator.keys import ByHand, Key
+from platform_secrets.rotator.memory import Remembered, last_run, moment, remembered, timestamp
+from platform_secrets.rotator.plan import Plan
+from platform_secrets.settings import Settings
+from platform_secrets.settings.cron import Cron, cron
+from platform_secrets.settings.rotator import ROTATION
+
+_MOST_DAYS = 400
+# Of a run that is dead another one takes the lock after half a minute.
+_DEAD = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Age:
+    """A key's age, as bundle/key or as its name. `due` is when its rotator, or its owner, changes
+    it at the latest; `fault` says what is wrong."""
+
+    key: str
+    bundle: str
+    at_most: timedelta
+    limit: timedelta
+    grace: timedelta
+    rotated: datetime | None
+    due: datetime | None
+    is_by_hand: bool
+    owner: str | None
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Rotations:
+    """What is known of an environment's rotation. `step` is what a run is at, or where it stopped;
+    `in_flight` are the ids of the keys of which something is left."""
+
+    ages: list[Age]
+    in_flight: list[str]
+    step: str | None
+    is_running: bool
+    last_run: datetime | None
+    next_run: datetime | None
+    faults: list[str]
+    unknown: str | None = None
+
+
+def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
+    """None for an environment that rotates nothing itself."""
+    if not settings.has_rotation:
+        return None
+    plan, now = rotation_plan(settings), snapshot.taken_at
+    runs = _Runs(settings, plan, now)
+    memory = snapshot.get("ConfigMap", settings.own_namespace, names.MEMORY)
+    if memory is None:
+        why = snapshot.why_unread("ConfigMap", settings.own_namespace)
+        absent = f"ConfigMap/{names.MEMORY} does not exist: apply the environment"
+        faults = [] if why else [absent]
+        return Rotations([], [], None, False, None, runs.following(now), faults, why)
+    data: dict[str, str] = memory.get("data") or {}
+    run = _json(data.get("run"))
+    in_flight = sorted(_in_flight(settings, snapshot, plan))
+    renewed = _json(data.get("lock")).get("renewed")
+    is_running = bool(renewed) and now - moment(renewed) < _DEAD
+    known_since = moment(memory["metadata"]["creationTimestamp"])
+    ages = [
+        _age(plan, key, remembered(data.get(id)) or Remembered(known_since), now, runs)
+        for id, key in plan.keys.items()
+    ]
+    is_told = is_running or in_flight
+    return Rotations(
+        ages=ages,
+        in_flight=in_flight,
+        step=run.get("step") if is_told else None,
+        is_running=is_running,
+        last_run=last_run(data.get("run")).started,
+        next_run=runs.following(now),
+        faults=[*_faults(settings, snapshot, plan, memory, is_running=is_running)],
+    )
+
+
+class _Runs:
+    """When the rotator runs, and may begin something."""
+
+    def __init__(self, settings: Settings, plan: Plan, now: datetime) -> None:
+        rotator = settings.environment.rotator
+        self._cron, self._zone = cron(rotator.schedule), ZoneInfo(rotator.time_zone)
+        self._plan, self._now = plan, now
+        self._known: dict[datetime, datetime | None] = {}
+
+    def following(self, due: datetime) -> datetime | None:
+        """The first run that may begin what is due then; None where none is in sight."""
+        begin = max(due, self._now)
+        hour = begin.replace(minute=0, second=0, microsecond=0)
+        if hour not in self._known:
+            self._known[hour] = self._first(hour)
+        found = self._known[hour]
+        return found if found is None or found >= begin else self._first(begin)
+
+    def _first(self, begin: datetime) -> datetime | None:
+        runs = _times(self._cron, self._zone, begin)
+        return next((run for run in runs if not held_back(self._plan, run)), None)
+
+
+def _times(runs: Cron, zone: ZoneInfo, begin: datetime) -> Iterator[datetime]:
+    times = sorted((hour, minute) for hour in runs.hours for minute in runs.minutes)
+    first = begin.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    for days in range(_MOST_DAYS):
+        day = first + timedelta(days=days)
+        is_day, is_weekday = day.day in runs.days, day.isoweekday() % 7 in runs.weekdays
+        is_one = (is_day or is_weekday) if runs.is_either else (is_day and is_weekday)
+        if day.month in runs.months and is_one:
+            for hour, minute in times:
+                at = day.replace(hour=hour, minute=minute).astimezone(UTC)
+                if at >= begin:
+                    yield at
+
+
+def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) -> Age:
+    grace = timedelta(seconds=key.grace_seconds)
+    age = max(timedelta(), now - known.known_since)
+    is_by_hand = isinstance(key, ByHand)
+    due = known.known_since + key.every
+    if not is_by_hand:
+        due = runs.following(due_at(plan.environment, key, known))
+    fault = known.failed and f"its last rotation was taken back: {known.failed}"
+    if age > key.every + grace:
+        fault = f"is {age.days} days old, and its limit is {(key.every + grace).days}"
+    return Age(
+        key=key.shown,
+        bundle=key.bundle,
+        at_most=age,
+        limit=key.every,
+        grace=grace,
+        rotated=known.rotated,
+        due=due,
+        is_by_hand=is_by_hand,
+        owner=key.owner,
+        fault=fault,
+    )
+
+
+def _in_flight(settings: Settings, snapshot: Snapshot, plan: Plan) -> set[str]:
+    """The keys of whose rotation there are objects."""
+    there = {
+        one["metadata"]["name"]
+        for view in settings.by_namespace
+        for kind in ("ExternalSecret", "PushSecret")
+        for one in snapshot.of(kind, view.namespace)
+        if contract.ROTATION_ID in (one["metadata"].get("annotations") or {})
+    }
+    return {
+        key.name
+        for key in (plan.rotated if there else ())
+        if any(contract.one_shot(step, key.name) in there for step in contract.KINDS)
+    }
+
+
+def _faults(
+    settings: Settings, snapshot: Snapshot, plan: Plan, memory: Manifest, *, is_running: bool
+) -> Iterator[str]:
+    namespace, now = settings.own_namespace, snapshot.taken_at
+    cron_job = snapshot.get("CronJob", namespace, ROTATION)
+    if cron_job is None and not snapshot.why_unread("CronJob", namespace):
+        yield f"CronJob/{ROTATION} does not exist: apply the environment"
+    elif cron_job and cron_job.get("spec", {}).get("suspend"):
+        yield f"CronJob/{ROTATION} is suspended: nothing is rotated"
+    text = (memory.get("data") or {}).get("run")
+    run, said = last_run(text), _json(text)
+    began = run.started or moment(memory["metadata"]["creationTimestamp"])
+    if now - began > timedelta(seconds=plan.longest_pause_seconds):
+        yield f"no rotation has run since {timestamp(began)}"
+    elif run.refused:
+        yield f"the last run says: {run.refused}"
+    elif not is_running and said.get("verdict") and not run.is_done:
+        yield f"the last run says: {said['verdict']}"
+    elif not is_running and said.get("step") and not said.get("verdict"):
+        yield f"the last run was killed at `{said['step']}`; the next one goes on"
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}  # pyright: ignore[reportUnknownVariableType]

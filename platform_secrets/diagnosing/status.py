@@ -1,0 +1,142 @@
+"""What a running environment is like, bundle by bundle and key by key; and what is wrong."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from platform_secrets.diagnosing.readers import Reader, Readers
+from platform_secrets.diagnosing.rotating import Age, Rotations, rotations
+from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.diagnosing.syncing import Synced, store_fault, synced
+from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests.providers.table import provider_of
+from platform_secrets.settings import Settings
+
+
+@dataclass(frozen=True)
+class BundleStatus:
+    """One bundle: its store, its ExternalSecrets, and who reads it."""
+
+    bundle: str
+    namespace: str
+    store: str
+    store_fault: str | None
+    synced: list[Synced]
+    readers: list[Reader]
+
+    @property
+    def faults(self) -> list[Synced]:
+        return [one for one in self.synced if one.fault]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that is wrong: with what, since when where that is known, and the command that
+    says more of it or mends it."""
+
+    about: str
+    what: str
+    since: datetime | None
+    command: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """One environment at one moment. `unknown` is what could not be seen, and so may be wrong."""
+
+    environment: str
+    taken_at: datetime
+    bundles: list[BundleStatus]
+    rotation: Rotations | None
+    troubles: list[Trouble]
+    unknown: list[str]
+
+    @property
+    def ages(self) -> list[Age]:
+        return self.rotation.ages if self.rotation else []
+
+
+def status_of(settings: Settings, snapshot: Snapshot) -> Status:
+    """The state of an environment with stores."""
+    readers, rotation = Readers(snapshot), rotations(settings, snapshot)
+    bundles = [
+        _bundle(view, bundle, snapshot, readers)
+        for view in settings.by_namespace
+        for bundle in view.bundles
+    ]
+    troubles = _troubles(settings, bundles, rotation)
+    unknown = [f"ages and rotations: {rotation.unknown}"] if rotation and rotation.unknown else []
+    unknown += [
+        f"{one.bundle}: {reader.workload}: {reader.why}"
+        for one in bundles
+        for reader in one.readers
+        if reader.state == "unknown"
+    ]
+    name = settings.environment.environment
+    return Status(name, snapshot.taken_at, bundles, rotation, troubles, unknown)
+
+
+def _bundle(view: Settings, bundle: str, snapshot: Snapshot, readers: Readers) -> BundleStatus:
+    store = view.store_name(bundle)
+    reference = provider_of(view.store_of(bundle)).reference(store)
+    names = [one["metadata"]["name"] for one in external_secret_manifests(view, bundle)]
+    workloads = list(dict.fromkeys(view.readers[bundle]))
+    found = [readers.of(view.namespace, name, workloads) for name in names]
+    return BundleStatus(
+        bundle=bundle,
+        namespace=view.namespace,
+        store=store,
+        store_fault=store_fault(snapshot, view.namespace, reference),
+        synced=[synced(snapshot, view.namespace, name) for name in names],
+        readers=[_worst([*of_one]) for of_one in zip(*found, strict=True)],
+    )
+
+
+def _worst(of_one: list[Reader]) -> Reader:
+    """What is thought of a workload that reads several Secrets of a bundle."""
+    ranks = ("stale", "absent", "unknown", "current")
+    return min(of_one, key=lambda one: ranks.index(one.state))
+
+
+def _troubles(
+    settings: Settings, bundles: list[BundleStatus], rotation: Rotations | None
+) -> list[Trouble]:
+    which = f"--env {settings.environment.environment}"
+    found: list[Trouble] = []
+    stores = {(one.namespace, one.store): one for one in bundles if one.store_fault}
+    for (namespace, store), one in stores.items():
+        reference = provider_of(settings.environment.stores[store]).reference(store)
+        command = f"kubectl describe {reference['kind'].lower()} {reference['name']}"
+        where = f" --namespace {namespace}"
+        found.append(Trouble(f"store {store}", str(one.store_fault), None, command + where))
+    for one in bundles:
+        for each in one.faults:
+            command = f"secretsctl sync {each.name} --wait {which}"
+            found.append(Trouble(one.bundle, f"{each.name}: {each.fault}", each.since, command))
+    moving = _moving(settings, rotation)
+    for one in bundles:
+        keys = settings.catalogue.bundles[one.bundle].keys
+        stale = [each for each in one.readers if each.state == "stale"]
+        if stale and one.bundle not in moving:
+            workloads = ", ".join(each.workload for each in stale)
+            command = f"kubectl rollout restart {workloads} --namespace {one.namespace}"
+            if key := next(iter(keys), None):
+                command = f"secretsctl restart {one.bundle}/{key} {which}"
+            found.append(Trouble(one.bundle, f"{workloads}: {stale[0].why}", None, command))
+    if rotation:
+        about, log = "rotation", "kubectl logs --selector app.kubernetes.io/component=rotation"
+        log += f" --namespace {settings.own_namespace}"
+        found += [Trouble(about, fault, None, log) for fault in rotation.faults]
+        for age in rotation.ages:
+            if age.fault:
+                command = f"secretsctl rotate {age.key} {which}"
+                owner = f" (owner: {age.owner})" if age.owner else ""
+                found.append(Trouble(age.key, f"{age.fault}{owner}", None, command))
+    return found
+
+
+def _moving(settings: Settings, rotation: Rotations | None) -> set[str]:
+    """The bundles whose readers a rotation restarts now."""
+    if rotation is None or not rotation.is_running:
+        return set()
+    plans = [settings.keys_by_id[id] for id in rotation.in_flight]
+    return {bundle for key in plans for bundle in key.bundles}
