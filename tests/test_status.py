@@ -56,13 +56,13 @@ def test_of_a_healthy_environment_nothing_is_wrong_and_all_is_known(status, sett
 
 def test_an_external_secret_that_failed_is_told_with_its_reason_and_since_when(status, cluster):
     failed = {"type": "Ready", "status": "False", "reason": "SecretSyncedError"}
-    failed |= {"message": "no api-token", "lastTransitionTime": "2026-11-27T01:00:00Z"}
+    failed |= {"message": "no \x1b[2Japi-token", "lastTransitionTime": "2026-11-27T01:00:00Z"}
     cluster["ExternalSecret", "shop-secrets"]["status"]["conditions"] = [failed]
     found = status()
-    what = "shop-secrets: Ready=False SecretSyncedError: no api-token"
+    what = "shop-secrets: Ready=False SecretSyncedError: no \x1b[2Japi-token"
     assert told(found) == [("shared", what)]
-    assert found.troubles[0].command == "secretsctl sync shop-secrets --wait --env test"
-    assert "✗ shared: " + what + " (for 2 h)" in status_text(found)
+    assert found.troubles[0].command == "secretsctl doctor --env test"
+    assert f"✗ shared: {what.replace(chr(27), '?')} (for 2 h)\n" in status_text(found)
 
 
 def test_ready_alone_is_not_enough(status, cluster):
@@ -150,7 +150,7 @@ def test_a_key_beyond_its_limit_is_told_with_what_to_type(status, cluster):
     remember(cluster, signing_key={"rotated": "2026-01-01T00:00:00Z"})
     found = status()
     assert [about for about, _ in told(found)] == ["signing-key"]
-    assert "is 330 days old" in found.troubles[0].what
+    assert found.troubles[0].what.startswith("is 330 days old; its limit is 90, its grace ")
     assert found.troubles[0].command == "secretsctl rotate signing-key --env test"
 
 
@@ -196,8 +196,12 @@ def test_while_a_rotation_runs_its_stale_readers_are_no_fault(status, cluster, s
     assert found.troubles == []
     assert found.rotation
     assert found.rotation.in_flight == ["signing-key"]
+    assert [line for line in status_text(found).splitlines() if line.endswith("  rotating")]
     assert verdict(found).endswith("; a rotation runs: promote: restart: signing-key")
+    cluster["CronJob", "secrets-rotation"]["status"] = {"active": [{"name": "its-job"}]}
     remember(cluster, lock={"holder": "pod", "renewed": "2026-11-27T02:40:00Z"})
+    assert status().troubles == []
+    cluster["CronJob", "secrets-rotation"]["status"] = {}
     abouts = [about for about, _ in told(status())]
     assert abouts == ["shared", "rotation"]
 

@@ -27,9 +27,10 @@ _DEAD = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Age:
-    """A key's age, as bundle/key or as its name. `due` is when its rotator, or its owner, changes
-    it at the latest; `fault` says what is wrong."""
+    """A key's age; `key` is its name, or bundle/key where another one is called so. `due` is when
+    its rotator, or its owner, changes it at the latest; `fault` says what is wrong."""
 
+    id: str
     key: str
     bundle: str
     at_most: timedelta
@@ -72,8 +73,7 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
     data: dict[str, str] = memory.get("data") or {}
     run = _json(data.get("run"))
     in_flight = sorted(_in_flight(settings, snapshot, plan))
-    renewed = _json(data.get("lock")).get("renewed")
-    is_running = bool(renewed) and now - moment(renewed) < _DEAD
+    is_running = "lock" in data and _is_alive(settings, snapshot, data["lock"])
     known_since = moment(memory["metadata"]["creationTimestamp"])
     ages = [
         _age(plan, key, remembered(data.get(id)) or Remembered(known_since), now, runs)
@@ -137,8 +137,9 @@ def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) ->
         due = runs.following(due_at(plan.environment, key, known))
     fault = known.failed and f"its last rotation was taken back: {known.failed}"
     if age > key.every + grace:
-        fault = f"is {age.days} days old, and its limit is {(key.every + grace).days}"
+        fault = f"is {age.days} days old; its limit is {key.every.days}, its grace {grace.days}"
     return Age(
+        id=key.name,
         key=key.shown,
         bundle=key.bundle,
         at_most=age,
@@ -150,6 +151,17 @@ def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) ->
         owner=key.owner,
         fault=fault,
     )
+
+
+def _is_alive(settings: Settings, snapshot: Snapshot, lock: str) -> bool:
+    """Whether the run that has the lock goes on: it renews that, and its CronJob knows its Job."""
+    cron_job = snapshot.get("CronJob", settings.own_namespace, ROTATION) or {}
+    if cron_job.get("status", {}).get("active"):
+        return True
+    try:
+        return snapshot.taken_at - moment(_json(lock)["renewed"]) < _DEAD
+    except (KeyError, TypeError, ValueError):
+        return False
 
 
 def _in_flight(settings: Settings, snapshot: Snapshot, plan: Plan) -> set[str]:

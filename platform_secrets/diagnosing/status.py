@@ -103,15 +103,12 @@ def _troubles(
     which = f"--env {settings.environment.environment}"
     found: list[Trouble] = []
     stores = {(one.namespace, one.store): one for one in bundles if one.store_fault}
-    for (namespace, store), one in stores.items():
-        reference = provider_of(settings.environment.stores[store]).reference(store)
-        command = f"kubectl describe {reference['kind'].lower()} {reference['name']}"
-        where = f" --namespace {namespace}"
-        found.append(Trouble(f"store {store}", str(one.store_fault), None, command + where))
+    doctor = f"secretsctl doctor {which}"
+    for (_, store), one in stores.items():
+        found.append(Trouble(f"store {store}", str(one.store_fault), None, doctor))
     for one in bundles:
         for each in one.faults:
-            command = f"secretsctl sync {each.name} --wait {which}"
-            found.append(Trouble(one.bundle, f"{each.name}: {each.fault}", each.since, command))
+            found.append(Trouble(one.bundle, f"{each.name}: {each.fault}", each.since, doctor))
     moving = _moving(settings, rotation)
     for one in bundles:
         keys = settings.catalogue.bundles[one.bundle].keys

@@ -13,6 +13,7 @@ from platform_secrets.diagnosing.status import Status, status_of
 from platform_secrets.rotator.memory import timestamp
 from platform_secrets.secretsctl.arguments import DIFFERENT, OK
 from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot
+from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError
 from platform_secrets.secretsctl.projects import asked_settings
 from platform_secrets.secretsctl.status_texts import colored, status_text, verdict
@@ -65,7 +66,7 @@ def _watch(settings: Settings, options: argparse.Namespace) -> None:
             sys.stdout.write(json.dumps(_plain(asdict(found)), ensure_ascii=False) + "\n")
         elif line != seen:
             at = f"{timestamp(found.taken_at)} " if found else ""
-            sys.stdout.write(f"{at}{line}\n")
+            sys.stdout.write(f"{at}{printable(line)}\n")
         seen = line
         sys.stdout.flush()
         time.sleep(_PAUSE_SECONDS)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from platform_secrets.diagnosing.rotating import Age
 from platform_secrets.diagnosing.status import BundleStatus, Status, Trouble
+from platform_secrets.secretsctl.diff_texts import printable
 
 _RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 # At a line's beginning; each is drawn in its color.
@@ -44,7 +45,8 @@ def status_text(found: Status) -> str:
         blocks.append([*_rotation(found)])
     if found.unknown:
         blocks.append([*_unknown(found.unknown)])
-    return "\n".join("".join(f"{line.rstrip()}\n" for line in block) for block in blocks)
+    # A message of the cluster may hold anything.
+    return "\n".join("".join(f"{printable(one).rstrip()}\n" for one in block) for block in blocks)
 
 
 def colored(text: str, *, is_wanted: bool) -> str:
@@ -95,7 +97,7 @@ def _age_rows(found: Status) -> list[tuple[bool, list[str]]]:
 
 
 def _age_row(one: Age, moving: list[str]) -> list[str]:
-    state = "rotating" if one.key in moving else "in time"
+    state = "rotating" if one.id in moving else "in time"
     if one.at_most > one.limit:
         state = "overdue" if one.at_most > one.limit + one.grace else "in its grace"
     rotated = f"{one.rotated:%Y-%m-%d}" if one.rotated else "not yet"
