@@ -163,7 +163,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
     "change": ("render", "diff", "planned", "pin-image", "schema"),
-    "look": ("doctor", "who", "report"),
+    "look": ("status", "doctor", "who", "report"),
     "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),
 }
