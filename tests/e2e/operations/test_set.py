@@ -282,7 +282,7 @@ def test_an_entry_without_the_mark_is_told_at_once_and_nothing_is_kept(
     mark(stores, desk.place.settings, BUNDLE, KEY)
     assert (code, "managed-by=external-secrets" in said) == (FAILED, True), said
     assert "the value is what it was" in said
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60  # else it waits for 120
     assert (desk.in_use(), desk.left()) == (before, [])
 
 
