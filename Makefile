@@ -26,7 +26,7 @@ test: .venv/installed ## Everything that runs with packages from PyPI alone
 lowest: ## The same tests with the oldest packages that may be installed
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check -r requirements-lowest.txt \
-	  $$(grep -hE '^(hypothesis|jsonschema|kubernetes-validate|pytest|ryaml)' requirements.txt requirements-dev.txt)
+	  $$(grep -hE '^(cryptography|hypothesis|jsonschema|kubernetes-validate|pytest|ryaml)' requirements.txt requirements-dev.txt)
 	.venv-lowest/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	.venv-lowest/bin/python -m pytest --ignore=tests/e2e
 
@@ -60,6 +60,7 @@ workflows: .venv/e2e-installed ## Lint of the workflows; needs Go
 bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with peers; needs Go
 	.venv/bin/python tools/build.py
 	.venv/bin/python -m benchmarks.rendering
+	.venv/bin/python -m benchmarks.diagnosing
 	.venv/bin/python -m benchmarks.syncing
 	.venv/bin/python -m benchmarks.admitting
 	.venv/bin/python -m benchmarks.previewing

@@ -10,6 +10,8 @@ from platform_secrets.diagnosing.snapshot import Snapshot, snapshot_of
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.rotation import names
 from platform_secrets.rotator.proof import synced_resource_version
+from platform_secrets.settings import catalogue_document, load, stack_document
+from tests.platform import CATALOGUE_FILE, STACK_FILES
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 OPERATORS = "external-secrets-system"
@@ -18,6 +20,13 @@ LEASE = ("Lease", OPERATORS, "external-secrets-controller")
 HOOK = ("ValidatingWebhookConfiguration", "", "externalsecret-validate")
 _GROUP = "external-secrets.io"
 _LABELS = {"app.kubernetes.io/name": "external-secrets"}
+
+
+def production(catalogue=None):
+    """The settings of the tests' own platform in production."""
+    found = catalogue or catalogue_document(CATALOGUE_FILE)
+    [settings] = load([stack_document(STACK_FILES["production"])], found)
+    return settings
 
 
 def ago(**span):
@@ -150,7 +159,8 @@ class Environment:
     def _make_secrets(self):
         for address, held in held_secrets(self.settings).items():
             namespace, _, name = address.partition("/")
-            written = [{"manager": "external-secrets", "time": ago(days=2)}]
+            manager = f"externalsecrets.external-secrets.io/{name}"
+            written = [{"manager": manager, "time": ago(days=2)}]
             metadata = {"name": name, "namespace": namespace, "managedFields": written}
             data = dict.fromkeys(held.fields, "")
             self.add({"kind": "Secret", "type": held.type, "metadata": metadata, "data": data})

@@ -1,33 +1,30 @@
 """What the doctor finds in an environment: nothing in a healthy one, and each fault by its name."""
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from platform_secrets.diagnosing.diagnosis import LAYER_OF, LAYERS
 from platform_secrets.diagnosing.ground import NOT_INSTALLED
 from platform_secrets.rotator.contract import ROTATION_ID, SYNC_TOKEN
 from platform_secrets.settings import catalogue_document, load, stack_document
 from tests.conftest import PROJECT
-from tests.healthy_environment import HOOK, LEASE, OPERATOR, OPERATORS, Environment, ago
+from tests.healthy_environment import HOOK, LEASE, OPERATOR, OPERATORS, Environment, ago, production
 from tests.platform import CATALOGUE_FILE, STACK_FILES
 
 SECRET, STORE, ENTRY = "wren-secrets", "vault-store", "wren/production"
 READER = "wren-backend-api"
 EXTRACT = "error processing spec.dataFrom[0].extract, err: "
 FAULTS: dict[str, tuple[str, Callable[[Environment], object]]] = {}
-
-
-@cache
-def production():
-    [settings] = load(
-        [stack_document(STACK_FILES["production"])], catalogue_document(CATALOGUE_FILE)
-    )
-    return settings
 
 
 @pytest.fixture
@@ -460,6 +457,11 @@ def _(environment):
     environment.drop("RoleBinding", "backend-api-secrets")
 
 
+@fault("reader-right-changed", "a reader's right widened by hand")
+def _(environment):
+    environment.get("Role", "backend-api-secrets")["rules"][0]["verbs"] = ["get", "list"]
+
+
 @fault("reader-account-missing", "service's ServiceAccount deleted")
 def _(environment):
     environment.drop("ServiceAccount", READER)
@@ -534,14 +536,6 @@ def _(environment):
 
 def authority(*, days):
     """An authority's certificate that ends so many days after the snapshot, as a webhook has it."""
-    from base64 import b64encode
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding
-    from cryptography.x509.oid import NameOID
-
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "external-secrets")])
     end = datetime(2026, 11, 27, 3, tzinfo=UTC) + timedelta(days=days)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from platform_secrets.diagnosing.case import At, Case, Finding, at, differences
+from platform_secrets.diagnosing.case import At, Case, Finding, at, changed_rights, differences
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings.rotator import ROTATION
@@ -29,15 +29,9 @@ def account_findings(case: Case) -> Iterator[Finding]:
             if case.is_missing(place):
                 what = "does not exist: the operator gets no token of the store's account"
                 yield Finding("token-right-missing", place, what, case.apply)
-        elif changed := [*_changed_rights(declared, live)]:
+        elif changed := [*changed_rights(declared, live)]:
             what = f"is not as the settings say: {', '.join(changed)}"
             yield Finding("token-right-missing", place, what, case.apply)
-
-
-def _changed_rights(declared: Manifest, live: Manifest) -> Iterator[str]:
-    for part in ("rules", "roleRef", "subjects"):
-        if part in declared:
-            yield from differences(declared[part], live.get(part), part)
 
 
 def network_findings(case: Case) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from platform_secrets.describing.secret_contents import HeldSecret, held_secrets
-from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.naming import Manifest
@@ -58,8 +58,6 @@ class Case:
     snapshot: Snapshot
     log: tuple[str, ...] = ()
     """The operator's newest lines, where they could be read."""
-    is_partial: bool = False
-    """Whether somebody has sent it: of each kind in a namespace all there is, or none."""
 
     @cached_property
     def declared(self) -> dict[At, Manifest]:
@@ -85,9 +83,7 @@ class Case:
 
     def is_missing(self, place: At) -> bool:
         """Whether it is not there; what could not be looked at is not missing."""
-        if self.live(place) or self.snapshot.why_unread(place.kind, place.namespace):
-            return False
-        return not self.is_partial or bool(self.snapshot.of(place.kind, place.namespace))
+        return self.snapshot.is_missing(*place)
 
     @cached_property
     def secrets(self) -> dict[At, HeldSecret]:
@@ -113,24 +109,6 @@ class Case:
         others = {str(provider_of(one).reference(name)["kind"]) for name, one in stores.items()}
         of_jobs = {"Job"} if self.settings.has_rotation else set[str]()
         return {place.kind for place in (*self.declared, *self.readers)} | others | of_jobs
-
-    def pods_of(self, workload: At) -> list[Manifest]:
-        """The pods that a workload has made, by itself or by a ReplicaSet or Job."""
-        made = self._made_by.get(workload, [])
-        pods = [one for one in made if one["kind"] == "Pod"]
-        between = [at(one) for one in made if one["kind"] in ("ReplicaSet", "Job")]
-        return pods + [pod for one in between for pod in self.pods_of(one)]
-
-    @cached_property
-    def _made_by(self) -> dict[At, list[Manifest]]:
-        found: dict[At, list[Manifest]] = {}
-        for kind in ("Pod", "ReplicaSet", "Job"):
-            for one in self.snapshot.of(kind):
-                namespace = one["metadata"].get("namespace", "")
-                for owner in one["metadata"].get("ownerReferences") or []:
-                    place = At(owner["kind"], namespace, owner["name"])
-                    found.setdefault(place, []).append(one)
-        return found
 
     @cached_property
     def is_rotating(self) -> bool:
@@ -206,12 +184,6 @@ def ready(obj: Manifest | None) -> Manifest | None:
     return condition(obj, "Ready")
 
 
-def condition(obj: Manifest | None, type: str) -> Manifest | None:
-    """An object's condition of a type."""
-    found = ((obj or {}).get("status") or {}).get("conditions") or []
-    return next((one for one in found if one.get("type") == type), None)
-
-
 def moment(text: object) -> datetime | None:
     """A moment in Kubernetes' spelling; None for what is none."""
     try:
@@ -244,3 +216,10 @@ def differences(declared: object, live: object, path: str = "") -> Iterator[str]
             yield from differences(one, other, f"{path}[{number}]")
     elif declared != live and (declared or live):
         yield path
+
+
+def changed_rights(declared: Manifest, live: Manifest) -> Iterator[str]:
+    """The parts of a Role, a binding or the like that are not as declared."""
+    for part in ("rules", "roleRef", "subjects"):
+        if part in declared:
+            yield from differences(declared[part], live.get(part), part)

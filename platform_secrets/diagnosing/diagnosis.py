@@ -135,7 +135,10 @@ LAYERS = (
         "rbac",
         ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"),
         live_rights.rbac_findings,
-        ("reader-account-missing", "reader-right-missing", "reader-not-declared"),
+        (
+            *("reader-account-missing", "reader-right-missing", "reader-right-changed"),
+            "reader-not-declared",
+        ),
     ),
     Layer(
         "rotation",

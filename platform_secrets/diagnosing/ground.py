@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from platform_secrets.diagnosing.case import At, Case, Finding, condition
+from platform_secrets.diagnosing.case import At, Case, Finding
+from platform_secrets.diagnosing.snapshot import condition
 from platform_secrets.manifests.naming import Manifest
 
 _GROUP = "external-secrets.io"
@@ -123,14 +124,3 @@ def _old_versions(place: At, live: Manifest, version: str) -> Iterator[Finding]:
         f"write each again (`{rewrite}`), then take it from `status.storedVersions` (`{patch} …`)"
     )
     yield Finding("crd-old-version", place, what, step, is_fault=not is_served)
-
-
-def duration_seconds(text: object) -> float | None:
-    """A duration in Go's spelling; None for what is none."""
-    parts = re.findall(r"([0-9.]+)(h|ms|m|s)", str(text))
-    if "".join(number + unit for number, unit in parts) != str(text) or not parts:
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
-
-
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}

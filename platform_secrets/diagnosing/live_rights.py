@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
-from platform_secrets.diagnosing.case import At, Case, Finding
+from platform_secrets.diagnosing.case import At, Case, Finding, changed_rights
 
 _RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 _ACCESS = "access"
@@ -23,12 +23,21 @@ def rbac_findings(case: Case) -> Iterator[Finding]:
     namespaces = {view.namespace for view in case.settings.by_namespace}
     known = all(not _unread(case, one) for one in namespaces)
     there = {_right(one) for one in own | wide}
-    for one in sorted(declared) if known else ():
-        if _right(one) not in there:
-            yield _lacking(case, one)
+    lacking = [one for one in sorted(declared) if known and _right(one) not in there]
+    yield from (_lacking(case, one) for one in lacking)
+    if not lacking:
+        yield from _changed(case)
     rights = {_right(one) for one in declared}
     yield from _besides(case, own, rights, is_wide=False)
     yield from _besides(case, wide, rights, is_wide=True)
+
+
+def _changed(case: Case) -> Iterator[Finding]:
+    for place, one in case.declared_of("Role", "RoleBinding", component=_ACCESS):
+        live = case.live(place)
+        if changed := [*changed_rights(one, live)] if live else []:
+            what = f"is not as the settings say: {', '.join(changed)}"
+            yield Finding("reader-right-changed", place, what, case.apply)
 
 
 def _unread(case: Case, namespace: str) -> bool:

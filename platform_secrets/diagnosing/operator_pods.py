@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from platform_secrets.diagnosing.case import At, Case, Finding, at, condition, ready
-from platform_secrets.diagnosing.ground import duration_seconds
+from platform_secrets.diagnosing.case import At, Case, Finding, at, ready
+from platform_secrets.diagnosing.snapshot import condition
+from platform_secrets.diagnosing.syncing import missed_read
 from platform_secrets.manifests.naming import Manifest
 
 _LEASE = "external-secrets-controller"
 _LEASE_SECONDS = 60
-_LATE_SECONDS = 300
 _PATIENCE_SECONDS = 120
 _LOG = (
     ("may not do something in the cluster", re.compile(r"is forbidden: User|cannot list resource")),
@@ -58,7 +58,7 @@ def _running(case: Case, place: At, look: str) -> Iterator[Finding]:
         yield Finding("operator-paused", place, what, f"start it again: `{command}`")
         return
     if not status.get("availableReplicas"):
-        reasons = sorted({why for pod in case.pods_of(place) if (why := _hindrance(pod))})
+        reasons = sorted({why for pod in case.snapshot.pods_of(*place) if (why := _hindrance(pod))})
         what = "has no available pod" + (f": {', '.join(reasons)}" if reasons else "")
         command = f"kubectl describe deployment,pods -n {place.namespace}"
         yield Finding("operator-not-running", place, what, f"see why: `{command}`")
@@ -113,12 +113,7 @@ def _is_late(case: Case, live: Manifest | None) -> bool:
     state = ready(live)
     if state is None:
         return not case.is_younger(live, _PATIENCE_SECONDS)
-    spec, status = live.get("spec", {}), live.get("status") or {}
-    period = duration_seconds(spec.get("refreshInterval"))
-    since = case.seconds_since(status.get("refreshTime"))
-    if state.get("status") != "True" or spec.get("refreshPolicy") != "Periodic":
-        return False
-    return bool(period and since is not None and since > period + _LATE_SECONDS)
+    return state.get("status") == "True" and missed_read(live, case.snapshot.taken_at) is not None
 
 
 def _log_faults(log: Iterable[str]) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
+from platform_secrets.diagnosing.references import references
 from platform_secrets.diagnosing.snapshot import Snapshot
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.rotator.memory import moment
@@ -13,6 +14,7 @@ from platform_secrets.settings.services import JOB_KINDS, RESTARTABLE_KINDS
 State = Literal["current", "stale", "unknown", "absent"]
 # The operator's events on an ExternalSecret that has changed its Secret.
 _CHANGES = ("Created", "Updated")
+_ENDED = ("Succeeded", "Failed")
 _OPERATORS_FIELDS = "externalsecrets.external-secrets.io/"
 
 
@@ -40,11 +42,6 @@ class Readers:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._pods: dict[tuple[str, str, str], list[Manifest]] = {}
-        for pod in snapshot.of("Pod"):
-            if kind_and_name := _runs_for(snapshot, pod):
-                namespace = pod["metadata"]["namespace"]
-                self._pods.setdefault((namespace, *kind_and_name), []).append(pod)
         self._events: dict[tuple[str, str], list[datetime]] = {}
         self._first_event: dict[str, datetime] = {}
         for event in snapshot.of("Event"):
@@ -67,8 +64,9 @@ class Readers:
             return Reader(workload, "unknown" if why else "absent", why or "it does not exist")
         if why := self._snapshot.why_unread("Pod", namespace):
             return Reader(workload, "unknown", f"its pods are not known: {why}")
-        pods = self._pods.get((namespace, kind, name), [])
-        started = [begun for pod in pods if not _only_mounts(pod, secret) for begun in _begun(pod)]
+        made = self._snapshot.pods_of(kind, namespace, name)
+        pods = [pod for pod in made if pod.get("status", {}).get("phase") not in _ENDED]
+        started = [begun for pod in pods if not _follows(pod, secret) for begun in _begun(pod)]
         if not started:
             why = "its pods mount the Secret, and see its changes" if pods else "it has no pods"
             return Reader(workload, "current", why)
@@ -86,12 +84,12 @@ class Readers:
     def _change(self, namespace: str, secret: str) -> _Change:
         live = self._snapshot.get("Secret", namespace, secret)
         if live is not None:
-            written = [
-                one["time"]
-                for one in live["metadata"].get("managedFields", [])
-                if one["manager"].startswith(_OPERATORS_FIELDS)
-            ]
-            return _Change(max(map(moment, written), default=None))
+            fields = live["metadata"].get("managedFields") or []
+            # Others may have added a label since; without the operator, as of a basic Secret, all
+            # count.
+            own = [one for one in fields if one["manager"].startswith(_OPERATORS_FIELDS)]
+            written = [moment(one["time"]) for one in own or fields if one.get("time")]
+            return _Change(max(written, default=None))
         seen = self._events.get((namespace, secret))
         return _Change(max(seen) if seen else None, self._first_event.get(namespace))
 
@@ -106,24 +104,6 @@ class Readers:
             self._events.setdefault((namespace, about["name"]), []).append(at)
 
 
-def _runs_for(snapshot: Snapshot, pod: Manifest) -> tuple[str, str] | None:
-    """Kind and name of the workload that a pod is of."""
-    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-        return None
-    owner = _owner(pod)
-    if owner and owner["kind"] == "ReplicaSet":
-        made = snapshot.get("ReplicaSet", pod["metadata"]["namespace"], owner["name"])
-        # Its name is the workload's with a hash.
-        known = _owner(made) if made else None
-        owner = known or {"kind": "Deployment", "name": owner["name"].rpartition("-")[0]}
-    return (owner["kind"], owner["name"]) if owner else None
-
-
-def _owner(live: Manifest) -> dict[str, Any] | None:
-    owners = live["metadata"].get("ownerReferences") or []
-    return next((one for one in owners if one.get("controller")), None)
-
-
 def _begun(pod: Manifest) -> Iterator[datetime]:
     """When each container of a pod started: that reads its variables anew. One that does not run
     yet will read what is there then."""
@@ -135,26 +115,10 @@ def _begun(pod: Manifest) -> Iterator[datetime]:
         yield moment(status.get("startTime") or pod["metadata"]["creationTimestamp"])
 
 
-def _only_mounts(pod: Manifest, secret: str) -> bool:
-    """Whether a pod sees the Secret as files alone, which the kubelet renews."""
-    spec = pod.get("spec", {})
-    mounted = [*_names(spec.get("volumes") or [])]
-    containers = [*spec.get("containers", []), *spec.get("initContainers", [])]
-    variables = [name for one in containers for name in _names([one])]
-    return secret in mounted and secret not in variables
-
-
-def _names(part: Any) -> Iterator[str]:
-    """The names of all Secrets in a part of a pod's spec."""
-    if isinstance(part, list):
-        for one in part:  # pyright: ignore[reportUnknownVariableType]
-            yield from _names(one)
-    elif isinstance(part, dict):
-        for name, one in part.items():  # pyright: ignore[reportUnknownVariableType]
-            if name in ("secretRef", "secretKeyRef", "secret") and isinstance(one, dict):
-                yield str(one.get("name") or one.get("secretName"))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-            else:
-                yield from _names(one)
+def _follows(pod: Manifest, secret: str) -> bool:
+    """Whether a pod sees each change of the Secret by itself, and so never has a value before."""
+    own = [one for one in references(pod.get("spec") or {}) if one.secret == secret]
+    return bool(own) and all(one.follows_changes for one in own)
 
 
 def _text(at: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.plan import rotation_plan
@@ -26,9 +26,20 @@ _DEAD = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
+class Fault:
+    """What is wrong; `check` is a heading of docs/troubleshooting.md, `kind` and `name` are of the
+    object that says it."""
+
+    check: str
+    kind: str
+    name: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Age:
     """A key's age; `key` is its name, or bundle/key where another one is called so. `due` is when
-    its rotator, or its owner, changes it at the latest; `fault` says what is wrong."""
+    its rotator, or its owner, changes it at the latest."""
 
     id: str
     key: str
@@ -40,7 +51,7 @@ class Age:
     due: datetime | None
     is_by_hand: bool
     owner: str | None
-    fault: str | None
+    faults: list[Fault]
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Rotations:
     is_running: bool
     last_run: datetime | None
     next_run: datetime | None
-    faults: list[str]
+    faults: list[Fault]
     unknown: str | None = None
 
 
@@ -67,8 +78,10 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
     memory = snapshot.get("ConfigMap", settings.own_namespace, names.MEMORY)
     if memory is None:
         why = snapshot.why_unread("ConfigMap", settings.own_namespace)
-        absent = f"ConfigMap/{names.MEMORY} does not exist: apply the environment"
-        faults = [] if why else [absent]
+        faults = [one for name in names.ACCOUNTS for one in _job_faults(settings, snapshot, name)]
+        if snapshot.is_missing("ConfigMap", settings.own_namespace, names.MEMORY):
+            what = "does not exist: nothing is rotated, and ages are not known"
+            faults.append(_of_memory("rotation-no-memory", what))
         return Rotations([], [], None, False, None, runs.following(now), faults, why)
     data: dict[str, str] = memory.get("data") or {}
     run = _json(data.get("run"))
@@ -135,9 +148,13 @@ def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) ->
     due = known.known_since + key.every
     if not is_by_hand:
         due = runs.following(due_at(plan.environment, key, known))
-    fault = known.failed and f"its last rotation was taken back: {known.failed}"
+    faults: list[Fault] = []
+    if known.failed:
+        what = f"its last rotation was taken back: {known.failed}"
+        faults.append(_of_memory("rotation-taken-back", what))
     if age > key.every + grace:
-        fault = f"is {age.days} days old; its limit is {key.every.days}, its grace {grace.days}"
+        what = f"is {age.days} days old; its limit is {key.every.days}, its grace {grace.days}"
+        faults.append(_of_memory("key-overdue", what))
     return Age(
         id=key.name,
         key=key.shown,
@@ -149,7 +166,7 @@ def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) ->
         due=due,
         is_by_hand=is_by_hand,
         owner=key.owner,
-        fault=fault,
+        faults=faults,
     )
 
 
@@ -182,24 +199,54 @@ def _in_flight(settings: Settings, snapshot: Snapshot, plan: Plan) -> set[str]:
 
 def _faults(
     settings: Settings, snapshot: Snapshot, plan: Plan, memory: Manifest, *, is_running: bool
-) -> Iterator[str]:
-    namespace, now = settings.own_namespace, snapshot.taken_at
-    cron_job = snapshot.get("CronJob", namespace, ROTATION)
-    if cron_job is None and not snapshot.why_unread("CronJob", namespace):
-        yield f"CronJob/{ROTATION} does not exist: apply the environment"
-    elif cron_job and cron_job.get("spec", {}).get("suspend"):
-        yield f"CronJob/{ROTATION} is suspended: nothing is rotated"
+) -> Iterator[Fault]:
+    of_jobs = [one for name in names.ACCOUNTS for one in _job_faults(settings, snapshot, name)]
+    yield from of_jobs
     text = (memory.get("data") or {}).get("run")
     run, said = last_run(text), _json(text)
     began = run.started or moment(memory["metadata"]["creationTimestamp"])
-    if now - began > timedelta(seconds=plan.longest_pause_seconds):
-        yield f"no rotation has run since {timestamp(began)}"
+    if snapshot.taken_at - began > timedelta(seconds=plan.longest_pause_seconds):
+        yield _of_memory("rotation-not-run", f"no rotation has run since {timestamp(began)}")
     elif run.refused:
-        yield f"the last run says: {run.refused}"
-    elif not is_running and said.get("verdict") and not run.is_done:
-        yield f"the last run says: {said['verdict']}"
-    elif not is_running and said.get("step") and not said.get("verdict"):
-        yield f"the last run was killed at `{said['step']}`; the next one goes on"
+        yield _of_memory("rotation-refused", f"the last run says: {run.refused}")
+    elif not is_running and not any(one.check == "rotation-failed" for one in of_jobs):
+        if said.get("verdict") and not run.is_done:
+            yield _of_memory("rotation-failed", f"the last run says: {said['verdict']}")
+        elif said.get("step") and not said.get("verdict"):
+            what = f"the last run was killed at `{said['step']}`; the next one goes on"
+            yield _of_memory("rotation-failed", what)
+
+
+def _of_memory(check: str, what: str) -> Fault:
+    return Fault(check, "ConfigMap", names.MEMORY, what)
+
+
+def _job_faults(settings: Settings, snapshot: Snapshot, name: str) -> Iterator[Fault]:
+    """What keeps a CronJob from working, and whether its last Job failed."""
+    namespace = settings.own_namespace
+    live = snapshot.get("CronJob", namespace, name)
+    if live is None:
+        if snapshot.is_missing("CronJob", namespace, name):
+            yield Fault("rotation-no-job", "CronJob", name, "does not exist")
+        return
+    if live.get("spec", {}).get("suspend"):
+        yield Fault("rotation-suspended", "CronJob", name, "is suspended")
+    jobs = [one for one in snapshot.of("Job", namespace) if _is_of(one, name)]
+    ended = [one for one in jobs if _is_true(one, "Complete") or _is_true(one, "Failed")]
+    last = max(ended, key=lambda one: one["metadata"].get("creationTimestamp", ""), default=None)
+    if last and _is_true(last, "Failed"):
+        reason = (condition(last, "Failed") or {}).get("reason", "")
+        what = f"the last Job of CronJob {name} failed: {reason}"
+        yield Fault("rotation-failed", "Job", last["metadata"]["name"], what)
+
+
+def _is_of(job: Manifest, cron_job: str) -> bool:
+    owners = job["metadata"].get("ownerReferences") or []
+    return any((one["kind"], one["name"]) == ("CronJob", cron_job) for one in owners)
+
+
+def _is_true(live: Manifest, type: str) -> bool:
+    return (condition(live, type) or {}).get("status") == "True"
 
 
 def _json(text: str | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ MARKS = (
 )
 """By which others know what is theirs."""
 _TIME = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9](\.[0-9]+)?Z")
+_MADE = ("Pod", "ReplicaSet", "Job")
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout", "Job", "CronJob")
 
 
@@ -39,6 +40,8 @@ class Snapshot:
     objects: Mapping[Address, Manifest]
     unread: Mapping[str, str] = field(default_factory=dict)
     """What is not known: a kind, or kind/namespace, or a file; and why it was not read."""
+    is_partial: bool = False
+    """Whether somebody has sent it: of each kind in a namespace all there is, or none."""
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """None where there is none, or it was not read: `why_unread` tells which."""
@@ -55,6 +58,32 @@ class Snapshot:
         """Why it is not known what there is of a kind; None where it is known."""
         return self.unread.get(f"{kind}/{namespace}") or self.unread.get(kind)
 
+    def is_missing(self, kind: str, namespace: str, name: str) -> bool:
+        """Whether it is not there; what could not be looked at is not missing."""
+        if self.get(kind, namespace, name) or self.why_unread(kind, namespace):
+            return False
+        return not self.is_partial or bool(self.of(kind, namespace))
+
+    def pods_of(self, kind: str, namespace: str, name: str) -> list[Manifest]:
+        """The pods that a workload has made, by itself or by a ReplicaSet or Job."""
+        made = self._made_by.get((kind, namespace, name), [])
+        pods = [one for one in made if one["kind"] == "Pod"]
+        between = [_address(one) for one in made if one["kind"] != "Pod"]
+        return pods + [pod for one in between for pod in self.pods_of(*one)]
+
+    @cached_property
+    def _made_by(self) -> dict[Address, list[Manifest]]:
+        found: dict[Address, list[Manifest]] = {}
+        for one in (each for kind in _MADE for each in self.of(kind)):
+            namespace = one["metadata"].get("namespace") or ""
+            for owner in one["metadata"].get("ownerReferences") or []:
+                place = (owner["kind"], namespace, owner["name"])
+                if owner["kind"] == "ReplicaSet" and place not in self.objects:
+                    # It may not be read; its name is the Deployment's with a hash.
+                    place = ("Deployment", namespace, owner["name"].rpartition("-")[0])
+                found.setdefault(place, []).append(one)
+        return found
+
     @cached_property
     def _by_kind(self) -> dict[str, dict[str, list[Manifest]]]:
         found: dict[str, dict[str, list[Manifest]]] = {}
@@ -67,11 +96,19 @@ def snapshot_of(
     documents: Iterable[Mapping[str, Any]],
     taken_at: datetime,
     unread: Mapping[str, str] | None = None,
+    *,
+    is_partial: bool = False,
 ) -> Snapshot:
     """A snapshot of objects as the API gives them, lists of them included. The documents stay as
     they are; none of their values is in the snapshot."""
     objects = {_address(one): without_values(one) for each in documents for one in _items(each)}
-    return Snapshot(taken_at, objects, unread or {})
+    return Snapshot(taken_at, objects, unread or {}, is_partial)
+
+
+def condition(live: Mapping[str, Any] | None, type: str) -> Manifest | None:
+    """What an object's status says of one matter."""
+    found = ((live or {}).get("status") or {}).get("conditions") or []
+    return next((one for one in found if one.get("type") == type), None)
 
 
 def without_values(document: Mapping[str, Any]) -> Manifest:

@@ -120,14 +120,13 @@ def _troubles(
                 command = f"secretsctl restart {one.bundle}/{key} {which}"
             found.append(Trouble(one.bundle, f"{workloads}: {stale[0].why}", None, command))
     if rotation:
-        about, log = "rotation", "kubectl logs --selector app.kubernetes.io/component=rotation"
-        log += f" --namespace {settings.own_namespace}"
-        found += [Trouble(about, fault, None, log) for fault in rotation.faults]
+        for one in rotation.faults:
+            what = f"{one.kind}/{one.name}: {one.what}"
+            found.append(Trouble("rotation", what, None, doctor))
         for age in rotation.ages:
-            if age.fault:
-                command = f"secretsctl rotate {age.key} {which}"
-                owner = f" (owner: {age.owner})" if age.owner else ""
-                found.append(Trouble(age.key, f"{age.fault}{owner}", None, command))
+            owner = f" (owner: {age.owner})" if age.owner else ""
+            command = f"secretsctl rotate {age.key} {which}"
+            found += [Trouble(age.key, f"{one.what}{owner}", None, command) for one in age.faults]
     return found
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.rotator.memory import moment
 from platform_secrets.rotator.proof import fault
@@ -36,11 +36,18 @@ def synced(snapshot: Snapshot, namespace: str, name: str) -> Synced:
     at = _moment(live.get("status", {}).get("refreshTime"))
     if found := fault(live):
         return Synced(name, at, found, _since(live))
-    due = at and _next_read(live, at)
-    if at and due and snapshot.taken_at > due + _LATE:
+    if due := missed_read(live, snapshot.taken_at):
         what = f"the store should have been read at {due:%Y-%m-%d %H:%M}, and was not"
         return Synced(name, at, f"{what}: is the operator running?", due)
     return Synced(name, at)
+
+
+def missed_read(live: Manifest, now: datetime) -> datetime | None:
+    """When the store should have been read for an ExternalSecret, and was not; None where all is
+    in time."""
+    at = _moment(live.get("status", {}).get("refreshTime"))
+    due = at and _next_read(live, at)
+    return due if due and now > due + _LATE else None
 
 
 def store_fault(snapshot: Snapshot, namespace: str, reference: Manifest) -> str | None:
@@ -61,12 +68,6 @@ def store_fault(snapshot: Snapshot, namespace: str, reference: Manifest) -> str 
     return None
 
 
-def condition(live: Manifest, type: str) -> Manifest | None:
-    """What an object's status says of one matter."""
-    found = live.get("status", {}).get("conditions") or []
-    return next((one for one in found if one["type"] == type), None)
-
-
 def _since(live: Manifest) -> datetime | None:
     ready = condition(live, "Ready")
     is_said = ready is not None and ready["status"] != "True"
@@ -77,11 +78,11 @@ def _next_read(live: Manifest, at: datetime) -> datetime | None:
     spec = live.get("spec", {})
     if spec.get("refreshPolicy", "Periodic") != "Periodic":
         return None
-    interval = seconds(str(spec.get("refreshInterval", "1h")))
+    interval = _seconds(str(spec.get("refreshInterval", "1h")))
     return at + timedelta(seconds=interval) if interval else None
 
 
-def seconds(duration: str) -> float:
+def _seconds(duration: str) -> float:
     """A duration as Go writes it, such as 1h1m6s."""
     return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(duration))
 

@@ -1,9 +1,9 @@
 """The layers of the Secrets themselves and of the workloads that read them."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from platform_secrets.diagnosing.case import At, Case, Finding, moment
+from platform_secrets.diagnosing.case import At, Case, Finding
+from platform_secrets.diagnosing.readers import Readers
 from platform_secrets.diagnosing.references import Reference, pod_spec, references
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.rotator.rollout import progress
@@ -11,7 +11,6 @@ from platform_secrets.settings.layout import overlap_secret
 from platform_secrets.settings.services import RESTARTABLE_KINDS
 
 _WITH_PODS = (*RESTARTABLE_KINDS, "CronJob", "Job")
-_OPERATOR = "external-secrets"
 _NOT_STARTED = ("CreateContainerConfigError", "ContainerCreating")
 _WORDS_OF_SECRETS = ("secret", "couldn't find key")
 
@@ -40,7 +39,7 @@ def secret_findings(case: Case) -> Iterator[Finding]:
 def workload_findings(case: Case) -> Iterator[Finding]:
     """Which workloads do not have what they read: not there, without a reference, not started, or
     with a value before."""
-    readers = case.readers
+    readers, pods = case.readers, Readers(case.snapshot)
     nobody = not any(case.live(place) for place in readers)
     for place, bundles in readers.items():
         live = case.live(place)
@@ -53,7 +52,7 @@ def workload_findings(case: Case) -> Iterator[Finding]:
         found = [*references(spec), *_of_account(case, place, spec)]
         for bundle in bundles:
             yield from _of_bundle(case, place, live, bundle, found)
-        yield from _pods(case, place, live, found)
+        yield from _pods(case, place, live, found, pods)
 
 
 def _of_account(case: Case, place: At, spec: Manifest) -> Iterator[Reference]:
@@ -105,29 +104,27 @@ def _asks_the_api(spec: Manifest) -> bool:
     )
 
 
-def _pods(case: Case, place: At, live: Manifest, found: list[Reference]) -> Iterator[Finding]:
-    stale: set[str] = set()
-    is_rolling = place.kind in RESTARTABLE_KINDS and progress(live)[0] == "waiting"
-    for pod in case.pods_of(place):
-        name = pod["metadata"]["name"]
+def _pods(
+    case: Case, place: At, live: Manifest, found: list[Reference], readers: Readers
+) -> Iterator[Finding]:
+    for pod in case.snapshot.pods_of(*place):
         if why := _not_started(pod):
+            name = pod["metadata"]["name"]
             step = f"`kubectl describe pod {name} -n {place.namespace}`"
             what = f"pod {name} does not start: {why}"
             yield Finding("pod-not-started", place, what, step)
+    is_rolling = place.kind in RESTARTABLE_KINDS and progress(live)[0] == "waiting"
+    if is_rolling or case.is_rotating:
+        return
+    resource = f"{place.kind}/{place.name}"
+    for secret in sorted({one.secret for one in found}):
+        if At("Secret", place.namespace, secret) not in case.secrets:
             continue
-        started = moment((pod.get("status") or {}).get("startTime"))
-        ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-        for one in found if started and not ended else ():
-            changed = _changed(case.live(At("Secret", place.namespace, one.secret)))
-            is_ours = At("Secret", place.namespace, one.secret) in case.secrets
-            if is_ours and not one.follows_changes and changed and started and started < changed:
-                stale.add(one.secret)
-    if stale and not is_rolling and place.kind in RESTARTABLE_KINDS and not case.is_rotating:
-        secrets = ", ".join(sorted(stale))
-        what = f"has pods that started before the last change of {secrets}"
-        resource = f"{place.kind.lower()}/{place.name}"
-        step = f"restart it: `kubectl rollout restart {resource} -n {place.namespace}`"
-        yield Finding("pod-stale", place, what, step)
+        [reader] = readers.of(place.namespace, secret, [resource])
+        if reader.state == "stale":
+            what = f"has an old value of Secret {secret}: {reader.why}"
+            step = f"restart it: `kubectl rollout restart {resource.lower()} -n {place.namespace}`"
+            yield Finding("pod-stale", place, what, step)
 
 
 def _not_started(pod: Manifest) -> str | None:
@@ -144,11 +141,3 @@ def _not_started(pod: Manifest) -> str | None:
         if waiting.get("reason") in _NOT_STARTED and is_of_secrets:
             return message
     return None
-
-
-def _changed(secret: Manifest | None) -> datetime | None:
-    """When the operator last wrote a Secret."""
-    fields = ((secret or {}).get("metadata") or {}).get("managedFields") or []
-    # Others may have added a label since; without the operator, as of a basic Secret, all count.
-    fields = [one for one in fields if _OPERATOR in str(one.get("manager"))] or fields
-    return max(filter(None, (moment(one.get("time")) for one in fields)), default=None)

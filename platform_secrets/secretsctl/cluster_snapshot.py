@@ -115,7 +115,8 @@ def folder_snapshot(settings: Settings, folder: str) -> Snapshot:
     others = ("ConfigMap", "Namespace", "Secret", "CustomResourceDefinition")
     unread |= dict.fromkeys({*kinds, *others} - there, f"none is in {folder}")
     documents = [one.content for one in read.manifests]
-    return snapshot_of(documents, latest_moment(documents) or datetime.now(UTC), unread)
+    taken_at = latest_moment(documents) or datetime.now(UTC)
+    return snapshot_of(documents, taken_at, unread, is_partial=True)
 
 
 _Read = Callable[[set[str]], Found]

@@ -51,7 +51,7 @@ def doctor(options: argparse.Namespace) -> tuple[int, str]:
 
 def _case(settings: Settings, folder: str | None) -> Case:
     if folder is not None:
-        return Case(settings, folder_snapshot(settings, folder), is_partial=True)
+        return Case(settings, folder_snapshot(settings, folder))
     snapshot = environment_snapshot(settings, reads_secrets=True)
     return Case(settings, snapshot, tuple(_log(settings)))
 

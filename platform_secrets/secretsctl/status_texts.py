@@ -93,7 +93,7 @@ def _readers(one: BundleStatus) -> str:
 
 def _age_rows(found: Status) -> list[tuple[bool, list[str]]]:
     moving = found.rotation.in_flight if found.rotation else []
-    return [(bool(one.fault), _age_row(one, moving)) for one in found.ages]
+    return [(bool(one.faults), _age_row(one, moving)) for one in found.ages]
 
 
 def _age_row(one: Age, moving: list[str]) -> list[str]:
