@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from base64 import b64encode
 
 import pytest
@@ -134,18 +135,18 @@ def test_what_has_just_changed_is_looked_at_twice(monkeypatch, capsys, environme
     assert capsys.readouterr().out.splitlines()[-1] == "healthy"
 
 
-@pytest.mark.parametrize(("no_color", "is_coloured"), [("", True), ("1", False)])
-def test_a_terminal_gets_colours_unless_it_says_no(
-    monkeypatch, capsys, environment, no_color, is_coloured
+@pytest.mark.parametrize(("no_color", "is_colored"), [("", True), ("1", False)])
+def test_a_terminal_gets_colors_unless_it_says_no(
+    monkeypatch, capsys, environment, no_color, is_colored
 ):
     monkeypatch.chdir(CATALOGUE_FILE.parent)
     monkeypatch.setenv("NO_COLOR", no_color)
-    monkeypatch.setattr(doctor_command.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     snapshot = environment.snapshot()
     monkeypatch.setattr(doctor_command, "environment_snapshot", lambda *_, **__: snapshot)
     monkeypatch.setattr(doctor_command, "_log", lambda _: ())
     main(["doctor", "--env", "production"])
-    assert ("\x1b[32mhealthy" in capsys.readouterr().out) is is_coloured
+    assert ("\x1b[32mhealthy" in capsys.readouterr().out) is is_colored
 
 
 def test_each_of_five_hundred_missing_entries_is_named():

@@ -1,12 +1,15 @@
 """What a snapshot says of an environment: what is wrong in it, and what is not."""
 
 import json
+import sys
+from argparse import Namespace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from platform_secrets.diagnosing.snapshot import snapshot_of
 from platform_secrets.diagnosing.status import status_of
+from platform_secrets.secretsctl import status_command
 from platform_secrets.secretsctl.status_texts import colored, status_text, verdict
 from tests.declaring import CLUSTER_UID
 from tests.healthy_cluster import change, healthy
@@ -224,7 +227,7 @@ def test_an_environment_whose_external_secrets_are_not_seen_is_not_called_health
     }
 
 
-def test_what_is_wrong_comes_first_and_only_terminals_get_colors(status, cluster, settings):
+def test_what_is_wrong_comes_first(status, cluster, settings):
     cluster["Event", "c"] = change(settings.namespace, "shop-billing", NOW - 2 * MINUTE)
     text = status_text(status())
     lines = text.splitlines()
@@ -233,5 +236,15 @@ def test_what_is_wrong_comes_first_and_only_terminals_get_colors(status, cluster
     assert [line[:10] for line in lines[at + 1 : at + 3]] == ["✗ billing ", "  shared  "]
     assert lines[at + 1].index("vault ready") == lines[at].index("STORE")
     assert "\x1b" not in text
-    assert colored(text, is_wanted=False) == text
-    assert colored(text, is_wanted=True).startswith("\x1b[31m✗ test")
+    assert colored(text).startswith("\x1b[31m✗ test")
+
+
+@pytest.mark.parametrize(("is_terminal", "no_color"), [(True, ""), (True, "1"), (False, "")])
+def test_only_a_terminal_gets_colors_and_only_where_it_wants_them(
+    monkeypatch, status, is_terminal, no_color
+):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    text = status_command._shown(status(), Namespace(json=False))
+    assert ("\x1b[32m✓ test" in text) is (is_terminal and not no_color)
+    assert ("\x1b" in text) is (is_terminal and not no_color)

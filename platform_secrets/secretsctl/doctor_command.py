@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot, f
 from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.projects import asked_settings
+from platform_secrets.secretsctl.terminal_colors import has_colors, painted
 from platform_secrets.settings import Settings
 
 _PAGE = "docs/troubleshooting.md"
@@ -30,7 +29,8 @@ _PASSING = ("external-secret-not-current", "webhook-unreachable", "secret-missin
 _MOMENT_SECONDS = 4
 _SHOWN = 5
 """Of findings of one check so many are shown one by one."""
-_COLOURS = {"fault": "31", "to do": "33", "healthy": "32", "unknown": "33", "follows": "33"}
+_COLORS = {"fault": "red", "healthy": "green"}
+"""Each other state is yellow."""
 
 
 def doctor(options: argparse.Namespace) -> tuple[int, str]:
@@ -112,14 +112,14 @@ def _state(layer: str, found: Diagnosis) -> str:
 
 
 def _text(settings: Settings, found: Diagnosis, at: datetime) -> str:
-    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_colored = has_colors()
     lines = [f"{settings.environment.environment}, as it was at {at:%Y-%m-%d %H:%M:%S} UTC"]
     is_alone = any(one.check == NOT_REACHED for one in found.findings)
     for layer in LAYERS:
         state = _state(layer.name, found)
         shown = f"{state:<8}"
-        if is_coloured:
-            shown = f"\x1b[{_COLOURS[state]}m{shown}\x1b[0m"
+        if is_colored:
+            shown = painted(shown, _COLORS.get(state, "yellow"))
         lines.append(f"{shown} {layer.name}")
         if not is_alone:
             unread = found.unread.get(layer.name, [])

@@ -11,7 +11,7 @@ _NO_CHANGE = frozenset(
     {"same", "refresh", "diff", "remove-pending-replace", "extend-parameterize"}
     | {"read", "read-replacement", "discard", "discard-replaced"}
 )
-_COLOURS = re.compile(r"<\{%[^%]*%\}>")
+_COLORS = re.compile(r"<\{%[^%]*%\}>")
 _PARTS_OF_A_REPLACEMENT = frozenset({"create-replacement", "delete-replaced"})
 _TAKES_NOTHING_AWAY = frozenset({"create", "update", "import"})
 
@@ -71,7 +71,7 @@ def planned(preview: Mapping[str, Any]) -> Planned:
 def _said(preview: Mapping[str, Any], severity: str) -> list[str]:
     """Each message once, in one line."""
     said = [one for one in preview.get("diagnostics") or [] if one["severity"] == severity]
-    lines = [" ".join(_COLOURS.sub("", one["message"]).split()) for one in said]
+    lines = [" ".join(_COLORS.sub("", one["message"]).split()) for one in said]
     return [*dict.fromkeys(lines)]
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError
 from platform_secrets.secretsctl.projects import asked_settings
 from platform_secrets.secretsctl.status_texts import colored, status_text, verdict
+from platform_secrets.secretsctl.terminal_colors import has_colors
 from platform_secrets.settings import Problem, Settings, SettingsError
 
 _PAUSE_SECONDS = 5
@@ -42,11 +42,8 @@ def _found(settings: Settings, options: argparse.Namespace) -> Status:
 def _shown(found: Status, options: argparse.Namespace) -> str:
     if options.json:
         return json.dumps(_plain(asdict(found)), indent=2, ensure_ascii=False) + "\n"
-    return colored(status_text(found), is_wanted=_has_colors())
-
-
-def _has_colors() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    text = status_text(found)
+    return colored(text) if has_colors() else text
 
 
 def _watch(settings: Settings, options: argparse.Namespace) -> None:

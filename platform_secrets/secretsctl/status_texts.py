@@ -7,11 +7,11 @@ from datetime import timedelta
 from platform_secrets.diagnosing.rotating import Age
 from platform_secrets.diagnosing.status import BundleStatus, Status, Trouble
 from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.secretsctl.terminal_colors import painted
 
-_RED, _GREEN, _YELLOW, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 # At a line's beginning; each is drawn in its color.
 _BAD, _GOOD, _DOUBTFUL = "✗ ", "✓ ", "? "
-_COLORS = {_BAD: _RED, _GOOD: _GREEN, _DOUBTFUL: _YELLOW}
+_COLORS = {_BAD: "red", _GOOD: "green", _DOUBTFUL: "yellow"}
 _MOST_UNKNOWN = 5
 
 
@@ -49,13 +49,11 @@ def status_text(found: Status) -> str:
     return "\n".join("".join(f"{printable(one).rstrip()}\n" for one in block) for block in blocks)
 
 
-def colored(text: str, *, is_wanted: bool) -> str:
+def colored(text: str) -> str:
     """The same with the color of each marked line, for a terminal."""
-    if not is_wanted:
-        return text
     lines = text.splitlines()
-    painted = [f"{_COLORS[one[:2]]}{one}{_PLAIN}" if one[:2] in _COLORS else one for one in lines]
-    return "".join(f"{line}\n" for line in painted)
+    shown = [painted(one, _COLORS[one[:2]]) if one[:2] in _COLORS else one for one in lines]
+    return "".join(f"{line}\n" for line in shown)
 
 
 def _trouble(found: Status, one: Trouble) -> Iterator[str]:
