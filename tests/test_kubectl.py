@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 
-from platform_secrets.secretsctl.kubectl import ClusterError, right_cluster
+from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from tests.declaring import CLUSTER_UID
 
 
@@ -18,6 +18,17 @@ def kubectl(tmp_path, monkeypatch):
     program.write_text(f"#!{sys.executable}\nprint({found!r})\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_a_warning_of_a_kubectl_that_succeeds_is_no_refusal(tmp_path):
+    program = tmp_path / "kubectl"
+    warning = "Warning: your login ends soon"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nprint('{{}}')\nprint({warning!r}, file=sys.stderr)\n"
+        "sys.exit('pods' in sys.argv)\n"
+    )
+    assert Kubectl(None, None).get_kinds(["events"])[1] == []
+    assert Kubectl(None, None).get_kinds(["pods"])[1] == [warning]
 
 
 def test_a_stack_that_names_no_cluster_is_told_what_to_write(settings_with):

@@ -23,6 +23,7 @@ def step(operation: str, kind: str, name: str, **more: Any) -> dict[str, Any]:
 
 STACK = {"op": "same", "urn": "urn:pulumi:production::shop::pulumi:pulumi:Stack::shop-production"}
 ROLE, SECRET = "rbac.authorization.k8s.io/v1:Role", "core/v1:Secret"
+URN = '{"steps": [{"op": "delete", "urn": "shop"}]}'
 UPDATED = step("update", ROLE, "web", detailedDiff={"rules[0].verbs": {"kind": "update"}})
 DELETED = step("delete", SECRET, "mail")
 REPLACED = [
@@ -121,7 +122,7 @@ def test_warnings_are_told_once_in_a_line_each(run):
     assert text.endswith("rules[0].verbs\n\nwarning: the cluster was not asked\n")
 
 
-@pytest.mark.parametrize("text", ["", "error: no stack", "[]", "{}", '{"steps": [1]}', "null"])
+@pytest.mark.parametrize("text", ["", "error: no stack", "[]", "{}", '{"steps": [1]}', "null", URN])
 def test_what_is_no_preview_is_refused(tmp_path, monkeypatch, capsys, text):
     monkeypatch.chdir(tmp_path)
     Path("preview.json").write_text(text)

@@ -21,6 +21,7 @@ from platform_secrets.secretsctl import rotation_lock, set_command
 from platform_secrets.secretsctl.asked_value import asked_value
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.new_value import NewValue
+from platform_secrets.secretsctl.older_version import version_before
 from platform_secrets.settings import SettingsError
 from tests.settings_files import CATALOGUE, STORES, changed
 
@@ -166,6 +167,24 @@ def test_a_prompt_asks_twice(monkeypatch, key):
         asked_value(options(), key)
 
 
+def test_who_ends_the_prompt_gives_no_value(monkeypatch, key):
+    def ended(_):
+        raise EOFError
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", ended)
+    with pytest.raises(SettingsError, match="VALUE: was not given"):
+        asked_value(options(), key)
+
+
+def test_a_value_in_another_encoding_is_refused_and_not_shown(key):
+    canary = token_hex(24)
+    given = f"{canary}\udcff"  # as Python has a byte of the command line that is not UTF-8
+    with pytest.raises(SettingsError, match="is not text in UTF-8") as error:
+        asked_value(options(from_literal=given), key)
+    assert canary not in str(error.value)
+
+
 @dataclass(frozen=True)
 class OneObject(Kubectl):
     """A cluster that holds one object, whatever is asked for, and refuses to change it elsewhere
@@ -184,6 +203,23 @@ class OneObject(Kubectl):
         self.found["data"] = {name: text for name, text in data.items() if text is not None}
         self.found["metadata"]["resourceVersion"] = f"{version}+"
         return self.get(resource, name)
+
+
+class Answering(Kubectl):
+    """A cluster in which whatever is made is synced at once."""
+
+    def apply(self, manifest):
+        pass
+
+    def delete(self, resource, names):
+        pass
+
+    def get(self, resource, name):
+        ready = {"type": "Ready", "status": "True", "reason": "SecretSynced"}
+        conditions = [{**ready, "message": "secret synced"}]
+        status = {"conditions": conditions, "syncedResourceVersion": "1"}
+        spec = {"refreshPolicy": "CreatedOnce"}
+        return {"kind": "ExternalSecret", "metadata": {}, "spec": spec, "status": status}
 
 
 def memory(**data):
@@ -217,6 +253,31 @@ def test_a_command_that_lost_its_lock_does_nothing_more(monkeypatch):
         with pytest.raises(ClusterError, match="another run has the lock"):
             kubectl.delete("pushsecret", ["one"])
     assert "secrets-rotation-1" in cluster.found["data"]["lock"]
+
+
+def test_a_lock_that_is_lost_or_whose_memory_is_gone_ends_the_command_with_a_message(monkeypatch):
+    cluster = memory()
+    taken = json.dumps({"holder": "secrets-rotation-1"})
+
+    def note_an_age():
+        with rotation_lock.rotation_lock(cluster, "set token") as (_, mine):
+            cluster.found["data"]["lock"] = taken
+            cluster.found["metadata"]["resourceVersion"] = "9"
+            mine.write({"token": Remembered(moment("2026-01-31"))})
+
+    with pytest.raises(ClusterError, match="another run has the lock"):
+        note_an_age()
+    cluster = memory()
+    gone = "kubectl patch: Error from server (NotFound): no such ConfigMap"
+    with rotation_lock.rotation_lock(cluster, "set token"):
+        monkeypatch.setattr(OneObject, "patch", _refused(gone))
+
+
+def _refused(why):
+    def patch(*_):
+        raise ClusterError(why)
+
+    return patch
 
 
 def test_the_value_before_of_another_key_of_the_bundle_is_left_alone(place):
@@ -294,3 +355,12 @@ def test_vault_is_asked_for_the_newest_version_s_number_as_the_reader(place):
     account = generator["spec"]["provider"]["auth"]["kubernetes"]["serviceAccountRef"]
     assert account["name"] == "vault-store"
     assert [*asked["spec"]["target"]["template"]["data"]] == ["version"]
+
+
+def test_an_entry_whose_newest_version_has_no_number_asks_for_a_version(place):
+    class Unnumbered(Answering):
+        def get_by(self, resource, name, output):
+            return base64.b64encode(b"<no value>").decode()
+
+    with pytest.raises(ClusterError, match="shop/test/mail: its newest version has no number"):
+        version_before(place, Unnumbered(None, "shop-test"), None)

@@ -135,6 +135,18 @@ def test_a_kind_that_may_not_be_listed_hides_no_other_one(kubectl, production):
     assert snapshot.why_unread("Rollout", production.namespace) == "not installed"
 
 
+def test_an_object_that_may_not_be_read_by_its_name_hides_nothing_else(kubectl, production):
+    denied = "Error from server (Forbidden): it is forbidden\n"
+    found = named("Event", "e", production.namespace)
+    refused = dict.fromkeys(("configmaps", "namespaces"), (1, "", denied))
+    kubectl("events", **{"events": listed(found), **refused})
+    snapshot = environment_snapshot(production)
+    assert snapshot.get("Event", production.namespace, "e")
+    for kind in ("ConfigMap", "Namespace"):
+        why = snapshot.why_unread(kind, production.namespace)
+        assert "it is forbidden" in str(why)
+
+
 def test_an_error_that_names_no_kind_is_about_all_that_did_not_come(kubectl, production):
     errors = "Error from server (ServiceUnavailable): the server is busy\n"
     found = named("Event", "e", production.namespace)

@@ -217,6 +217,25 @@ def test_what_may_not_be_read_is_told_and_is_no_fault_of_the_environment(status,
     assert found.unknown == ["ages and rotations: (Forbidden): no"]
 
 
+def test_a_store_that_may_not_be_seen_is_not_called_ready(status, cluster):
+    del cluster["SecretStore", "vault-store"]
+    found = status({"SecretStore": "(Forbidden): no"})
+    assert (found.troubles, found.unknown) == ([], ["store vault: (Forbidden): no"])
+    assert "vault not known" in status_text(found)
+    assert "vault ready" not in status_text(found)
+
+
+def test_whose_command_keeps_rotations_out_is_told_and_not_the_step_of_a_run_before(
+    status, cluster
+):
+    run = {"holder": "pod", "started": "2026-11-27T02:00:00Z", "step": "clean", "verdict": "done"}
+    lock = {"holder": "secretsctl set mail/smtp-password 3fa2c1"}
+    lock["renewed"] = f"{NOW - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+    remember(cluster, run={**run, "done": True}, lock=lock)
+    said = verdict(status())
+    assert said.endswith("runs: secretsctl set mail/smtp-password 3fa2c1 has its lock")
+
+
 def test_an_environment_whose_external_secrets_are_not_seen_is_not_called_healthy(status, cluster):
     for kind, name in [one for one in cluster if one[0] == "ExternalSecret"]:
         del cluster[kind, name]

@@ -93,10 +93,12 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
         for id, key in plan.keys.items()
     ]
     is_told = is_running or in_flight
+    holder = str(_json(data.get("lock")).get("holder", ""))
+    step = f"{holder} has its lock" if holder.startswith("secretsctl ") else run.get("step")
     return Rotations(
         ages=ages,
         in_flight=in_flight,
-        step=run.get("step") if is_told else None,
+        step=step if is_told else None,
         is_running=is_running,
         last_run=last_run(data.get("run")).started,
         next_run=runs.following(now),

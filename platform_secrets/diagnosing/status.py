@@ -6,7 +6,7 @@ from datetime import datetime
 from platform_secrets.diagnosing.readers import Reader, Readers
 from platform_secrets.diagnosing.rotating import Age, Rotations, rotations
 from platform_secrets.diagnosing.snapshot import Snapshot
-from platform_secrets.diagnosing.syncing import Synced, store_fault, synced
+from platform_secrets.diagnosing.syncing import Synced, store_fault, synced, why_store_unknown
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import Settings
@@ -20,6 +20,7 @@ class BundleStatus:
     namespace: str
     store: str
     store_fault: str | None
+    why_store_unknown: str | None
     synced: list[Synced]
     readers: list[Reader]
 
@@ -65,6 +66,8 @@ def status_of(settings: Settings, snapshot: Snapshot) -> Status:
     ]
     troubles = _troubles(settings, bundles, rotation)
     unknown = [f"ages and rotations: {rotation.unknown}"] if rotation and rotation.unknown else []
+    stores = {f"store {one.store}: {one.why_store_unknown}": one for one in bundles}
+    unknown += [said for said, one in stores.items() if one.why_store_unknown]
     unknown += [
         f"{one.bundle}: {reader.workload}: {reader.why}"
         for one in bundles
@@ -86,6 +89,7 @@ def _bundle(view: Settings, bundle: str, snapshot: Snapshot, readers: Readers) -
         namespace=view.namespace,
         store=store,
         store_fault=store_fault(snapshot, view.namespace, reference),
+        why_store_unknown=why_store_unknown(snapshot, view.namespace, reference),
         synced=[synced(snapshot, view.namespace, name) for name in names],
         readers=[_worst([*of_one]) for of_one in zip(*found, strict=True)],
     )

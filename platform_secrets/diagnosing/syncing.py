@@ -11,6 +11,7 @@ from platform_secrets.rotator.proof import fault
 
 _DURATION = re.compile(r"([0-9.]+)(h|ms|m|s|µs|us|ns)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9}
+_STORES = ("SecretStore", "ClusterSecretStore")
 # The operator's longest pause between two attempts, and some time for one.
 _LATE = timedelta(minutes=8)
 
@@ -51,21 +52,29 @@ def missed_read(live: Manifest, now: datetime) -> datetime | None:
 
 
 def store_fault(snapshot: Snapshot, namespace: str, reference: Manifest) -> str | None:
-    """Why a store can't be read; None where it can. A generator says nothing of itself."""
+    """Why a store can't be read; None where it can, and where that is not known. A generator says
+    nothing of itself."""
     kind, name = reference["kind"], reference["name"]
-    if kind not in ("SecretStore", "ClusterSecretStore"):
+    if kind not in _STORES:
         return None
     place = namespace if kind == "SecretStore" else ""
     live = snapshot.get(kind, place, name)
     if live is None:
-        why = snapshot.why_unread(kind, place)
-        return None if why else f"{kind}/{name} does not exist: apply the environment"
+        is_unknown = why_store_unknown(snapshot, namespace, reference)
+        return None if is_unknown else f"{kind}/{name} does not exist: apply the environment"
     ready = condition(live, "Ready")
     if ready is None:
         return f"{kind}/{name}: the operator has not looked at it yet: is it running?"
     if ready["status"] != "True":
         return f"{kind}/{name}: {ready.get('reason', '')}: {ready.get('message', '')}"
     return None
+
+
+def why_store_unknown(snapshot: Snapshot, namespace: str, reference: Manifest) -> str | None:
+    """Why nothing is known of a store; None where something is."""
+    kind = reference["kind"]
+    place = namespace if kind == "SecretStore" else ""
+    return snapshot.why_unread(kind, place) if kind in _STORES else None
 
 
 def _since(live: Manifest) -> datetime | None:

@@ -31,15 +31,28 @@ def asked_value(options: argparse.Namespace, key: Key) -> str:
     elif not sys.stdin.isatty():
         raise _wrong(place, "nobody can be asked here: use --from-file FILE, or - for stdin")
     else:
-        value = getpass.getpass(f"{options.key}: ")
-        if value != getpass.getpass("again: "):
-            raise _wrong(place, "was not the same twice")
-    fault = value_fault(key, value)
+        value = _typed_twice(options.key)
+    fault = value_fault(key, value) if _is_text(value) else "is not text in UTF-8"
     if fault is None and len(value.encode()) > _LARGEST_BYTES:
         fault = f"is too large: at most {_LARGEST_BYTES} bytes are possible"
     if fault:
         raise _wrong(place, fault)
     return value
+
+
+def _typed_twice(key: str) -> str:
+    try:
+        value = getpass.getpass(f"{key}: ")
+        if value == getpass.getpass("again: "):
+            return value
+    except EOFError:
+        raise _wrong("VALUE", "was not given") from None
+    raise _wrong("VALUE", "was not the same twice")
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is Unicode: what is typed in another encoding has surrogates in it."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _content(path: Path) -> bytes:

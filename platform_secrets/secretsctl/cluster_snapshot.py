@@ -187,7 +187,10 @@ def _listing(kubectl: Kubectl, kinds: Mapping[str, str]) -> _Read:
 
 def _named(kubectl: Kubectl, resource: str, kind: str, asked: list[str]) -> _Read:
     def read(_: set[str]) -> Found:
-        found, said = kubectl.get_kinds([resource], *asked, "--ignore-not-found")
+        try:
+            found, said = kubectl.get_kinds([resource], *asked, "--ignore-not-found")
+        except ClusterError as error:  # kubectl prints no empty list where all are refused
+            return [], {f"{kind}/{kubectl.namespace}" if kubectl.namespace else kind: str(error)}
         return found, _denied({resource: kind}, found, said, kubectl.namespace)
 
     return read

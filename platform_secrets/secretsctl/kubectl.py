@@ -62,7 +62,8 @@ class Kubectl:
         if done.returncode and not done.stdout.strip():
             raise _error(done, "get", ",".join(resources))
         found = json.loads(done.stdout) if done.stdout else {"items": []}
-        return found.get("items", [found]), _said(done)
+        # A kubectl that succeeds may warn of a deprecated version, or a login of what it likes.
+        return found.get("items", [found]), _said(done) if done.returncode else []
 
     def resources(self) -> set[str]:
         """The kinds that the cluster can list, each with its group, as in `deployments.apps`; all

@@ -49,7 +49,11 @@ def _older_versions(place: Place, kubectl: Kubectl) -> list[str]:
     name = naming.older_version(place.secret)
     waiting.synced(kubectl, name)
     text = kubectl.get_by("secret", name, "jsonpath={.data.version}")
-    newest = int(base64.b64decode(text))
+    try:
+        newest = int(base64.b64decode(text))
+    except ValueError:
+        message = "its newest version has no number: name one with --version"
+        raise ClusterError(f"{place.value.entry.key}: {message}") from None
     return [str(number) for number in range(newest - 1, max(0, newest - 1 - _MOST), -1)]
 
 

@@ -50,8 +50,8 @@ class Planned:
 
 
 def planned(preview: Mapping[str, Any]) -> Planned:
-    """Reads what `pulumi preview --json` printed. Raises KeyError, TypeError or AttributeError
-    where that is something else."""
+    """Reads what `pulumi preview --json` printed. Raises LookupError, TypeError or
+    AttributeError where that is something else."""
     errors, warnings = (_said(preview, severity) for severity in ("error", "warning"))
     steps = [] if errors else preview["steps"]
     replaced = {step["urn"] for step in steps if step["op"] == "replace"}

@@ -31,6 +31,6 @@ def planned(options: argparse.Namespace) -> tuple[int, str]:
 def _read(path: Path) -> Planned:
     try:
         return planned_in(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         message = "is not what `pulumi preview --json` prints; run that again, and see what it says"
         raise SettingsError([Problem(str(path), None, (), message)]) from None

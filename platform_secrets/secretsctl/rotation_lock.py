@@ -39,8 +39,10 @@ def rotation_lock(kubectl: Kubectl, what: str) -> Iterator[tuple[Kubectl, Memory
         raise ClusterError(f"nothing is done: {error}: try again once that has ended") from None
     try:
         yield replace(kubectl, before_each=hold), memory
+    except LockLostError as error:
+        raise ClusterError(str(error)) from None
     finally:
-        with suppress(ClusterError):  # nobody renews it any more
+        with suppress(ClusterError, LockLostError):  # nobody renews it any more
             memory.unlock()
 
 

@@ -57,7 +57,7 @@ def _watch(settings: Settings, options: argparse.Namespace) -> None:
         except ClusterError as error:
             found, line = None, f"{settings.environment.environment}: not known: {error}"
         if sys.stdout.isatty() and not options.json:
-            text = _shown(found, options) if found else f"{line}\n"
+            text = _shown(found, options) if found else f"{printable(line)}\n"
             sys.stdout.write(f"\x1b[H\x1b[2J{text}")
         elif options.json and found:
             sys.stdout.write(json.dumps(_plain(asdict(found)), ensure_ascii=False) + "\n")

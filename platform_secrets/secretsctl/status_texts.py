@@ -66,7 +66,8 @@ def _bundle_rows(found: Status) -> list[tuple[bool, list[str]]]:
     rows: list[tuple[bool, list[str]]] = []
     for one in found.bundles:
         is_bad = bool(one.faults or one.store_fault or _states(one)["stale"])
-        store = f"{one.store} {'not ready' if one.store_fault else 'ready'}"
+        state = "not known" if one.why_store_unknown else "ready"
+        store = f"{one.store} {'not ready' if one.store_fault else state}"
         read = [each.at for each in one.synced if each.at]
         at = f"{_ago(found.taken_at - min(read))} ago" if read else "never"
         synced = f"no; last {at}" if one.faults else at

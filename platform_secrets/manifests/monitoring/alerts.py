@@ -18,8 +18,8 @@ Severity = Literal["critical", "warning"]
 
 _NAME = "app.kubernetes.io/name"
 
-# What the program itself creates for the length of a rotation, a seeding or a migration.
-_SHORT_LIVED = "(rotation|seeding|migration)-.*"
+# ExternalSecrets that the program itself creates for the length of one command or rotation.
+_SHORT_LIVED = "(rotation|migration|new-value|value-before|older-version)-.*|.+[.]seeding-look"
 # Two refreshes, each up to 5 % late, and what an operator may take over them.
 _REFRESHES, _LATE = 2.1, timedelta(minutes=10)
 # A CronJob may start a run so much later than its schedule says.
