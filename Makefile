@@ -38,11 +38,12 @@ e2e-long: .venv/e2e-installed ## The full product of faults
 	.venv/bin/python tools/build.py
 	.venv/bin/pytest -m e2e_long tests/e2e
 
-check: .venv/e2e-installed ## Formatting, lint, types, and whether the rendered tree is current
+check: .venv/e2e-installed ## Formatting, lint, types, whether the rendered tree is current, and its policy
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/pyright
 	.venv/bin/secretsctl render --all --check
+	.venv/bin/secretsctl check
 	$(MAKE) --silent workflows
 
 # Ours, those that `secretsctl init` writes, and GitLab's example.

@@ -52,6 +52,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 COMMANDS = [
     "render",
+    "check",
     "render --check",
     "render --out -",
     "basic-secrets",
@@ -98,7 +99,7 @@ BY_ENGINE = {"by": "database", "every": "180d"}
 def _expected(kind: str, command: str) -> int:
     """The exit code."""
     name, *words = command.split()
-    if name in ("render", "example", "diff", "report"):
+    if name in ("render", "check", "example", "diff", "report"):
         return 1 if "--check" in words else 0
     if name == "who":
         return 1 if "--live" in words and kind in ("without a cluster", "another cluster") else 0

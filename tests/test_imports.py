@@ -11,7 +11,7 @@ from tests.declaring import PROJECT
 
 PARTS = (
     *("settings", "manifests", "describing", "diagnosing", "importing"),
-    *("components", "secretsctl", "rotator"),
+    *("components", "secretsctl", "rotator", "policy"),
 )
 PACKAGE = PROJECT / "platform_secrets"
 OWN_PARTS = [f"{part}/**/*.py" for part in PARTS if part != "components"]
@@ -97,8 +97,8 @@ def allowed(name):
         parts = ("alarm", "policies", "rights")
         beside = {f"components.backends.{provider}_{part}" for part in parts}
         return names | {f"manifests.providers.{provider}", *beside}
-    if folder == "rotator":
-        return {"rotator"}
+    if folder in ("rotator", "policy"):
+        return {folder}
     if folder == "importing":
         return {"settings", "manifests", "importing"}
     if folder == "describing":
@@ -109,14 +109,14 @@ def allowed(name):
         proofs = {"rotator.proof", "rotator.rollout"}
         return {"settings", "manifests", "describing", "diagnosing", *rotators, *proofs}
     assert folder == "secretsctl", f"{name} is in no row of the table"
-    beside = {"describing", "diagnosing", "importing", "rotator"}
+    beside = {"describing", "diagnosing", "importing", "policy", "rotator"}
     return {"settings", "manifests", "secretsctl", *beside}
 
 
 def never(name):
     """Modules of others that a source may not import."""
     folder = name.partition("/")[0]
-    if folder in ("manifests", "describing", "diagnosing", "importing"):
+    if folder in ("manifests", "describing", "diagnosing", "importing", "policy"):
         return OUTSIDE_WORLD | {"pulumi", "pulumi_kubernetes", "pydantic"}
     if folder == "settings":
         return OUTSIDE_WORLD - {"pathlib", "yaml"} | {"pulumi", "pulumi_kubernetes"}

@@ -128,7 +128,9 @@ def test_its_readme_tells_how_it_is_applied(delivery, tool, said):
 @pytest.mark.parametrize("delivery", DELIVERIES)
 def test_its_workflows_run_only_actions_of_one_commit_with_the_rights_that_they_name(delivery):
     main(["init", "--name", "shop", "--delivery", delivery])
-    assert "secretsctl render --all --check" in Path(".github/workflows/check.yaml").read_text()
+    checks = Path(".github/workflows/check.yaml").read_text()
+    assert "secretsctl render --all --check" in checks
+    assert "- run: secretsctl check" in checks
     for file in Path(".github").rglob("*.yaml"):
         text = file.read_text()
         assert "pull_request_target" not in text

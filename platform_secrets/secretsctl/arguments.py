@@ -89,6 +89,14 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     check_help = "write nothing; exit 1 and show what is stale"
     one.add_argument("--check", action="store_true", help=check_help)
 
+    one = add("check", "Says what in the rendered trees breaks a rule, whoever wrote it.")
+    add_which(one, one.add_mutually_exclusive_group())
+    folder_help = "where the trees are; default: %(default)s"
+    one.add_argument(
+        "folder", type=path, metavar="DIR", nargs="?", default=Path("rendered"), help=folder_help
+    )
+    one.add_argument("--json", action="store_true")
+
     one = add("diff", "Says what a change means: who reads what, what restarts, what is deleted.")
     place_help = "a revision of this repository, or a folder with stack files"
     one.add_argument("--base", type=given, required=True, metavar="REV", help=place_help)
@@ -162,7 +170,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 _PURPOSES = {
     "start": ("init", "import", "migrate", "example", "basic-secrets", "seed", "put-commands"),
-    "change": ("render", "diff", "planned", "pin-image", "schema"),
+    "change": ("render", "check", "diff", "planned", "pin-image", "schema"),
     "look": ("status", "doctor", "who", "report"),
     "rotate": ("rotate", "set", "rotated"),
     "mend": ("sync", "restart"),

@@ -175,6 +175,7 @@ _FUNCTIONS: dict[str, Command] = {
     "init": init,
     "import": _command_of("import_command", "import_manifests"),
     "render": _command_of("render_commands", "render"),
+    "check": _command_of("check_command", "check"),
     "diff": _command_of("diff_command", "diff"),
     "status": status,
     "doctor": _command_of("doctor_command", "doctor"),

@@ -1,0 +1,9 @@
+"""What must never stand in an environment, as rules over Kubernetes objects.
+
+Nothing here knows how the objects are made, so a fault in what makes them can't hide itself.
+"""
+
+from platform_secrets.policy.judged import Asked, Violation
+from platform_secrets.policy.rules import RULES, Rule, violations
+
+__all__ = ["RULES", "Asked", "Rule", "Violation", "violations"]
