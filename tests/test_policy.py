@@ -148,6 +148,9 @@ BROKEN = [
     ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", f"{READ}{{{{ $v }}}}"),
     ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", '{{ index . "a" | b64enc }}'),
     ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", "{{ . | toJson }}"),
+    ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", "{{ $.token }}"),
+    ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", "{{ .token.part }}"),
+    ("guarded-template", "ExternalSecret", f"{TEMPLATE}.data.token", "{{- index $ `token` -}}"),
     (
         "guarded-template",
         "ExternalSecret",

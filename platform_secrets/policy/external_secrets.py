@@ -11,8 +11,8 @@ _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 _ASSIGNED = re.compile(r"(\$\w+)\s*:?=")
 _VARIABLE = re.compile(r"\$\w+")
 _IS_MISSING = re.compile(r"if (?:or \()?not (\$\w+)\)?(?=\s|$)")
-# What was read, by a dot that belongs to no variable, field or number before it.
-_READ = re.compile(r"(?<![\w$)\]])\.(?:[A-Za-z_]\w*)?(?![\w.])")
+# What was read: by `$`, or by a dot that belongs to no variable, field or number before it.
+_READ = re.compile(r"\$(?!\w)|(?<![\w$)\]])\.(?:[A-Za-z_]\w*)?(?![\w])")
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 # A minute and a day, each with the 5 % by which bundles are spread.
 _SHORTEST, _LONGEST = 57, 25 * 3600 + 12 * 60
