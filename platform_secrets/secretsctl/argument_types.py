@@ -4,6 +4,17 @@ import argparse
 from pathlib import Path
 
 
+class CommandParser(argparse.ArgumentParser):
+    """Of one command. Below its options are examples and exit codes, read only for `--help`."""
+
+    def format_help(self) -> str:
+        from platform_secrets.secretsctl.help_texts import help_text
+
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.epilog = help_text(self.prog.split()[-1])
+        return super().format_help()
+
+
 def add_which(
     parser: argparse.ArgumentParser, which: argparse._MutuallyExclusiveGroup | None = None
 ) -> None:
@@ -15,9 +26,31 @@ def add_which(
     add_catalogue(parser)
 
 
+def add_env(parser: argparse.ArgumentParser) -> None:
+    """Adds the option that leaves only one environment."""
+    env_help = "only this environment; default: all"
+    parser.add_argument("--env", type=given, metavar="ENVIRONMENT", help=env_help)
+
+
+def add_json(parser: argparse._ActionsContainer) -> None:
+    """Adds the option that asks for the same as JSON."""
+    parser.add_argument("--json", action="store_true", help="the same as JSON, for a script")
+
+
+def add_dry_run(parser: argparse._ActionsContainer) -> None:
+    """Adds the option by which nothing is done."""
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+
 def add_catalogue(parser: argparse.ArgumentParser) -> None:
     """Adds the option that says where the catalogue is."""
-    parser.add_argument("--catalogue", type=path, default=Path("catalogue.yaml"), metavar="FILE")
+    parser.add_argument(
+        "--catalogue",
+        type=path,
+        default=Path("catalogue.yaml"),
+        metavar="FILE",
+        help="default: %(default)s",
+    )
 
 
 def given(text: str) -> str:

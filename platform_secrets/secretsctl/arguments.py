@@ -5,7 +5,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from platform_secrets import __version__
-from platform_secrets.secretsctl.argument_types import add_catalogue, add_which, given, path
+from platform_secrets.secretsctl.argument_types import (
+    CommandParser,
+    add_catalogue,
+    add_env,
+    add_json,
+    add_which,
+    given,
+    path,
+)
 from platform_secrets.secretsctl.new_project import TOOLS
 from platform_secrets.secretsctl.operation_arguments import add_operations
 
@@ -21,11 +29,13 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="secretsctl",
         usage="secretsctl COMMAND [OPTION…]",
-        description="Renders an environment, and works on a running one.",
+        description="Renders the secrets layer of each environment, and works on a running one.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", prog="secretsctl", help=argparse.SUPPRESS)
+    commands = parser.add_subparsers(
+        metavar="COMMAND", prog="secretsctl", help=argparse.SUPPRESS, parser_class=CommandParser
+    )
     texts: dict[str, str] = {}
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
@@ -35,8 +45,10 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
         return added
 
     one = add("init", "Writes a repository of your own, which can be rendered at once.")
-    one.add_argument("folder", type=path, metavar="DIR", nargs="?", default=Path())
-    name_help = "of the project and its platform; the folder's by default"
+    one.add_argument(
+        "folder", type=path, metavar="DIR", nargs="?", default=Path(), help="default: this folder"
+    )
+    name_help = "of the project and its platform; default: the folder's name"
     one.add_argument("--name", type=given, metavar="NAME", help=name_help)
     providers = ["vault", "aws", "gcp", "azure"]
     provider_help = "where production keeps its values; default: %(default)s"
@@ -44,49 +56,55 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     delivery_help = "who applies production's objects; default: %(default)s"
     deliveries = ["pulumi", "gitops"]
     one.add_argument("--delivery", choices=deliveries, default="pulumi", help=delivery_help)
-    tool_help = "who does it with GitOps; default: %(default)s"
+    tool_help = "which tool does it with GitOps; default: %(default)s"
     one.add_argument("--gitops-tool", choices=[*TOOLS], default="argo-cd", help=tool_help)
 
     one = add("import", "Writes a catalogue and a stack file that say what is there already.")
-    from_help = "a folder or file of manifests, or - for standard input; several times, if you like"
+    from_help = "a folder or file of manifests, or - for standard input; may be repeated"
     one.add_argument(
         "--from", dest="sources", type=given, metavar="PATH", action="append", help=from_help
     )
-    cluster_help = "what is in a cluster, by your own kubectl and with your own rights"
+    cluster_help = "what is in a cluster, read by your own kubectl with your own rights"
     one.add_argument("--from-cluster", action="store_true", help=cluster_help)
     which = one.add_mutually_exclusive_group()
-    namespace_help = "of the cluster; several times, if you like; default: your kubeconfig's own"
+    namespace_help = "of the cluster; may be repeated; default: your kubeconfig's"
     which.add_argument(
-        "--namespace", dest="namespaces", type=given, action="append", help=namespace_help
+        "--namespace",
+        dest="namespaces",
+        type=given,
+        metavar="NAME",
+        action="append",
+        help=namespace_help,
     )
-    which.add_argument("--all-namespaces", action="store_true", help="of the cluster")
-    context_help = "the cluster's, in your kubeconfig; default: its current one"
+    which.add_argument("--all-namespaces", action="store_true", help="all of the cluster")
+    context_help = "of your kubeconfig; default: its current one"
     one.add_argument("--context", type=given, metavar="NAME", help=context_help)
-    secrets_help = (
-        "the cluster's Secrets too: kubectl reads them and prints their keys' names alone"
-    )
+    secrets_help = "read the cluster's Secrets too: kubectl prints their keys' names, and no value"
     one.add_argument("--secrets", action="store_true", help=secrets_help)
-    one.add_argument("--env", type=given, metavar="NAME", default="production")
+    env_help = "the environment that this is; default: %(default)s"
+    one.add_argument(
+        "--env", type=given, metavar="ENVIRONMENT", default="production", help=env_help
+    )
     one.add_argument("--name", type=given, metavar="NAME", help=name_help)
     namespace_help = "the namespace of manifests in files that name none; default: %(default)s"
     one.add_argument(
         "--default-namespace", type=given, metavar="NAME", default="default", help=namespace_help
     )
-    out_help = "default: this folder"
+    out_help = "where both files are; default: this folder"
     one.add_argument("--out", type=path, default=Path(), metavar="DIR", help=out_help)
-    one.add_argument("--json", action="store_true", help="the report as JSON")
-    check_help = "write nothing; exit 1 where the operator would do anything else than now"
+    add_json(one)
+    check_help = "write nothing; exit 1 also where the operator would do anything else than now"
     one.add_argument("--check", action="store_true", help=check_help)
 
     one = add(
-        "render", "Renders each environment's tree, or one stream, or says what would change."
+        "render", "Writes the Kubernetes objects of each environment, or says what would change."
     )
     which = one.add_mutually_exclusive_group()
     add_which(one, which)
-    which.add_argument("--all", action="store_true", help="every stack file here (the default)")
-    out_help = "default: %(default)s; - for one stream"
+    which.add_argument("--all", action="store_true", help="every stack file here; the default")
+    out_help = "default: %(default)s; - prints one stream"
     one.add_argument("--out", type=given, default="rendered", metavar="DIR", help=out_help)
-    check_help = "write nothing; exit 1 and show what is stale"
+    check_help = "write nothing; show what is stale, and exit 1 where anything is"
     one.add_argument("--check", action="store_true", help=check_help)
 
     one = add("check", "Says what in the rendered trees breaks a rule, whoever wrote it.")
@@ -95,17 +113,19 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument(
         "folder", type=path, metavar="DIR", nargs="?", default=Path("rendered"), help=folder_help
     )
-    one.add_argument("--json", action="store_true")
+    add_json(one)
 
     one = add("diff", "Says what a change means: who reads what, what restarts, what is deleted.")
     place_help = "a revision of this repository, or a folder with stack files"
     one.add_argument("--base", type=given, required=True, metavar="REV", help=place_help)
     head_help = f"{place_help}; default: this folder as it is"
     one.add_argument("--head", type=given, default=".", metavar="REV", help=head_help)
-    one.add_argument("--env", type=given, metavar="ENVIRONMENT", help="this one alone")
+    add_env(one)
     form = one.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="for a comment on a pull request")
-    form.add_argument("--json", action="store_true")
+    form.add_argument(
+        "--markdown", action="store_true", help="as Markdown, for a comment on a pull request"
+    )
+    add_json(form)
     one.add_argument("--exit-code", action="store_true", help="exit 1 where anything differs")
     loss_help = "exit 1 where something is deleted that holds data"
     one.add_argument("--fail-on-loss", action="store_true", help=loss_help)
@@ -114,38 +134,42 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one = add("planned", "Says what an update by Pulumi would do, and whether that was approved.")
     preview_help = "what `pulumi preview --json` printed"
     one.add_argument("preview", type=path, metavar="PREVIEW", help=preview_help)
-    approved_help = "what this printed earlier; exit 1 where more is deleted or replaced now"
+    approved_help = "what this command printed when it was approved; exit 1 where more is lost now"
     one.add_argument("--approved", type=path, metavar="FILE", help=approved_help)
     one.add_argument("--exit-code", action="store_true", help="exit 1 where anything would change")
 
     one = add("who", "Says who can read a bundle or a key, and by what.")
-    one.add_argument("key", type=given, metavar="BUNDLE[/KEY]")
-    one.add_argument("--env", type=given, metavar="ENVIRONMENT", help="this one alone")
-    live_help = "also whom RBAC in the cluster lets read it besides; with --env"
+    key_help = "a bundle, or one key of it; also KEY alone where no other bundle has it"
+    one.add_argument("key", type=given, metavar="BUNDLE[/KEY]", help=key_help)
+    add_env(one)
+    live_help = "with --env: also whoever else can read it by the RBAC of the cluster"
     one.add_argument("--live", action="store_true", help=live_help)
-    one.add_argument("--json", action="store_true")
+    add_json(one)
     add_catalogue(one)
 
     one = add("doctor", "Says what is wrong with a running environment, and what to do next.")
     add_which(one)
-    folder_help = "look at files of `kubectl get -o yaml` instead of the cluster"
+    folder_help = "a folder of what `kubectl get -o yaml` printed, instead of the cluster"
     one.add_argument("--from", dest="folder", type=given, metavar="DIR", help=folder_help)
-    one.add_argument("--json", action="store_true")
+    add_json(one)
 
     one = add(
         "report", "Writes what there is, who can read it and how it changes as one HTML page."
     )
-    one.add_argument("--env", type=given, metavar="ENVIRONMENT", help="this one alone")
+    add_env(one)
     form = one.add_mutually_exclusive_group()
-    out_help = "default: %(default)s; - for standard output"
+    out_help = "default: %(default)s; - prints it"
     form.add_argument("--out", type=given, default="report.html", metavar="FILE", help=out_help)
-    form.add_argument("--json", action="store_true", help="the data behind the page")
+    add_json(form)
     add_catalogue(one)
 
     one = add("basic-secrets", "Splits secrets.env into the files of the rendered basic Secrets.")
     add_which(one)
-    one.add_argument("--secrets-file", type=path, default=Path("secrets.env"), metavar="FILE")
-    out_help = "where the trees are"
+    values_help = "the values; default: %(default)s"
+    one.add_argument(
+        "--secrets-file", type=path, default=Path("secrets.env"), metavar="FILE", help=values_help
+    )
+    out_help = "what `render` wrote; default: %(default)s"
     one.add_argument("--out", type=given, default="rendered", metavar="DIR", help=out_help)
 
     add_operations(add)
@@ -153,15 +177,18 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     add_catalogue(add("example", "Prints secrets.env.example, made from the catalogue."))
 
     one = add(
-        "pin-image", "Pins the rotator's image in the stack file to the digest that it has now."
+        "pin-image",
+        "Pins the rotator's image in the stack file to the digest that its tag has now.",
     )
     which = one.add_mutually_exclusive_group(required=True)
     add_which(one, which)
     which.add_argument("--all", action="store_true", help="every stack file here that rotates")
-    one.add_argument("--print", action="store_true", help="show the image, and write nothing")
+    one.add_argument("--print", action="store_true", help="print the image, and write nothing")
 
     one = add("schema", "Writes the JSON Schemas of the catalogue and of stack files.")
-    one.add_argument("--out", type=path, default=Path("schemas"), metavar="DIR")
+    one.add_argument(
+        "--out", type=path, default=Path("schemas"), metavar="DIR", help="default: %(default)s"
+    )
 
     parser.epilog = _by_purpose(texts)
     parser.set_defaults(command=lambda _: (2, parser.format_help()))
@@ -186,4 +213,6 @@ def _by_purpose(texts: Mapping[str, str]) -> str:
         lines += (
             [f"{purpose}:", *(f"  {name:<14} {texts[name]}" for name in names)] if names else []
         )
-    return "\n".join([*lines, "", "secretsctl COMMAND --help says more of one."])
+    return "\n".join(
+        [*lines, "", "secretsctl COMMAND --help shows its options, examples and exit codes."]
+    )
