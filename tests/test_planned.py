@@ -102,6 +102,13 @@ def test_what_was_not_approved_stops_and_is_named(run, more):
     assert line not in text
 
 
+def test_what_is_no_text_approves_nothing(run):
+    Path("plan.md").write_bytes(b"\xff\xfe")
+    code, printed, said = run(DELETED, options=("--approved", "plan.md"))
+    assert (code, printed) == (1, "")
+    assert said.startswith("plan.md: ")
+
+
 def test_what_was_to_stay_and_is_now_deleted_stops(run):
     _, text, _ = run(step("delete", SECRET, "mail", old={"retainOnDelete": True}))
     assert run(DELETED, options=approve(text))[0] == 1

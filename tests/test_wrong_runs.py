@@ -208,6 +208,7 @@ def test_another_environments_broken_file_does_not_stop_one(project, capsys):
         "render --env",
         "basic-secrets",
         "render --stack x --all",
+        "set jwt-secret --env x --previous --version {{.x}}",
     ],
 )
 def test_a_command_line_that_is_none_ends_with_its_usage(capsys, command):
@@ -282,6 +283,25 @@ def test_a_reader_that_has_gone_is_no_error_and_changes_no_verdict(project, comm
     os.close(writer)
     assert run.returncode == code
     assert b"Error" not in run.stderr
+
+
+def test_whoever_stops_to_watch_is_told_of_no_error():
+    program = """
+import sys
+from platform_secrets.secretsctl import commands
+
+def watch(_):
+    while True:
+        print("a line", flush=True)
+
+commands._FUNCTIONS["example"] = watch
+sys.exit(commands.main(["example"]))
+"""
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = _run("-c", program, stdout=writer)
+    os.close(writer)
+    assert (run.returncode, run.stderr) == (0, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")

@@ -123,7 +123,13 @@ def _pods(
         [reader] = readers.of(place.namespace, secret, [resource])
         if reader.state == "stale":
             what = f"has an old value of Secret {secret}: {reader.why}"
-            step = f"restart it: `kubectl rollout restart {resource.lower()} -n {place.namespace}`"
+            bundle = case.secrets[At("Secret", place.namespace, secret)].bundle
+            key = next(iter(case.settings.catalogue.bundles[bundle].keys), None)
+            command = f"kubectl rollout restart {resource.lower()} -n {place.namespace}"
+            if key:
+                # kubectl restarts no Rollout, and Flux takes back the mark that it leaves.
+                command = f"secretsctl restart {bundle}/{key} {case.env}"
+            step = f"restart it: `{command}`"
             yield Finding("pod-stale", place, what, step)
 
 

@@ -1,6 +1,7 @@
 """What the arguments of several commands have in common."""
 
 import argparse
+import re
 from pathlib import Path
 
 
@@ -58,6 +59,14 @@ def given(text: str) -> str:
     would be the folder that this runs in, every ExternalSecret, or today."""
     if not text:
         raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def version(text: str) -> str:
+    """An argument that names a version at a provider. Raises ArgumentTypeError for what none is
+    called: it stands in what the operator makes of it."""
+    if not re.fullmatch(r"[A-Za-z0-9_.:/+=-]{1,128}", text):
+        raise argparse.ArgumentTypeError("must be a version as the provider names it")
     return text
 
 

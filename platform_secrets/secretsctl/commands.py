@@ -19,6 +19,8 @@ from platform_secrets.settings.problems import Problem
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command. 0: done; 1: `--check` found a difference, or the cluster did not do what
     was asked; 2: something given is wrong, or can't be read or written."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     options = parser(_FUNCTIONS).parse_args(arguments)
     command: Command = options.command
     try:
@@ -29,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing done", file=sys.stderr)
         return WRONG_INPUT
+    except BrokenPipeError:  # whoever read what a command goes on to say has gone
+        _write_no_more()
+        return OK
     except OSError as error:
         print(f"secretsctl: {error.filename}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
@@ -42,16 +47,19 @@ def _printed(code: int, text: str) -> int:
     if not isinstance(sys.stdout, io.TextIOWrapper):
         return code
     try:
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # Python would try once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         if not isinstance(error, BrokenPipeError):
             print(f"secretsctl: the output can't be written: {error.strerror}", file=sys.stderr)
             return WRONG_INPUT
     return code
+
+
+def _write_no_more() -> None:
+    """Python would try once more at its end, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def example(options: argparse.Namespace) -> tuple[int, str]:

@@ -3,7 +3,14 @@
 import argparse
 from collections.abc import Callable
 
-from platform_secrets.secretsctl.argument_types import add_dry_run, add_json, add_which, given, path
+from platform_secrets.secretsctl.argument_types import (
+    add_dry_run,
+    add_json,
+    add_which,
+    given,
+    path,
+    version,
+)
 
 
 def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -62,7 +69,7 @@ def add_operations(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     previous_help = "go back to the value before, where the provider keeps versions"
     how.add_argument("--previous", action="store_true", help=previous_help)
     version_help = "with --previous: the one to go back to, where the operator can't tell"
-    one.add_argument("--version", type=given, metavar="VERSION", help=version_help)
+    one.add_argument("--version", type=version, metavar="VERSION", help=version_help)
 
     one = add("rotated", "Records that a key was rotated elsewhere.")
     add_which(one)

@@ -19,7 +19,7 @@ def planned(options: argparse.Namespace) -> tuple[int, str]:
         print("\n".join(found.errors), file=sys.stderr)
         return FAILED, ""
     if options.approved:
-        approved = options.approved.read_text(encoding="utf-8")
+        approved = options.approved.read_text(encoding="utf-8", errors="replace")
         missing = not_approved(found, approved)
         if missing:
             message = "an update would now do what was not approved there; look, and approve anew:"

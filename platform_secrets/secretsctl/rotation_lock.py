@@ -1,5 +1,6 @@
 """The rotator's lock, held by a person's command: no rotation runs meanwhile."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,7 +33,8 @@ def rotation_lock(kubectl: Kubectl, what: str) -> Iterator[tuple[Kubectl, Memory
             raise ClusterError(str(error)) from None
 
     if found := waiting.memory(kubectl).get("data", {}).get("lock"):
-        waiting.say(f"the rotator's lock is taken: waits up to {_PATIENCE_SECONDS} s for {found}")
+        who = _holder(found)
+        waiting.say(f"{who} has the rotator's lock: waits up to {_PATIENCE_SECONDS} s for it")
     try:
         memory.lock(_PATIENCE_SECONDS, is_rotation=False)
     except LockLostError as error:
@@ -44,6 +46,13 @@ def rotation_lock(kubectl: Kubectl, what: str) -> Iterator[tuple[Kubectl, Memory
     finally:
         with suppress(ClusterError, LockLostError):  # nobody renews it any more
             memory.unlock()
+
+
+def _holder(lock: str) -> str:
+    try:
+        return str(json.loads(lock)["holder"])
+    except (ValueError, LookupError, TypeError):
+        return "somebody"
 
 
 @dataclass(frozen=True)
