@@ -129,6 +129,17 @@ def test_a_kind_that_is_not_installed_hides_nothing(environment):
     assert (environment.diagnosed().findings, environment.diagnosed().unread) == ([], {})
 
 
+def test_names_in_another_order_are_the_same_right(environment):
+    for kind in ("Role", "RoleBinding"):
+        for one in environment.of(kind):
+            for rule in one.get("rules", []):
+                for names in rule.values():
+                    names.reverse()
+            one.get("rules", []).reverse()
+            one.get("subjects", []).reverse()
+    assert environment.diagnosed().findings == []
+
+
 def test_a_label_that_others_add_to_a_secret_makes_no_pod_stale(environment):
     live = environment.get("Secret", SECRET)
     label = {"manager": "kubectl-label", "time": ago(minutes=5)}

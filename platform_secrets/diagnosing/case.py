@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from platform_secrets.describing.secret_contents import HeldSecret, held_secrets
 from platform_secrets.diagnosing.snapshot import Snapshot, condition
@@ -219,7 +219,23 @@ def differences(declared: object, live: object, path: str = "") -> Iterator[str]
 
 
 def changed_rights(declared: Manifest, live: Manifest) -> Iterator[str]:
-    """The parts of a Role, a binding or the like that are not as declared."""
+    """The parts of a Role, a binding or the like that are not as declared, in whatever order."""
     for part in ("rules", "roleRef", "subjects"):
         if part in declared:
-            yield from differences(declared[part], live.get(part), part)
+            yield from differences(_ordered(declared[part]), _ordered(live.get(part)), part)
+
+
+def _ordered(part: Any) -> Any:
+    """The same with each list in one order; the API server adds `apiGroup` to a subject."""
+    if isinstance(part, dict):
+        return {name: _ordered(one) for name, one in part.items()}  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(part, list):
+        return part
+    found: list[Any] = [_ordered(one) for one in part]  # pyright: ignore[reportUnknownVariableType]
+    return sorted(found, key=_words)
+
+
+def _words(one: Any) -> str:
+    if not isinstance(one, dict):
+        return str(one)
+    return str(sorted((name, each) for name, each in one.items() if name != "apiGroup"))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]

@@ -24,14 +24,14 @@ from tests.e2e.workflows import Done, Workflows
 from tools.build import build
 
 STACK = "development"
-NAMESPACE = "orchard-development"
+NAMESPACE = "meadow-development"
 RBAC = "rbac.authorization.k8s.io/v1"
 WORKER = {"worker": {"workload": "Deployment/worker", "reads": ["web"]}}
 LIST_ALL = {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]}
 
 
 @dataclass
-class Orchard:
+class Meadow:
     """A repository of one's own, and what its jobs did. `values` are in its stack file, encrypted.
 
     A commit lets `worker` read, the next takes that back. The latter is planned while the former
@@ -87,13 +87,13 @@ class Orchard:
 
 
 @pytest.fixture(scope="module")
-def orchard(
+def meadow(
     run: Run, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Orchard]:
+) -> Iterator[Meadow]:
     root = tmp_path_factory.mktemp("delivery") / "git"
     root.mkdir()
-    repository = Repository(root, "orchard.git")
-    assert main(["init", str(repository.folder), "--name", "orchard"]) == 0
+    repository = Repository(root, "meadow.git")
+    assert main(["init", str(repository.folder), "--name", "meadow"]) == 0
     (root / "state").mkdir()
     with KubernetesProvider(cluster.api).serve() as port, language_host() as host:
         variables = {
@@ -106,14 +106,14 @@ def orchard(
             "PULUMI_HOME": str(root / "home"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
-        workflows = Workflows(root / "jobs", root / "orchard.git", variables)
+        workflows = Workflows(root / "jobs", root / "meadow.git", variables)
 
         def pulumi(*arguments: str, value: str | None = None) -> None:
             command = [build("pulumi"), *arguments, "--non-interactive"]
             where = {"cwd": repository.folder, "env": {**os.environ, **variables}}
             subprocess.run(command, **where, input=value, text=True, check=True)  # noqa: S603
 
-        made = Orchard(repository, workflows, cluster)
+        made = Meadow(repository, workflows, cluster)
         pulumi("stack", "init", STACK)
         pulumi("config", "set", "--path", "environment.cluster.uid", cluster.uid)
         for key in ("signing-key", "mail-password"):
@@ -128,57 +128,57 @@ def orchard(
             empty(cluster, [NAMESPACE])
 
 
-def test_a_merge_is_planned_and_deployed(cluster: Cluster, orchard: Orchard) -> None:
-    first = orchard.done["first plan"]
+def test_a_merge_is_planned_and_deployed(cluster: Cluster, meadow: Meadow) -> None:
+    first = meadow.done["first plan"]
     assert first.summary.startswith("### development: 8 to create")
     assert first.outputs["plan"].strip() == first.summary.strip()
-    assert not orchard.states["first plan"]
-    assert orchard.done["first deploy"].code == 0
-    assert secret_values(cluster, NAMESPACE, "orchard-web") == orchard.values
+    assert not meadow.states["first plan"]
+    assert meadow.done["first deploy"].code == 0
+    assert secret_values(cluster, NAMESPACE, "meadow-web") == meadow.values
 
 
-def test_a_pull_request_says_what_it_means_and_changes_nothing(orchard: Orchard) -> None:
-    check, preview = orchard.done["check"], orchard.done["preview"]
+def test_a_pull_request_says_what_it_means_and_changes_nothing(meadow: Meadow) -> None:
+    check, preview = meadow.done["check"], meadow.done["preview"]
     assert (check.code, preview.code) == (0, 0), check.printed + preview.printed
     assert "+ Deployment/worker gains web/mail-password" in check.outputs["comment"]
     assert f"- create `kubernetes:{RBAC}:Role` `worker-role`" in preview.summary
-    assert orchard.states["preview"] == orchard.states["first deploy"]
+    assert meadow.states["preview"] == meadow.states["first deploy"]
 
 
-def test_what_was_approved_is_deployed(orchard: Orchard) -> None:
-    assert orchard.done["deploy of more"].code == 0
-    added = orchard.states["deploy of more"].keys() - orchard.states["first deploy"].keys()
+def test_what_was_approved_is_deployed(meadow: Meadow) -> None:
+    assert meadow.done["deploy of more"].code == 0
+    added = meadow.states["deploy of more"].keys() - meadow.states["first deploy"].keys()
     assert ("Role", NAMESPACE, "worker-secrets") in added
 
 
-def test_a_commit_that_is_no_longer_the_newest_is_not_deployed(orchard: Orchard) -> None:
-    late = orchard.done["deploy of more, too late"]
+def test_a_commit_that_is_no_longer_the_newest_is_not_deployed(meadow: Meadow) -> None:
+    late = meadow.done["deploy of more, too late"]
     assert (late.code, late.printed.count("::notice::not updated")) == (0, 1)
-    assert orchard.states["deploy of more, too late"] == orchard.states["first deploy"]
+    assert meadow.states["deploy of more, too late"] == meadow.states["first deploy"]
 
 
-def test_a_deletion_that_nobody_approved_stops_before_anything_changes(orchard: Orchard) -> None:
-    assert "nothing to do" in orchard.done["early plan of less"].outputs["plan"]
-    stopped = orchard.done["deploy of less, planned too early"]
+def test_a_deletion_that_nobody_approved_stops_before_anything_changes(meadow: Meadow) -> None:
+    assert "nothing to do" in meadow.done["early plan of less"].outputs["plan"]
+    stopped = meadow.done["deploy of less, planned too early"]
     assert stopped.code != 0
     deletion = f"- delete `kubernetes:{RBAC}:Role` `{NAMESPACE}/worker-secrets`"
     assert deletion in stopped.printed
-    assert orchard.states["deploy of less, planned too early"] == orchard.states["deploy of more"]
-    assert deletion in orchard.done["plan of less"].outputs["plan"]
-    assert orchard.done["deploy of less"].code == 0
-    assert ("Role", NAMESPACE, "worker-secrets") not in orchard.states["deploy of less"]
+    assert meadow.states["deploy of less, planned too early"] == meadow.states["deploy of more"]
+    assert deletion in meadow.done["plan of less"].outputs["plan"]
+    assert meadow.done["deploy of less"].code == 0
+    assert ("Role", NAMESPACE, "worker-secrets") not in meadow.states["deploy of less"]
 
 
-def test_what_people_change_in_the_cluster_is_told_in_an_issue(orchard: Orchard) -> None:
-    assert (orchard.done["no drift"].code, orchard.done["no drift"].sent) == (0, "")
-    sent = orchard.done["drift"].sent
+def test_what_people_change_in_the_cluster_is_told_in_an_issue(meadow: Meadow) -> None:
+    assert (meadow.done["no drift"].code, meadow.done["no drift"].sent) == (0, "")
+    sent = meadow.done["drift"].sent
     assert "issue create --title Drift in development" in sent
     assert f"- update `kubernetes:{RBAC}:Role` `{NAMESPACE}/web-secrets`: rules" in sent
     assert "healthy  rotation" in sent, "what the doctor says is told too"
 
 
-def test_no_step_says_a_value(orchard: Orchard) -> None:
+def test_no_step_says_a_value(meadow: Meadow) -> None:
     said = [
-        text for one in orchard.done.values() for text in (one.printed, one.summary, one.sent)
-    ] + [text for one in orchard.done.values() for text in one.outputs.values()]
-    assert [value for value in orchard.values.values() if any(value in text for text in said)] == []
+        text for one in meadow.done.values() for text in (one.printed, one.summary, one.sent)
+    ] + [text for one in meadow.done.values() for text in one.outputs.values()]
+    assert [value for value in meadow.values.values() if any(value in text for text in said)] == []

@@ -355,7 +355,8 @@ def test_killed_before_the_operator_takes_it_over_it_can_be_undone(desk: Desk) -
 def test_an_undo_gives_the_values_of_before_back(desk: Desk) -> None:
     place, before = desk.place, decoded(desk.secret(ONE))
     [key] = before
-    assert desk.run(ONE)[0] == OK
+    code, _, errors = desk.run(ONE)
+    assert code == OK, errors
     place.stores.put(place.settings, {key: token_hex(24)})
     sync(place.cluster, place.namespace, desk.name(ONE))
     assert decoded(desk.secret(ONE)) != before

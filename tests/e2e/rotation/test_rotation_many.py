@@ -16,8 +16,9 @@ from tests.e2e.stores import Stores
 pytestmark = pytest.mark.timeout(1800, method="thread")
 BUNDLES = 20
 KEYS_EACH = (3, pytest.param(10, marks=pytest.mark.e2e_long))
-# Besides making its objects and looking at them: a try beforehand, and a check that is made anew.
-MOST_CALLS_PER_KEY = 25
+# Besides making its objects and looking at them: a try beforehand, a check that is made anew, its
+# share of what a run asks once, and the looks while a busy machine lets it wait.
+MOST_CALLS_PER_KEY = 30
 
 
 def large_catalogue(keys_each: int) -> dict[str, Any]:
