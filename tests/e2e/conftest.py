@@ -19,6 +19,9 @@ from tests.e2e.process import Run
 from tests.e2e.stores import Stores
 from tools.build import MissingGoError, build
 
+# What a shell runs in the background ignores SIGINT, and so would all that is started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 RUN = pytest.StashKey[Run]()
 TEST_TIMEOUT_SECONDS = 600
 PROGRAMS = (

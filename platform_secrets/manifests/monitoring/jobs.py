@@ -30,9 +30,10 @@ class Jobs:
         """Ended after all its pods failed, or in no time."""
 
     def last_was(self, ended: str) -> str:
-        """Whether one ended so, and no later one is complete."""
+        """Whether one ended so, and no later one is complete. The first may have started in the
+        second in which its CronJob was made."""
         return (
-            f"{self._last_start(ended)} > on (namespace) "
+            f"{self._last_start(ended)} >= on (namespace) "
             f"({self._last_start(self._complete)} or {self._created})"
         )
 
