@@ -54,13 +54,13 @@ def allowed(name):
     if name == "manifests/seeding.py":
         return names | {"manifests.rotation.cel"}
     if name == "manifests/migration.py":
-        return names | {"manifests.one_shot_push", "manifests.secret_template"}
+        return names | {"manifests.one_shot_objects", "manifests.secret_template"}
     if name == "manifests/first_values.py":
-        return names | {"manifests.one_shot_push", "manifests.providers"}
+        return names | {"manifests.one_shot_objects", "manifests.providers"}
     if name == "manifests/new_value.py":
-        beside = ("one_shot_push", "providers", "remote_values", "secret_template")
+        beside = ("one_shot_objects", "providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
-    if name == "manifests/one_shot_push.py":
+    if name == "manifests/one_shot_objects.py":
         return names | {"manifests.providers"}
     if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}

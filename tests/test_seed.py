@@ -7,7 +7,7 @@ import pytest
 
 from platform_secrets.manifests import first_values as manifests
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.one_shot_push import pushed_values
+from platform_secrets.manifests.one_shot_objects import pushed_values
 from platform_secrets.rotator.proof import synced_resource_version
 from platform_secrets.secretsctl import seeding, waiting
 from platform_secrets.secretsctl.commands import main

@@ -10,7 +10,12 @@ from collections.abc import Mapping
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.one_shot_push import UpdatePolicy, one_shot_push
+from platform_secrets.manifests.one_shot_objects import (
+    UpdatePolicy,
+    one_shot_push,
+    one_shot_read,
+    one_shot_secret,
+)
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import Kept, kept
@@ -27,33 +32,17 @@ def look(settings: Settings, bundle: str) -> Manifest:
     entries = [*dict.fromkeys(value.entry.key for value in values)]
     numbers = {entry: f"e{number}" for number, entry in enumerate(entries)}
     name = naming.seeding_look(settings.catalogue.bundles[bundle].secret)
-    store = settings.store_of(bundle)
-    return {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": {
-            "refreshPolicy": "CreatedOnce",
-            "refreshInterval": "0s",
-            "secretStoreRef": provider_of(store).reference(settings.store_name(bundle)),
-            "target": {
-                "name": name,
-                "creationPolicy": "Owner",
-                # With `Retain` an entry that is not there would fail the sync.
-                "deletionPolicy": "Merge",
-                "template": {
-                    "engineVersion": "v2",
-                    "mergePolicy": "Replace",
-                    "metadata": {"labels": naming.labels(settings, _COMPONENT)},
-                    "data": {value.name: _asked(value, numbers) for value in values},
-                },
-            },
-            "data": [
-                {"secretKey": number, "remoteRef": {"key": entry, **_DEFAULTS}}
-                for entry, number in numbers.items()
-            ],
-        },
+    sources = {
+        "secretStoreRef": provider_of(settings.store_of(bundle)).reference(
+            settings.store_name(bundle)
+        ),
+        "data": [
+            {"secretKey": number, "remoteRef": {"key": entry, **_DEFAULTS}}
+            for entry, number in numbers.items()
+        ],
     }
+    texts = {value.name: _asked(value, numbers) for value in values}
+    return one_shot_read(settings, _COMPONENT, name, sources, texts, is_kept=False)
 
 
 def lacking(settings: Settings, bundle: str, found: Mapping[str, str]) -> list[Kept]:
@@ -65,13 +54,7 @@ def lacking(settings: Settings, bundle: str, found: Mapping[str, str]) -> list[K
 def source(settings: Settings, bundle: str, values: Mapping[str, str]) -> Manifest:
     """The Secret of the values, by their keys' names."""
     name = naming.seeding(settings.catalogue.bundles[bundle].secret)
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "type": "Opaque",
-        "data": {key: base64.b64encode(text.encode()).decode() for key, text in values.items()},
-    }
+    return one_shot_secret(settings, _COMPONENT, name, values)
 
 
 def push(settings: Settings, bundle: str, values: list[Kept], policy: UpdatePolicy) -> Manifest:

@@ -7,10 +7,12 @@ and keeps it until the migration's end. PushSecrets without data compare the two
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.one_shot_push import (
+from platform_secrets.manifests.one_shot_objects import (
     UpdatePolicy,
     leaves_values,
+    one_shot_check,
     one_shot_push,
+    one_shot_read,
     pushed_values,
 )
 from platform_secrets.manifests.secret_template import comparison
@@ -60,26 +62,8 @@ def backup(settings: Settings, bundle: str, external_secret: Manifest) -> Manife
     name = naming.migration(_secret(settings, bundle))
     lines = compared(settings, bundle, external_secret)
     texts = {_text(at): comparison(*one) for at, one in enumerate(lines.items())}
-    target = {
-        "name": name,
-        "creationPolicy": "Owner",
-        "deletionPolicy": "Retain",
-        # The operator may look twice, and would put a later value in the place of this one.
-        "immutable": True,
-        "template": {
-            "engineVersion": "v2",
-            "mergePolicy": "Replace",
-            "metadata": {"labels": naming.labels(settings, _COMPONENT)},
-            "data": {**lines, **texts},
-        },
-    }
-    once = {"refreshPolicy": "CreatedOnce", "refreshInterval": "0s", "target": target}
-    return {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": {**external_secret["spec"], **once},
-    }
+    spec = external_secret["spec"]
+    return one_shot_read(settings, _COMPONENT, name, spec, {**lines, **texts})
 
 
 def checks(settings: Settings, bundle: str, external_secret: Manifest) -> dict[str, Manifest]:
@@ -88,12 +72,8 @@ def checks(settings: Settings, bundle: str, external_secret: Manifest) -> dict[s
     name = naming.migration(secret)
     found: dict[str, Manifest] = {}
     for at, field in enumerate(compared(settings, bundle, external_secret)):
-        source = {"name": name, "items": [{"key": _text(at), "templateAs": "Values"}]}
-        texts = [{"target": "Data", "secret": source}]
-        template = {"engineVersion": "v2", "mergePolicy": "Replace", "templateFrom": texts}
         metadata = naming.metadata(settings, f"{name}.check-{at}", _COMPONENT)
-        push = one_shot_push(settings, bundle, metadata, secret, "Replace")
-        found[field] = {**push, "spec": {**push["spec"], "template": template}}
+        found[field] = one_shot_check(settings, bundle, metadata, secret, name, _text(at))
     return found
 
 

@@ -12,7 +12,12 @@ from dataclasses import dataclass, replace
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.one_shot_push import one_shot_push
+from platform_secrets.manifests.one_shot_objects import (
+    one_shot_check,
+    one_shot_push,
+    one_shot_read,
+    one_shot_secret,
+)
 from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.remote_values import remote_values
@@ -113,7 +118,7 @@ def look(place: Place, version: str) -> Manifest:
     reference = provider_of(place.settings.store_of(place.bundle)).reference(store)
     spec = {"secretStoreRef": reference, **found.spec}
     name = naming.older_version(place.secret)
-    return _external_secret(place.settings, name, spec, {"version": f"{guard}{version}"})
+    return one_shot_read(place.settings, _COMPONENT, name, spec, {"version": f"{guard}{version}"})
 
 
 def newest_version(place: Place) -> list[Manifest]:
@@ -136,7 +141,7 @@ def newest_version(place: Place) -> list[Manifest]:
     text = '{{ (index . "metadata" | fromJson).version }}'
     return [
         {**generator, "spec": spec},
-        _external_secret(settings, name, source, {"version": text}),
+        one_shot_read(settings, _COMPONENT, name, source, {"version": text}),
     ]
 
 
@@ -146,13 +151,7 @@ def source(place: Place, text: str) -> Manifest:
     texts = {_COMPARES: compares(place.value.key, hashlib.sha256(shown).hexdigest())}
     if place.is_own:
         texts[place.value.key] = text
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": naming.metadata(place.settings, place.new, _COMPONENT),
-        "type": "Opaque",
-        "data": {name: base64.b64encode(one.encode()).decode() for name, one in texts.items()},
-    }
+    return one_shot_secret(place.settings, _COMPONENT, place.new, texts)
 
 
 def push(place: Place, name: str) -> Manifest:
@@ -163,15 +162,8 @@ def push(place: Place, name: str) -> Manifest:
 
 def check(place: Place, name: str) -> Manifest:
     """Is synced only if the services' Secret has the value of `new` or `before`."""
-    texts = {"name": name, "items": [{"key": _COMPARES, "templateAs": "Values"}]}
     metadata = naming.metadata(place.settings, f"{name}.check", _COMPONENT)
-    found = one_shot_push(place.settings, place.bundle, metadata, place.secret, "Replace")
-    template = {
-        "engineVersion": "v2",
-        "mergePolicy": "Replace",
-        "templateFrom": [{"target": "Data", "secret": texts}],
-    }
-    return {**found, "spec": {**found["spec"], "template": template}}
+    return one_shot_check(place.settings, place.bundle, metadata, place.secret, name, _COMPARES)
 
 
 def _stored(name: str) -> str:
@@ -192,34 +184,7 @@ def _kept_by(place: Place, name: str, sources: Manifest, line: str, stored: str)
     reference = provider_of(settings.store_of(place.bundle)).reference(
         settings.store_name(place.bundle)
     )
-    found = _external_secret(settings, name, {"secretStoreRef": reference, **sources}, texts)
+    spec = {"secretStoreRef": reference, **sources}
+    found = one_shot_read(settings, _COMPONENT, name, spec, texts)
     annotations = {KEY: value.key}
     return {**found, "metadata": {**found["metadata"], "annotations": annotations}}
-
-
-def _external_secret(
-    settings: Settings, name: str, sources: Manifest, texts: dict[str, str]
-) -> Manifest:
-    return {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        "metadata": naming.metadata(settings, name, _COMPONENT),
-        "spec": {
-            "refreshPolicy": "CreatedOnce",
-            "refreshInterval": "0s",
-            "target": {
-                "name": name,
-                "creationPolicy": "Owner",
-                "deletionPolicy": "Retain",
-                # The operator may look twice, and would put a later value in the place of this one.
-                "immutable": True,
-                "template": {
-                    "engineVersion": "v2",
-                    "mergePolicy": "Replace",
-                    "metadata": {"labels": naming.labels(settings, _COMPONENT)},
-                    "data": texts,
-                },
-            },
-            **sources,
-        },
-    }

@@ -9,10 +9,9 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from platform_secrets.manifests import migration, naming, one_shot_push
+from platform_secrets.manifests import migration, naming, one_shot_objects
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.rotator import proof
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.inventory import (
     FoundSecret,
@@ -29,8 +28,6 @@ COPY, ADOPT, ADOPTED, UNDO, FINISHED = "copy", "adopt", "adopted", "undo", "fini
 _OPEN = "{}"
 _LEFT_ALONE = "so it was left as it is"
 _LIST = {"apiVersion": "v1", "kind": "List"}
-# A check that fails has no condition: only time tells it from one that was not looked at yet.
-_LEAST_PATIENCE_SECONDS = 4.0
 _PAUSE_SECONDS = 0.5
 
 
@@ -41,7 +38,7 @@ class Migration:
     settings: Settings
     bundle: str
     kubectl: Kubectl
-    patience_seconds: float = _LEAST_PATIENCE_SECONDS
+    patience_seconds: float = waiting.CHECK_SECONDS
     """How long a check may take: it is longer where the operator was slow before."""
 
     @property
@@ -105,7 +102,7 @@ class Migration:
         before = json.dumps(replaced_metadata(found, self._own_metadata))
         self._note(step=COPY, uid=found.uid, before=before)
         self._remove_one_shots()
-        if not one_shot_push.leaves_values(self.settings, self.bundle):
+        if not one_shot_objects.leaves_values(self.settings, self.bundle):
             self._look()
         self._make(migration.copy(self.settings, self.bundle))
         self._make(self._backup)
@@ -209,14 +206,9 @@ class Migration:
     def _differing(self) -> list[str]:
         """The fields of which the copy has another value than the Secret."""
         self.kubectl.apply({**_LIST, "items": [*self.checks.values()]})
-        lacking = {check["metadata"]["name"]: field for field, check in self.checks.items()}
-        end = time.monotonic() + self.patience_seconds
-        while lacking and time.monotonic() < end:
-            time.sleep(_PAUSE_SECONDS)
-            for check in self.kubectl.get_all("pushsecret", [*lacking]):
-                if proof.fault(check) is None:
-                    del lacking[check["metadata"]["name"]]
-        return [*lacking.values()]
+        fields = {check["metadata"]["name"]: field for field, check in self.checks.items()}
+        same = waiting.passed(self.kubectl, fields, self.patience_seconds, enough=len(fields))
+        return [field for name, field in fields.items() if name not in same]
 
     def _make(self, manifest: Manifest) -> None:
         name, kind = manifest["metadata"]["name"], manifest["kind"]

@@ -19,9 +19,6 @@ from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.settings import Settings
 
 _LIST = {"apiVersion": "v1", "kind": "List"}
-# A check that fails has no condition: only time tells it from one that was not looked at yet.
-_LEAST_PATIENCE_SECONDS = 4.0
-_PAUSE_SECONDS = 0.3
 
 
 @dataclass
@@ -32,7 +29,7 @@ class NewValue:
     settings: Settings
     places: list[Place]
     kubectl: Kubectl
-    patience_seconds: float = _LEAST_PATIENCE_SECONDS
+    patience_seconds: float = waiting.CHECK_SECONDS
     """How long a check may take: it is longer where the operator was slow before."""
     is_resumed: bool = False
     """Whether an earlier try has written its value: what is kept is from before that."""
@@ -183,14 +180,9 @@ class NewValue:
         kubectl, checks = self._at(place), {f"{name}.check": name for name in kept}
         items = [new_value.check(place, name) for name in kept]
         kubectl.apply({**_LIST, "items": items})
-        end, found = time.monotonic() + self.patience_seconds, None
-        while found is None and time.monotonic() < end:
-            time.sleep(_PAUSE_SECONDS)
-            for check in kubectl.get_all("pushsecret", [*checks]):
-                if proof.fault(check) is None:
-                    found = checks[check["metadata"]["name"]]
+        same = waiting.passed(kubectl, checks, self.patience_seconds, enough=1)
         kubectl.delete("pushsecret", [*checks])
-        return found
+        return next((name for check, name in checks.items() if check in same), None)
 
     def _give_back(self, why: str) -> None:
         waiting.say(f"{why}; the value before is given back")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from platform_secrets.manifests import first_values as manifests
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.external_secret import external_secret_manifests
-from platform_secrets.manifests.one_shot_push import leaves_values
+from platform_secrets.manifests.one_shot_objects import leaves_values
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from platform_secrets.secretsctl.values_file import BundleValues, values_by_bundle

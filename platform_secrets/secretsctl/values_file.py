@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from platform_secrets.manifests import naming
-from platform_secrets.manifests.one_shot_push import pushed_values
+from platform_secrets.manifests.one_shot_objects import pushed_values
 from platform_secrets.settings import Settings, SettingsError, first_values
 from platform_secrets.settings.entries import Kept
 from platform_secrets.settings.problems import Problem, did_you_mean

@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 
 SYNC_SECONDS = 120
 """The operator acts on a changed annotation at once; what takes longer has a cause to be read."""
+CHECK_SECONDS = 4.0
+"""A check that fails has no condition: only time tells it from one that was not looked at yet."""
 _PAUSE_SECONDS = 0.5
 _ENOUGH_REFUSALS = 3
 _RESOURCES = {"Rollout": "rollouts.argoproj.io"}
@@ -135,6 +137,19 @@ def looked_at(kubectl: Kubectl, kind: str, name: str) -> bool:
         if obj and obj.get("status", {}).get("conditions"):
             return False
     raise ClusterError(f"{kind}/{name}: not looked at in {SYNC_SECONDS} s: {fault}")
+
+
+def passed(kubectl: Kubectl, checks: Collection[str], seconds: float, *, enough: int) -> set[str]:
+    """Which of these PushSecrets, of which each compares something, are synced: as soon as these
+    are enough, or once this is over, for one that finds a difference never is."""
+    found = set[str]()
+    for _ in _until(seconds):
+        for one in kubectl.get_all("pushsecret", [*{*checks} - found]):
+            if proof.fault(one) is None:
+                found.add(one["metadata"]["name"])
+        if len(found) >= enough:
+            break
+    return found
 
 
 def restarted(kubectl: Kubectl, workload: str, seconds: float) -> str:
