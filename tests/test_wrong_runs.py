@@ -285,23 +285,44 @@ def test_a_reader_that_has_gone_is_no_error_and_changes_no_verdict(project, comm
     assert b"Error" not in run.stderr
 
 
-def test_whoever_stops_to_watch_is_told_of_no_error():
-    program = """
+def _watched_by_nobody(*options: str) -> subprocess.CompletedProcess:
+    program = f"""
 import sys
-from platform_secrets.secretsctl import commands
+from platform_secrets.secretsctl import commands, status_command
+from platform_secrets.secretsctl.kubectl import ClusterError
 
-def watch(_):
-    while True:
-        print("a line", flush=True)
+def nothing(*_):
+    raise ClusterError("no answer")
 
-commands._FUNCTIONS["example"] = watch
-sys.exit(commands.main(["example"]))
+status_command._found = nothing
+sys.exit(commands.main(["status", "--env", "production", "--watch", *{options}]))
 """
     reader, writer = os.pipe()
     os.close(reader)
     run = _run("-c", program, stdout=writer)
     os.close(writer)
+    return run
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["lines", "objects"])
+def test_a_watch_ends_without_an_error_when_its_reader_has_gone(project, options):
+    run = _watched_by_nobody(*options)
     assert (run.returncode, run.stderr) == (0, b"")
+
+
+def test_a_command_that_could_not_go_on_is_no_success_whoever_reads(project):
+    program = """
+import sys
+from platform_secrets.secretsctl import commands
+
+def example(_):
+    raise BrokenPipeError(32, "Broken pipe")
+
+commands._FUNCTIONS["example"] = example
+sys.exit(commands.main(["example"]))
+"""
+    run = _run("-c", program)
+    assert (run.returncode, run.stderr) == (2, b"secretsctl: Broken pipe\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")

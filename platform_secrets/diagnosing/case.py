@@ -26,7 +26,7 @@ class At(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {'/'.join(filter(None, (self.namespace, self.name)))}"
+        return " ".join(filter(None, (self.kind, "/".join(filter(None, self[1:])))))
 
 
 def at(manifest: Manifest) -> At:

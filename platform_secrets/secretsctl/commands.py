@@ -31,11 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         print(f"secretsctl: {count} problem{'s' * (count > 1)}, nothing done", file=sys.stderr)
         return WRONG_INPUT
-    except BrokenPipeError:  # whoever read what a command goes on to say has gone
-        _write_no_more()
-        return OK
     except OSError as error:
-        print(f"secretsctl: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"secretsctl: {where}{error.strerror}", file=sys.stderr)
         return WRONG_INPUT
     except KeyboardInterrupt:
         return 130

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +30,10 @@ def status(options: argparse.Namespace) -> tuple[int, str]:
         message = "is `basic`: there is no store, and no operator; look at the Secrets themselves"
         raise SettingsError([Problem(settings.stack_file, None, ("secrets",), message)])
     if options.watch:
-        _watch(settings, options)
+        # Until whoever reads it has gone: that is no verdict.
+        with suppress(BrokenPipeError):
+            _watch(settings, options)
+        return OK, ""
     found = _found(settings, options)
     return DIFFERENT if found.troubles else OK, _shown(found, options)
 
@@ -49,18 +53,19 @@ def _shown(found: Status, options: argparse.Namespace) -> str:
 def _watch(settings: Settings, options: argparse.Namespace) -> None:
     """Draws it anew on a terminal. Elsewhere one line each time that the verdict is another one, or
     with --json an object."""
-    seen = None
+    seen, name = None, settings.environment.environment
     while True:
         try:
             found = _found(settings, options)
-            line = verdict(found)
+            line, said = verdict(found), _plain(asdict(found))
         except ClusterError as error:
-            found, line = None, f"{settings.environment.environment}: not known: {error}"
-        if sys.stdout.isatty() and not options.json:
+            found, line = None, f"{name}: not known: {error}"
+            said = {"environment": name, "error": str(error)}
+        if options.json:
+            sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+        elif sys.stdout.isatty():
             text = _shown(found, options) if found else f"{printable(line)}\n"
             sys.stdout.write(f"\x1b[H\x1b[2J{text}")
-        elif options.json and found:
-            sys.stdout.write(json.dumps(_plain(asdict(found)), ensure_ascii=False) + "\n")
         elif line != seen:
             at = f"{timestamp(found.taken_at)} " if found else ""
             sys.stdout.write(f"{at}{printable(line)}\n")
