@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -143,6 +144,10 @@ class Run:
         self.processes: list[Process] = []
         self._record_file = record_of(self.folder)
         self._record(os.getpid(), "the tests")
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder whose name begins so: all test files of a session share the run."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     def start(
         self,

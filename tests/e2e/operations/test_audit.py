@@ -51,8 +51,7 @@ def access_of(event: Manifest) -> Access:
 @pytest.fixture(scope="module")
 def audited(run: Run) -> Iterator[Audited]:
     """After one of each access, by those who may and by one who may not."""
-    folder = run.folder / "audit"
-    folder.mkdir()
+    folder = run.new_folder("audit")
     policy, log = folder / "audit-policy.yaml", folder / "audit.log"
     policy.write_text(yaml.safe_dump(audit_policy()), encoding="utf-8")
     flags = [f"--audit-policy-file={policy}", f"--audit-log-path={log}"]

@@ -141,8 +141,7 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(run: Run, operator_crds: Cluster) -> Iterator[Desk]:
-    cluster, folder, canary = operator_crds, run.folder / "import", token_hex(16)
-    folder.mkdir()
+    cluster, folder, canary = operator_crds, run.new_folder("import"), token_hex(16)
     program = folder / "kubectl"
     program.write_text(NOTING.format(log=folder / "kubectl.log", program=build("kubectl")))
     program.chmod(0o755)

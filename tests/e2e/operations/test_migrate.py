@@ -161,8 +161,7 @@ def desks(
         for name, one in settings.items():
             place = Rotating(cluster, stores, one, kubelet, run.folder / one.namespace)
             stores.prepare(one)
-            folder = run.folder / f"desk-{name}"
-            folder.mkdir()
+            folder = run.new_folder(f"desk-{name}")
             who = somebody(cluster, folder)
             person = Person(cluster, folder, one.environment.environment, who)
             found[name] = Desk(place, person, stacks[name], own[name])

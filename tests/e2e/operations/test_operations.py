@@ -88,8 +88,7 @@ class Desk:
 def desk(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease) -> Iterator[Desk]:
     settings = rotating_settings("production", ENVIRONMENT, catalogue=ONE_KEY)
     with journeys(run, cluster, stores, operator, {ENVIRONMENT: settings}) as made:
-        found = Desk(made[ENVIRONMENT].place, run.folder / "desk")
-        found.folder.mkdir()
+        found = Desk(made[ENVIRONMENT].place, run.new_folder("desk"))
         found.write_stack()
         yield found
 

@@ -81,8 +81,8 @@ def places(
         stack = f"production-{name}" if name in CLOUDS else "production"
         changes = {**CHANGES, **({"stores": {name: store}} if store else {})}
         settings = rotating_settings(stack, f"seeding-{name}", **changes)
-        person = Person(cluster, run.folder / f"person-{name}", settings.environment.environment)
-        person.folder.mkdir()
+        folder = run.new_folder(f"person-{name}")
+        person = Person(cluster, folder, settings.environment.environment)
         person.write_stack(stack, **changes)
         stores.prepare(settings)
         cluster.create_namespace(settings.namespace)

@@ -130,8 +130,7 @@ def clouds(run: Run, cluster: Cluster, stores: Stores) -> dict[str, Cloud]:
     for name, store in CLOUDS.items():
         changes = {**CHANGES, **({"stores": {name: store}} if store else {})}
         settings = rotating_settings(f"production-{name}", f"setting-{name}", **changes)
-        person = Person(cluster, run.folder / f"person-{name}", f"setting-{name}")
-        person.folder.mkdir()
+        person = Person(cluster, run.new_folder(f"person-{name}"), f"setting-{name}")
         person.write_stack(f"production-{name}", **changes)
         stores.prepare(settings)
         stores.put(settings, made_values(settings))
@@ -152,8 +151,7 @@ def desk(
         place.fill_store()
         mark(stores, settings, BUNDLE, KEY)  # as `secretsctl put-commands` does
         cluster.create_namespace(settings.namespace)
-        folder = run.folder / "person-setting"
-        folder.mkdir()
+        folder = run.new_folder("person")
         person = Person(cluster, folder, ENVIRONMENT, somebody(cluster, folder))
         person.write_stack("production", **CHANGES)
         with operated(cluster, operator, [settings, *(one.settings for one in clouds.values())]):

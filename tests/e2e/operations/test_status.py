@@ -83,8 +83,7 @@ def onlooker(
     settings = rotating_settings("production", ENVIRONMENT)
     with journeys(run, cluster, stores, operator, {ENVIRONMENT: settings}) as made:
         place = made[ENVIRONMENT].place
-        folder = run.folder / "status-desk"
-        folder.mkdir()
+        folder = run.new_folder("desk")
         person = Person(cluster, folder, ENVIRONMENT)
         person.write_stack("production")
         grant(cluster, place.namespace)

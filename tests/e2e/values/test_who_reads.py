@@ -104,8 +104,7 @@ def folder(run: Run, cluster: Cluster) -> Iterator[Path]:
     cluster.api.delete(f"{RBAC}/v1", "RoleBinding", "chat-server-secrets", NAMESPACE)
     stack = yaml.safe_load(STACK_FILES["production"].read_text(encoding="utf-8"))
     stack["config"][STACK_KEY] |= {**SETTINGS, "cluster": {"uid": cluster.uid}}
-    folder = run.folder / "who"
-    folder.mkdir()
+    folder = run.new_folder("who")
     (folder / f"Pulumi.{ENVIRONMENT}.yaml").write_text(yaml.safe_dump(stack))
     (folder / "catalogue.yaml").write_bytes(CATALOGUE_FILE.read_bytes())
     yield folder
