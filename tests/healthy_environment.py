@@ -18,6 +18,9 @@ OPERATORS = "external-secrets-system"
 OPERATOR = ("Deployment", OPERATORS, "external-secrets")
 LEASE = ("Lease", OPERATORS, "external-secrets-controller")
 HOOK = ("ValidatingWebhookConfiguration", "", "externalsecret-validate")
+SECRET, STORE, ENTRY = "wren-secrets", "vault-store", "wren/production"
+READER = "wren-backend-api"
+EXTRACT = "error processing spec.dataFrom[0].extract, err: "
 _GROUP = "external-secrets.io"
 _LABELS = {"app.kubernetes.io/name": "external-secrets"}
 
@@ -32,6 +35,10 @@ def production(catalogue=None):
 def ago(**span):
     """A moment so long before the snapshot, in Kubernetes' spelling."""
     return (NOW - timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def container(environment):
+    return environment.get("Deployment", READER)["spec"]["template"]["spec"]["containers"][0]
 
 
 class Environment:

@@ -1,18 +1,17 @@
 """What stands for Pulumi's Python language host, so that the command itself runs a program here."""
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 from tests.e2e.engine import project_program
+from tests.e2e.grpc_server import served
 
 
 class LanguageHost(LanguageServer):
@@ -35,14 +34,7 @@ class LanguageHost(LanguageServer):
         return Empty()
 
 
-@contextmanager
-def language_host() -> Iterator[int]:
+def language_host() -> AbstractContextManager[int]:
     """The port of 127.0.0.1 for PULUMI_DEBUG_LANGUAGES."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=4))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    try:
-        yield port
-    finally:
-        server.stop(grace=None).wait()
+    add = partial(language_pb2_grpc.add_LanguageRuntimeServicer_to_server, LanguageHost())
+    return served(add, threads=4)

@@ -1,15 +1,15 @@
 """What every stand-in for a Pulumi provider's binary says to the engine, whatever it stands for."""
 # ruff: noqa: N802 - the methods have the names of Pulumi's protocol
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
-import grpc
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from tests.e2e.grpc_server import served
 from tests.e2e.pulumi_properties import plain, properties_of, struct_of
 
 
@@ -22,17 +22,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     VERSION: str
 
-    @contextmanager
-    def serve(self) -> Iterator[int]:
+    def serve(self) -> AbstractContextManager[int]:
         """The port of 127.0.0.1 on which the engine can attach."""
-        server = grpc.server(ThreadPoolExecutor(max_workers=64))
-        provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, server)
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        try:
-            yield port
-        finally:
-            server.stop(grace=None).wait()
+        add = partial(provider_pb2_grpc.add_ResourceProviderServicer_to_server, self)
+        return served(add, threads=64)
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
