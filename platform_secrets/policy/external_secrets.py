@@ -73,9 +73,9 @@ def is_no_standing_push(_push: Object, _: Asked) -> Iterator[Violation]:
     yield Violation("kind", found, "none in the tree: `secretsctl seed`, or the rotation")
 
 
-def _secret(external_secret: Object) -> object:
+def _secret(external_secret: Object) -> str:
     own = at(external_secret, "metadata", "name")
-    return at(external_secret, "spec", "target", "name") or own
+    return str(at(external_secret, "spec", "target", "name") or own)
 
 
 def _unguarded(line: str) -> str | None:

@@ -19,7 +19,7 @@ def without_wildcard(role: Object, _: Asked) -> Iterator[Violation]:
 
 def names_its_secrets(role: Object, _: Asked) -> Iterator[Violation]:
     for path, rule in _rules(role):
-        for group in sequence(rule.get("apiGroups")):
+        for group in map(str, sequence(rule.get("apiGroups"))):
             asked = {str(one) for one in sequence(rule.get("resources"))}
             for resource in sorted(_READ_AS_SECRETS.get(group, set()) & asked):
                 if not sequence(rule.get("resourceNames")):
@@ -36,7 +36,7 @@ def gives_nobody_more(role: Object, _: Asked) -> Iterator[Violation]:
 
 
 def binds_the_few(binding: Object, _: Asked) -> Iterator[Violation]:
-    role = at(binding, "roleRef", "name")
+    role = str(at(binding, "roleRef", "name"))
     if at(binding, "roleRef", "kind") == "ClusterRole" and role in _READ_ALL_SECRETS:
         found = f"binds {role}, which may read every Secret"
         yield Violation("roleRef.name", found, "bind a Role that names what it is for")
