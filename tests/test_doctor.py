@@ -102,6 +102,12 @@ def test_what_nobody_has_sent_of_a_namespace_is_not_missing(doctor, environment)
     assert code == HEALTHY, text
 
 
+def test_a_folder_with_an_object_that_somebody_cut_is_wrong_input(doctor, environment):
+    del environment.of("RoleBinding")[0]["roleRef"]
+    code, text = doctor(environment)
+    assert (code, text) == (WRONG_INPUT, "")
+
+
 def test_a_folder_that_is_not_there_is_wrong_input(monkeypatch, capsys):
     monkeypatch.chdir(CATALOGUE_FILE.parent)
     assert main(["doctor", "--env", "production", "--from", "nowhere"]) == WRONG_INPUT

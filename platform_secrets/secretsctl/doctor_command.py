@@ -21,7 +21,7 @@ from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.projects import asked_settings
 from platform_secrets.secretsctl.terminal_colors import has_colors, painted
-from platform_secrets.settings import Settings
+from platform_secrets.settings import Problem, Settings, SettingsError
 
 _PAGE = "docs/troubleshooting.md"
 _PASSING = ("external-secret-not-current", "webhook-unreachable", "secret-missing")
@@ -34,24 +34,42 @@ _COLORS = {"fault": "red", "healthy": "green"}
 
 
 def doctor(options: argparse.Namespace) -> tuple[int, str]:
-    """Raises SettingsError for a stack file that is wrong, or a folder that is not there."""
+    """Raises SettingsError for a stack file that is wrong, or a folder that is not there or holds
+    what no API server gives."""
     (settings,) = asked_settings(options)
-    now = datetime.now(UTC)
-    try:
-        case = _case(settings, options.folder)
-        found, now = diagnosis(case), case.snapshot.taken_at
-        if options.folder is None and any(one.check in _PASSING for one in found.faults):
-            time.sleep(_MOMENT_SECONDS)
-            found = diagnosis(_case(settings, None))
-    except ClusterError as error:
-        found = without_cluster(str(error), settings.environment.cluster.context or "")
+    if options.folder is None:
+        found, now = _of_cluster(settings)
+    else:
+        found, now = _of_folder(settings, options.folder)
     text = (_json if options.json else _text)(settings, found, now)
     return FAILED if found.faults else OK, text
 
 
-def _case(settings: Settings, folder: str | None) -> Case:
-    if folder is not None:
-        return Case(settings, folder_snapshot(settings, folder))
+def _of_cluster(settings: Settings) -> tuple[Diagnosis, datetime]:
+    try:
+        case = _case(settings)
+        found = diagnosis(case)
+        if any(one.check in _PASSING for one in found.faults):
+            time.sleep(_MOMENT_SECONDS)
+            found = diagnosis(_case(settings))
+    except ClusterError as error:
+        context = settings.environment.cluster.context or ""
+        return without_cluster(str(error), context), datetime.now(UTC)
+    return found, case.snapshot.taken_at
+
+
+def _of_folder(settings: Settings, folder: str) -> tuple[Diagnosis, datetime]:
+    snapshot = folder_snapshot(settings, folder)
+    try:
+        return diagnosis(Case(settings, snapshot)), snapshot.taken_at
+    except (LookupError, TypeError, AttributeError):
+        # Somebody has changed it by hand; the checks take each object as an API server gives it.
+        message = "has an object that lacks what every API server gives; have it taken once more"
+        problem = Problem(folder, None, (), f"{message}, by `kubectl get --output=yaml`")
+        raise SettingsError([problem]) from None
+
+
+def _case(settings: Settings) -> Case:
     snapshot = environment_snapshot(settings, reads_secrets=True)
     return Case(settings, snapshot, tuple(_log(settings)))
 
