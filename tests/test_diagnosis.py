@@ -1,5 +1,6 @@
 """What the doctor finds in an environment: nothing in a healthy one, and each thing once."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from platform_secrets.diagnosing.diagnosis import LAYER_OF, LAYERS
 from platform_secrets.diagnosing.ground import NOT_INSTALLED
+from platform_secrets.manifests.rotation.names import MEMORY
 from platform_secrets.rotator.contract import ROTATION_ID, SYNC_TOKEN
 from platform_secrets.settings import catalogue_document, load, stack_document
 from tests.conftest import PROJECT
@@ -73,8 +75,19 @@ def test_a_rotation_in_flight_is_no_fault(environment):
     metadata = {"name": "rotation-staged-jwt", "namespace": environment.namespace, **mark}
     environment.add({"kind": "ExternalSecret", "metadata": metadata, "spec": {}})
     secret = environment.get("Secret", SECRET)
-    secret["metadata"]["managedFields"] = [{"time": ago(seconds=20)}]
+    secret["metadata"]["managedFields"][0]["time"] = ago(seconds=20)
     assert environment.diagnosed().faults == []
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(5, []), (600, ["pod-stale"])])
+def test_readers_are_no_fault_while_somebody_has_the_rotator_s_lock(environment, seconds, expected):
+    """Of a key of an engine's there are no one-shot objects, nor of one that people set."""
+    memory = environment.get("ConfigMap", MEMORY)
+    lock = {"holder": "secretsctl set", "renewed": ago(seconds=seconds)}
+    memory["data"] = {**memory["data"], "lock": json.dumps(lock)}
+    secret = environment.get("Secret", SECRET)
+    secret["metadata"]["managedFields"][0]["time"] = ago(seconds=20)
+    assert [*dict.fromkeys(one.check for one in environment.diagnosed().faults)] == expected
 
 
 def test_a_migration_that_has_not_run_is_no_fault():

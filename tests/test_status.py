@@ -226,13 +226,16 @@ def test_a_store_that_may_not_be_seen_is_not_called_ready(status, cluster):
 
 
 def test_whose_command_keeps_rotations_out_is_told_and_not_the_step_of_a_run_before(
-    status, cluster
+    status, cluster, settings
 ):
     run = {"holder": "pod", "started": "2026-11-27T02:00:00Z", "step": "clean", "verdict": "done"}
     lock = {"holder": "secretsctl set mail/smtp-password 3fa2c1"}
     lock["renewed"] = f"{NOW - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
     remember(cluster, run={**run, "done": True}, lock=lock)
-    said = verdict(status())
+    cluster["Event", "c"] = change(settings.namespace, "shop-secrets", NOW - 2 * MINUTE)
+    found = status()
+    assert found.troubles == [], "it restarts the readers"
+    said = verdict(found)
     assert said.endswith("runs: secretsctl set mail/smtp-password 3fa2c1 has its lock")
 
 

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from platform_secrets.describing.secret_contents import HeldSecret, held_secrets
+from platform_secrets.diagnosing.rotating import is_rotating
 from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import provider_of
-from platform_secrets.rotator.contract import ROTATION_ID
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import kept
 
@@ -112,12 +112,8 @@ class Case:
 
     @cached_property
     def is_rotating(self) -> bool:
-        """Whether a rotation is in flight: its one-shot objects are there."""
-        return any(
-            ROTATION_ID in (one["metadata"].get("annotations") or {})
-            for kind in ("ExternalSecret", "PushSecret")
-            for one in self.snapshot.of(kind)
-        )
+        """Whether values are being changed and readers restarted now."""
+        return is_rotating(self.settings, self.snapshot)
 
     @cached_property
     def events(self) -> dict[At, list[Manifest]]:

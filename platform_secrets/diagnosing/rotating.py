@@ -3,24 +3,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from platform_secrets.diagnosing.runs import Runs
 from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator import contract
-from platform_secrets.rotator.due import due_at, held_back
+from platform_secrets.rotator.due import due_at
 from platform_secrets.rotator.keys import ByHand, Key
 from platform_secrets.rotator.memory import Remembered, last_run, moment, remembered, timestamp
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
-from platform_secrets.settings.cron import Cron, cron
 from platform_secrets.settings.rotator import ROTATION
 
-_MOST_DAYS = 400
 # Of a run that is dead another one takes the lock after half a minute.
 _DEAD = timedelta(minutes=2)
 
@@ -74,7 +72,7 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
     if not settings.has_rotation:
         return None
     plan, now = rotation_plan(settings), snapshot.taken_at
-    runs = _Runs(settings, plan, now)
+    runs = Runs(settings, plan, now)
     memory = snapshot.get("ConfigMap", settings.own_namespace, names.MEMORY)
     if memory is None:
         why = snapshot.why_unread("ConfigMap", settings.own_namespace)
@@ -106,44 +104,17 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
     )
 
 
-class _Runs:
-    """When the rotator runs, and may begin something."""
-
-    def __init__(self, settings: Settings, plan: Plan, now: datetime) -> None:
-        rotator = settings.environment.rotator
-        self._cron, self._zone = cron(rotator.schedule), ZoneInfo(rotator.time_zone)
-        self._plan, self._now = plan, now
-        self._known: dict[datetime, datetime | None] = {}
-
-    def following(self, due: datetime) -> datetime | None:
-        """The first run that may begin what is due then; None where none is in sight."""
-        begin = max(due, self._now)
-        hour = begin.replace(minute=0, second=0, microsecond=0)
-        if hour not in self._known:
-            self._known[hour] = self._first(hour)
-        found = self._known[hour]
-        return found if found is None or found >= begin else self._first(begin)
-
-    def _first(self, begin: datetime) -> datetime | None:
-        runs = _times(self._cron, self._zone, begin)
-        return next((run for run in runs if not held_back(self._plan, run)), None)
+def is_rotating(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether values and pods are being changed: somebody has the rotator's lock, a run or
+    `secretsctl set`, or one-shot objects of a rotation are there."""
+    memory = snapshot.get("ConfigMap", settings.own_namespace, names.MEMORY) or {}
+    lock = (memory.get("data") or {}).get("lock")
+    if lock is not None and _is_alive(settings, snapshot, lock):
+        return True
+    return any(_one_shots(snapshot))
 
 
-def _times(runs: Cron, zone: ZoneInfo, begin: datetime) -> Iterator[datetime]:
-    times = sorted((hour, minute) for hour in runs.hours for minute in runs.minutes)
-    first = begin.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    for days in range(_MOST_DAYS):
-        day = first + timedelta(days=days)
-        is_day, is_weekday = day.day in runs.days, day.isoweekday() % 7 in runs.weekdays
-        is_one = (is_day or is_weekday) if runs.is_either else (is_day and is_weekday)
-        if day.month in runs.months and is_one:
-            for hour, minute in times:
-                at = day.replace(hour=hour, minute=minute).astimezone(UTC)
-                if at >= begin:
-                    yield at
-
-
-def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: _Runs) -> Age:
+def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: Runs) -> Age:
     grace = timedelta(seconds=key.grace_seconds)
     age = max(timedelta(), now - known.known_since)
     is_by_hand = isinstance(key, ByHand)
@@ -186,17 +157,21 @@ def _is_alive(settings: Settings, snapshot: Snapshot, lock: str) -> bool:
 def _in_flight(settings: Settings, snapshot: Snapshot, plan: Plan) -> set[str]:
     """The keys of whose rotation there are objects."""
     there = {
-        one["metadata"]["name"]
-        for view in settings.by_namespace
-        for kind in ("ExternalSecret", "PushSecret")
-        for one in snapshot.of(kind, view.namespace)
-        if contract.ROTATION_ID in (one["metadata"].get("annotations") or {})
+        name for view in settings.by_namespace for name in _one_shots(snapshot, view.namespace)
     }
     return {
         key.name
         for key in (plan.rotated if there else ())
         if any(contract.one_shot(step, key.name) in there for step in contract.KINDS)
     }
+
+
+def _one_shots(snapshot: Snapshot, namespace: str | None = None) -> Iterator[str]:
+    """The names of a rotation's own objects."""
+    for kind in ("ExternalSecret", "PushSecret"):
+        for one in snapshot.of(kind, namespace):
+            if contract.ROTATION_ID in (one["metadata"].get("annotations") or {}):
+                yield one["metadata"]["name"]
 
 
 def _faults(

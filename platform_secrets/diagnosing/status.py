@@ -113,11 +113,11 @@ def _troubles(
     for one in bundles:
         for each in one.faults:
             found.append(Trouble(one.bundle, f"{each.name}: {each.fault}", each.since, doctor))
-    moving = _moving(settings, rotation)
-    for one in bundles:
+    is_moving = rotation is not None and rotation.is_running
+    for one in bundles if not is_moving else ():
         keys = settings.catalogue.bundles[one.bundle].keys
         stale = [each for each in one.readers if each.state == "stale"]
-        if stale and one.bundle not in moving:
+        if stale:
             workloads = ", ".join(each.workload for each in stale)
             command = f"kubectl rollout restart {workloads} --namespace {one.namespace}"
             if key := next(iter(keys), None):
@@ -132,11 +132,3 @@ def _troubles(
             command = f"secretsctl rotate {age.key} {which}"
             found += [Trouble(age.key, f"{one.what}{owner}", None, command) for one in age.faults]
     return found
-
-
-def _moving(settings: Settings, rotation: Rotations | None) -> set[str]:
-    """The bundles whose readers a rotation restarts now."""
-    if rotation is None or not rotation.is_running:
-        return set()
-    plans = [settings.keys_by_id[id] for id in rotation.in_flight]
-    return {bundle for key in plans for bundle in key.bundles}
