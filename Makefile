@@ -44,7 +44,7 @@ check: .venv/e2e-installed ## Formatting, lint, types, whether the rendered tree
 	.venv/bin/pyright
 	.venv/bin/secretsctl render --all --check
 	.venv/bin/secretsctl check
-	$(MAKE) --silent workflows
+	$(MAKE) --silent workflows leaks scan
 
 # Ours, those that `secretsctl init` writes, and GitLab's example.
 workflows: .venv/e2e-installed ## Lint of the workflows; needs Go
@@ -57,6 +57,18 @@ workflows: .venv/e2e-installed ## Lint of the workflows; needs Go
 	  examples/delivery/gitlab-ci.yml
 	@actionlint=$$(.venv/bin/python tools/build.py actionlint 2>&1 | tee /dev/stderr | sed -n 's/^actionlint: //p') \
 	  && for folder in . .cache/workflows/*; do (cd $$folder && "$$actionlint" -shellcheck= -pyflakes=) || exit 1; done
+
+# .gitleaks.toml says what is no secret though it looks like one. What it finds is not printed.
+leaks: .venv/installed ## Whether a file holds a secret; needs Go
+	@gitleaks=$$(.venv/bin/python tools/build.py gitleaks 2>&1 | tee /dev/stderr | sed -n 's/^gitleaks: //p') \
+	  && "$$gitleaks" dir . --no-banner --redact --verbose --log-level=warn
+
+# What it is not asked for, and why: .checkov.yaml.
+scan: .venv-scan/installed ## Checkov's rules on what is rendered
+	.venv-scan/bin/checkov --config-file .checkov.yaml
+
+audit: .venv/installed ## Whether known vulnerabilities are in what is installed; asks PyPI
+	for lock in requirements*.lock; do .venv/bin/pip-audit --strict --disable-pip --require-hashes -r $$lock || exit 1; done
 
 bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with peers; needs Go
 	.venv/bin/python tools/build.py
@@ -74,6 +86,15 @@ schema: .venv-render/installed ## The editors' JSON Schemas
 
 dist: .venv-build/installed ## The wheel and the sdist, in dist/
 	.venv-build/bin/hatchling build --clean --directory $(DIST)
+
+# What `pulumi up` installs with every provider; the extras of the distribution take less of it.
+sbom: .venv-sbom/installed .venv/installed ## CycloneDX list of what is installed with it, with licences, in dist/
+	mkdir -p $(DIST)
+	.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file $(DIST)/platform_secrets-$(VERSION).cdx.json .venv-sbom/bin/python
+
+licences: .venv-sbom/installed .venv/installed ## The licences of what is installed with it
+	@.venv/bin/pip-licenses --python=.venv-sbom/bin/python --from=mixed --format=markdown
 
 dist-check: .venv-publish/installed ## Whether PyPI would take them
 	.venv-publish/bin/twine check --strict $(DIST)/*.whl $(DIST)/*.tar.gz
@@ -100,20 +121,47 @@ publish: .venv-publish/installed ## Sign dist/ and upload it to PyPI: by the rel
 	.venv-build/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
 	@touch $@
 
-.venv-render/installed: requirements-render.txt pyproject.toml
+# The versions and hashes of all that the environments get, of the few that requirements*.txt name. What is locked
+# stays unless a pin moves: Renovate reads the command in each lock's head.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-package platform-secrets
+lock: .venv/installed ## requirements*.lock, after a change of a requirements*.txt
+	$(LOCK) --output-file requirements.lock requirements.txt
+	$(LOCK) --output-file requirements-scan.lock requirements-scan.txt
+	$(LOCK) --output-file requirements-render.lock requirements-render.txt requirements-build.txt
+	$(LOCK) --output-file requirements-e2e.lock requirements-e2e.txt requirements-build.txt
+	$(LOCK) --output-file requirements-dev.lock --constraints requirements-e2e.lock requirements-dev.txt requirements-build.txt
+
+PIP = bin/pip install --quiet --disable-pip-version-check
+# Hatchling is in the lock: nothing is fetched without a hash.
+EDITABLE = --no-deps --no-build-isolation -e .
+
+.venv-render/installed: requirements-render.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv-render
-	.venv-render/bin/pip install --quiet --disable-pip-version-check -r requirements-render.txt
+	.venv-render/$(PIP) --require-hashes -r requirements-render.lock
+	.venv-render/$(PIP) $(EDITABLE)
 	@touch $@
 
-.venv/installed: requirements.txt requirements-dev.txt requirements-render.txt pyproject.toml
+.venv/installed: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	.venv/$(PIP) --require-hashes -r requirements-dev.lock
+	.venv/$(PIP) $(EDITABLE)
 	@touch $@
 
-.venv/e2e-installed: .venv/installed requirements-e2e.txt
-	.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-e2e.txt
+.venv/e2e-installed: .venv/installed requirements-e2e.lock
+	.venv/$(PIP) --require-hashes -r requirements-e2e.lock
 	@touch $@
 
-.PHONY: help render diff test e2e e2e-long check workflows bench schema dist lowest dist-check release-check release-notes publish
+.venv-sbom/installed: requirements.lock
+	$(PYTHON) -m venv --without-pip .venv-sbom
+	$(PYTHON) -m pip --python .venv-sbom/bin/python install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv-scan/installed: requirements-scan.lock
+	$(PYTHON) -m venv .venv-scan
+	.venv-scan/$(PIP) --require-hashes -r requirements-scan.lock
+	@touch $@
+
+.PHONY: help render diff test e2e e2e-long check workflows leaks scan audit lock sbom licences bench schema dist lowest dist-check release-check release-notes publish

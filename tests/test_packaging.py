@@ -1,5 +1,6 @@
 """What is published is what works: the built files alone, installed where nothing else is."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,18 @@ def test_the_oldest_that_may_be_installed_is_what_the_tests_have_passed_with():
     bounds = [*chain(asked["dependencies"], *asked["optional-dependencies"].values())]
     lowest = {one.replace(">=", "==") for one in bounds if "[" not in one}
     assert lowest == {*_lines("requirements-lowest.txt")}
+
+
+@pytest.mark.parametrize("name", ["", "-render", "-dev", "-e2e", "-scan"])
+def test_each_pin_is_locked_with_a_hash(name):
+    """`make lock` writes what environments are made of."""
+    text = (PROJECT / f"requirements{name}.lock").read_text().lower()
+    lines = "\n".join(_lines(f"requirements{name}.txt")).lower()
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[.*\])?(==.*)", lines, re.M)
+    assert pins
+    assert [one for one in map("".join, pins) if f"\n{one} " not in text] == []
+    locked = re.findall(r"^[a-z0-9-]+==.*(?:\n    .*)*", text, re.M)
+    assert [one.splitlines()[0] for one in locked if "--hash=sha256:" not in one] == []
 
 
 def test_only_the_version_s_own_tag_is_released_and_the_changelog_has_its_section():

@@ -139,6 +139,7 @@ PROGRAMS = {
             *("argo-cd", "argo-cd", "tools/argo-cd"),
             library="github.com/argoproj/argo-cd/gitops-engine",
         ),
+        Program("gitleaks", "gitleaks", "github.com/zricethezav/gitleaks/v8"),
         Program("actionlint", "actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
         Program(
             *("promtool", "prometheus", "github.com/prometheus/prometheus/cmd/promtool"),
