@@ -120,14 +120,15 @@ def _growth(works: Sequence[Work]) -> list[str]:
 def _growth_of_rotation(shape: str, works: Mapping[int, Work]) -> list[str]:
     """The same of keys that rotate with overlap, ten in each bundle."""
     measured = best_of([peers.secretsctl(work) for work in works.values()], _ROUNDS)
-    exponent, most = _exponent([*works], measured), measured[-1].wall_seconds
+    # CPU time, which other work on the machine disturbs least: it is one process without waits.
+    exponent, most = _exponent([*works], measured), measured[-1].cpu_seconds
     return [
         f"## Growth with keys that rotate with overlap, {shape}",
         "",
         *_table(list(zip((f"{keys:,} keys" for keys in works), measured, strict=True))),
         "",
         judged("exponent at most 1.05", exponent <= 1.05, f"{exponent:.2f}"),
-        judged("10,000 keys in at most 3 s", most <= 3, f"{most:.2f} s"),
+        judged("10,000 keys in at most 3 s of CPU", most <= 3, f"{most:.2f} s"),
     ]
 
 

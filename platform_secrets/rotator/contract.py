@@ -5,9 +5,8 @@ Everything outside of `rotator` takes these from here, so there is no second cop
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .keys import Database, Generated, RotatedKey, Secrets, SecretsManager, beside, name_of
 
@@ -106,8 +105,7 @@ Right = tuple[str, tuple[str, ...]]
 """A verb, and the parts of a name."""
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """A check's own name, the services' Secret that it looks at, and the SecretStore by which the
     operator takes it for a PushSecret. Names are addresses."""
 
@@ -234,10 +232,8 @@ def usual_fields(key: RotatedKey) -> list[str]:
 
 def right_name(parts: tuple[str, ...]) -> str:
     """The name of a right, as RBAC has it."""
-    return " ".join([_escaped(part) for part in parts if part])
-
-
-def _escaped(part: str) -> str:
+    # No part holds a NUL, so all are escaped together.
+    text = "\0".join(filter(None, parts))
     for character, code in ESCAPED.items():
-        part = part.replace(character, code)
-    return part
+        text = text.replace(character, code)
+    return text.replace("\0", " ")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 
@@ -110,7 +111,7 @@ class Generated(Rotated):
     """What the first of `fields` is made of: the value `$v`, or a template's pipeline with it."""
     borrowing: list[Secrets] = field(default_factory=list, kw_only=True)
 
-    @property
+    @cached_property
     def secrets(self) -> list[Secrets]:
         """All Secrets with its values, its own bundle's first."""
         return [Secrets(self.external_secret, self.overlap_external_secret), *self.borrowing]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, fields
+from functools import cache
 from typing import Any
 
 from .keys import KINDS, Entry, Key, Secrets
@@ -39,12 +40,20 @@ def _key(key: Key) -> dict[str, Any]:
 
 def _said(one: Key | Secrets) -> dict[str, Any]:
     """The fields of it that do not have their default."""
-    found = {}
-    for field in fields(one):
-        default = field.default if field.default_factory is MISSING else field.default_factory()
-        if (value := getattr(one, field.name)) != default:
-            found[field.name] = value
-    return found
+    defaults = _defaults(type(one))
+    return {
+        field: value
+        for field, default in defaults.items()
+        if (value := getattr(one, field)) != default
+    }
+
+
+@cache
+def _defaults(kind: type[Key | Secrets]) -> dict[str, Any]:
+    return {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in fields(kind)
+    }
 
 
 def _span(raw: dict[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def _write(value: Any, start: str, indent: str, lines: list[str]) -> None:
     if isinstance(value, dict) and value:
         for key, item in value.items():
             name = f"{start}{_name(key)}:"
-            if isinstance(item, _NESTED) and item:
+            if isinstance(item, str) and _WORDS.match(item):
+                lines.append(f"{name} {item}\n")
+            elif isinstance(item, _NESTED) and item:
                 lines.append(f"{name}\n")
                 below = inner if isinstance(item, dict) else indent
                 _write(item, below, below, lines)
@@ -59,7 +61,9 @@ def _write(value: Any, start: str, indent: str, lines: list[str]) -> None:
             start = indent
     elif isinstance(value, _NESTED) and value:
         for item in value:
-            if isinstance(item, _NESTED) and item:
+            if isinstance(item, str) and _WORDS.match(item):
+                lines.append(f"{start}- {item}\n")
+            elif isinstance(item, _NESTED) and item:
                 _write(item, f"{start}- ", inner, lines)
             else:
                 lines.append(f"{start}- {_leaf(item, inner)}\n")

@@ -1,16 +1,14 @@
 """Where each value is kept: by its store's convention, or where the stack file says."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from platform_secrets.settings.key_ids import DERIVED, Derived, derived_name
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.stores import Store
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """Where a store keeps a value: `property` is None where the entry is the value itself, and
     `version` where the newest is read."""
 
@@ -22,8 +20,7 @@ class Entry:
     these that has it."""
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """A key's value, or one that is derived from it, and where it is kept."""
 
     name: str
@@ -78,6 +75,7 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
         is_borrowed, is_writable = key.same_as is not None, may_be_written(settings, bundle, name)
         all_derived: tuple[Derived, ...] = ("", *(DERIVED if key.overlap else ()))
         own, *others = _entries(settings, bundle, name, all_derived)
+        way = _way(settings, bundle, name)
         for derived, found in zip(all_derived, (own, *others), strict=True):
             yield Kept(
                 name=derived_name(name, derived),
@@ -89,7 +87,7 @@ def _kept(settings: Settings, bundle: str) -> Iterator[Kept]:
                 is_adopted=(*found.before, found.key) == named or is_others,
                 may_be_written=is_writable,
                 is_borrowed=is_borrowed,
-                way=_way(settings, bundle, name),
+                way=way,
                 is_apart=found.key != own.key,
             )
 
@@ -118,6 +116,8 @@ def _entries(
     store, place = settings.store_of(bundle), settings.key_place(bundle, key)
     named, id = named_entries(settings, bundle, key), known.id if known else key
     before, last = named[:-1], named[-1] if named else None
+    is_together = store.layout == "bundle" and not last
+    together = bundle_entry(settings, bundle) if is_together else None
     for derived in all_derived:
         name = derived_name(key, derived)
         if place.property:
@@ -127,9 +127,11 @@ def _entries(
             yield Entry(last, name, place.version, before)
         elif last:
             yield Entry(f"{last}{derived}", store.single_property, place.version)
+        elif together:
+            yield Entry(together, name, place.version)
         else:
-            value = name if store.layout == "bundle" else store.single_property
-            yield Entry(_by_convention(settings, bundle, f"{id}{derived}"), value, place.version)
+            kept = _by_convention(settings, bundle, f"{id}{derived}")
+            yield Entry(kept, store.single_property, place.version)
 
 
 def token_output(settings: Settings, bundle: str, key: str) -> str:

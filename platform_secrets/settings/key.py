@@ -121,7 +121,7 @@ class Key(Model):
             vars(found).pop(known, None)
         return found
 
-    @property
+    @cached_property
     def generated_length(self) -> int:
         """How many characters a generated value has."""
         return self.rotate.length_for(self.min_length) if isinstance(self.rotate, Generated) else 0

@@ -1,7 +1,6 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -41,16 +40,17 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
             settings = Settings(left, env, stack.file)
             faults = [*cross_faults(settings)]
             if not faults:
-                found.append(replace(settings, warnings=_warnings(settings, stack, catalogue)))
+                settings.warnings.extend(_warnings(settings, stack, catalogue))
+                found.append(settings)
         problems += [stack.problem(*fault) for fault in faults]
     if problems:
         raise SettingsError(problems)
     return found
 
 
-def _warnings(settings: Settings, stack: Document, catalogue: Document) -> tuple[Problem, ...]:
+def _warnings(settings: Settings, stack: Document, catalogue: Document) -> list[Problem]:
     found = [stack.problem(*doubt) for doubt in doubts_of_stack(settings)]
-    return *found, *(catalogue.problem(*doubt) for doubt in doubts_of_catalogue(settings))
+    return [*found, *(catalogue.problem(*doubt) for doubt in doubts_of_catalogue(settings))]
 
 
 def load_catalogue(document: Document, stacks: Sequence[object] = ()) -> Catalogue:

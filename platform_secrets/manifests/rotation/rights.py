@@ -4,14 +4,14 @@ A right to create can't be bound to names, nor one to patch to a field: that is 
 `rotation_admission` does. No right on Secrets.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation import names
 from platform_secrets.manifests.rotation.names import COMPONENT
 from platform_secrets.rotator import contract
-from platform_secrets.rotator.keys import Database, RotatedKey, name_of
+from platform_secrets.rotator.keys import Database, RotatedKey
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
@@ -29,9 +29,11 @@ _WORKLOADS = {
 
 def rotation_rights(settings: Settings, plan: Plan) -> list[Manifest]:
     """Roles of each of the two, and their bindings; in other namespaces, the rotator's alone."""
+    of_rotator = _rotator_rules(plan.rotated)
     rules = [
-        (view, ROTATION, _rotator_rules(view, keys))
-        for view, keys in _keys_by_namespace(settings, plan)
+        (view, ROTATION, of_rotator[place])
+        for view in settings.by_namespace
+        if (place := view.namespace if view.is_of_another else "") in of_rotator
     ]
     rules.append((settings, AGE_CHECK, _rules("", "configmaps", ["get"], [names.MEMORY])))
     roles = [
@@ -43,69 +45,70 @@ def rotation_rights(settings: Settings, plan: Plan) -> list[Manifest]:
     return found + [_binding(view, name, account) for view, name, account, _ in roles]
 
 
-def _keys_by_namespace(
-    settings: Settings, plan: Plan
-) -> Iterator[tuple[Settings, list[RotatedKey]]]:
-    """The keys that have something in each namespace; the own one has the rotator's memory too."""
-    for view in settings.by_namespace:
-        keys = [key for key in plan.rotated if any(names.is_in(view, one) for one in key.synced)]
-        if keys or not view.is_of_another:
-            yield view, keys
-
-
-def _rotator_rules(view: Settings, keys: list[RotatedKey]) -> list[Manifest]:
-    external_secrets = [
+def _rotator_rules(keys: list[RotatedKey]) -> dict[str, list[Manifest]]:
+    """By namespace, as in `_by_namespace`; the own one has the rotator's memory too."""
+    external_secrets = _by_namespace(
         name
         for key in keys
         for step in ("before", "staged")
         for name in (contract.one_shot_of(key, step), *contract.copies(key, step))
-    ]
-    pushes = [
+    )
+    pushes = _by_namespace(
         name
         for key in keys
         for name in (
             *(contract.one_shot_of(key, step) for step in contract.pushes(key)),
             *contract.check_names(key),
         )
-    ]
-    pointers = [key.pointer for key in keys if isinstance(key, Database)]
-    synced = [name for key in keys for name in key.synced]
-    found = [
-        *_one_shots("externalsecrets", _within(view, external_secrets), ["get", "delete"]),
-        *_rules(_ESO, "externalsecrets", ["get", "patch"], _within(view, synced)),
-        *_one_shots("pushsecrets", _within(view, pushes), ["get", "patch", "delete"]),
-    ]
-    workloads = [reader.partition("/") for key in keys for reader in key.readers]
-    for kind, (group, resource) in _WORKLOADS.items():
-        of_kind = _within(view, [name for each, _, name in workloads if each == kind])
-        found += _rules(group, resource, ["get", "patch"], of_kind)
-    memory = [] if view.is_of_another else [names.MEMORY]
+    )
+    pointers = _by_namespace(key.pointer for key in keys if isinstance(key, Database))
+    synced = _by_namespace(name for key in keys for name in key.synced)
+    readers = [reader.partition("/") for key in keys for reader in key.readers]
+    workloads = {
+        kind: _by_namespace(name for each, _, name in readers if each == kind)
+        for kind in _WORKLOADS
+    }
+    admitted = _admitted(keys)
     events = {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]}
-    config_maps = [*memory, *_within(view, pointers)]
-    found += [*_rules("", "configmaps", ["get", "patch"], config_maps), events]
-    return found + _admitted(view, keys)
+    found: dict[str, list[Manifest]] = {}
+    for place in dict.fromkeys(("", *synced)):
+        config_maps = [*([] if place else [names.MEMORY]), *pointers.get(place, ())]
+        found[place] = [
+            *_one_shots("externalsecrets", external_secrets.get(place), ["get", "delete"]),
+            *_rules(_ESO, "externalsecrets", ["get", "patch"], synced.get(place, ())),
+            *_one_shots("pushsecrets", pushes.get(place), ["get", "patch", "delete"]),
+        ]
+        for kind, (group, resource) in _WORKLOADS.items():
+            of_kind = workloads[kind].get(place, ())
+            found[place] += _rules(group, resource, ["get", "patch"], of_kind)
+        found[place] += [*_rules("", "configmaps", ["get", "patch"], config_maps), events]
+        for verbs, rights in admitted.get(place, {}).items():
+            group, resource = contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE
+            found[place] += _rules(group, resource, [*verbs], rights)
+    return found
 
 
-def _within(view: Settings, addresses: list[str]) -> list[str]:
-    """The names of those that are in this namespace."""
-    return [name_of(one) for one in dict.fromkeys(addresses) if names.is_in(view, one)]
+def _by_namespace(addresses: Iterable[str]) -> dict[str, list[str]]:
+    """The names of these objects by their namespaces; the own one is an empty text."""
+    found: dict[str, list[str]] = {}
+    for address in dict.fromkeys(addresses):
+        place, _, name = address.rpartition("/")
+        found.setdefault(place, []).append(name)
+    return found
 
 
-def _admitted(view: Settings, keys: list[RotatedKey]) -> list[Manifest]:
-    """What admission looks up: which entries, Secrets and contents a key's objects may name."""
-    names_of: dict[tuple[str, ...], list[str]] = {}
+def _admitted(keys: list[RotatedKey]) -> dict[str, dict[tuple[str, ...], list[str]]]:
+    """What admission looks up: which entries, Secrets and contents a key's objects may name. By
+    namespace, and by the verbs that hold for the same names."""
+    found: dict[str, dict[tuple[str, ...], list[str]]] = {}
     for key in keys:
-        verbs_of: dict[tuple[str, ...], list[str]] = {}
+        verbs_of: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for address, (verb, parts) in contract.rights(key):
-            if names.is_in(view, address):
-                verbs_of.setdefault(parts, []).append(verb)
-        for parts, verbs in verbs_of.items():
+            verbs_of.setdefault((address.rpartition("/")[0], parts), []).append(verb)
+        for (place, parts), verbs in verbs_of.items():
+            names_of = found.setdefault(place, {})
             names_of.setdefault(tuple(verbs), []).append(contract.right_name(parts))
-    rules = [
-        _rules(contract.RIGHTS_GROUP, contract.RIGHTS_RESOURCE, [*verbs], found)
-        for verbs, found in names_of.items()
-    ]
-    return [rule for some in rules for rule in some]
+    return found
 
 
 def _by_size(rules: list[Manifest]) -> list[list[Manifest]]:
@@ -127,7 +130,7 @@ def _by_size(rules: list[Manifest]) -> list[list[Manifest]]:
     return found
 
 
-def _one_shots(resource: str, objects: list[str], verbs: list[str]) -> list[Manifest]:
+def _one_shots(resource: str, objects: list[str] | None, verbs: list[str]) -> list[Manifest]:
     if not objects:
         return []
     create = {"apiGroups": [_ESO], "resources": [resource], "verbs": ["create"]}
