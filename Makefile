@@ -90,7 +90,8 @@ dist: .venv-build/installed ## The wheel and the sdist, in dist/
 # What `pulumi up` installs with every provider; the extras of the distribution take less of it.
 sbom: .venv-sbom/installed .venv/installed ## CycloneDX list of what is installed with it, with licences, in dist/
 	mkdir -p $(DIST)
-	.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > .venv-sbom/pyproject.toml
+	.venv/bin/cyclonedx-py environment --pyproject .venv-sbom/pyproject.toml --output-reproducible \
 	  --output-file $(DIST)/platform_secrets-$(VERSION).cdx.json .venv-sbom/bin/python
 
 licences: .venv-sbom/installed .venv/installed ## The licences of what is installed with it
