@@ -2,9 +2,13 @@
 no value is."""
 
 import json
+import os
+import re
 import secrets
+import shutil
+import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +20,15 @@ from platform_secrets.manifests.control_plane import audit_policy
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest
-from tests.e2e.process import Run, wait_until
+from tests.e2e.process import PROJECT, Run, wait_until
 
 NAMESPACE = "shop-audited"
 READER = f"system:serviceaccount:{NAMESPACE}:reader"
 STRANGER = f"system:serviceaccount:{NAMESPACE}:stranger"
 SECRET = {"namespace": NAMESPACE, "name": "shop-secrets"}
+needs_jq = pytest.mark.skipif(
+    shutil.which("jq") is None and not os.environ.get("CI"), reason="there is no jq on PATH"
+)
 Access = tuple[str, str, str, str, int]
 """User, verb, resource with its subresource, name, and the answer's code."""
 
@@ -136,6 +143,70 @@ def test_of_nothing_else_anything_is_told(audited: Audited) -> None:
     kinds = audited.cluster.kubectl("api-resources", "-o", "name", "--verbs=list").split()
     operators = {one.partition(".")[0] for one in kinds if one.endswith("external-secrets.io")}
     assert others <= operators
+
+
+@pytest.fixture
+def asked(audited: Audited, tmp_path: Path) -> Callable[[str], list[list[str]]]:
+    """What the query below this heading of docs/audit.md prints, without its counts, of the log and
+    of one before it in which there was no stranger."""
+    page = (PROJECT / "docs" / "audit.md").read_text(encoding="utf-8")
+    [reads] = re.findall(r"```\n(reads=.*?)```", page, re.DOTALL)
+
+    def ask(heading: str) -> list[list[str]]:
+        lines = audited.log.read_text(encoding="utf-8").splitlines()
+        (tmp_path / "audit.log").write_text("\n".join(lines), encoding="utf-8")
+        before = [line for line in lines if STRANGER not in line]
+        (tmp_path / "before.log").write_text("\n".join(before), encoding="utf-8")
+        query = page.partition(f"**{heading}**")[2].split("```\n")[1]
+        done = subprocess.run(  # noqa: S603 - the page's own text
+            ["bash", "-euo", "pipefail", "-c", reads + query],  # noqa: S607
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return [re.sub(r"^ *\d+ ", "", line).split("\t") for line in done.stdout.splitlines()]
+
+    return ask
+
+
+@needs_jq
+def test_the_query_for_people_finds_who_is_no_part_of_the_cluster(
+    audited: Audited, asked: Callable[[str], list[list[str]]]
+) -> None:
+    audited.cluster.api.read("v1", "Secret", SECRET["name"], NAMESPACE)
+    read = ["admin", "get", NAMESPACE, SECRET["name"], "200"]
+    wait_until(lambda: tuple(read[:2]) in {one[:2] for one in audited.accesses}, "it is logged")
+    found = asked("A person reads")
+    assert [one for one in found if one[2] == NAMESPACE] == [read]
+    assert {one[0] for one in found} == {"admin"}, "the tests' controllers are admin too"
+
+
+@needs_jq
+def test_the_query_for_lists_finds_who_reads_all(asked: Callable[[str], list[list[str]]]) -> None:
+    found = asked("All are listed or watched")
+    assert [one for one in found if one[2] == NAMESPACE] == [
+        [READER, "list", NAMESPACE, "*", "200"],
+        [READER, "watch", NAMESPACE, "*", "200"],
+        [STRANGER, "list", NAMESPACE, "*", "403"],
+        [STRANGER, "watch", NAMESPACE, "*", "403"],
+    ]
+    assert {one[0] for one in found} <= {READER, STRANGER, "admin"}
+
+
+@needs_jq
+def test_the_query_for_first_reads_finds_who_never_read_before(
+    asked: Callable[[str], list[list[str]]],
+) -> None:
+    assert asked("Who never read this before") == [
+        [STRANGER, NAMESPACE, "*"],
+        [STRANGER, NAMESPACE, SECRET["name"]],
+    ]
+
+
+@needs_jq
+def test_the_query_for_refusals_finds_who_tried(asked: Callable[[str], list[list[str]]]) -> None:
+    assert {one[0] for one in asked("Somebody tries")} == {STRANGER}
 
 
 def test_no_value_is_told(audited: Audited) -> None:
