@@ -219,7 +219,7 @@ class Layer(ComponentResource):
         ]
         opts = self._options
         operator = Operator(self._named("operator"), settings=self.settings, after=after, opts=opts)
-        name, after = self._named("operator-network"), operator.namespace
+        name, after = self._named("operator-network"), operator.bounds
         OperatorNetwork(name, settings=self.settings, after=after, opts=opts)
         return operator.ready
 

@@ -20,7 +20,7 @@ from platform_secrets.components.rotation import (
 from platform_secrets.components.secret_store import SecretStore
 from platform_secrets.components.vault_server import VaultServers
 from platform_secrets.manifests.access import reader_manifests, service_manifests
-from platform_secrets.manifests.eso import operator_namespace
+from platform_secrets.manifests.eso import operator_bounds, operator_namespace
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.namespace import namespace_manifests
 from platform_secrets.manifests.network import operator_policies, rotation_policy, vault_policies
@@ -87,7 +87,7 @@ PARTS = {
     ),
     "operator": (
         lambda s: Operator("part", settings=s),
-        lambda s: [operator_namespace(s)],
+        lambda s: [operator_namespace(s), *operator_bounds(s)],
     ),
     "vault-server": (
         lambda s: VaultServers("part", settings=s, server=SERVER),
@@ -197,7 +197,7 @@ def test_network_policies_come_after_the_operator_s_namespace(stack_named):
         if one.inputs["metadata"]["name"] == "external-secrets-system"
     )
     assert len(policies) == 2
-    assert all(namespace.urn in one.depends_on for one in policies)
+    assert all(namespace.urn in found.before(one) for one in policies)
 
 
 def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
@@ -211,6 +211,8 @@ def test_production_protects_and_retains_what_secrets_depend_on(stack_named):
         "ExternalSecret": 4,
         "Namespace": 2,
         "Release": 1,
+        "ValidatingAdmissionPolicy": 1,
+        "ValidatingAdmissionPolicyBinding": 1,
     }
     assert sorted(one.name for one in protected if one.package == "vault") == [
         "vault-audit",

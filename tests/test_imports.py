@@ -44,15 +44,19 @@ def allowed(name):
         return {"settings"}
     if name == "manifests/layer.py":
         return {"settings", "manifests"}
-    if name in {f"manifests/{part}.py" for part in ("secret_store", "database", "network", "eso")}:
+    if name in {f"manifests/{part}.py" for part in ("secret_store", "database", "network")}:
         return names | {"manifests.chart", "manifests.providers"}
+    if name == "manifests/eso.py":
+        return names | {f"manifests.{part}" for part in ("account_tokens", "chart", "providers")}
     if folder == "manifests/providers":
         return names | {"manifests.providers", "rotator.contract"}
     if name == "manifests/external_secret.py":
         beside = ("providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
-    if name == "manifests/seeding.py":
+    if name == "manifests/account_tokens.py":
         return names | {"manifests.rotation.cel"}
+    if name == "manifests/seeding.py":
+        return names | {"manifests.account_tokens", "manifests.rotation.cel"}
     if name == "manifests/migration.py":
         return names | {"manifests.one_shot_objects", "manifests.secret_template"}
     if name == "manifests/first_values.py":

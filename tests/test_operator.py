@@ -68,10 +68,11 @@ def test_the_release_brings_the_crds_and_leaves_them_when_it_goes(settings_with)
     assert values["crds"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
-def test_the_release_comes_after_its_namespace_which_has_one_owner(settings_with):
+def test_the_release_comes_after_its_namespace_which_has_one_owner_and_its_bounds(settings_with):
     found = declare(lambda: Operator("operator", settings=settings_with()))
     [namespace] = found.of_kind("Namespace")
     [release] = [one for one in found.declared if one.type == RELEASE]
-    assert release.depends_on == {namespace.urn}
+    [bounds] = found.of_kind("ValidatingAdmissionPolicyBinding")
+    assert {namespace.urn, bounds.urn} <= found.before(release)
     assert not release.inputs.get("createNamespace")
     assert release.inputs["namespace"] == namespace.inputs["metadata"]["name"]

@@ -1,6 +1,7 @@
 """The External Secrets Operator: its namespace, and its chart's values in every delivery."""
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.account_tokens import account_token_manifests
 from platform_secrets.manifests.chart import ChartRelease, laid_over
 from platform_secrets.manifests.entries import has_overlap_secret
 from platform_secrets.manifests.naming import Manifest
@@ -37,6 +38,18 @@ def operator_namespace(settings: Settings) -> Manifest:
             "annotations": dict(naming.NEVER_PRUNED),
         },
     }
+
+
+def operator_bounds(settings: Settings) -> list[Manifest]:
+    """What the operator's pods are refused, though the chart lets them write every Secret."""
+    namespace = settings.environment.operator_namespace
+    return account_token_manifests(
+        settings,
+        f"{namespace}-account-tokens",
+        _COMPONENT,
+        [f"system:serviceaccounts:{namespace}"],
+        namespace=None,
+    )
 
 
 def operator_release(settings: Settings) -> ChartRelease:

@@ -53,7 +53,8 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
     env = settings.environment
     operator: list[Manifest] = []
     if env.operator == "install":
-        operator = [eso.operator_namespace(settings), *operator_policies(settings)]
+        operator = [eso.operator_namespace(settings), *eso.operator_bounds(settings)]
+        operator += operator_policies(settings)
     vault: list[Manifest] = []
     if env.vault_server:
         vault = vault_server.server_manifests(settings, env.vault_server)

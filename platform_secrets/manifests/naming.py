@@ -153,6 +153,12 @@ def role_binding(
     }
 
 
+def namespace_selector(namespace: str) -> Manifest:
+    """Selects the namespace of this name alone, by the label that the API server gives each."""
+    one = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [namespace]}
+    return {"matchExpressions": [one]}
+
+
 def admission_binding(metadata: Manifest) -> Manifest:
     """Has an admission policy of this metadata refuse what it finds wrong."""
     return {

@@ -5,6 +5,7 @@ by that identity's rights at the provider.
 """
 
 from platform_secrets.manifests import naming
+from platform_secrets.manifests.account_tokens import account_token_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation.cel import cel
 from platform_secrets.settings import Settings
@@ -39,7 +40,15 @@ def seeding_manifests(settings: Settings) -> list[Manifest]:
         _policy(settings, "pushsecrets", _may_write(stores), pushes | _one_shot(stores)),
         _policy(settings, "externalsecrets", _may_read(stores), reads),
     ]
-    return policies + [naming.admission_binding(policy["metadata"]) for policy in policies]
+    # To seed takes the right to create Secrets.
+    tokens = account_token_manifests(
+        settings,
+        f"{settings.namespace}-seeding-account-tokens",
+        _COMPONENT,
+        seeding.groups,
+        namespace=settings.namespace,
+    )
+    return policies + [naming.admission_binding(policy["metadata"]) for policy in policies] + tokens
 
 
 def _may_write(stores: list[str]) -> str:
@@ -88,11 +97,6 @@ def _one_shot(stores: list[str]) -> dict[str, str]:
 def _policy(settings: Settings, resource: str, condition: str, rules: dict[str, str]) -> Manifest:
     """About objects that are new, or that are to do something else than before."""
     is_new = 'request.operation == "CREATE"'
-    within = {
-        "key": "kubernetes.io/metadata.name",
-        "operator": "In",
-        "values": [settings.namespace],
-    }
     matched = {
         "apiGroups": ["external-secrets.io"],
         "apiVersions": ["*"],
@@ -109,7 +113,7 @@ def _policy(settings: Settings, resource: str, condition: str, rules: dict[str, 
         "spec": {
             "failurePolicy": "Fail",
             "matchConstraints": {
-                "namespaceSelector": {"matchExpressions": [within]},
+                "namespaceSelector": naming.namespace_selector(settings.namespace),
                 "resourceRules": [matched],
             },
             "matchConditions": [
