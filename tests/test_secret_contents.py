@@ -124,6 +124,20 @@ def test_what_can_not_be_is_refused_with_its_reason(tmp_path, bundle, message):
 @pytest.mark.parametrize(
     "text",
     [
+        "git.example.com ssh-ed25519 AAAA{0}",
+        "-----BEGIN CERTIFICATE-----\n{0}\n-----END CERTIFICATE-----",
+    ],
+)
+def test_a_text_may_hold_a_public_key_or_a_certificate(tmp_path, text):
+    random = "".join(f"{one}aB7" for one in secrets.token_hex(8))
+    bundle = {**BUNDLE, "texts": {**BUNDLE["texts"], "PUBLIC": text.format(random)}}
+    found = lines(tmp_path, {**CATALOGUE, "bundles": {"ledger": bundle}, "services": {}})
+    assert not [one for one in found if "looks like a secret value" in one]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "-----BEGIN RSA PRIVATE KEY-----\n{0}",
         "token = {1}",
         "postgresql://shop:{0}@db/shop",

@@ -102,7 +102,8 @@ def _value(variable: str, source: Source) -> str:
     if not source.is_base64:
         return found
     # What can't be decoded becomes an error's text, which is shorter or longer when encoded again.
-    fault = f"{source.fault.removesuffix(' is empty')} is no base64"
+    entry = source.fault.removesuffix(" is empty")
+    fault = f"{entry} is no base64" if entry != source.fault else f"{source.fault} in base64"
     return (
         f"{found}{{{{ {variable} = {variable} | nospace }}}}"
         f"{{{{ if or (not {variable}) (ne ({variable} | b64dec | b64enc) {variable}) }}}}"

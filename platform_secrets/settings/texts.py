@@ -18,6 +18,11 @@ _PART = re.compile(r"([-._a-zA-Z0-9]+)(?:\|([a-z0-9]+))?")
 _LONGEST_BYTES = 64 * 1024
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Certificates, public keys in PEM and of OpenSSH, and an image's digest: long, and no secret.
+_PUBLIC = re.compile(
+    r"-----BEGIN ([A-Z ]*(?:CERTIFICATE|PUBLIC KEY(?: BLOCK)?))-----[^-]*-----END \1-----"
+    r"|\b(?:ssh-|ecdsa-sha2-|sk-)[-a-z0-9@.]+ AAAA[A-Za-z0-9+/]+={0,2}|@sha256:[0-9a-f]{64}\b"
+)
 _RUN = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 _KNOWN_VALUES = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}"
@@ -70,7 +75,8 @@ def _checked(text: str) -> str:
 def _holds_a_value(text: str) -> bool:
     if _KNOWN_VALUES.search(text) or _PASSWORD_IN_URL.search(text):
         return True
-    return any(_is_random(run) for run in _RUN.findall(_UUID.sub("", text)))
+    left = _UUID.sub("", _PUBLIC.sub("", text))
+    return any(_is_random(run) for run in _RUN.findall(left))
 
 
 def _is_random(run: str) -> bool:
