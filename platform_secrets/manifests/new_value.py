@@ -8,7 +8,7 @@ services' Secrets have (docs/decisions/0009), by a hash that stands beside it.
 
 import base64
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -93,8 +93,8 @@ def before(place: Place) -> Manifest:
 
 def previous(place: Place, version: str) -> Manifest:
     """The new value, out of a version of its entry."""
-    entry = replace(place.value.entry, version=version)
-    found = remote_values([replace(place.value, entry=entry)])
+    entry = place.value.entry._replace(version=version)
+    found = remote_values([place.value._replace(entry=entry)])
     name = found.names[place.value.name]
     return _kept_by(place, place.new, found.spec, _line(place, name), _stored(name))
 
@@ -102,8 +102,8 @@ def previous(place: Place, version: str) -> Manifest:
 def look(place: Place, version: str) -> Manifest:
     """Is synced only if a version of the entry has a value, and another one than is there now; its
     Secret holds no value."""
-    entry = replace(place.value.entry, version=version)
-    then = replace(place.value, name=f"{place.value.name}{_THEN}", entry=entry)
+    entry = place.value.entry._replace(version=version)
+    then = place.value._replace(name=f"{place.value.name}{_THEN}", entry=entry)
     found = remote_values([place.value, then])
     name, now = found.names[then.name], found.names[place.value.name]
     faults = {
