@@ -165,6 +165,14 @@ def test_secrets_are_not_asked_for_unless_that_is_wanted(kubectl, production):
     assert [one["data"] for one in snapshot.of("Secret")] == [{"redis-url": ""}]
 
 
+def test_where_there_are_none_of_ours_no_secret_is_asked_for(kubectl, settings_with):
+    others = {"others": {"bundles": ["shared", "billing"]}}
+    settings = settings_with(cluster={"uid": CLUSTER_UID}, namespaces=others)
+    kubectl("", secrets=(1, "", "Error from server (Forbidden): no\n"))
+    snapshot = environment_snapshot(settings, is_whole=False, reads_secrets=True)
+    assert [one for one in snapshot.unread if one.startswith("Secret/")] == ["Secret/others"]
+
+
 def test_a_cluster_that_does_not_answer_is_told(kubectl, production):
     kubectl("pods", pods=(1, "", "Unable to connect to the server: timeout\n"))
     with pytest.raises(ClusterError, match="Unable to connect to the server: timeout"):

@@ -310,6 +310,23 @@ def test_a_watch_ends_without_an_error_when_its_reader_has_gone(project, options
     assert (run.returncode, run.stderr) == (0, b"")
 
 
+def test_a_watch_gives_back_the_memory_of_what_it_has_seen(project):
+    program = """
+import gc, sys
+from platform_secrets.secretsctl import __main__, status_command
+
+def found(*_):
+    print(gc.isenabled())
+    raise BrokenPipeError
+
+status_command._found = found
+sys.argv = ["secretsctl", "status", "--env", "production", "--watch"]
+sys.exit(__main__.start())
+"""
+    run = _run("-c", program)
+    assert (run.returncode, run.stdout) == (0, b"True\n")
+
+
 def test_a_command_that_could_not_go_on_is_no_success_whoever_reads(project):
     program = """
 import sys

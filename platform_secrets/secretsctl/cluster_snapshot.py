@@ -139,8 +139,9 @@ def _environments(
     for view in settings.by_namespace:
         within = kubectl.within(view.namespace)
         found.append(_listing(within, kinds))
-        if reads_secrets:
-            found.append(_secrets(within, [*held.get(view.namespace, ())]))
+        # Without a name kubectl would read all that there are.
+        if asked := held.get(view.namespace):
+            found.append(_secrets(within, asked))
         maps = [] if view.is_of_another else [names.MEMORY]
         if is_whole:
             maps += [] if view.is_of_another else [names.PLAN]

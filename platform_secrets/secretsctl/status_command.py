@@ -1,6 +1,7 @@
 """`secretsctl status`: whether anything is wrong in a running environment, what, and since when."""
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -53,6 +54,8 @@ def _shown(found: Status, options: argparse.Namespace) -> str:
 def _watch(settings: Settings, options: argparse.Namespace) -> None:
     """Draws it anew on a terminal. Elsewhere one line each time that the verdict is another one, or
     with --json an object."""
+    # A single command runs without it; of this one nobody knows how long it runs.
+    gc.enable()
     seen, name = None, settings.environment.environment
     while True:
         try:
