@@ -69,7 +69,7 @@ WRONG = [
     ({**BUNDLE, "type": "kubernetes.io/service-account-token"}, "made by Kubernetes alone"),
     ({**BUNDLE, "type": "bootstrap.kubernetes.io/token"}, "works in the namespace kube-system"),
     ({**BUNDLE, "type": "kubernetes.io/tsl"}, "Kubernetes has no such type"),
-    ({**BUNDLE, "labels": {"app.kubernetes.io/name": "x"}}, "not one of Kubernetes'"),
+    ({**BUNDLE, "labels": {"app.kubernetes.io/managed-by": "x"}}, "not one of Kubernetes'"),
     ({**BUNDLE, "labels": {"platform-secrets/x": "x"}}, "not one of Kubernetes'"),
     ({**BUNDLE, "annotations": {"reconcile.external-secrets.io/x": "x"}}, "not one of Kubernetes'"),
     ({**BUNDLE, "labels": {"example.org/kind": "two words"}}, "must be a label's value"),
@@ -213,6 +213,15 @@ def test_deletion_and_the_interval_are_the_operator_s_own_fields():
     assert (spec["refreshPolicy"], spec["refreshInterval"]) == ("OnChange", "0s")
     spec = external_secret_manifests(settings_of(ledger=BUNDLE), "ledger")[0]["spec"]
     assert spec["target"]["deletionPolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", ["name", "instance", "version", "component", "part-of"])
+def test_a_label_that_kubernetes_recommends_is_people_s_own(name):
+    """Argo CD takes Secrets with `part-of: argocd` into its configuration."""
+    label = f"app.kubernetes.io/{name}"
+    settings = settings_of(mail={**BUNDLE, "labels": {label: "argocd"}})
+    [external_secret] = external_secret_manifests(settings, "mail")
+    assert external_secret["spec"]["target"]["template"]["metadata"]["labels"][label] == "argocd"
 
 
 @pytest.mark.parametrize("creation", ["owner", "orphan"])

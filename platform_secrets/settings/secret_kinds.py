@@ -45,8 +45,12 @@ SecretType = Annotated[
         253,
     ),
 ]
+# Kubernetes recommends these to everybody, and others look for them: Argo CD takes a Secret into
+# its own configuration by `app.kubernetes.io/part-of: argocd`.
+_RECOMMENDED = r"app\.kubernetes\.io/(name|instance|version|component|part-of)$"
 _OTHERS = (
-    r"(?!([^/]*\.)?(kubernetes\.io|k8s\.io|external-secrets\.io|pulumi\.com)/)(?!platform-secrets/)"
+    rf"(?!(?!{_RECOMMENDED})([^/]*\.)?(kubernetes\.io|k8s\.io|external-secrets\.io|pulumi\.com)/)"
+    r"(?!platform-secrets/)"
 )
 _NAME = rf"{_OTHERS}({SUBDOMAIN}/)?[A-Za-z0-9]([-._A-Za-z0-9]{{0,61}}[A-Za-z0-9])?"
 _NAME_RULE = (
