@@ -17,6 +17,14 @@ case "$*" in
   *) printf %s "$KNOWN" ;;
 esac
 """
+# Keeps its arguments, and what it reads.
+READER = """#!/bin/sh
+printf '%s\\n' "$*" >> arguments
+cat >> read
+"""
+ANSWER = """#!/bin/sh
+printf %s "$KNOWN"
+"""
 MAKE = """#!/bin/sh
 printf '%s\\n' "$*" >> made
 printf '%s\\n' "$MADE"
@@ -26,10 +34,11 @@ exit $CODE
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first `gh` and `make` that a step finds."""
+    """The first programs that a step finds."""
     monkeypatch.chdir(tmp_path)
     Path("bin").mkdir()
-    for name, text in (("gh", GH), ("make", MAKE)):
+    found = {"gh": GH, "make": MAKE, "curl": READER, "pulumi": READER}
+    for name, text in {**found, "jq": ANSWER, "apk": ANSWER}.items():
         Path("bin", name).write_text(text)
         Path("bin", name).chmod(0o755)
 
@@ -118,3 +127,24 @@ def test_gitlab_s_example_runs_the_same_steps():
     assert preview.pop("deploy") == "production"
     assert {*preview.values()} == {"production-preview"}
     assert "environment" not in said["check"]
+
+
+@pytest.mark.parametrize(("known", "method", "note"), [("", "POST", ""), ("7", "PUT", "/7")])
+def test_gitlab_s_comment_is_written_by_a_token_that_no_other_process_sees(known, method, note):
+    said = yaml.safe_load((PROJECT / "examples/delivery/gitlab-ci.yml").read_text())
+    variables = {"COMMENT_TOKEN": "made-up", "KNOWN": known}
+    run("\n".join(said["comment"]["script"]), **variables)
+    asked, written = Path("arguments").read_text().splitlines()
+    assert "made-up" not in asked + written
+    assert f"-X {method} " in written
+    assert written.endswith(f"/notes{note}")
+    assert Path("read").read_text() == "PRIVATE-TOKEN: made-up\n" * 2
+
+
+def test_gitlab_s_login_is_by_a_token_that_no_other_process_sees():
+    said = yaml.safe_load((PROJECT / "examples/delivery/gitlab-ci.yml").read_text())
+    variables = {"PULUMI_OIDC_TOKEN": "made-up", "PULUMI_ORGANIZATION": "shop"}
+    run(said["preview"]["before_script"][0], **variables)
+    login = "login --oidc-org shop --oidc-token file:///dev/stdin\n"
+    assert Path("arguments").read_text() == login
+    assert Path("read").read_text() == "made-up"
