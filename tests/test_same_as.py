@@ -41,6 +41,12 @@ def loaded(tmp_path, catalogue, stack=STACK):
     return settings
 
 
+def test_a_borrowed_value_needs_no_description(tmp_path):
+    catalogue = changed(PLAIN, "bundles.mail.keys.DATABASE_URL", {"same-as": "shared/database-url"})
+    key = loaded(tmp_path, catalogue).catalogue.bundles["mail"].keys["DATABASE_URL"]
+    assert key.description == "the same as shared/database-url"
+
+
 @pytest.mark.parametrize("provider", STORES)
 def test_both_secrets_read_one_entry_and_nothing_more_is_kept_anywhere(provider, tmp_path):
     stack = changed(STACK, "stores", {provider: STORES[provider]})

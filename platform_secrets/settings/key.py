@@ -3,9 +3,9 @@
 import re
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, model_validator
 
 from platform_secrets.settings.model import Model, Text, text_of
 from platform_secrets.settings.rotations import Alphabet, Database, Generated, Rotation
@@ -40,7 +40,15 @@ Pattern = Annotated[str, AfterValidator(_pattern), Field(json_schema_extra={"for
 
 
 class Key(Model):
-    """One value that a service needs; only its description is required."""
+    """One value that a service needs; only its description is required, and of one with `same-as`
+    nothing else."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "required": [],
+            "anyOf": [{"required": ["description"]}, {"required": ["same-as"]}],
+        }
+    )
 
     description: Text
     """What it is, for whoever has to fill it in."""
@@ -65,6 +73,13 @@ class Key(Model):
 
     _lender: "Key | None" = PrivateAttr(None)
     _id: str = PrivateAttr("")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_described_by_what_it_is(cls, given: Any) -> Any:
+        if isinstance(given, dict) and isinstance(other := given.get("same-as"), str):
+            return {"description": f"the same as {other}"[:1000], **given}
+        return given
 
     @model_validator(mode="after")
     def _has_one_source(self) -> "Key":
