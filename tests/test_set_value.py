@@ -23,7 +23,7 @@ from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.new_value import NewValue
 from platform_secrets.secretsctl.older_version import version_before
 from platform_secrets.settings import SettingsError
-from tests.settings_files import CATALOGUE, STORES, changed
+from tests.settings_files import CATALOGUE, REMOVED, STORES, changed
 
 SEEDER = "aaaaaaaa-0000-4000-8000-000000000003"
 SAME = {"description": "of mail", "same-as": "mail/smtp-password"}
@@ -271,6 +271,85 @@ def test_a_lock_that_is_lost_or_whose_memory_is_gone_ends_the_command_with_a_mes
     gone = "kubectl patch: Error from server (NotFound): no such ConfigMap"
     with rotation_lock.rotation_lock(cluster, "set token"):
         monkeypatch.setattr(OneObject, "patch", _refused(gone))
+
+
+class OwnLock(OneObject):
+    """A cluster with the place of a lock, from when it is applied until it is deleted."""
+
+    def apply(self, manifest):
+        self.found.setdefault("metadata", {"resourceVersion": "1"})
+
+    def get(self, resource, name):
+        return super().get(resource, name) if self.found else None
+
+    def patch(self, resource, name, change):
+        if not self.found:
+            raise ClusterError("kubectl patch: Error from server (NotFound): no such ConfigMap")
+        return super().patch(resource, name, change)
+
+    def delete(self, resource, names):
+        if self.before_each:
+            self.before_each()
+        assert (resource, names) == ("configmap", ["secrets-set-lock"])
+        self.found.clear()
+
+
+def own_lock(cluster):
+    place = {"metadata": {"name": "secrets-set-lock"}}
+    return rotation_lock.lock_of_its_own(cluster, place, "set mail/smtp-password")
+
+
+def test_where_nothing_rotates_one_command_keeps_the_next_out_and_leaves_no_lock():
+    cluster = OwnLock(None, "shop-test", found={})
+    with own_lock(cluster) as holding:
+        assert holding.before_each, "it renews the lock"
+        said = "nothing is done: secretsctl set mail/smtp-password .* is at work: run this again"
+        with pytest.raises(ClusterError, match=said):
+            own_lock(cluster).__enter__()
+        assert "lock" in cluster.found["data"]
+    assert cluster.found == {}
+    with own_lock(cluster):
+        pass
+
+
+def test_of_two_that_look_at_once_the_later_is_refused(monkeypatch):
+    monkeypatch.setattr(rotation_lock, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(rotation_lock, "_is_fresh", lambda _: False)
+    cluster = OwnLock(None, "shop-test", found={})
+    refused = "nothing is done: another command is at work: run this again"
+    with own_lock(cluster), pytest.raises(ClusterError, match=refused):
+        own_lock(cluster).__enter__()
+
+
+@pytest.mark.parametrize("renewed", ["2026-01-31T10:00:00+00:00", "2999-01-31T10:00:00+00:00", ""])
+def test_a_lock_of_a_killed_command_is_taken_over_once_nobody_renews_it(monkeypatch, renewed):
+    monkeypatch.setattr(rotation_lock, "_LOCK_SECONDS", 0.01)
+    left = json.dumps({"holder": "secretsctl set token 0a0a0a", "renewed": renewed})
+    found = {"metadata": {"resourceVersion": "1"}, "data": {"lock": left}}
+    cluster = OwnLock(None, "shop-test", found=found)
+    with own_lock(cluster):
+        assert "mail/smtp-password" in cluster.found["data"]["lock"]
+    assert cluster.found == {}
+
+
+def test_a_command_whose_lock_was_taken_over_leaves_it_to_the_other(monkeypatch):
+    monkeypatch.setattr(rotation_lock, "_LOCK_SECONDS", 0)
+    cluster = OwnLock(None, "shop-test", found={})
+    with own_lock(cluster):
+        cluster.found["data"]["lock"] = json.dumps({"holder": "secretsctl set other"})
+        cluster.found["metadata"]["resourceVersion"] = "9"
+    assert "secretsctl set other" in cluster.found["data"]["lock"]
+
+
+def test_set_takes_a_lock_of_its_own_where_nothing_rotates(settings_with):
+    without = changed(CATALOGUE, "bundles.shared.keys.token.rotate", REMOVED)
+    without = changed(without, "bundles.mail.keys.smtp-password.rotate", REMOVED)
+    settings = settings_with(catalogue=without, seeding={"groups": ["people"]})
+    cluster = OwnLock(None, "shop-test", found={})
+    taken = set_command._locked(settings, "smtp-password", "mail/smtp-password", cluster)
+    with taken as (holding, memory):
+        assert (bool(holding.before_each), memory) == (True, None)
+        assert "set mail/smtp-password" in cluster.found["data"]["lock"]
 
 
 def _refused(why):

@@ -112,6 +112,10 @@ def older_version(secret: str) -> str:
     return f"older-version-{secret}"
 
 
+SET_LOCK = "secrets-set-lock"
+"""The ConfigMap that one `secretsctl set` has while it runs, where there is no rotator's memory."""
+
+
 def database_keys(settings: Settings) -> dict[str, str]:
     """Every key that a database engine provides, by its id, with its bundle."""
     return {key.id: key.bundle for key in settings.keys_of(Kind.ENGINE)}

@@ -84,6 +84,12 @@ def places(settings: Settings, id: str) -> list[Place]:
     return found
 
 
+def lock(settings: Settings) -> Manifest:
+    """The lock's place. What stands in it is nobody's who applies this."""
+    metadata = naming.metadata(settings, naming.SET_LOCK, _COMPONENT)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
 def before(place: Place) -> Manifest:
     """Keeps the value that is in the store now; beside another's key, a hash of it alone."""
     found = remote_values([place.value])

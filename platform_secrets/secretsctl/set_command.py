@@ -16,7 +16,7 @@ from platform_secrets.secretsctl.asked_value import asked_value
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from platform_secrets.secretsctl.new_value import NewValue
 from platform_secrets.secretsctl.older_version import is_found, version_before
-from platform_secrets.secretsctl.rotation_lock import rotation_lock
+from platform_secrets.secretsctl.rotation_lock import lock_of_its_own, rotation_lock
 from platform_secrets.secretsctl.store_commands import versions_command
 from platform_secrets.settings import Settings, SettingsError
 from platform_secrets.settings.problems import Problem
@@ -65,9 +65,12 @@ def _version_before(new: NewValue, own: Place, kubectl: Kubectl, asked: str | No
 def _locked(
     settings: Settings, id: str, shown: str, kubectl: Kubectl
 ) -> Iterator[tuple[Kubectl, Memory | None]]:
-    """Keeps rotations out, where there are any. ClusterError while one of the key is in flight."""
+    """Keeps other commands out, and rotations where there are any. ClusterError while one of the
+    key is in flight."""
     if not settings.has_rotation:
-        yield kubectl, None
+        place = new_value.lock(settings)
+        with lock_of_its_own(kubectl, place, f"set {shown}") as holding:
+            yield holding, None
         return
     with rotation_lock(kubectl, f"set {shown}") as (holding, memory):
         key = rotation_plan(settings).keys.get(id)

@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import json
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
 import pytest
+import yaml
 
 from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Settings
@@ -17,16 +19,17 @@ from tests.e2e.environments import ESO, operated
 from tests.e2e.kubelet import Kubelet, fingerprint
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.people import Person, Right, rights_of_people, somebody
-from tests.e2e.process import Run
+from tests.e2e.process import Run, wait_until
 from tests.e2e.rotating import Rotating, mark, rotating_settings, stored
 from tests.e2e.stores import Stores, decoded, made_values
+from tests.platform import CATALOGUE_FILE
 
 ENVIRONMENT = "setting"
 BUNDLE, KEY = "backend-api", "smtp-password"
 SECRET, READER = "wren-backend-api-secrets", "Deployment/wren-backend-api"
 CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}}
 OK, FAILED, WRONG = 0, 1, 2
-MEMORY = "secrets-rotation-memory"
+MEMORY, SET_LOCK = "secrets-rotation-memory", "secrets-set-lock"
 PUSHES = "external-secrets.io/v1alpha1"
 
 
@@ -121,14 +124,22 @@ CLOUDS: dict[str, dict[str, Any]] = {
     "gcp": {},
     "azure": {"client-ids": {"seed": "aaaaaaaa-0000-4000-8000-000000000003"}},
 }
+UNROTATED = {
+    "bundles": {
+        name: {"keys": {key: {"rotate": None} for key in bundle["keys"]}}
+        for name, bundle in yaml.safe_load(CATALOGUE_FILE.read_text())["bundles"].items()
+    }
+}
 
 
 @pytest.fixture(scope="module")
 def clouds(run: Run, cluster: Cluster, stores: Stores) -> dict[str, Cloud]:
-    """By provider, an environment whose store has values."""
+    """By provider, an environment whose store has values; in that of AWS nothing rotates."""
     found: dict[str, Cloud] = {}
     for name, store in CLOUDS.items():
         changes = {**CHANGES, **({"stores": {name: store}} if store else {})}
+        if name == "aws":
+            changes["catalogue"] = UNROTATED
         settings = rotating_settings(f"production-{name}", f"setting-{name}", **changes)
         person = Person(cluster, run.new_folder(f"person-{name}"), f"setting-{name}")
         person.write_stack(f"production-{name}", **changes)
@@ -214,6 +225,32 @@ def test_the_value_before_is_put_back_in_aws(desk: Desk, clouds: dict[str, Cloud
     code, said = cloud.previous()
     assert (code, cloud.stored()) == (OK, before), said
     assert f"{KEY}: set to its version AWSPREVIOUS" in said
+
+
+def test_of_two_at_once_one_is_done_and_the_other_changes_nothing_also_where_nothing_rotates(
+    desk: Desk, clouds: dict[str, Cloud]
+) -> None:
+    cloud, value = clouds["aws"], token_hex(24)
+    api, namespace = desk.place.cluster.api, cloud.settings.namespace
+    locks = lambda: [  # noqa: E731
+        one
+        for one in api.list("v1", "ConfigMap", namespace)
+        if one["metadata"]["name"] == SET_LOCK and "lock" in one.get("data", {})
+    ]
+    file = cloud.person.folder / "value"
+    file.write_text(value)
+    first = cloud.person.start("set", KEY, "--from-file", str(file))
+    wait_until(locks, "the first has its lock", timeout_seconds=60)
+    first.send_signal(signal.SIGSTOP)
+    code, _, errors = cloud.person.run("set", KEY, "--from-file", "-", given=token_hex(24))
+    first.send_signal(signal.SIGCONT)
+    said, _ = first.communicate(timeout=180)
+    assert (code, f"set {KEY}" in errors, "is at work: run this again" in errors) == (
+        FAILED,
+        True,
+        True,
+    ), errors
+    assert (first.returncode, cloud.stored(), locks()) == (OK, value, []), said
 
 
 @pytest.mark.parametrize("provider", ["gcp", "azure"])
