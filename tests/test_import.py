@@ -532,6 +532,33 @@ def test_an_external_secret_that_gets_its_secret_s_name_is_told(run, capsys):
     assert "  manifests/all.yaml:1: ExternalSecret shop/ledger: becomes ledger-env" in lines
 
 
+def test_charts_whose_workloads_are_not_seen_are_told_and_are_no_failure(run, capsys):
+    place = {"name": "web", "namespace": "shop"}
+    flux = {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": place}
+    argo = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": place}
+    path = {"repoURL": "https://git.example.com/shop.git", "path": "apps"}
+    values = {"envFrom": [{"secretRef": {"name": "ledger"}}]}
+    there = [
+        external_secret(data=[USER]),
+        {**flux, "spec": {"chart": {"spec": {"chart": "web"}}, "values": values}},
+        {**argo, "spec": {"source": {"chart": "web"}}},
+        {**argo, "spec": {"sources": [path, {**path, "helm": {"valuesObject": values}}]}},
+        {**argo, "spec": {"source": path}},
+        {**argo, "apiVersion": "app.k8s.io/v1beta1", "spec": {"source": {"chart": "web"}}},
+    ]
+    code, report = run(*there)
+    assert (code, [one["outcome"] for one in report["manifests"]]) == (0, ["exact"])
+    assert [one["kind"] for one in report["charts"]] == ["HelmRelease", *["Application"] * 2]
+    assert {one["why"] for one in report["charts"]} == {
+        "what reads Secrets in them: helm template … | secretsctl import --from -"
+    }
+    assert main(["import", "--from", "manifests", "--check"]) == 0
+    said, [line, *_] = capsys.readouterr().out, [one["line"] for one in report["charts"]]
+    assert Path("manifests/all.yaml").read_text().splitlines()[line - 2] == "---"
+    assert "charts, whose workloads are not seen: 3 (what reads Secrets in them: helm tem" in said
+    assert f"  manifests/all.yaml:{line}: HelmRelease shop/web\n" in said
+
+
 @pytest.mark.parametrize(
     ("kustomization", "file"),
     [

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from platform_secrets.importing.charts import charts
 from platform_secrets.importing.comparing import Difference, differences
 from platform_secrets.importing.documents import Documents, documents
 from platform_secrets.importing.existing import Existing, with_added
@@ -54,6 +55,8 @@ class Imported:
     absent: Sequence[str]
     """The catalogue's bundles that a new environment does not have."""
     verdicts: list[Verdict]
+    charts: Sequence[Manifest]
+    """What installs charts, whose workloads are not seen."""
 
 
 def imported(
@@ -74,7 +77,7 @@ def imported(
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
     if settings is None:
-        return Imported(found.catalogue, found.stack, {}, {}, {}, (), verdicts)
+        return Imported(found.catalogue, found.stack, {}, {}, {}, (), verdicts, charts(manifests))
     verdicts += _compared(found, settings, is_any_way)
     for reader, service, bundles in found.missing_reads:
         why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not name"
@@ -87,6 +90,7 @@ def imported(
         found.new_in_others,
         found.absent,
         verdicts,
+        charts(manifests),
     )
 
 

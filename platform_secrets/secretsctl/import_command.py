@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from platform_secrets.importing.existing import Existing, existing
+from platform_secrets.importing.found import Manifest
 from platform_secrets.importing.imported import Imported, Verdict, imported
 from platform_secrets.importing.stack_file import Target
 from platform_secrets.importing.suggestions import with_suggestions
@@ -38,6 +39,7 @@ _HEADINGS = {
     "different": "taken with a difference",
     "left out": "not taken",
 }
+_RENDER = "what reads Secrets in them: helm template … | secretsctl import --from -"
 _RENAMED = "an ExternalSecret is called as its Secret; docs/import.md says how it takes that over"
 
 
@@ -160,6 +162,9 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         lines += [
             f"  {one.manifest.place}: {_called(one)}: becomes {one.becomes}" for one in renamed
         ]
+    if found.charts:
+        lines.append(f"charts, whose workloads are not seen: {len(found.charts)} ({_RENDER})")
+        lines += [f"  {one.place}: {_named(one)}" for one in found.charts]
     if found.absent:
         lines.append(f"left out here, since no manifest has them: {', '.join(found.absent)}")
     for file, new in found.new_in_others.items():
@@ -178,8 +183,21 @@ def _lines(verdict: Verdict) -> Iterable[str]:
 
 
 def _called(verdict: Verdict) -> str:
-    one = verdict.manifest
+    return _named(verdict.manifest)
+
+
+def _named(one: Manifest) -> str:
     return f"{one.kind} {one.namespace + '/' if one.namespace else ''}{one.name}"
+
+
+def _identity(one: Manifest) -> dict[str, Any]:
+    return {
+        "kind": one.kind,
+        "namespace": one.namespace,
+        "name": one.name,
+        "file": one.file,
+        "line": one.line,
+    }
 
 
 def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
@@ -187,17 +205,14 @@ def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
         "wrote": [*written],
         "manifests": [
             {
-                "kind": one.manifest.kind,
-                "namespace": one.manifest.namespace,
-                "name": one.manifest.name,
-                "file": one.manifest.file,
-                "line": one.manifest.line,
+                **_identity(one.manifest),
                 "outcome": one.outcome,
                 "becomes": one.becomes,
                 "details": [{"field": each.field, "why": each.why} for each in one.details],
             }
             for one in found.verdicts
         ],
+        "charts": [{**_identity(one), "why": _RENDER} for one in found.charts],
         "left-out-here": [*found.absent],
         "left-out-in-others": {file: new["without"] for file, new in found.new_in_others.items()},
         "unread": [{"file": one.file, "line": one.line, "why": one.message} for one in read.unread],
