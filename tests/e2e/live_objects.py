@@ -1,6 +1,7 @@
 """Objects as the cluster has them, beside what was declared."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -32,7 +33,7 @@ def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest
     for kind in POLICIES:
         for obj in cluster.api.list(ADMISSION, kind):
             name = obj["metadata"]["name"]
-            if name.partition("-rotation-")[0] in wanted:
+            if re.split("-rotation-|-account-tokens$|-seeding", name)[0] in wanted:
                 found[kind, "", name] = {"apiVersion": ADMISSION, "kind": kind, **obj}
     return {
         name: obj for name, obj in found.items() if (name[0], name[2]) not in MADE_BY_CONTROLLERS
