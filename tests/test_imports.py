@@ -53,10 +53,11 @@ def allowed(name):
     if name == "manifests/external_secret.py":
         beside = ("providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
-    if name == "manifests/account_tokens.py":
+    if name in ("manifests/account_tokens.py", "manifests/store_admission.py"):
         return names | {"manifests.rotation.cel"}
     if name == "manifests/seeding.py":
-        return names | {"manifests.account_tokens", "manifests.rotation.cel"}
+        beside = ("account_tokens", "rotation.cel", "store_admission")
+        return names | {f"manifests.{part}" for part in beside}
     if name == "manifests/migration.py":
         return names | {"manifests.one_shot_objects", "manifests.secret_template"}
     if name == "manifests/first_values.py":
@@ -69,7 +70,7 @@ def allowed(name):
     if name in ("manifests/naming.py", "manifests/entries.py"):
         return {"settings"}
     if folder == "manifests/rotation":
-        beside = ("providers", "rotation", "secret_store", "secret_template")
+        beside = ("providers", "rotation", "secret_store", "secret_template", "store_admission")
         return names | {"rotator"} | {f"manifests.{part}" for part in beside}
     if folder == "manifests/monitoring":
         return names | {"manifests.monitoring"}

@@ -12,6 +12,8 @@ from platform_secrets.manifests.rotation.cel import Cel, among, cel, same, table
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator import contract
+from tests.conftest import SHOP
+from tests.settings_files import changed
 
 OPERATIONS = {"create": "CREATE", "patch": "UPDATE", "update": "UPDATE"}
 
@@ -58,7 +60,7 @@ def test_each_policy_is_bound_denies_and_fails_closed(settings_with):
     policies = of_kind(objects, "ValidatingAdmissionPolicy")
     bindings = of_kind(objects, "ValidatingAdmissionPolicyBinding")
     names = [one["metadata"]["name"] for one in policies]
-    assert len(names) == 6
+    assert len(names) == 7
     assert [one["spec"] for one in bindings] == [
         {"policyName": name, "validationActions": ["Deny"]} for name in names
     ]
@@ -73,14 +75,36 @@ def test_argo_cd_applies_the_policies_before_what_they_bound(settings_with):
         assert (int(place) < 0) == (one["kind"] in policies)
 
 
-def test_each_policy_is_about_this_environment_s_rotator_alone(settings_with):
+IS_ROTATOR = 'request.userInfo.username == "system:serviceaccount:shop-test:secrets-rotation"'
+
+
+def test_each_policy_but_that_of_the_stores_is_about_this_environment_s_rotator_alone(
+    settings_with,
+):
     for one in of_kind(admission_manifests(settings_with()), "ValidatingAdmissionPolicy"):
-        [condition] = one["spec"]["matchConditions"]
-        assert condition["expression"] == (
-            'request.userInfo.username == "system:serviceaccount:shop-test:secrets-rotation"'
-        )
         assert one["metadata"]["name"].startswith("shop-test-rotation-")
         assert "namespace" not in one["metadata"]
+        if one["metadata"]["name"] != "shop-test-rotation-stores":
+            [condition] = one["spec"]["matchConditions"]
+            assert condition["expression"] == IS_ROTATOR
+
+
+def of_stores(settings):
+    policies = of_kind(admission_manifests(settings), "ValidatingAdmissionPolicy")
+    return [one["spec"] for one in policies if one["metadata"]["name"].endswith("-stores")]
+
+
+def test_the_rotation_stores_of_every_namespace_are_for_the_one_rotator(settings_with):
+    some = {"secret": "shop-mail", "keys": {"MAIL_TOKEN": {"description": "a token"}}}
+    generated = changed(some, "keys.MAIL_TOKEN.rotate", {"by": "generate", "every": "90d"})
+    for mail, expected in ((some, ["shop-test"]), (generated, ["shop-test", "mail"])):
+        catalogue = changed(SHOP, "bundles.mail", mail)
+        settings = settings_with(catalogue=catalogue, namespaces={"mail": {"bundles": ["mail"]}})
+        [spec] = of_stores(settings)
+        [selected] = spec["matchConstraints"]["namespaceSelector"]["matchExpressions"]
+        assert selected["values"] == expected
+        assert [one["expression"] for one in spec["validations"]] == [IS_ROTATOR]
+        assert '"vault-rotation-store"' in spec["matchConditions"][1]["expression"]
 
 
 def test_a_reviewer_sees_each_key_in_lines_of_the_role(settings_with):

@@ -157,9 +157,9 @@ def role_binding(
     }
 
 
-def namespace_selector(namespace: str) -> Manifest:
-    """Selects the namespace of this name alone, by the label that the API server gives each."""
-    one = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [namespace]}
+def namespace_selector(*namespaces: str) -> Manifest:
+    """Selects the namespaces of these names alone, by the label that the API server gives each."""
+    one = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*namespaces]}
     return {"matchExpressions": [one]}
 
 

@@ -16,6 +16,7 @@ from tests.e2e.aws import REGION, Aws
 from tests.e2e.aws_gate import AUDIENCE
 from tests.e2e.aws_policies import DeclaredAwsGate
 from tests.e2e.cluster import Cluster
+from tests.e2e.eso import copied_store
 from tests.e2e.process import wait_until
 
 REFUSED = "AccessDeniedException"
@@ -95,7 +96,7 @@ def calls(client: Any, entry: str) -> set[str]:
 
 
 def push(cluster: Cluster, settings: Settings, identity: Identity, entry: str, value: str) -> None:
-    """Has the operator write an entry through an identity's store. Raises AssertionError with the
+    """Has the operator write an entry as an identity. Raises AssertionError with the
     operator's words when it can't."""
     name, namespace = f"push-{secrets.token_hex(3)}", settings.namespace
     metadata = {"name": name, "namespace": namespace}
@@ -109,13 +110,14 @@ def push(cluster: Cluster, settings: Settings, identity: Identity, entry: str, v
         "spec": {"secretPushFormat": "string"},
     }
     kind = ("external-secrets.io/v1alpha1", "PushSecret")
+    store = copied_store(cluster, namespace, naming.secret_store("aws", identity), name)
     cluster.api.apply(
         {
             "apiVersion": kind[0],
             "kind": kind[1],
             "metadata": metadata,
             "spec": {
-                "secretStoreRefs": [{"name": naming.secret_store("aws", identity)}],
+                "secretStoreRefs": [store],
                 "selector": {"secret": {"name": name}},
                 "data": [{"match": {"secretKey": "a", "remoteRef": remote}, "metadata": wrapped}],
             },
@@ -128,6 +130,7 @@ def push(cluster: Cluster, settings: Settings, identity: Identity, entry: str, v
 
     state = wait_until(condition, f"{name} has a state", timeout_seconds=120)
     cluster.api.delete(*kind, name, namespace)
+    cluster.api.delete("external-secrets.io/v1", "SecretStore", name, namespace)
     assert state["reason"] == "Synced", state["message"]
 
 

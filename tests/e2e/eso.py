@@ -48,6 +48,21 @@ def has_condition(obj: Manifest, kind: str, status: str = "True") -> bool:
     return any(c["type"] == kind and c["status"] == status for c in conditions)
 
 
+def copied_store(cluster: Cluster, namespace: str, store: str, name: str) -> dict[str, str]:
+    """A SecretStore, ready, that acts as the same identity: by those of ours only the rotator and
+    the people who seed may write."""
+    kind = ("external-secrets.io/v1", "SecretStore")
+    spec = cluster.api.read(*kind, store, namespace)["spec"]
+    metadata = {"name": name, "namespace": namespace}
+    cluster.api.apply({"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec})
+
+    def is_ready() -> bool:
+        return has_condition(cluster.api.read(*kind, name, namespace), "Ready")
+
+    wait_until(is_ready, f"SecretStore {name} is ready", timeout_seconds=60)
+    return {"kind": kind[1], "name": name}
+
+
 def start_operator(
     run: Run,
     kubeconfig: Path,

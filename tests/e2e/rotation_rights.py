@@ -14,7 +14,7 @@ from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import ROTATION
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubelet import workload_manifest
-from tests.e2e.kubernetes_api import KubernetesApiError, Manifest
+from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest
 from tests.e2e.process import wait_until
 
 ROTATION_ID = "2026-03-01"
@@ -82,23 +82,33 @@ class Admitted:
         """The first one of this name."""
         return next(obj for obj in self.one_shots() if obj["metadata"]["name"] == name)
 
-    def creating(self, obj: Manifest) -> str:
-        """What the API server says to the rotator's wish to create this; "" if it would."""
+    def creating(self, obj: Manifest, by: KubernetesApi | None = None) -> str:
+        """What the API server says to the rotator's wish, or another's, to create this; "" if it
+        would."""
         namespace = obj["metadata"].get("namespace")
         path = self.cluster.api.path(obj["apiVersion"], obj["kind"], None, namespace)
-        return self.asking("POST", path, obj)
+        return self.asking("POST", path, obj, by=by)
 
-    def patching(self, kind: tuple[str, str], name: str, change: Manifest) -> str:
+    def patching(
+        self, kind: tuple[str, str], name: str, change: Manifest, by: KubernetesApi | None = None
+    ) -> str:
         """The same of a merge patch; `kind` with its apiVersion."""
         path = self.cluster.api.path(*kind, name, self.namespace)
-        return self.asking("PATCH", path, change, MERGE)
+        return self.asking("PATCH", path, change, MERGE, by=by)
 
     def asking(
-        self, method: str, path: str, body: Manifest | None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None,
+        content_type: str = "application/json",
+        *,
+        by: KubernetesApi | None = None,
     ) -> str:
         params = {"dryRun": "All", "fieldValidation": "Strict"}
         try:
-            self.rotator.request(method, path, body, content_type=content_type, params=params)
+            somebody = by or self.rotator
+            somebody.request(method, path, body, content_type=content_type, params=params)
         except KubernetesApiError as error:
             return str(error)
         return ""
@@ -110,6 +120,8 @@ class Admitted:
             obj = next(obj for obj in self.one_shots() if obj["kind"] == kind)
             other = {**obj, "metadata": {**obj["metadata"], "labels": {}}}
             wait_until(lambda o=other: self.creating(o), f"the policy for {kind} is in force")
+        push, admin = self.one_shot("rotation-promote-jwt-secret"), self.cluster.api
+        wait_until(lambda: self.creating(push, admin), "the policy for the stores is in force")
         secret = self.plan.rotated[0].external_secret
         memory = names.MEMORY
         for kind, name in ((EXTERNAL_SECRET, secret), (("v1", "ConfigMap"), memory)):

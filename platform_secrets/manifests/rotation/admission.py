@@ -1,9 +1,12 @@
 """Admission of what the rotator writes: a whitelist of whole shapes, one policy for each right.
 
 RBAC can't say with which content an object may be created, nor which field of it may be patched.
-Each policy looks at the rotator's requests alone and compares everything that is in them: a field
+Each of them looks at the rotator's requests alone and compares everything that is in them: a field
 that the rotator does not need is refused, also one that a later release of the operator brings.
+One more policy looks at everybody's: by a rotation store nobody else writes.
 """
+
+from itertools import product
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
@@ -18,6 +21,7 @@ from platform_secrets.manifests.rotation.one_shots import (
     push_secret_variables,
 )
 from platform_secrets.manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
+from platform_secrets.manifests.store_admission import may_write, store_policy
 from platform_secrets.rotator import contract
 from platform_secrets.rotator.plan import RESERVED
 from platform_secrets.settings import Settings
@@ -47,8 +51,8 @@ Policy = tuple[dict[str, str], dict[str, str]]
 
 
 def admission_manifests(settings: Settings) -> list[Manifest]:
-    """A policy and its binding for each kind of write. Cluster-wide, so the namespace is in their
-    names; the rotator is met wherever it writes."""
+    """A policy and its binding for each kind of write, and one for the stores. Cluster-wide, so the
+    namespace is in their names; the rotator is met wherever it writes."""
     rules = one_shot_rules(settings)
     external_secrets = external_secret_variables(settings), {**rules, **fields_rule()}
     pushes = push_secret_variables(settings), rules
@@ -60,6 +64,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
         _policy(settings, "restarts", "UPDATE", workloads, _restarts()),
         _policy(settings, "config-maps", "UPDATE", ("configmaps",), _config_maps(settings)),
         _policy(settings, "events", "CREATE", ("events",), _events()),
+        *_stores(settings),
     ]
     return policies + [naming.admission_binding(one["metadata"]) for one in policies]
 
@@ -67,13 +72,7 @@ def admission_manifests(settings: Settings) -> list[Manifest]:
 def _policy(
     settings: Settings, name: str, operation: str, resources: tuple[str, ...], policy: Policy
 ) -> Manifest:
-    account = f"system:serviceaccount:{settings.namespace}:{ROTATION}"
     variables, conditions = policy
-    metadata = {
-        "name": f"{settings.namespace}-rotation-{name}",
-        "labels": naming.labels(settings, COMPONENT),
-        "annotations": _FIRST,
-    }
     rules = [
         {
             "apiGroups": [_RESOURCES[resource]],
@@ -86,9 +85,7 @@ def _policy(
     spec = {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": rules},
-        "matchConditions": [
-            {"name": "rotator", "expression": f"request.userInfo.username == {cel(account)}"}
-        ],
+        "matchConditions": [{"name": "rotator", "expression": _is_rotator(settings)}],
         "variables": [{"name": one, "expression": text} for one, text in variables.items()],
         "validations": [
             {"expression": text, "message": sentence} for sentence, text in conditions.items()
@@ -97,9 +94,37 @@ def _policy(
     return {
         "apiVersion": _API,
         "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
+        "metadata": _policy_metadata(settings, name),
         "spec": spec,
     }
+
+
+def _policy_metadata(settings: Settings, name: str) -> Manifest:
+    return {
+        "name": f"{settings.namespace}-rotation-{name}",
+        "labels": naming.labels(settings, COMPONENT),
+        "annotations": _FIRST,
+    }
+
+
+def _is_rotator(settings: Settings) -> str:
+    account = f"system:serviceaccount:{settings.namespace}:{ROTATION}"
+    return f"request.userInfo.username == {cel(account)}"
+
+
+def _stores(settings: Settings) -> list[Manifest]:
+    """The policy of who may write by the rotation stores; none where there are none."""
+    found = [
+        (view.namespace, naming.secret_store(store, "rotation"))
+        for view, store in product(settings.by_namespace, settings.environment.stores)
+        if "rotation" in view.identities(store)
+    ]
+    if not found:
+        return []
+    namespaces, stores = ([*dict.fromkeys(part)] for part in zip(*found, strict=True))
+    rules = {f"only the account {ROTATION} writes by a rotation store": _is_rotator(settings)}
+    metadata = _policy_metadata(settings, "stores")
+    return [store_policy(metadata, namespaces, "pushsecrets", may_write(stores), rules)]
 
 
 def _syncs() -> Policy:

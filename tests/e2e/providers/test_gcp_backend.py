@@ -25,7 +25,7 @@ from tests.e2e.cluster import ISSUER, PEOPLE, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import EngineError, Outcome
 from tests.e2e.environments import secret_values, sync
-from tests.e2e.eso import has_condition
+from tests.e2e.eso import copied_store, has_condition
 from tests.e2e.gcp_provider import GcpProvider
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run, wait_until
@@ -321,7 +321,7 @@ def push(
     cluster.api.apply({**secret, "stringData": {"value": value}})
     kind = ("external-secrets.io/v1alpha1", "PushSecret")
     match = {"secretKey": "value", "remoteRef": {"remoteKey": entry}}
-    store = {"name": naming.secret_store("gcp", identity), "kind": "SecretStore"}
+    store = copied_store(cluster, namespace, naming.secret_store("gcp", identity), name)
     spec = {
         "secretStoreRefs": [store],
         "selector": {"secret": {"name": name}},
@@ -331,7 +331,7 @@ def push(
         "data": [{"match": match, **({"metadata": told} if told else {})}],
     }
     pushed = {"apiVersion": kind[0], "kind": kind[1], "metadata": metadata, "spec": spec}
-    cluster.person.apply(pushed)
+    cluster.api.apply(pushed)
 
     def tried() -> str:
         found = cluster.api.get(*kind, name, namespace) or {}
@@ -339,5 +339,6 @@ def push(
 
     status = wait_until(tried, f"{name} was tried", timeout_seconds=60)
     cluster.api.delete(*kind, name, namespace)
+    cluster.api.delete("external-secrets.io/v1", "SecretStore", name, namespace)
     cluster.api.delete("v1", "Secret", name, namespace)
     return status

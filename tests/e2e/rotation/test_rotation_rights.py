@@ -285,7 +285,7 @@ def test_attack_a_check_tells_whether_a_guess_is_right(world):
 
 def test_a_push_is_made_anew_and_changed_in_no_other_way(world):
     obj = world.one_shot("rotation-promote-jwt-secret")
-    world.cluster.api.apply(obj, manager="rotation")
+    world.rotator.create(obj)
     kind, name, token = (obj["apiVersion"], "PushSecret"), obj["metadata"]["name"], "run-1"
     assert world.patching(kind, name, syncing(token)) == ""
     for change in (
@@ -529,7 +529,7 @@ def test_the_pods_pass_the_strictest_pod_security(world):
 def test_the_policies_are_well_typed_for_every_kind_that_they_are_about(world):
     kind = ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy")
     policies = [obj["metadata"]["name"] for obj in world.objects if obj["kind"] == kind[1]]
-    assert len(policies) == 6
+    assert len(policies) == 7
     for name in policies:
         status = wait_until(
             lambda n=name: world.cluster.api.get(*kind, n).get("status"), f"{name} is checked"
