@@ -11,6 +11,7 @@ from tests.settings_files import BASIC, CATALOGUE, changed, stack, text_of
 REAL = {
     "stores.vault.server": "https://vault.shop.internal:8200",
     "gitops.repository": "https://git.shop.internal/shop/secrets.git",
+    "gitops.argocd.project": "shop",
 }
 BY_ENGINE = {"by": "database", "every": "180d"}
 ENGINE = {
@@ -62,6 +63,38 @@ def test_a_name_that_only_looks_like_it_is_none(server):
     assert warnings(a_stack(**{"stores.vault.server": server})) == []
 
 
+TOKENS = (
+    "stack.yaml: chart.version: does not know `rbac.serviceAccountTokenCreate`, so the operator"
+)
+
+
+@pytest.mark.parametrize("version", ["0.20.4", "2.4.1"])
+def test_a_chart_that_lets_the_operator_ask_for_everybody_s_token_is_told(version):
+    [line] = warnings(a_stack(**{"chart.version": version}))
+    assert line.startswith(TOKENS)
+    assert "take 2.5.0 or later" in line
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"chart.version": "2.5.0"},
+        {"chart.version": "10.0.0"},
+        {"chart.version": "0.20.4", "chart.path": "./chart"},
+        {"chart.version": "0.20.4", "operator": "existing"},
+    ],
+)
+def test_a_chart_that_does_not_or_that_is_not_known_is_not_told(changes):
+    assert warnings(a_stack(**changes)) == []
+
+
+def test_a_project_of_argo_cd_that_allows_everything_is_told_where_it_is_protected():
+    for named in ({"gitops.argocd": {}}, {"gitops.argocd.project": "default"}):
+        [line] = warnings(a_stack(**named))
+        assert line.startswith("stack.yaml: gitops.argocd.project: is `default`, which in Argo CD")
+        assert warnings(a_stack(**named, protect=False)) == []
+
+
 def test_a_bundle_that_no_service_reads_is_told():
     catalogue = changed(CATALOGUE, "services.web.reads", ["shared"])
     assert warnings(a_stack(), catalogue) == ["catalogue.yaml: bundles.mail: no service reads it"]
@@ -88,7 +121,8 @@ def test_a_database_s_key_in_a_store_without_an_engine_is_told():
 
 def test_one_message_is_one_line_for_all_environments_with_its_first_places():
     stacks = [
-        Document(f"{name}.yaml", {**stack("vault"), "environment": name}) for name in ("a", "b")
+        Document(f"{name}.yaml", {**stack("vault"), "environment": name, "protect": False})
+        for name in ("a", "b")
     ]
     [line] = warning_lines(load(stacks, Document("catalogue.yaml", CATALOGUE)))
     assert line.startswith(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.problems import Path
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
@@ -13,6 +14,8 @@ from platform_secrets.settings.secret_kinds import PULL_TYPES
 _PLACEHOLDER = re.compile(
     r"(^|[/@.])example\.(com|net|org)(?=[:/]|$)|[/@.][-a-z0-9]+\.(example|invalid)(?=[:/]|$)"
 )
+# The operator's first chart with a switch for its right to ask for tokens.
+_BOUNDS_TOKENS = (2, 5, 0)
 
 _MOST_PLACES = 3
 
@@ -22,6 +25,7 @@ def doubts_of_stack(settings: Settings) -> Iterator[Fault]:
     for path, text in _texts(settings.environment.model_dump(by_alias=True), ()):
         if _PLACEHOLDER.search(text):
             yield path, "is a placeholder, where nothing answers; set your own"
+    yield from _too_much_allowed(settings.environment)
     if settings.environment.secrets == "basic":
         return
     for store in settings.environment.stores:
@@ -31,6 +35,23 @@ def doubts_of_stack(settings: Settings) -> Iterator[Fault]:
                 if key.is_of_database and name != engine:
                     what = f"{name} is `by: database`, and the store has no `database`"
                     yield ("stores", store), f"{what}: people must rotate it"
+
+
+def _too_much_allowed(env: Environment) -> Iterator[Fault]:
+    version = tuple(int(part) for part in env.chart.version.split("."))
+    if env.operator == "install" and not env.chart.path and version < _BOUNDS_TOKENS:
+        yield (
+            ("chart", "version"),
+            "does not know `rbac.serviceAccountTokenCreate`, so the operator may ask for tokens of "
+            "every account of the cluster: take 2.5.0 or later, or refuse it those of all but the "
+            "stores' accounts by an admission policy of yours",
+        )
+    if env.gitops and env.protect and env.gitops.argocd.project == "default":
+        yield (
+            ("gitops", "argocd", "project"),
+            "is `default`, which in Argo CD allows everything: name one that allows this "
+            "repository, these namespaces and these kinds",
+        )
 
 
 def doubts_of_catalogue(settings: Settings) -> Iterator[Fault]:

@@ -102,7 +102,7 @@ def test_the_namespace_holds_that_and_the_secrets_and_no_more(stacks: Stacks) ->
         kinds = {obj["kind"] for obj in life.rendered}
         expected = {name for name in life.names(*kinds) if namespace in name}
         expected |= {("Secret", namespace, secret) for secret in life.secrets}
-        expected |= life.names(*POLICIES)
+        expected |= {one for one in life.names(*POLICIES) if one[2].startswith(f"{namespace}-")}
         assert set(contents(life.cluster, [namespace])) == expected
 
 
