@@ -198,3 +198,17 @@ def test_a_value_of_a_bundle_that_is_not_there_is_told(run):
     [told] = [one for one in report["manifests"] if one["outcome"] == "left out"]
     assert (code, told["name"], told["details"][0]["field"]) == (1, "tools", "same-as")
     assert main(["render", "--all"]) == 0
+
+
+def test_a_stack_that_follows_is_of_the_same_environment_and_gets_what_is_new(run):
+    run("production", app_env("shop", "production"), url("production"))
+    own, follower = Path("Pulumi.production.yaml"), Path("Pulumi.production-b.yaml")
+    follows = "    rotation: follower\n"
+    follower.write_text(own.read_text() + follows)
+    late = [app_env("billing", "production"), url("production", MODE="{{ .user }}-x")]
+    code, report = run("production", app_env("shop", "production"), *late)
+    assert (code, {*outcomes(report).values()}) == (0, {"exact"}), report
+    assert report["left-out-in-others"] == {}
+    assert {*map(Path, report["wrote"])} == {Path("catalogue.yaml"), own, follower}
+    assert stack("production-b") == {**stack("production"), "rotation": "follower"}
+    assert "billing-app-env" in stack("production")["bundles"]

@@ -15,8 +15,8 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class OtherEnvironment:
-    """Another environment of the catalogue."""
+class OtherStack:
+    """Another stack of the catalogue."""
 
     document: Document
     settings: Settings
@@ -51,7 +51,10 @@ class Existing:
     """Secrets that are made beside a bundle's."""
     own_namespace: str | None = None
     is_basic: bool = False
-    others: Sequence[OtherEnvironment] = ()
+    others: Sequence[OtherStack] = ()
+    """Those of other environments."""
+    beside: Sequence[OtherStack] = ()
+    """Those of the same environment: one stack leads its rotation, the others follow."""
 
     @property
     def left_out(self) -> list[str]:
@@ -85,11 +88,11 @@ def existing(
     all that is wrong in them."""
     documents = [*([stack] if stack else []), *others]
     found = load(documents, catalogue)
-    beside = [*zip(documents, found, strict=True)][len(documents) - len(others) :]
-    there = [OtherEnvironment(document, settings) for document, settings in beside]
+    pairs = [*zip(documents, found, strict=True)][len(documents) - len(others) :]
+    there = [OtherStack(document, settings) for document, settings in pairs]
     if stack is None:
         return Existing(mapping(catalogue.content), others=there)
-    settings = found[0]
+    settings, own = found[0], found[0].environment.environment
     is_basic = settings.environment.secrets == "basic"
     bundles: dict[Place, str] = {}
     derived: set[Place] = set()
@@ -118,7 +121,8 @@ def existing(
         frozenset(derived),
         settings.own_namespace,
         is_basic,
-        there,
+        [one for one in there if one.environment != own],
+        [one for one in there if one.environment == own],
     )
 
 

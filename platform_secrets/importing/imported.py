@@ -155,6 +155,10 @@ def _accepted(
             for one in existing.others
             if one.file in found.new_in_others
         ]
+        others += [
+            Document(one.file, with_added(one.document.content, found.new_in_stack))
+            for one in existing.beside
+        ]
         try:
             settings, *_ = load([stack, *others], Document(_CATALOGUE, found.catalogue))
             return found, settings
