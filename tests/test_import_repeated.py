@@ -151,6 +151,16 @@ def test_new_ones_are_added_and_every_other_character_stays(run):
     assert main(["render"]) == 0
 
 
+def test_what_names_let_suppose_of_a_new_bundle_s_keys_is_a_comment(run):
+    names = ("DATABASE_URL", "user", "API_KEY")
+    run(external_secret(keys=("password",)), external_secret("late", names, "shop", "other"))
+    added = lines_of(CATALOGUE, texts()[0])
+    rotation = "        # rotate: {by: hand, max-age: 180d}"
+    assert added[added.index("      DATABASE_URL:") + 1] == "        # format: postgres-url"
+    assert added[added.index("      API_KEY:") + 1] == rotation
+    assert len([one for one in added if "#" in one]) == 2
+
+
 def test_what_people_changed_is_told_and_stays(run):
     changed = external_secret(keys=(), refreshInterval="2h")
     changed["spec"]["data"] = [{"secretKey": "user", "remoteRef": {"key": "apps/moved"}}]

@@ -1,4 +1,4 @@
-"""What names let suppose of keys, as comments in a new catalogue. No value is known here, so none
+"""What names let suppose of keys, as comments in a catalogue. No value is known here, so none
 of it is said to be so."""
 
 import re
@@ -14,19 +14,24 @@ _CREDENTIALS = {"password", "passwd", "pass", "pw", "token", "secret"}
 _OF_KEYS = {"api", "access", "private", "secret", "signing", "encryption", "master"}
 
 
-def with_suggestions(catalogue: str) -> str:
-    """The text of a new catalogue, with a comment below each key of which the name tells something:
-    a line of YAML that holds once its `#` is taken away."""
+def with_suggestions(catalogue: str, bundles_at: int = 2) -> str:
+    """The text of new bundles, indented so far, with a comment below each key of which the name
+    tells something: a line of YAML that holds once its `#` is taken away."""
     found: list[str] = []
     is_in_keys = False
+    in_bundle = " " * (bundles_at + 2)
     for line in catalogue.splitlines(keepends=True):
         found.append(line)
         depth = len(line) - len(line.lstrip(" "))
-        if depth <= 4:
-            is_in_keys = line.rstrip() == "    keys:"
-        elif is_in_keys and depth == 6 and (suggestion := _suggestion(line.rstrip(":\n"))):
+        if depth <= len(in_bundle):
+            is_in_keys = line.rstrip() == f"{in_bundle}keys:"
+        elif (
+            is_in_keys
+            and depth == len(in_bundle) + 2
+            and (suggestion := _suggestion(line.rstrip(":\n")))
+        ):
             # Above all else, so that what is added to the file comes after it.
-            found.append(f"        # {suggestion}\n")
+            found.append(f"{in_bundle}    # {suggestion}\n")
     return "".join(found)
 
 

@@ -92,13 +92,19 @@ def _contents(
     project = project_name(stack.parent)
     contents: dict[Path, bytes] = {}
     if found.new_in_catalogue and there:
-        contents[catalogue] = with_additions(catalogue, catalogue_document, found.new_in_catalogue)
+        contents[catalogue] = with_additions(
+            catalogue,
+            catalogue_document,
+            found.new_in_catalogue,
+            lambda new: with_suggestions(yaml_text(new), bundles_at=0),
+        )
     elif found.new_in_catalogue:
         text = with_suggestions(yaml_text(found.catalogue))
         contents[catalogue] = (_CATALOGUE + text).encode()
     additions = {Path(file): new for file, new in found.new_in_others.items()}
     if found.new_in_stack and there and there.stack:
-        additions[stack] = found.new_in_stack
+        of_it = [stack, *(Path(one.file) for one in there.beside)]
+        additions |= dict.fromkeys(of_it, found.new_in_stack)
     elif found.new_in_stack:
         text = yaml_text({"config": {f"{project}:environment": found.stack}})
         contents[stack] = (_STACK.format(environment=environment) + text).encode()

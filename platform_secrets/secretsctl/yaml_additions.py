@@ -14,13 +14,21 @@ from platform_secrets.secretsctl.yaml_text import yaml_text
 from platform_secrets.settings import Document, Problem, SettingsError
 
 
-def with_additions(path: Path, read: Callable[[Path], Document], added: Mapping[str, Any]) -> bytes:
+def with_additions(
+    path: Path,
+    read: Callable[[Path], Document],
+    added: Mapping[str, Any],
+    write: Callable[[Any], str] = yaml_text,
+) -> bytes:
     """The file with new entries of its mappings and new items of its lists, each after those that
-    are there. Raises SettingsError where more would change, because of how the file is written."""
+    are there, as `write` has them. Raises SettingsError where more would change, because of how the
+    file is written."""
     before = read(path)
     text = path.read_bytes().decode("utf-8")
     end = "\r\n" if "\r\n" in text else "\n"
-    edits = sorted(_edits(text, before.node, added, end), key=lambda one: one[0], reverse=True)
+    edits = sorted(
+        _edits(text, before.node, added, end, write), key=lambda one: one[0], reverse=True
+    )
     # Of two at one place, the inner one comes first in the text.
     for place, new in edits:
         text = text[:place] + new + text[place:]
@@ -63,32 +71,38 @@ def replace_files(contents: Mapping[Path, bytes]) -> None:
             new.unlink(missing_ok=True)
 
 
-def _edits(text: str, node: Any, added: Any, end: str) -> Iterator[tuple[int, str]]:
+def _edits(
+    text: str, node: Any, added: Any, end: str, write: Callable[[Any], str]
+) -> Iterator[tuple[int, str]]:
     """Where what is to be inserted. Of what goes to one place, the last comes first."""
     if isinstance(node, yaml.SequenceNode):
-        yield _items(text, node, added, end)
+        yield _items(text, node, added, end, write)
         return
     if not isinstance(node, yaml.MappingNode):
         return
     there = {key.value: value for key, value in node.value}
     new = {name: value for name, value in added.items() if name not in there}
     if new:
-        yield _entries(text, node, new, end)
+        yield _entries(text, node, new, end, write)
     for name in [one for one in added if one in there]:
-        yield from _edits(text, there[name], added[name], end)
+        yield from _edits(text, there[name], added[name], end, write)
 
 
-def _entries(text: str, node: Any, new: Mapping[str, Any], end: str) -> tuple[int, str]:
+def _entries(
+    text: str, node: Any, new: Mapping[str, Any], end: str, write: Callable[[Any], str]
+) -> tuple[int, str]:
     if node.flow_style:
         pairs = [f"{_in_flow(name)}: {_in_flow(value)}" for name, value in new.items()]
         return _in_brackets(text, node, pairs)
-    return _below(text, node, yaml_text(new), node.value[0][0].start_mark.column, end)
+    return _below(text, node, write(new), node.value[0][0].start_mark.column, end)
 
 
-def _items(text: str, node: Any, new: list[Any], end: str) -> tuple[int, str]:
+def _items(
+    text: str, node: Any, new: list[Any], end: str, write: Callable[[Any], str]
+) -> tuple[int, str]:
     if node.flow_style:
         return _in_brackets(text, node, [_in_flow(one) for one in new])
-    return _below(text, node, yaml_text(new), node.start_mark.column, end)
+    return _below(text, node, write(new), node.start_mark.column, end)
 
 
 def _below(text: str, node: Any, lines: str, column: int, end: str) -> tuple[int, str]:
