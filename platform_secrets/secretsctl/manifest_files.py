@@ -15,6 +15,7 @@ import yaml
 from platform_secrets.importing.found import Manifest, mapping, sequence
 from platform_secrets.importing.templates import template_of
 from platform_secrets.settings import Problem, SettingsError
+from platform_secrets.settings.yaml_bounds import NestingBound, TooDeep, is_bounded
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _DOCUMENT = re.compile(r"^---(?=\s|$).*$", re.MULTILINE)
@@ -25,10 +26,12 @@ _HELM = "is a Helm chart's source; render it: helm template … | secretsctl imp
 # What holds values, or their cipher, in these kinds.
 _VALUES = {"Secret": ("data", "stringData"), "SealedSecret": ("encryptedData",)}
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+# What people write once and name again; far from what takes a moment to read.
+_MOST_OF_ALIASES = 100_000
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(NestingBound, yaml.CSafeLoader):
     """Without dates: to Kubernetes they are texts."""
 
 
@@ -142,14 +145,16 @@ def _read(text: str, file: str, found: Read) -> None:
     may_lack_kind = Path(file).name in _KUSTOMIZATIONS
     if not may_lack_kind and not _KIND.search(text):
         return
-    start = 0
+    start, line = 0, 1
     ends = [*_DOCUMENT.finditer(text)]
     for match in [*ends, None]:
         end = match.start() if match else len(text)
         document = text[start:end]
         if may_lack_kind or _KIND.search(document):
-            _read_document(document, file, text.count("\n", 0, start) + 1, found)
-        start = match.end() if match else end
+            _read_document(document, file, line, found)
+        following = match.end() if match else end
+        line += text.count("\n", start, following)
+        start = following
 
 
 def _read_document(text: str, file: str, first: int, found: Read) -> None:
@@ -157,10 +162,16 @@ def _read_document(text: str, file: str, first: int, found: Read) -> None:
         loader = _Loader(text)
         node = loader.get_single_node()
         line = first + (node.start_mark.line if node else 0)
+        if node and "&" in text and not is_bounded(node, len(text) + _MOST_OF_ALIASES):
+            found.unread.append(Problem(file, line, (), "has aliases inside aliases"))
+            return
         if Path(file).name in _KUSTOMIZATIONS:
             _name_kind(node)
         _drop_values(node)
         content = loader.construct_document(node) if node else None
+    except yaml.reader.ReaderError:
+        found.unread.append(Problem(file, first, (), "holds control characters"))
+        return
     except yaml.YAMLError as error:
         if action := _ACTION.search(text):
             line = first + text.count("\n", 0, action.end())
@@ -168,12 +179,11 @@ def _read_document(text: str, file: str, first: int, found: Read) -> None:
             return
         mark = getattr(error, "problem_mark", None)
         why = f"invalid YAML: {getattr(error, 'problem', None) or 'it ends too early'}"
+        why = str(error.problem) if isinstance(error, TooDeep) else why
         found.unread.append(Problem(file, first + (mark.line if mark else 0), (), why))
         return
-    except (ValueError, RecursionError):
-        found.unread.append(
-            Problem(file, first, (), "is nested too deeply or holds what is no text")
-        )
+    except ValueError:
+        found.unread.append(Problem(file, first, (), "holds what is no text"))
         return
     for one in _flat(content):
         if "{{" in str((one.get("metadata") or {}).get("name")):

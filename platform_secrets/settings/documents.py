@@ -12,6 +12,7 @@ from pathlib import Path as File
 import yaml
 
 from platform_secrets.settings.problems import Path, Problem
+from platform_secrets.settings.yaml_bounds import DEEPEST, NestingBound, TooDeep
 
 SAMPLE_PROJECT = "platform-secrets"
 """The project of a stack file that has no `Pulumi.yaml` beside it, as in our examples."""
@@ -31,12 +32,9 @@ _AMBIGUOUS = re.compile(
 )
 _TRUTHS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
 _NO_TAGS = "YAML tags are not supported"
-# Far more than a person writes, far less than libyaml's own stack holds.
-_DEEPEST = 100
-_IN_ONE_LINE = re.compile(rf"([-?:][ \t]+){{{_DEEPEST}}}")
 
 
-class _Nodes(yaml.CBaseLoader):
+class _Nodes(NestingBound, yaml.CBaseLoader):
     """libyaml's nodes, with no other tags than those written in the file.
 
     To guess the others takes PyYAML as long as all the rest, and `_Reader` decides itself.
@@ -44,12 +42,6 @@ class _Nodes(yaml.CBaseLoader):
 
     def resolve(self, kind: object, value: object, implicit: object) -> None:
         """No tag."""
-
-    def descend_resolver(self, current_node: object, current_index: object) -> None:
-        """Nothing to keep for `resolve`."""
-
-    def ascend_resolver(self) -> None:
-        """Nothing to keep for `resolve`."""
 
 
 @dataclass(frozen=True)
@@ -155,12 +147,13 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
         return None, (None, (), f"can't be read: {error.strerror}")
     except UnicodeDecodeError:
         return None, (None, (), "is not a text file in UTF-8")
-    if _is_nested_too_deeply(text):
-        return None, (None, (), "is nested too deeply")
     try:
         node = yaml.compose(text, Loader=_Nodes)
     except yaml.reader.ReaderError:
         return None, (None, (), "is not a text file: it holds control characters")
+    except TooDeep as error:
+        mark = error.problem_mark
+        return None, (mark.line + 1 if mark else None, (), "is nested too deeply")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
@@ -171,16 +164,6 @@ def _root(path: File) -> tuple[yaml.Node | None, _Found]:
     if not isinstance(node, yaml.MappingNode):
         return None, (node.start_mark.line + 1, (), "must be a mapping of keys to values")
     return node, (None, (), "")
-
-
-def _is_nested_too_deeply(text: str) -> bool:
-    """Whether libyaml, which recurses, might come to the end of its stack. Brackets in texts count
-    too; indented blocks can't be so deep in a file of a reasonable size."""
-    depth = deepest = 0
-    for bracket in re.finditer(r"[\[\]{}]", text):
-        depth += 1 if bracket[0] in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest > _DEEPEST or _IN_ONE_LINE.search(text) is not None
 
 
 class _Reader:
@@ -194,8 +177,8 @@ class _Reader:
 
     def value(self, node: yaml.Node, path: Path) -> object:
         self._values_left -= 1
-        if self._values_left < 0 or len(path) > _DEEPEST:
-            if self._values_left == -1 or len(path) > _DEEPEST:
+        if self._values_left < 0 or len(path) > DEEPEST:
+            if self._values_left == -1 or len(path) > DEEPEST:
                 self._values_left = min(self._values_left, -2)
                 return self._refuse(node, path[:1], "has aliases inside aliases: write them out")
             return None

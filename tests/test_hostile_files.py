@@ -1,0 +1,87 @@
+"""Files made to break their reader: told in a line, and the interpreter lives."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from platform_secrets.secretsctl.manifest_files import read_all
+from platform_secrets.settings import catalogue_document
+
+VALUE = f"canary-{secrets.token_hex(6)}"
+
+_DEEP = 200_000
+_NINE = ", ".join(["*{0}"] * 9)
+_LAUGHS = f"a0: &a0 [{VALUE}]\n" + "".join(
+    f"a{level}: &a{level} [{_NINE.format(f'a{level - 1}')}]\n" for level in range(1, 12)
+)
+HOSTILE = {
+    "brackets": "x: " + "[" * _DEEP,
+    "brackets that a text seems to close": "x: " + '[ "]", ' * _DEEP,
+    "brackets that a comment seems to close": "# " + "]" * _DEEP + "\nx: " + "[" * _DEEP,
+    "lists in a line": "x:\n  " + "- " * _DEEP + "a",
+    "keys in a line": "x:\n  " + "? " * _DEEP + "a",
+    "blocks": "".join(f"{' ' * level}a:\n" for level in range(1500)),
+    "a billion laughs": _LAUGHS,
+    "a billion laughs in merged keys": _LAUGHS.replace("[", "{<<: [").replace("]", "]}"),
+    "a chain of aliases": "".join(
+        f"a{at}: &a{at} {'[' * 90}{f'*a{at - 1}' if at else 'x'}{']' * 90}\n" for at in range(50)
+    ),
+    "a list in itself": "x: &x [*x]",
+    "a mapping in itself": "x: &x {a: {b: *x}}",
+    "a mapping merged with itself": "x: &x {<<: *x}",
+    "an object of Python's": f"x: !!python/object/apply:os.system ['echo {VALUE} > executed']",
+    "NUL": f"x: a\0{VALUE}",
+    "a half surrogate": f'x: "\\ud800{VALUE}"',
+    "a tab as indentation": f"x:\n\ty: {VALUE}",
+}
+ENCODED = {
+    "UTF-16": f"x: {VALUE}".encode("utf-16"),
+    "no UTF-8": b"x: \xff" + VALUE.encode(),
+}
+FILES = {name: text.encode() for name, text in HOSTILE.items()} | ENCODED
+
+
+def _file(folder: Path, *contents: bytes) -> Path:
+    path = folder / "hostile.yaml"
+    path.write_bytes(b"".join(contents))
+    return path
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_catalogue_is_told_without_its_values(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    found = catalogue_document(_file(tmp_path, FILES[name])).problems
+    assert 0 < len(found) < 1000
+    assert VALUE not in "".join(map(str, found))
+    assert [path.name for path in tmp_path.iterdir()] == ["hostile.yaml"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_hostile_manifest_is_told_without_its_values_and_not_taken(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    kind = "kind: Deployment\nmetadata: {name: a}\n"
+    encoded = kind.encode("utf-16") if name == "UTF-16" else kind.encode()
+    read = read_all([str(_file(tmp_path, encoded, FILES[name]))])
+    assert read.manifests == []
+    [problem] = read.unread
+    assert VALUE not in str(problem)
+    assert [path.name for path in tmp_path.iterdir()] == ["hostile.yaml"]
+
+
+def test_what_is_nested_too_deeply_is_told_with_its_line(tmp_path):
+    path = _file(tmp_path, b"platform: shop\nx:\n  ", b"[" * 200)
+    [problem] = catalogue_document(path).problems
+    assert str(problem) == f"{path}:3: is nested too deeply"
+
+
+def test_a_manifest_may_name_again_what_it_has_said(tmp_path):
+    labels = b"kind: Deployment\nmetadata: {name: a, labels: &l {app: a}}\nspec: {template: *l}\n"
+    [found] = read_all([str(_file(tmp_path, labels))]).manifests
+    assert found.content["spec"] == {"template": {"app": "a"}}
+
+
+def test_a_hundred_levels_are_read(tmp_path):
+    for levels, count in ((99, 0), (101, 1)):
+        path = _file(tmp_path, b"x: " + b"[" * levels + b"]" * levels)
+        assert len(catalogue_document(path).problems) == count
