@@ -217,6 +217,33 @@ def test_what_may_not_be_read_is_told_and_is_no_fault_of_the_environment(status,
     assert found.unknown == ["ages and rotations: (Forbidden): no"]
 
 
+def test_what_may_be_in_flight_unseen_is_told(status):
+    found = status({"PushSecret": "(Forbidden): no"})
+    said = "ages and rotations: what is in flight: PushSecret: (Forbidden): no"
+    assert (found.troubles, found.unknown) == ([], [said])
+
+
+def test_a_bundle_that_waits_for_its_migration_is_no_trouble(settings_with):
+    changes = {"seeding": {"groups": ["operators"]}, "migrating": ["billing"]}
+    settings = settings_with(cluster={"uid": CLUSTER_UID}, **changes)
+    objects = healthy(settings, NOW)
+    [live] = [
+        one
+        for one in objects
+        if one["kind"] == "ExternalSecret" and one["metadata"]["name"] == "shop-billing"
+    ]
+    failed = {"type": "Ready", "status": "False", "reason": "SecretSyncedError", "message": "x"}
+    live["status"] = {"conditions": [failed]}
+    found = status_of(settings, snapshot_of(objects, NOW))
+    assert found.troubles == []
+    text = status_text(found)
+    assert "  billing  vault ready  migrating " in text
+    assert "\nmigrating: secretsctl migrate billing --env test\n" in text
+    objects.remove(live)
+    missing = status_of(settings, snapshot_of(objects, NOW))
+    assert [about for about, _ in told(missing)] == ["billing"]
+
+
 def test_a_store_that_may_not_be_seen_is_not_called_ready(status, cluster):
     del cluster["SecretStore", "vault-store"]
     found = status({"SecretStore": "(Forbidden): no"})

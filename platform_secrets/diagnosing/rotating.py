@@ -101,6 +101,7 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
         last_run=last_run(data.get("run")).started,
         next_run=runs.following(now),
         faults=[*_faults(settings, snapshot, plan, memory, is_running=is_running)],
+        unknown=_why_in_flight_unknown(settings, snapshot, plan),
     )
 
 
@@ -164,6 +165,14 @@ def _in_flight(settings: Settings, snapshot: Snapshot, plan: Plan) -> set[str]:
         for key in (plan.rotated if there else ())
         if any(contract.one_shot(step, key.name) in there for step in contract.KINDS)
     }
+
+
+def _why_in_flight_unknown(settings: Settings, snapshot: Snapshot, plan: Plan) -> str | None:
+    """Why a rotation's PushSecrets may be there unseen; None where they would be seen."""
+    for view in settings.by_namespace if plan.rotated else ():
+        if why := snapshot.why_unread("PushSecret", view.namespace):
+            return f"what is in flight: PushSecret: {why}"
+    return None
 
 
 def _one_shots(snapshot: Snapshot, namespace: str | None = None) -> Iterator[str]:

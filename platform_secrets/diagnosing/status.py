@@ -1,11 +1,11 @@
 """What a running environment is like, bundle by bundle and key by key; and what is wrong."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from platform_secrets.diagnosing.readers import Reader, Readers
 from platform_secrets.diagnosing.rotating import Age, Rotations, rotations
-from platform_secrets.diagnosing.snapshot import Snapshot
+from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.diagnosing.syncing import Synced, store_fault, synced, why_store_unknown
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.providers.table import provider_of
@@ -14,7 +14,8 @@ from platform_secrets.settings import Settings
 
 @dataclass(frozen=True)
 class BundleStatus:
-    """One bundle: its store, its ExternalSecrets, and who reads it."""
+    """One bundle: its store, its ExternalSecrets, and who reads it. Of one that is migrating they
+    wait for `secretsctl migrate`."""
 
     bundle: str
     namespace: str
@@ -23,6 +24,7 @@ class BundleStatus:
     why_store_unknown: str | None
     synced: list[Synced]
     readers: list[Reader]
+    is_migrating: bool
 
     @property
     def faults(self) -> list[Synced]:
@@ -84,15 +86,26 @@ def _bundle(view: Settings, bundle: str, snapshot: Snapshot, readers: Readers) -
     names = [one["metadata"]["name"] for one in external_secret_manifests(view, bundle)]
     workloads = list(dict.fromkeys(view.readers[bundle]))
     found = [readers.of(view.namespace, name, workloads) for name in names]
+    waiting = [name for name in names if _waits_for_migration(view, bundle, snapshot, name)]
+    read = [synced(snapshot, view.namespace, name) for name in names]
     return BundleStatus(
         bundle=bundle,
         namespace=view.namespace,
         store=store,
         store_fault=store_fault(snapshot, view.namespace, reference),
         why_store_unknown=why_store_unknown(snapshot, view.namespace, reference),
-        synced=[synced(snapshot, view.namespace, name) for name in names],
+        synced=[
+            replace(one, fault=None, since=None) if one.name in waiting else one for one in read
+        ],
         readers=[_worst([*of_one]) for of_one in zip(*found, strict=True)],
+        is_migrating=bool(waiting),
     )
+
+
+def _waits_for_migration(view: Settings, bundle: str, snapshot: Snapshot, name: str) -> bool:
+    live = snapshot.get("ExternalSecret", view.namespace, name)
+    is_failed = (condition(live, "Ready") or {}).get("status") == "False"
+    return is_failed and bundle in view.environment.migrating
 
 
 def _worst(of_one: list[Reader]) -> Reader:

@@ -38,6 +38,8 @@ def status_text(found: Status) -> str:
     if found.troubles:
         blocks.append([line for one in found.troubles for line in _trouble(found, one)])
     blocks.append([*_table(("BUNDLE", "STORE", "SYNCED", "READERS"), _bundle_rows(found))])
+    if migrating := [*_migrating(found)]:
+        blocks.append(migrating)
     if found.ages:
         heads = ("KEY", "AGE", "LIMIT", "ROTATED", "DUE", "")
         blocks.append([*_table(heads, _age_rows(found))])
@@ -70,9 +72,15 @@ def _bundle_rows(found: Status) -> list[tuple[bool, list[str]]]:
         store = f"{one.store} {'not ready' if one.store_fault else state}"
         read = [each.at for each in one.synced if each.at]
         at = f"{_ago(found.taken_at - min(read))} ago" if read else "never"
-        synced = f"no; last {at}" if one.faults else at
+        synced = f"no; last {at}" if one.faults else "migrating" if one.is_migrating else at
         rows.append((is_bad, [one.bundle, store, synced, _readers(one)]))
     return rows
+
+
+def _migrating(found: Status) -> Iterator[str]:
+    for one in found.bundles:
+        if one.is_migrating:
+            yield f"migrating: secretsctl migrate {one.bundle} --env {found.environment}"
 
 
 def _states(one: BundleStatus) -> Counter[str]:
