@@ -100,6 +100,26 @@ def test_a_migration_that_has_not_run_is_no_fault():
     assert "secretsctl migrate backend-api --env production" in found.findings[0].step
 
 
+@pytest.mark.parametrize(
+    ("group", "is_fault"),
+    [("owners", False), ("system:authenticated", True), ("system:serviceaccounts:other", True)],
+)
+@pytest.mark.parametrize("kind", ["RoleBinding", "ClusterRoleBinding"])
+def test_a_cluster_role_that_reads_secrets_is_a_fault_where_everybody_has_it(
+    environment, kind, group, is_fault
+):
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
+    environment.add({"kind": "ClusterRole", "metadata": {"name": "admin"}, "rules": [rule]})
+    metadata = {"name": "owners"}
+    if kind == "RoleBinding":
+        metadata["namespace"] = environment.namespace
+    binding = {"kind": kind, "metadata": metadata, "roleRef": {"kind": "ClusterRole"}}
+    binding["roleRef"]["name"] = "admin"
+    environment.add({**binding, "subjects": [{"kind": "Group", "name": group}]})
+    found = {(one.check, one.is_fault) for one in environment.diagnosed().findings}
+    assert found == {("reader-not-declared", is_fault)}
+
+
 def test_what_may_not_be_looked_at_is_said_and_not_called_healthy(environment):
     for one in environment.of("Secret"):
         environment.drop("Secret", one["metadata"]["name"])

@@ -7,6 +7,7 @@ from platform_secrets.manifests.naming import Manifest
 
 # Groups of everybody begin so too, and are none of Kubernetes' parts.
 _PARTS = ("system:kube-", "system:controller:", "system:node:")
+_EVERYBODY = ("system:authenticated", "system:unauthenticated", "system:serviceaccounts")
 
 
 @dataclass(frozen=True, order=True)
@@ -57,6 +58,11 @@ def is_of_kubernetes(grant: Grant) -> bool:
     if grant.kind == "ServiceAccount":
         return grant.name.startswith("kube-system/")
     return grant.name == "system:masters" or grant.name.startswith(_PARTS)
+
+
+def is_everybody(grant: Grant) -> bool:
+    """Whether it is a group of all who log in, of all who do not, or of ServiceAccounts."""
+    return grant.kind == "Group" and grant.name.startswith(_EVERYBODY)
 
 
 def _is_of_secrets(rule: Manifest) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
+from platform_secrets.describing.rbac import Grant, grants, is_everybody, is_of_kubernetes
 from platform_secrets.diagnosing.case import At, Case, Finding, changed_rights
 
 _RBAC = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
@@ -68,24 +68,26 @@ def _lacking(case: Case, grant: Grant) -> Finding:
 def _besides(
     case: Case, found: set[Grant], declared: set[tuple[str, str, str]], *, is_wide: bool
 ) -> Iterator[Finding]:
-    """Readers that are not declared: a fault where a right of the namespace itself says so; who has
-    one of the whole cluster is only told of."""
+    """Readers that are not declared: a fault where a Role of the namespace says so, or where that
+    is everybody. Who has a ClusterRole, such as `admin` or `edit`, is only told of: the cluster's
+    owners give these."""
     operator = f"{case.settings.environment.operator_namespace}/"
-    merged: dict[tuple[str, str, str, str], list[str]] = {}
+    merged: dict[tuple[str, str, str, str], list[Grant]] = {}
     for one in sorted(found):
         if _right(one) in declared or is_of_kubernetes(one) or one.name.startswith(operator):
             continue
-        namespace, _, secret = one.secret.partition("/")
-        merged.setdefault((one.kind, one.name, one.by, namespace), []).append(secret)
-    for (kind, name, by, namespace), secrets in merged.items():
+        namespace = one.secret.partition("/")[0]
+        merged.setdefault((one.kind, one.name, one.by, namespace), []).append(one)
+    for (kind, name, by, namespace), some in merged.items():
         binding = by.rpartition(" ")[2]
         place = (
             At("ClusterRoleBinding", "", binding)
             if is_wide
             else At("RoleBinding", namespace, binding)
         )
-        what = f"{kind} {name} can read {len(secrets)} Secrets of {namespace} by {by}"
+        what = f"{kind} {name} can read {len(some)} Secrets of {namespace} by {by}"
         within = "" if is_wide else f" -n {namespace}"
         command = f"kubectl delete {place.kind.lower()} {binding}{within}"
         step = f"name it in the catalogue or in `readers`, or take the right away: `{command}`"
-        yield Finding("reader-not-declared", place, what, step, is_fault=not is_wide)
+        is_fault = by.startswith("Role ") or is_everybody(some[0])
+        yield Finding("reader-not-declared", place, what, step, is_fault=is_fault)
