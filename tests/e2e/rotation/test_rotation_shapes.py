@@ -70,7 +70,7 @@ def policy_of(obj):
 def stored(world, obj):
     """The spec as it would be stored, with the CRD's defaults."""
     path = world.cluster.api.path(obj["apiVersion"], obj["kind"], None, world.namespace)
-    return world.cluster.api.request("POST", path, obj, params={"dryRun": "All"})["spec"]
+    return world.rotator.request("POST", path, obj, params={"dryRun": "All"})["spec"]
 
 
 def test_the_rotator_makes_each_of_its_objects_and_they_are_stored_as_they_are_sent(world):
