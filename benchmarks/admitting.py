@@ -73,7 +73,8 @@ def _milliseconds(parts: Parts, places: dict[int, Settings]) -> dict[str, dict[i
         [check] = shapes.checks(plan, key, "2027-01-01", "promoted")
         tries[_PUSH, keys] = rotator, push
         tries[_CHECK, keys] = rotator, check
-        tries[_UNBOUND, keys] = cluster.api, push
+        other = {**push["spec"], "secretStoreRefs": [{"kind": "SecretStore", "name": "another"}]}
+        tries[_UNBOUND, keys] = cluster.api, {**push, "spec": other}
     taken: dict[tuple[str, int], list[float]] = {one: [] for one in tries}
     for _ in range(_ROUNDS):
         for one, (api, manifest) in tries.items():
@@ -87,7 +88,7 @@ def _milliseconds(parts: Parts, places: dict[int, Settings]) -> dict[str, dict[i
 
 
 _PUSH, _CHECK = "a push, by the rotator", "a check, by the rotator"
-_UNBOUND = "the same push, by the administrator, whom no policy meets"
+_UNBOUND = "the same push to another store, by the administrator, whom no policy meets"
 
 
 def _try(api: KubernetesApi, manifest: Manifest) -> None:

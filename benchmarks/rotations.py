@@ -16,6 +16,7 @@ import httpx
 
 from benchmarks.measure import RunError
 from tests.e2e.environments import is_synced
+from tests.e2e.eso import copied_store
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.process import Run, wait_until
 from tests.e2e.rotating import ACCOUNT, ROTATED, Rotating, ended
@@ -153,7 +154,7 @@ def _push(place: Rotating, key: Manifest) -> tuple[Callable[[], object], Callabl
     remote = {"remoteKey": key["entry"]["key"], "property": key["entry"]["property"]}
     spec = {
         "refreshInterval": "0s",
-        "secretStoreRefs": [{"kind": "SecretStore", "name": key["store"]}],
+        "secretStoreRefs": [copied_store(place.cluster, place.namespace, key["store"], _SOURCE)],
         "selector": {"secret": {"name": _SOURCE}},
         "data": [{"match": {"secretKey": "password", "remoteRef": remote}}],
     }
