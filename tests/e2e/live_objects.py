@@ -16,6 +16,9 @@ Name = tuple[str, str, str]
 ADMISSION = "admissionregistration.k8s.io/v1"
 POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """Cluster-wide; an environment's are called after its namespace."""
+_OF_A_NAMESPACE = re.compile(
+    r"(?P<namespace>.+?)-(rotation-.+|(seeding-)?account-tokens|seeding-(push|external)secrets)"
+)
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
 
@@ -33,7 +36,8 @@ def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest
     for kind in POLICIES:
         for obj in cluster.api.list(ADMISSION, kind):
             name = obj["metadata"]["name"]
-            if re.split("-rotation-|-account-tokens$|-seeding", name)[0] in wanted:
+            match = _OF_A_NAMESPACE.fullmatch(name)
+            if match and match["namespace"] in wanted:
                 found[kind, "", name] = {"apiVersion": ADMISSION, "kind": kind, **obj}
     return {
         name: obj for name, obj in found.items() if (name[0], name[2]) not in MADE_BY_CONTROLLERS
