@@ -95,6 +95,11 @@ def test_a_project_of_argo_cd_that_allows_everything_is_told_where_it_is_protect
         assert warnings(a_stack(**named, protect=False)) == []
 
 
+def test_a_platform_that_names_flux_alone_is_told_nothing_of_argo_cd():
+    assert warnings(a_stack(**{"gitops.flux": {}})) == []
+    assert len(warnings(a_stack(**{"gitops.flux": {}, "gitops.argocd": {}}))) == 1
+
+
 def test_a_bundle_that_no_service_reads_is_told():
     catalogue = changed(CATALOGUE, "services.web.reads", ["shared"])
     assert warnings(a_stack(), catalogue) == ["catalogue.yaml: bundles.mail: no service reads it"]

@@ -17,8 +17,8 @@ _BY_PULUMI = {
     ".github/actions/login/action.yaml": ["login.yaml"],
     **{f"{_WORKFLOWS}/{name}": [name] for name in ("update.yaml", "preview.yaml", "drift.yaml")},
 }
-TOOLS = {"argo-cd": ("Argo CD", "argocd"), "flux": ("Flux", "flux")}
-"""How a tool is called, and its folder in a rendered tree."""
+TOOLS = {"argo-cd": ("Argo CD", "argocd", "argocd"), "flux": ("Flux", "flux", "flux-system")}
+"""How a tool is called, its folder in a rendered tree, and the namespace in which it runs."""
 
 
 def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[str, str]:
@@ -27,9 +27,9 @@ def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[st
         length = f"with {provider} of up to {_LONGEST[provider]} characters"
         message = f"must be a name of lower-case letters, digits, hyphens, {length}"
         raise SettingsError([Problem("--name", None, (), message)])
-    called, folder = TOOLS[tool]
+    called, folder, namespace = TOOLS[tool]
     fields = {"name": name, "provider": provider, "version": __version__}
-    fields |= {"tool": called, "folder": folder}
+    fields |= {"tool": called, "folder": folder, "namespace": namespace}
     fields["apply"] = _text(f"readme-{delivery}.md", fields)
     production = ["stack-production.yaml", f"store-{provider}.yaml"]
     if delivery == "gitops":

@@ -46,7 +46,9 @@ def _too_much_allowed(env: Environment) -> Iterator[Fault]:
             "every account of the cluster: take 2.5.0 or later, or refuse it those of all but the "
             "stores' accounts by an admission policy of yours",
         )
-    if env.gitops and env.protect and env.gitops.argocd.project == "default":
+    named = env.gitops.model_fields_set if env.gitops else set[str]()
+    is_of_flux = "flux" in named and "argocd" not in named
+    if env.gitops and not is_of_flux and env.protect and env.gitops.argocd.project == "default":
         yield (
             ("gitops", "argocd", "project"),
             "is `default`, which in Argo CD allows everything: name one that allows this "
