@@ -151,7 +151,17 @@ def test_a_file_in_place_of_the_tree_or_of_its_parent_is_named(tmp_path):
 
 @pytest.mark.parametrize("call", ["write_text", "rename"])
 @pytest.mark.parametrize("calls_before", [0, 1])
-def test_a_write_that_fails_leaves_the_old_tree(root, foreign, monkeypatch, call, calls_before):
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a file"), TreeError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+    ids=["full disk", "interrupted"],
+)
+def test_a_write_that_fails_leaves_the_old_tree(
+    root, foreign, monkeypatch, call, calls_before, error, raised
+):
     """For `rename`: the old tree can't be put aside, or the new one can't take its place."""
     before = {path: _identity(path) for path in (*foreign, *(root / name for name in OLD))}
     count = 0
@@ -161,11 +171,12 @@ def test_a_write_that_fails_leaves_the_old_tree(root, foreign, monkeypatch, call
         nonlocal count
         count += 1
         if count == calls_before + 1:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            raise error
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(Path, call, failing)
-    with pytest.raises(TreeError, match="can't be written: No space left on device"):
+    match = "can't be written: No space left on device" if raised is TreeError else None
+    with pytest.raises(raised, match=match):
         tree.write(root, NEW)
     assert {path: _identity(path) for path in before} == before
     assert [path.name for path in root.parent.iterdir()] == ["test"]

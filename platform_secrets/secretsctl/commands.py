@@ -71,21 +71,18 @@ def example(options: argparse.Namespace) -> tuple[int, str]:
 def schema(options: argparse.Namespace) -> tuple[int, str]:
     """Writes the JSON Schemas of the catalogue and of stack files."""
     from platform_secrets.secretsctl.schema import schema_texts
+    from platform_secrets.secretsctl.whole_files import replace_files
     from platform_secrets.settings.documents import project_name
 
     texts = schema_texts(project_name(Path()))
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            (options.out / name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise tree.TreeError(f"{options.out}: can't be written: {error.strerror}") from None
+    replace_files({options.out / name: text.encode() for name, text in texts.items()})
     return OK, "".join(f"{options.out / name}\n" for name in texts)
 
 
 def init(options: argparse.Namespace) -> tuple[int, str]:
     """Writes a repository of one's own; all of it, or nothing where a file is there already."""
-    from platform_secrets.secretsctl.new_project import in_the_way, project_files, write_project
+    from platform_secrets.secretsctl.new_project import in_the_way, project_files
+    from platform_secrets.secretsctl.whole_files import replace_files
 
     folder: Path = options.folder
     name = options.name or folder.resolve().name
@@ -93,7 +90,7 @@ def init(options: argparse.Namespace) -> tuple[int, str]:
     obstacles = in_the_way(folder, [*files])
     if obstacles:
         raise tree.TreeError("\n".join(obstacles))
-    write_project(folder, files)
+    replace_files({folder / name: text.encode() for name, text in files.items()})
     lines = [str(folder / name) for name in files]
     enter = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     return OK, "".join(f"{line}\n" for line in [*lines, f"next: {enter}secretsctl render --all"])
@@ -103,6 +100,7 @@ def pin_image(options: argparse.Namespace) -> tuple[int, str]:
     """Has the registry say the digest of the rotator's image, and writes it into the stack file."""
     from platform_secrets.secretsctl.pinning import with_image
     from platform_secrets.secretsctl.registry import RegistryError, pinned
+    from platform_secrets.secretsctl.whole_files import replace_files
 
     rotating = [one for one in asked_settings(options) if one.has_rotation]
     if not rotating:
@@ -114,12 +112,7 @@ def pin_image(options: argparse.Namespace) -> tuple[int, str]:
         print(f"secretsctl: {error}", file=sys.stderr)
         return FAILED, ""
     if not options.print:
-        changed = {path: with_image(path, image) for path, image in images.items()}
-        for path, content in changed.items():
-            try:
-                path.write_bytes(content)
-            except OSError as error:
-                raise tree.TreeError(f"{path}: can't be written: {error.strerror}") from None
+        replace_files({path: with_image(path, image) for path, image in images.items()})
     return OK, "".join(f"{path}: {image}\n" for path, image in images.items())
 
 

@@ -16,7 +16,8 @@ from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
 from platform_secrets.secretsctl.tree import TreeError
-from platform_secrets.secretsctl.yaml_additions import replace_files, with_additions
+from platform_secrets.secretsctl.whole_files import replace_files
+from platform_secrets.secretsctl.yaml_additions import with_additions
 from platform_secrets.secretsctl.yaml_text import yaml_text
 from platform_secrets.settings import (
     Problem,

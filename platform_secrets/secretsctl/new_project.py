@@ -66,12 +66,3 @@ def in_the_way(folder: Path, names: list[str]) -> list[str]:
         f"{path}: is there already, and nothing is overwritten; choose an empty folder"
         for path in sorted({*taken, *parents})
     ]
-
-
-def write_project(folder: Path, files: dict[str, str]) -> None:
-    """Writes the files, which must not be there."""
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)

@@ -10,6 +10,7 @@ from pathlib import Path
 from platform_secrets.describing.reported import Report, reported
 from platform_secrets.secretsctl.projects import loaded, stack_files
 from platform_secrets.secretsctl.tree import TreeError
+from platform_secrets.secretsctl.whole_files import replace_files
 
 _BEGINNING = "<!doctype html>\n<!-- secretsctl report -->"
 """Of a page of ours, which a new one may replace."""
@@ -34,11 +35,9 @@ def _write(path: Path, text: str) -> None:
     try:
         if path.exists() and not path.read_bytes().startswith(_BEGINNING.encode()):
             raise TreeError(f"{path}: is there already, and no report: name another with --out")
-        beside = path.with_name(f"{path.name}.new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
     except OSError as error:
-        raise TreeError(f"{path}: can't be written: {error.strerror}") from None
+        raise TreeError(f"{path}: can't be read: {error.strerror}") from None
+    replace_files({path: text.encode()})
 
 
 def _written(found: Sequence[Report], path: Path, size: int) -> str:

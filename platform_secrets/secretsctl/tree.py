@@ -170,12 +170,12 @@ def _old_name(root: Path) -> Path:
 
 def _swap(new: Path, root: Path) -> None:
     old = _old_name(root)
-    if root.exists():
-        root.rename(old)
     try:
+        if root.exists():
+            root.rename(old)
         new.rename(root)
-    except OSError:
-        if old.exists():
+    except BaseException:
+        if old.exists() and not root.exists():
             old.rename(root)
         raise
     shutil.rmtree(old, ignore_errors=True)

@@ -1,7 +1,6 @@
 """Entries added to a YAML file of people's. Every character that is there stays as it is."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,33 +41,6 @@ def with_additions(
         message = f"can't be added to without changing more; write yourself:\n  {lines}"
         raise SettingsError([Problem(str(path), None, (), message)])
     return changed
-
-
-def replace_files(contents: Mapping[Path, bytes]) -> None:
-    """Writes all files, or none: each takes its place at the end, whole. Raises OSError."""
-    prepared: dict[Path, Path] = {}
-    before: dict[Path, bytes | None] = {}
-    try:
-        # A link stays one.
-        for path, content in ((path.resolve(), content) for path, content in contents.items()):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            prepared[path] = path.with_name(f".{path.name}.new")
-            prepared[path].write_bytes(content)
-            if path.exists():
-                shutil.copymode(path, prepared[path])
-        for path, new in prepared.items():
-            before[path] = path.read_bytes() if path.exists() else None
-            new.replace(path)
-    except BaseException:
-        for path, content in before.items():
-            if content is None:
-                path.unlink(missing_ok=True)
-            else:
-                path.write_bytes(content)
-        raise
-    finally:
-        for new in prepared.values():
-            new.unlink(missing_ok=True)
 
 
 def _edits(
