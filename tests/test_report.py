@@ -269,7 +269,7 @@ def test_wrong_input_writes_nothing(report, capsys):
     assert not Path("report.html").exists()
     Path("file").touch()
     assert main(["report", "--out", "file/report.html"]) == 2
-    assert "can't be read: Not a directory" in capsys.readouterr().err
+    assert "file: can't be written" in capsys.readouterr().err
 
 
 def test_one_environment_alone_is_shown_with_env(report, capsys):
