@@ -690,6 +690,30 @@ def test_a_document_that_can_t_be_read_is_told_by_its_line_and_the_rest_is_taken
     assert [*catalogue()["bundles"]] == ["ledger"]
 
 
+ANCHORS = """
+kind: ExternalSecret
+metadata: {name: ledger, namespace: shop}
+spec:
+  secretStoreRef: {kind: ClusterSecretStore, name: team}
+  data:
+    - secretKey: &key user
+      remoteRef: {key: apps/ledger, property: *key}
+    - secretKey: &key password
+      remoteRef: {key: apps/ledger, property: *key}
+"""
+
+
+def test_an_alias_is_of_the_anchor_before_it(run):
+    """An anchor may be there twice, as it may for Kubernetes' own parsers."""
+    code, report = run(ANCHORS)
+    assert (code, report["unread"]) == (0, [])
+    places = stack()["bundles"]["ledger"]["keys"]
+    assert {name: place["property"] for name, place in places.items()} == {
+        "user": "user",
+        "password": "password",
+    }
+
+
 def test_a_stack_file_without_its_catalogue_stays_as_it_is(run):
     Path("Pulumi.production.yaml").write_text("# mine\n")
     code, message = run(external_secret(data=[USER]))

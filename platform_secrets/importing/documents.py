@@ -128,7 +128,7 @@ def _services(
     existing: Existing,
 ) -> tuple[dict[str, tuple[Reader, dict[str, Any]]], list[tuple[Reader, str, list[str]]]]:
     """Each new reader of what is imported, once; and what those that are there do not name."""
-    read: dict[tuple[str, str, str], tuple[Reader, list[str]]] = {}
+    read: dict[tuple[str, str, str], tuple[Reader, set[str]]] = {}
     missing: list[tuple[Reader, str, list[str]]] = []
     known = mapping(existing.catalogue.get("services"))
     for one in readers:
@@ -137,14 +137,20 @@ def _services(
         name = existing.service_name(one.namespace, f"{one.kind}/{one.name}")
         if name is None:
             if found:
-                read.setdefault((one.namespace, one.kind, one.name), (one, found))
+                place = one.namespace, one.kind, one.name
+                # A patch of an overlay names more than what it patches.
+                read.setdefault(place, (one, set()))[1].update(found)
         elif lacking := [each for each in found if each not in sequence(known[name]["reads"])]:
             missing.append((one, name, lacking))
     called = service_names(read, known, target.environment)
     services: dict[str, tuple[Reader, dict[str, Any]]] = {
         called[place]: (
             one,
-            {"workload": f"{one.kind}/{one.name}", "service-account": "none", "reads": found},
+            {
+                "workload": f"{one.kind}/{one.name}",
+                "service-account": "none",
+                "reads": sorted(found),
+            },
         )
         for place, (one, found) in read.items()
     }

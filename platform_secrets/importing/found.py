@@ -37,7 +37,8 @@ class Manifest:
     def is_kustomization(self) -> bool:
         """Whether it is kustomize's own, and not Flux's."""
         api = str(self.content.get("apiVersion") or "kustomize.config.k8s.io")
-        return self.kind == "Kustomization" and api.startswith("kustomize.config.k8s.io")
+        is_named_so = self.kind in ("Kustomization", "Component")
+        return is_named_so and api.startswith("kustomize.config.k8s.io")
 
     @property
     def at(self) -> tuple[str, int]:

@@ -1,29 +1,25 @@
 """From manifests to a catalogue and a stack file, and a verdict on each manifest."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from platform_secrets.importing.charts import charts
+from platform_secrets.importing.charts import Unseen, unseen
 from platform_secrets.importing.comparing import Difference, differences
 from platform_secrets.importing.documents import Documents, documents
 from platform_secrets.importing.existing import Existing, with_added
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
 from platform_secrets.importing.kustomizations import placed
-from platform_secrets.importing.plain_secrets import plain_secrets
-from platform_secrets.importing.readers import Reader, pull_secrets, readers
+from platform_secrets.importing.readers import Reader, readers
+from platform_secrets.importing.roles import wide_bindings
 from platform_secrets.importing.stack_file import Target
-from platform_secrets.importing.templates import ConfigMaps, config_maps
+from platform_secrets.importing.wanting import wanted_of
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.settings import Document, Problem, Settings, SettingsError, load
 
-EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 STORES = ("SecretStore", "ClusterSecretStore")
-_PUSHING = ("PushSecret", "ClusterPushSecret")
 _CATALOGUE, _STACK = "the catalogue", "the stack file"
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 # Of these every property can be read either way: with its whole entry, or by itself.
 _EITHER_WAY = {"vault", "aws", "gcpsm", "azurekv", "kubernetes", "onepassword"}
 
@@ -55,8 +51,8 @@ class Imported:
     absent: Sequence[str]
     """The catalogue's bundles that a new environment does not have."""
     verdicts: list[Verdict]
-    charts: Sequence[Manifest]
-    """What installs charts, whose workloads are not seen."""
+    unseen: Unseen
+    """What of readers no manifest tells."""
 
 
 def imported(
@@ -66,74 +62,33 @@ def imported(
 
     What the settings refuse of it is left out, with their own message, until all of it is right.
     """
-    verdicts: list[Verdict] = []
     manifests = placed(manifests)
     existing = existing or Existing()
-    wanted = _wanted(manifests, target, verdicts)
+    wanted, refused = wanted_of(manifests, target.namespace)
+    verdicts = [_left_out(manifest, error) for manifest, error in refused]
     wanted = [one for one in wanted if one.place not in existing.derived]
-    own, accounts = target.namespace, pull_secrets(manifests, target.namespace)
-    known = [one for manifest in manifests for one in readers(manifest, own, accounts)]
+    known = [*readers(manifests, target.namespace)]
     found, settings = _accepted(wanted, known, target, existing, verdicts)
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
-    if settings is None:
-        return Imported(found.catalogue, found.stack, {}, {}, {}, (), verdicts, charts(manifests))
-    verdicts += _compared(found, settings, is_any_way)
-    for reader, service, bundles in found.missing_reads:
-        why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not name"
-        verdicts.append(Verdict(reader.source, "different", [Difference("reads", why)]))
+    if settings is not None:
+        verdicts += _compared(found, settings, is_any_way)
+        for reader, service, bundles in found.missing_reads:
+            why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not "
+            verdicts.append(
+                Verdict(reader.source, "different", [Difference("reads", f"{why}name")])
+            )
+    is_taken = settings is not None
     return Imported(
         found.catalogue,
         found.stack,
-        found.new_in_catalogue,
-        found.new_in_stack,
-        found.new_in_others,
-        found.absent,
+        found.new_in_catalogue if is_taken else {},
+        found.new_in_stack if is_taken else {},
+        found.new_in_others if is_taken else {},
+        found.absent if is_taken else (),
         verdicts,
-        charts(manifests),
+        unseen(manifests, wide_bindings(manifests, target.namespace)),
     )
-
-
-def _wanted(
-    manifests: Sequence[Manifest], target: Target, verdicts: list[Verdict]
-) -> list[WantedSecret]:
-    known = _key_names(manifests, target.namespace)
-    texts = config_maps(manifests, target.namespace)
-    found: dict[tuple[str, str], WantedSecret] = {}
-    for manifest in manifests:
-        try:
-            for one in _secrets_of(manifest, target.namespace, texts):
-                if not _NAMESPACE.fullmatch(one.namespace):
-                    why = "is no name; import what the tool makes that still has to fill it in"
-                    raise NotTakenError("metadata.namespace", why)
-                first = found.get(one.place)
-                if first and one.is_plain:  # of an ExternalSecret's Secret only the names are new
-                    continue
-                if first and not first.is_plain:
-                    why = f"its Secret is also {first.source.place}'s; import each environment"
-                    raise NotTakenError("target.name", f"{why} by itself")
-                names = known.get(one.place, []) if one.whole else []
-                found[one.place] = one.with_names(names) if names else one
-        except NotTakenError as error:
-            verdicts.append(_left_out(manifest, error))
-    return [*found.values()]
-
-
-def _secrets_of(manifest: Manifest, namespace: str, texts: ConfigMaps) -> Iterator[WantedSecret]:
-    if manifest.kind in _PUSHING:
-        raise NotTakenError("", "puts a Secret into a store; keep it as it is beside the catalogue")
-    if manifest.kind in EXTERNAL_SECRETS:
-        return wanted_secrets(manifest, namespace, texts)
-    return plain_secrets(manifest, namespace)
-
-
-def _key_names(manifests: Iterable[Manifest], namespace: str) -> dict[tuple[str, str], list[str]]:
-    """The keys of each Secret that is among the manifests."""
-    return {
-        (one.namespace or namespace, one.name): [*mapping(one.content.get("data"))]
-        for one in manifests
-        if one.kind == "Secret"
-    }
 
 
 def _accepted(

@@ -1,15 +1,17 @@
-"""Who reads which Secrets: every object that has pods, whatever its kind."""
+"""Who reads which Secrets: every object that names one, whatever its kind."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from platform_secrets.importing.found import Manifest, mapping, sequence
+from platform_secrets.importing.references import Reference, references
+from platform_secrets.importing.roles import Place, readable_secrets
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A workload, and the Secrets that its pods name."""
+    """A workload or another object, and what it names of one namespace's Secrets."""
 
     namespace: str
     kind: str
@@ -18,30 +20,53 @@ class Reader:
     source: Manifest
 
 
-PullSecrets = Mapping[tuple[str, str], Sequence[str]]
-"""What ServiceAccounts, by namespace and name, have kubelets log in to registries with."""
-
-
-def pull_secrets(manifests: Iterable[Manifest], own_namespace: str) -> PullSecrets:
-    """Those of all ServiceAccounts among the manifests."""
-    return {
-        (one.namespace or own_namespace, one.name): [*_pull_secrets(one.content)]
-        for one in manifests
+def readers(manifests: Iterable[Manifest], own_namespace: str) -> Iterator[Reader]:
+    """Each of them that names a Secret: one reader for each namespace of those that it names."""
+    known = [*manifests]
+    accounts = {
+        _place(one, own_namespace): [*_pull_secrets(one.content)]
+        for one in known
         if one.kind == "ServiceAccount"
     }
+    classes = {
+        _place(one, own_namespace): [*_synced(one)]
+        for one in known
+        if one.kind == "SecretProviderClass"
+    }
+    readable = readable_secrets(known, own_namespace)
+    for one in known:
+        if not one.name:
+            continue
+        namespace = _namespace(one, own_namespace)
+        found = [*references(one)]
+        for pod in _pods(one.content):
+            account = namespace, str(pod.get("serviceAccountName") or "default")
+            # A pod's own come instead of its account's.
+            if not pod.get("imagePullSecrets"):
+                found += accounts.get(account, [])
+            found += readable.get(account, [])
+            for volume in map(mapping, sequence(pod.get("volumes"))):
+                csi = mapping(volume.get("csi"))
+                name = mapping(csi.get("volumeAttributes")).get("secretProviderClass")
+                found += classes.get((namespace, str(name)), [])
+        of_namespaces: dict[str, dict[str, None]] = {}
+        for space, name in found:
+            of_namespaces.setdefault(space or namespace, {})[name] = None
+        for space, names in of_namespaces.items():
+            yield Reader(space, one.kind, one.name, tuple(names), one)
 
 
-def readers(manifest: Manifest, own_namespace: str, of_accounts: PullSecrets) -> Iterator[Reader]:
-    """The reader that a manifest is, if its pods read any Secret."""
-    namespace = manifest.namespace or own_namespace
-    secrets: dict[str, None] = {}
-    for pod in _pods(manifest.content):
-        account = namespace, str(pod.get("serviceAccountName") or "default")
-        # A pod's own come instead of its account's.
-        inherited = [] if pod.get("imagePullSecrets") else of_accounts.get(account, [])
-        secrets |= dict.fromkeys([*inherited, *_secrets(pod)])
-    if secrets and manifest.name:
-        yield Reader(namespace, manifest.kind, manifest.name, tuple(secrets), manifest)
+def _place(manifest: Manifest, own_namespace: str) -> Place:
+    return manifest.namespace or own_namespace, manifest.name
+
+
+def _namespace(manifest: Manifest, own_namespace: str) -> str:
+    """Where the Secrets are that it names."""
+    spec = manifest.spec
+    installs = spec.get("targetNamespace") if manifest.kind == "HelmRelease" else None
+    if manifest.kind == "Application":
+        installs = mapping(spec.get("destination")).get("namespace")
+    return str(installs or manifest.namespace or own_namespace)
 
 
 def _pods(value: object) -> Iterator[Mapping[str, Any]]:
@@ -57,29 +82,14 @@ def _pods(value: object) -> Iterator[Mapping[str, Any]]:
             yield from _pods(inner)
 
 
-def _secrets(pod: Mapping[str, Any]) -> Iterator[str]:
-    """Each Secret that a pod names."""
-    yield from _pull_secrets(pod)
-    kinds = ("initContainers", "containers", "ephemeralContainers")
-    for container in (mapping(one) for kind in kinds for one in sequence(pod.get(kind))):
-        for one in sequence(container.get("env")):
-            yield from _named(mapping(mapping(one).get("valueFrom")).get("secretKeyRef"), "name")
-        for one in sequence(container.get("envFrom")):
-            yield from _named(mapping(one).get("secretRef"), "name")
-    for volume in map(mapping, sequence(pod.get("volumes"))):
-        yield from _named(volume.get("secret"), "secretName")
-        for one in sequence(mapping(volume.get("projected")).get("sources")):
-            yield from _named(mapping(one).get("secret"), "name")
-        yield from _named(mapping(volume.get("csi")).get("nodePublishSecretRef"), "name")
+def _pull_secrets(account: Mapping[str, Any]) -> Iterator[Reference]:
+    for one in map(mapping, sequence(account.get("imagePullSecrets"))):
+        if isinstance(one.get("name"), str):
+            yield Reference(None, one["name"])
 
 
-def _pull_secrets(content: Mapping[str, Any]) -> Iterator[str]:
-    """Those of a pod or of a ServiceAccount."""
-    for one in sequence(content.get("imagePullSecrets")):
-        yield from _named(one, "name")
-
-
-def _named(reference: object, field: str) -> Iterator[str]:
-    name = mapping(reference).get(field)
-    if isinstance(name, str):
-        yield name
+def _synced(of_class: Manifest) -> Iterator[Reference]:
+    """The Secrets that a pod has made by mounting a class."""
+    for one in map(mapping, sequence(of_class.spec.get("secretObjects"))):
+        if isinstance(one.get("secretName"), str):
+            yield Reference(None, one["secretName"])

@@ -26,6 +26,14 @@ _NAMESPACED = [
     *(f"{name}.argoproj.io" for name in ("rollouts", "cronworkflows", "workflowtemplates")),
     "services.serving.knative.dev",
     "serviceaccounts",
+    *(f"{name}.rbac.authorization.k8s.io" for name in ("roles", "rolebindings")),
+    "secretproviderclasses.secrets-store.csi.x-k8s.io",
+    # What names Secrets in fields of its own.
+    "ingresses.networking.k8s.io",
+    "gateways.gateway.networking.k8s.io",
+    "issuers.cert-manager.io",
+    "clusters.postgresql.cnpg.io",
+    *(f"{name}.monitoring.coreos.com" for name in ("prometheuses", "alertmanagers")),
 ]
 _SECRETS = "secrets"
 # Helm, Kubernetes and kubeadm keep these for themselves.

@@ -3,7 +3,7 @@
 import argparse
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ _HEADINGS = {
     "left out": "not taken",
 }
 _RENDER = "what reads Secrets in them: helm template … | secretsctl import --from -"
+_PRINT = "what they make of it: kubectl kustomize … | secretsctl import --from -"
+_NAME = "what reads which of them, no manifest tells: name it in `reads`"
 _RENAMED = "an ExternalSecret is called as its Secret; docs/import.md says how it takes that over"
 
 
@@ -169,9 +171,10 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
         lines += [
             f"  {one.manifest.place}: {_called(one)}: becomes {one.becomes}" for one in renamed
         ]
-    if found.charts:
-        lines.append(f"charts, whose workloads are not seen: {len(found.charts)} ({_RENDER})")
-        lines += [f"  {one.place}: {_named(one)}" for one in found.charts]
+    for what, why, manifests in _unseen(found):
+        if manifests:
+            lines.append(f"{what}: {len(manifests)} ({why})")
+            lines += [f"  {one.place}: {_named(one)}" for one in manifests]
     if found.absent:
         lines.append(f"left out here, since no manifest has them: {', '.join(found.absent)}")
     for file, new in found.new_in_others.items():
@@ -181,6 +184,15 @@ def _report(found: Imported, read: Read, written: Iterable[str]) -> str:
     if not found.verdicts:
         lines.append(f"no ExternalSecret in {read.where}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _unseen(found: Imported) -> Iterable[tuple[str, str, Sequence[Manifest]]]:
+    unseen = found.unseen
+    return (
+        ("charts, whose workloads are not seen", _RENDER, unseen.charts),
+        ("kustomizations, which change names or Secrets", _PRINT, unseen.kustomizations),
+        ("bindings, by which every Secret may be read", _NAME, unseen.wide_bindings),
+    )
 
 
 def _lines(verdict: Verdict) -> Iterable[str]:
@@ -219,7 +231,10 @@ def _json(found: Imported, read: Read, written: Iterable[str]) -> str:
             }
             for one in found.verdicts
         ],
-        "charts": [{**_identity(one), "why": _RENDER} for one in found.charts],
+        **{
+            what.partition(",")[0]: [{**_identity(one), "why": why} for one in manifests]
+            for what, why, manifests in _unseen(found)
+        },
         "left-out-here": [*found.absent],
         "left-out-in-others": {file: new["without"] for file, new in found.new_in_others.items()},
         "unread": [{"file": one.file, "line": one.line, "why": one.message} for one in read.unread],

@@ -1,5 +1,4 @@
-"""Manifests as they are in files and on standard input. No value of a Secret is kept: it is dropped
-while a file is parsed."""
+"""Manifests as they are in files and on standard input."""
 
 import os
 import re
@@ -14,8 +13,9 @@ import yaml
 
 from platform_secrets.importing.found import Manifest, mapping, sequence
 from platform_secrets.importing.templates import template_of
+from platform_secrets.secretsctl.manifest_yaml import AliasesInAliasesError, objects
 from platform_secrets.settings import Problem, SettingsError
-from platform_secrets.settings.yaml_bounds import NestingBound, TooDeep, is_bounded
+from platform_secrets.settings.yaml_bounds import TooDeep
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _DOCUMENT = re.compile(r"^---(?=\s|$).*$", re.MULTILINE)
@@ -23,23 +23,7 @@ _KIND = re.compile(r"""\bkind["']?[ \t]*:[ \t]*["']?[A-Z]""")
 # Outside of a text in quotes.
 _ACTION = re.compile(r"""^[^"'#\n]*\{\{""", re.MULTILINE)
 _HELM = "is a Helm chart's source; render it: helm template … | secretsctl import --from -"
-# What holds values, or their cipher, in these kinds.
-_VALUES = {"Secret": ("data", "stringData"), "SealedSecret": ("encryptedData",)}
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-# What people write once and name again; far from what takes a moment to read.
-_MOST_OF_ALIASES = 100_000
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-class _Loader(NestingBound, yaml.CSafeLoader):
-    """Without dates: to Kubernetes they are texts."""
-
-
-_NOT_KUBERNETES = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-_Loader.yaml_implicit_resolvers = {
-    letter: [one for one in known if one[0] not in _NOT_KUBERNETES]
-    for letter, known in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 @dataclass
@@ -158,17 +142,12 @@ def _read(text: str, file: str, found: Read) -> None:
 
 
 def _read_document(text: str, file: str, first: int, found: Read) -> None:
+    is_kustomization = Path(file).name in _KUSTOMIZATIONS
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        line = first + (node.start_mark.line if node else 0)
-        if node and "&" in text and not is_bounded(node, len(text) + _MOST_OF_ALIASES):
-            found.unread.append(Problem(file, line, (), "has aliases inside aliases"))
-            return
-        if Path(file).name in _KUSTOMIZATIONS:
-            _name_kind(node)
-        _drop_values(node)
-        content = loader.construct_document(node) if node else None
+        read, start = objects(text, may_lack_kind=is_kustomization)
+    except AliasesInAliasesError as error:
+        found.unread.append(Problem(file, first + error.line, (), str(error)))
+        return
     except yaml.reader.ReaderError:
         found.unread.append(Problem(file, first, (), "holds control characters"))
         return
@@ -185,64 +164,9 @@ def _read_document(text: str, file: str, first: int, found: Read) -> None:
     except ValueError:
         found.unread.append(Problem(file, first, (), "holds what is no text"))
         return
-    for one in _flat(content):
+    line = first + start
+    for one in read:
         if "{{" in str((one.get("metadata") or {}).get("name")):
             found.unread.append(Problem(file, line, (), _HELM))
         else:
             found.manifests.append(Manifest(one, file, line))
-
-
-def _flat(content: object) -> Iterator[dict[str, Any]]:
-    """An object, or those of a list."""
-    if not isinstance(content, dict) or not isinstance(content.get("kind"), str):
-        return
-    if content["kind"].endswith("List") and isinstance(content.get("items"), list):
-        for one in content["items"]:
-            yield from _flat(one)
-    elif isinstance(content.get("metadata"), dict) or content["kind"] == "Kustomization":
-        yield content
-
-
-def _name_kind(node: yaml.Node | None) -> None:
-    """A kustomization may lack its kind."""
-    if isinstance(node, yaml.MappingNode) and "kind" not in [key.value for key, _ in node.value]:
-        tag = "tag:yaml.org,2002:str"
-        named = yaml.ScalarNode(tag, "kind"), yaml.ScalarNode(tag, "Kustomization")
-        node.value.append(named)
-
-
-def _drop_values(node: yaml.Node | None) -> None:
-    """Empties what holds values in a Secret's node, before anything is made of it."""
-    if not isinstance(node, yaml.MappingNode):
-        return
-    fields = {key.value: value for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-    kind = getattr(fields.get("kind"), "value", None)
-    for holder in (node, fields.get("spec")):
-        for name in _VALUES.get(kind, ()) if isinstance(kind, str) else ():
-            _empty(holder, name)
-    _empty(fields.get("metadata"), "annotations", _LAST_APPLIED)
-    if kind == "Kustomization":
-        _shorten_literals(fields.get("secretGenerator"))
-    items = fields.get("items")
-    for one in items.value if isinstance(items, yaml.SequenceNode) else ():
-        _drop_values(one)
-
-
-def _empty(node: yaml.Node | None, *path: str) -> None:
-    """Takes the texts away below a path, and leaves the names."""
-    if isinstance(node, yaml.ScalarNode) and not path:
-        node.value, node.tag = "", "tag:yaml.org,2002:str"
-    if not isinstance(node, yaml.MappingNode):
-        return
-    for key, value in node.value:
-        if not path or key.value == path[0]:
-            _empty(value, *path[1:])
-
-
-def _shorten_literals(node: yaml.Node | None) -> None:
-    """Takes the values away from a generator's `name=value`."""
-    for generator in node.value if isinstance(node, yaml.SequenceNode) else ():
-        for key, value in generator.value if isinstance(generator, yaml.MappingNode) else ():
-            if key.value == "literals" and isinstance(value, yaml.SequenceNode):
-                for one in value.value:
-                    one.value = str(one.value).partition("=")[0]
