@@ -13,7 +13,7 @@ from platform_secrets.secretsctl import seeding, waiting
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.settings import SettingsError, first_values
 from tests.conftest import SHOP
-from tests.settings_files import BASIC, CATALOGUE, STACK, changed, text_of
+from tests.settings_files import BASIC, CATALOGUE, STACK, STORES, changed, text_of
 
 SEEDING = {"groups": ["shop-operators"]}
 BINARY = {"description": "a keystore", "stored-as": "base64"}
@@ -80,6 +80,29 @@ def test_what_is_too_large_is_told_with_the_limit(settings_with, tmp_path):
         f"{tmp_path}: bundle shared has 1,048,577 bytes here; a Secret takes 1,048,576" in found[0]
     )
     assert found[1].endswith("vault takes 1,048,576")
+
+
+AROUND = len('{"bank-password":""}')
+LARGEST = {
+    "a property in AWS": ({**STORES["aws"], "layout": "bundle"}, 65_536, AROUND),
+    "an entry in AWS": (STORES["aws"], 65_536, 0),
+    "a parameter in AWS": ({**STORES["aws"], "provider": "aws-parameter-store"}, 4_096, 0),
+    "an entry in GCP": (STORES["gcp"], 65_536, 0),
+    "an entry in Azure": (STORES["azure"], 25_600, 0),
+}
+
+
+@pytest.mark.parametrize("place", LARGEST)
+def test_a_value_may_be_as_large_as_its_provider_takes_and_no_larger(
+    settings_with, tmp_path, place
+):
+    store, most, around = LARGEST[place]
+    settings = settings_with(stores={store["provider"]: store})
+    (tmp_path / "bank-password").write_text("x" * (most - around))
+    assert [*first_values(settings, tmp_path)] == ["bank-password"]
+    (tmp_path / "bank-password").write_text("x" * (most - around + 1))
+    [found] = faults(settings, tmp_path)
+    assert found.endswith(f"would hold {most + 1:,} bytes; {store['provider']} takes {most:,}")
 
 
 def test_what_is_not_there_is_told(settings_with, tmp_path):
@@ -227,3 +250,18 @@ def test_a_secret_that_would_be_taken_for_one_of_its_own_is_told(seed):
     catalogue = changed(CATALOGUE, "bundles.mail.secret", "seeding-shop-secrets")
     code, _, errors = seed(ENABLED, "--dry-run", catalogue=catalogue)
     assert (code, "seeding-shop-secrets: is what `seed` calls its own" in errors) == (2, True)
+
+
+def test_a_secret_that_has_the_same_value_is_synced_too_and_lacks_it_no_more(seed, monkeypatch):
+    lent = {"description": "of mail", "same-as": "mail/smtp-password"}
+    catalogue = changed(CATALOGUE, "bundles.shared.keys.mail", lent)
+    cluster = Cluster(writes=1)
+    for name in ("shop-mail", "shop-secrets"):
+        cluster.apply({"kind": "ExternalSecret", "metadata": {"name": name}, "spec": {}})
+    monkeypatch.setattr(seeding, "right_cluster", lambda _: cluster)
+    code, output, errors = seed(ENABLED, "mail", "--yes", catalogue=catalogue)
+    assert code == 0, errors
+    assert output.splitlines()[1:] == [
+        "shop-secrets: not Ready, since the store has no shared/database-url, shared/token",
+        "shop-mail: synced",
+    ]

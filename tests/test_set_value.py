@@ -27,6 +27,7 @@ from tests.settings_files import CATALOGUE, REMOVED, STORES, changed
 
 SEEDER = "aaaaaaaa-0000-4000-8000-000000000003"
 SAME = {"description": "of mail", "same-as": "mail/smtp-password"}
+KEY = "smtp-password"
 BEFORE, NEW = "value-before-shop-mail", "new-value-shop-mail"
 
 
@@ -48,8 +49,9 @@ def decoded(text):
 
 
 @pytest.fixture
-def key(settings_with):
-    return settings_with(catalogue=CATALOGUE).catalogue.bundles["mail"].keys["smtp-password"]
+def asked(settings_with):
+    """The value of a key by these options."""
+    return lambda given: asked_value(settings_with(catalogue=CATALOGUE), KEY, given)
 
 
 def test_the_value_before_is_read_once_through_the_identity_that_cannot_write(place):
@@ -112,76 +114,88 @@ def test_a_secret_that_borrows_the_value_gets_a_hash_and_not_the_value(settings_
     )
 
 
-def test_a_file_loses_its_last_line_end_alone(tmp_path, key):
+def test_a_file_loses_its_last_line_end_alone(tmp_path, asked):
     value = token_hex(24)
     (tmp_path / "value").write_text(f"{value}\n")
-    assert asked_value(options(from_file=tmp_path / "value"), key) == value
+    assert asked(options(from_file=tmp_path / "value")) == value
     (tmp_path / "value").write_text(f"{value}\n\n")
     with pytest.raises(SettingsError, match="control characters"):
-        asked_value(options(from_file=tmp_path / "value"), key)
+        asked(options(from_file=tmp_path / "value"))
 
 
 def test_bytes_are_stored_as_base64_where_the_key_says_so_and_refused_elsewhere(
-    tmp_path, key, settings_with
+    tmp_path, asked, settings_with
 ):
     (tmp_path / "value").write_bytes(b"\xff\xfe" * 24)
     of_bytes = changed(CATALOGUE, "bundles.mail.keys.smtp-password.stored-as", "base64")
-    stored = settings_with(catalogue=of_bytes).catalogue.bundles["mail"].keys["smtp-password"]
-    found = asked_value(options(from_file=tmp_path / "value"), stored)
+    stored = settings_with(catalogue=of_bytes)
+    found = asked_value(stored, KEY, options(from_file=tmp_path / "value"))
     assert base64.b64decode(found) == b"\xff\xfe" * 24
     with pytest.raises(SettingsError, match="is not text in UTF-8"):
-        asked_value(options(from_file=tmp_path / "value"), key)
+        asked(options(from_file=tmp_path / "value"))
 
 
-def test_a_value_that_is_too_large_is_refused_and_not_shown(tmp_path, key):
+def test_a_value_that_is_too_large_is_refused_and_not_shown(tmp_path, asked):
     canary = token_hex(24)
     (tmp_path / "value").write_text(canary * 25_000)
     with pytest.raises(SettingsError, match="is too large: at most 1047552 bytes") as error:
-        asked_value(options(from_file=tmp_path / "value"), key)
+        asked(options(from_file=tmp_path / "value"))
     assert canary not in str(error.value)
 
 
-def test_a_value_in_the_command_line_is_warned_of(capsys, key):
+@pytest.mark.parametrize(
+    ("provider", "largest"), [("aws", 65_536), ("gcp", 65_536), ("azure", 25_600)]
+)
+def test_a_value_that_its_store_does_not_take_is_refused_with_the_limit(
+    settings_with, tmp_path, provider, largest
+):
+    settings = settings_with(catalogue=CATALOGUE, stores={provider: STORES[provider]})
+    (tmp_path / "value").write_text("x" * (largest + 1))
+    with pytest.raises(SettingsError, match=f"{provider} takes {largest:,}"):
+        asked_value(settings, KEY, options(from_file=tmp_path / "value"))
+
+
+def test_a_value_in_the_command_line_is_warned_of(capsys, asked):
     value = token_hex(24)
-    assert asked_value(options(from_literal=value), key) == value
+    assert asked(options(from_literal=value)) == value
     said = capsys.readouterr().err
     assert "shell's history" in said
     assert value not in said
 
 
-def test_where_nobody_can_be_asked_the_way_is_named(monkeypatch, key):
+def test_where_nobody_can_be_asked_the_way_is_named(monkeypatch, asked):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(SettingsError, match="use --from-file FILE, or - for stdin"):
-        asked_value(options(), key)
+        asked(options())
 
 
-def test_a_prompt_asks_twice(monkeypatch, key):
+def test_a_prompt_asks_twice(monkeypatch, asked):
     value = token_hex(24)
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
     answers = iter([value, value, value, token_hex(24)])
     monkeypatch.setattr("getpass.getpass", lambda _: next(answers))
-    assert asked_value(options(), key) == value
+    assert asked(options()) == value
     with pytest.raises(SettingsError, match="was not the same twice"):
-        asked_value(options(), key)
+        asked(options())
 
 
-def test_who_ends_the_prompt_gives_no_value(monkeypatch, key):
+def test_who_ends_the_prompt_gives_no_value(monkeypatch, asked):
     def ended(_):
         raise EOFError
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     monkeypatch.setattr("getpass.getpass", ended)
     with pytest.raises(SettingsError, match="VALUE: was not given"):
-        asked_value(options(), key)
+        asked(options())
 
 
-def test_a_value_in_another_encoding_is_refused_and_not_shown(key):
+def test_a_value_in_another_encoding_is_refused_and_not_shown(asked):
     canary = token_hex(24)
     given = f"{canary}\udcff"  # as Python has a byte of the command line that is not UTF-8
     with pytest.raises(SettingsError, match="is not text in UTF-8") as error:
-        asked_value(options(from_literal=given), key)
+        asked(options(from_literal=given))
     assert canary not in str(error.value)
 
 

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from platform_secrets.secretsctl import waiting
-from platform_secrets.settings import Key, SettingsError
+from platform_secrets.settings import Key, Settings, SettingsError
+from platform_secrets.settings.limits import size_faults
 from platform_secrets.settings.problems import Problem
 from platform_secrets.settings.values import value_fault
 
@@ -18,10 +19,10 @@ _LARGEST_BYTES = 1024 * 1024 - 1024
 """A Secret is at most 1 MiB; what is beside the value is small."""
 
 
-def asked_value(options: argparse.Namespace, key: Key) -> str:
-    """The value as it is to be stored, by a prompt or from where the options say. SettingsError for
-    one that breaks its key's rule."""
-    place = "VALUE"
+def asked_value(settings: Settings, id: str, options: argparse.Namespace) -> str:
+    """The value of a key as it is to be stored, by a prompt or from where the options say.
+    SettingsError for one that breaks the key's rule, or is too large for its store."""
+    place, key = "VALUE", settings.catalogue.keys[id]
     if options.from_literal is not None:
         waiting.say("the value is in your shell's history now: clear it there, or use the prompt")
         value = options.from_literal
@@ -35,6 +36,7 @@ def asked_value(options: argparse.Namespace, key: Key) -> str:
     fault = value_fault(key, value) if _is_text(value) else "is not text in UTF-8"
     if fault is None and len(value.encode()) > _LARGEST_BYTES:
         fault = f"is too large: at most {_LARGEST_BYTES} bytes are possible"
+    fault = fault or next(size_faults(settings, {id: value}), None)
     if fault:
         raise _wrong(place, fault)
     return value

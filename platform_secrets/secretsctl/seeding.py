@@ -36,6 +36,9 @@ def seed(settings: Settings, options: argparse.Namespace) -> str:
     _remove_left(settings, kubectl)
     try:
         lacking = {one.bundle: _lacking(one, kubectl) for one in given}
+    except KeyboardInterrupt:
+        waiting.say("stopped; nothing was written")
+        raise
     finally:
         _remove_left(settings, kubectl)
     planned = [(one, _to_write(one, lacking[one.bundle])) for one in given]
@@ -50,17 +53,21 @@ def seed(settings: Settings, options: argparse.Namespace) -> str:
         try:
             if values:
                 _write(one, kubectl.within(one.settings.namespace), values)
-        except ClusterError as error:
+        except (ClusterError, KeyboardInterrupt) as error:
             before = f"; written before: {', '.join(written)}" if written else ""
-            message = f"{error}{before}; run it again: what is there stays"
-            raise ClusterError(message) from None
+            again = f"{before}; run it again: what is there stays"
+            if isinstance(error, KeyboardInterrupt):
+                waiting.say(f"stopped{again}")
+                raise
+            raise ClusterError(f"{error}{again}") from None
         written += [f"{one.bundle}/{value.name}" for value in values]
     done = [f"{one.place(value)}: written" for one, values in planned for value in values]
     for line in done:
         waiting.say(line)
     lines = [*kept, *done]
-    for one, values in planned:
-        still = [value for value in lacking[one.bundle] if value not in values]
+    filled = {(one.store, value.entry) for one, values in planned for value in values}
+    for one in given:
+        still = [each for each in lacking[one.bundle] if (one.store, each.entry) not in filled]
         lines += _synced(one, kubectl.within(one.settings.namespace), still)
     return "".join(f"{line}\n" for line in lines)
 

@@ -27,7 +27,7 @@ def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
     gives back what was there."""
     found = _places(settings, id, options)
     kubectl = right_cluster(settings)
-    text = None if options.previous else asked_value(options, settings.catalogue.keys[id])
+    text = None if options.previous else asked_value(settings, id, options)
     waiting.end_as_by_ctrl_c()
     with _locked(settings, id, options.key, kubectl) as (holding, memory):
         new = NewValue(settings, found, holding)

@@ -14,7 +14,8 @@ from platform_secrets.settings.problems import Problem, did_you_mean
 
 @dataclass
 class BundleValues:
-    """The values of one bundle, by their keys' names. `settings` are those of its namespace."""
+    """The values of one bundle, by their keys' names; none of one that only has the same value as
+    one of them (`same-as`). `settings` are those of its namespace."""
 
     settings: Settings
     bundle: str
@@ -26,6 +27,10 @@ class BundleValues:
         return self.settings.catalogue.bundles[self.bundle].secret
 
     @property
+    def store(self) -> str:
+        return self.settings.store_name(self.bundle)
+
+    @property
     def given(self) -> list[Kept]:
         """What the values are for, whatever is there."""
         return pushed_values(self.settings, self.bundle, self.values)
@@ -35,13 +40,14 @@ class BundleValues:
 
     def place(self, value: Kept) -> str:
         """A value's name and its entry, for people."""
-        entry, store = value.entry, self.settings.store_name(self.bundle)
+        entry = value.entry
         part = f" ({entry.property})" if entry.property else ""
-        return f"{self.bundle}/{value.name} in entry {entry.key}{part} of store {store}"
+        return f"{self.bundle}/{value.name} in entry {entry.key}{part} of store {self.store}"
 
 
 def values_by_bundle(settings: Settings, options: argparse.Namespace) -> list[BundleValues]:
-    """What the given file has for the keys that are asked for. Raises SettingsError."""
+    """What the given file has for the keys that are asked for, by each bundle whose Secret has one
+    of these values. Raises SettingsError."""
     source = Path("/dev/stdin" if options.source == "-" else options.source)
     values = first_values(settings, source)
     ids = _asked_for(settings, options.keys, values)
@@ -51,6 +57,7 @@ def values_by_bundle(settings: Settings, options: argparse.Namespace) -> list[Bu
         for id in sorted(overwritten - ids)
     ]
     found: list[BundleValues] = []
+    having = {bundle for id in ids for bundle in settings.catalogue.bundles_of[id]}
     for view in settings.by_namespace:
         for bundle, content in view.bundles.items():
             of_bundle = {
@@ -58,7 +65,7 @@ def values_by_bundle(settings: Settings, options: argparse.Namespace) -> list[Bu
                 for name, key in content.keys.items()
                 if key.id in ids and not key.same_as
             }
-            if of_bundle:
+            if bundle in having:
                 again = {name for name in of_bundle if content.keys[name].id in overwritten}
                 found.append(BundleValues(view, bundle, of_bundle, again))
     problems += [problem for one in found for problem in _faults(one)]
@@ -93,7 +100,7 @@ def _id(settings: Settings, name: str) -> str:
 
 def _faults(one: BundleValues) -> Iterator[Problem]:
     """Why a bundle's values can't be written."""
-    settings, store = one.settings, one.settings.store_name(one.bundle)
+    settings, store = one.settings, one.store
     writable = {value.key for value in one.given}
     for name in one.values:
         if name not in writable:

@@ -49,7 +49,7 @@ class AnyStore(Model):
     """Whether the operator can write one property of an entry."""
     longest_identity_name: ClassVar[int | None] = None
     largest_entry: ClassVar[int | None] = None
-    """How many bytes the provider takes in one entry, where bundles may come to that."""
+    """How many bytes the provider takes in one entry."""
     most_rights: ClassVar[int | None] = None
     """How many rights there may be, of all identities, where each entry is one."""
     may_leave_out_its_name: ClassVar[bool] = True

@@ -68,6 +68,7 @@ class AzureStore(ProviderHalf):
     separator: ClassVar[str] = "-"
     writes_properties: ClassVar[bool] = False
     longest_identity_name: ClassVar[int | None] = 128
+    largest_entry: ClassVar[int | None] = 25_600
     # A subscription's role assignments, which Azure raises for nobody:
     # https://learn.microsoft.com/azure/role-based-access-control/troubleshoot-limits
     most_rights: ClassVar[int | None] = 4_000

@@ -3,10 +3,11 @@
 What is only long is split instead: the rotator's plan, its Roles, what admission knows of its keys.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from platform_secrets.settings.entries import kept, whole_entries
+from platform_secrets.settings.entries import Entry, kept, whole_entries
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 
@@ -40,21 +41,37 @@ def limit_faults(settings: Settings) -> Iterator[Fault]:
 def size_faults(settings: Settings, values: Mapping[str, str]) -> Iterator[str]:
     """Which of these values, by their keys' ids, are too large together."""
     for bundle, content in settings.catalogue.bundles.items():
-        sizes = Counter[str]()
-        for value in kept(settings, bundle):
-            given = values.get(content.keys[value.key].id)
-            if given is not None and not value.is_borrowed and value.name == value.key:
-                sizes[value.entry.key] += len(given.encode())
-        if (size := sizes.total()) > _SECRET_BYTES:
+        found = {
+            value.entry: values[content.keys[value.key].id]
+            for value in kept(settings, bundle)
+            if content.keys[value.key].id in values
+            and not value.is_borrowed
+            and value.name == value.key
+        }
+        if (size := sum(len(text.encode()) for text in found.values())) > _SECRET_BYTES:
             yield (
                 f"bundle {bundle} has {size:,} bytes here; a Secret takes {_SECRET_BYTES:,}: split "
                 "it in the catalogue"
             )
         most = settings.store_of(bundle).largest_entry
-        for entry, size in sizes.items():
+        for entry, size in _entry_sizes(found).items():
             if most and size > most:
                 provider = settings.store_of(bundle).provider
                 yield f"entry {entry} would hold {size:,} bytes; {provider} takes {most:,}"
+
+
+def _entry_sizes(values: Mapping[Entry, str]) -> dict[str, int]:
+    """How many bytes each entry has at least, by its name: others may hold more than these."""
+    texts: dict[str, str] = {}
+    objects: dict[str, dict[str, str]] = {}
+    for entry, text in values.items():
+        if entry.property:
+            objects.setdefault(entry.key, {})[entry.property] = text
+        else:
+            texts[entry.key] = text
+    for key, content in objects.items():
+        texts[key] = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return {key: len(text.encode()) for key, text in texts.items()}
 
 
 def _memory_faults(settings: Settings) -> Iterator[Fault]:
@@ -78,9 +95,9 @@ def _store_faults(settings: Settings, store: str) -> Iterator[Fault]:
             if value.entry.before:
                 sizes.update(dict.fromkeys(value.entries, 0))
             elif not value.is_borrowed:
-                name = len(value.entry.property or "")
-                length = _length(settings, bundle, value.key)
-                sizes[value.entry.key] += name + length + _AROUND_A_VALUE
+                name = value.entry.property
+                around = len(name) + _AROUND_A_VALUE if name else 0
+                sizes[value.entry.key] += around + _length(settings, bundle, value.key)
                 values[value.entry.key] += 1
     if (most := config.largest_entry) and sizes:
         [(entry, size)] = sizes.most_common(1)

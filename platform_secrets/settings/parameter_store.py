@@ -21,6 +21,7 @@ class ParameterStore(AnyStore):
     may_leave_out_its_name: ClassVar[bool] = False  # a store of Secrets Manager may, in one account
     root: ClassVar[str] = "/"
     writes_properties: ClassVar[bool] = False
+    largest_entry: ClassVar[int | None] = 4_096  # a standard parameter's, which the operator makes
 
     provider: Literal["aws-parameter-store"]
     """AWS Parameter Store."""

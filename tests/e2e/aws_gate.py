@@ -27,6 +27,8 @@ READ_PARAMETER = "GetParameter"
 LOG_IN = "GetAuthorizationToken"
 """To registries: it is about no resource."""
 PUSH_PARAMETER = ("PutParameter", "ListTagsForResource")
+TAG_PARAMETER = "AddTagsToResource"
+"""Also for a parameter that is made with tags."""
 ASSUME = "AssumeRoleWithWebIdentity"
 CHAIN = "AssumeRole"
 
@@ -177,10 +179,12 @@ class AwsGate:
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
             return _entry_error("UnrecognizedClientException", "The security token is invalid.")
-        if self.may(caller.role, method, name, region, asked):
-            return None
-        message = f"{caller.role} is not authorized to perform: {method} on {name}"
-        return _entry_error("AccessDeniedException", message)
+        makes_parameter = method == "PutParameter" and "Tags" in asked
+        for action in (method, *([TAG_PARAMETER] if makes_parameter else [])):
+            if not self.may(caller.role, action, name, region, asked):
+                message = f"{caller.role} is not authorized to perform: {action} on {name}"
+                return _entry_error("AccessDeniedException", message)
+        return None
 
 
 def _handler(gate: AwsGate) -> type[BaseHTTPRequestHandler]:

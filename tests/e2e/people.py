@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from tests.e2e.process import PROJECT
 from tests.platform import CATALOGUE_FILE, STACK_FILES
 from tools.build import build
 
+OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Has a command be the one that is asked on its terminal, and gets that one's Ctrl-C."""
 RBAC = "rbac.authorization.k8s.io"
 Right = tuple[str, str, list[str], list[str]]
 """A group of the API, a resource, the names of objects, verbs."""
@@ -75,26 +81,54 @@ class Person:
         (self.folder / "catalogue.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
 
     def start(
-        self, *arguments: str, killed_at: int = 0, kubeconfig: Path | None = None
+        self,
+        *arguments: str,
+        killed_at: int = 0,
+        by: str = "KILL",
+        kubeconfig: Path | None = None,
+        terminal: int | None = None,
     ) -> subprocess.Popen[str]:
-        """A command, which is killed at its n-th write: before it, or after where n is even."""
+        """A command, which gets a signal at its n-th write: before it, or after where n is even. It
+        has three pipes, or a terminal."""
+        program = [sys.executable, "-m", "platform_secrets.secretsctl"]
+        which = subprocess.PIPE if terminal is None else terminal
         return subprocess.Popen(  # noqa: S603 - the project's own program
             [
-                *(sys.executable, "-m", "platform_secrets.secretsctl"),
-                *(*arguments, "--env", self.environment),
+                *([] if terminal is None else [sys.executable, "-c", OWN_TERMINAL]),
+                *(*program, *arguments, "--env", self.environment),
             ],
             cwd=self.folder,
             env={
-                "PATH": f"{self._kubectl(killed_at)}:{os.environ['PATH']}",
+                "PATH": f"{self._kubectl(killed_at, by)}:{os.environ['PATH']}",
                 "PYTHONPATH": str(PROJECT),
                 "KUBECONFIG": str(kubeconfig or self.kubeconfig or self.cluster.person_kubeconfig),
                 "HOME": str(self.folder),
             },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=which,
+            stdout=which,
+            stderr=which,
             text=True,
+            start_new_session=terminal is not None,
         )
+
+    def at_terminal(self, *arguments: str, answers: list[tuple[str, str]]) -> tuple[int, str]:
+        """The exit code, and all that the terminal showed; each answer is typed once what it is an
+        answer to was shown."""
+        ours, theirs = os.openpty()
+        try:
+            process = self.start(*arguments, terminal=theirs)
+            os.close(theirs)
+            shown, left = "", answers
+            with suppress(OSError):  # nobody has the other end any more
+                while text := os.read(ours, 4096).decode():
+                    shown += text
+                    if left and shown.endswith(left[0][0]):
+                        os.write(ours, left[0][1].encode())
+                        left = left[1:]
+        finally:
+            os.close(ours)
+        assert not left, shown
+        return process.wait(timeout=60), shown
 
     def run(self, *arguments: str, given: str = "", **how: Any) -> tuple[int, str, str]:
         """The exit code, the output and the errors."""
@@ -108,7 +142,7 @@ class Person:
         """The arguments of every kubectl."""
         return (self.folder / "calls").read_text()
 
-    def _kubectl(self, killed_at: int) -> Path:
+    def _kubectl(self, killed_at: int, by: str) -> Path:
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
         count = self.folder / "count"
@@ -122,7 +156,7 @@ class Person:
             'case "$2" in apply|create|patch|delete)\n'
             f"  echo >> {count}\n"
             f'  if [ "$(wc -l < {count})" -eq {killed_at} ]; then\n'
-            f'    {after}kill -9 "$PPID"; exit 1\n  fi\n'
+            f'    {after}kill -{by} "$PPID"; exit 1\n  fi\n'
             "esac\n"
             f'exec "{real}" "$@"\n'
         )

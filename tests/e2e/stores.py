@@ -294,6 +294,8 @@ class Stores:
         read = aws_gate.READ_PARAMETER if is_parameters else aws_gate.READ
         push = aws_gate.PUSH_PARAMETER if is_parameters else aws_gate.PUSH
         actions = [read, *([] if identity == "read" else push)]
+        if is_parameters and identity == "seed":
+            actions.append(aws_gate.TAG_PARAMETER)
         names = self._entry_names(settings, name, identity)
         self._role_grants[role] = {(each, entry) for each in actions for entry in names}
         client = self.aws.client("iam")

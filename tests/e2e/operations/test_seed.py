@@ -6,7 +6,7 @@ import json
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from tests.e2e.rotating import MARK, rotating_settings
 from tests.e2e.stores import VAULT_HOST, Stores, made_values
 
 MANY, ONE = "backend-api", "chat-server"
-OK, FAILED, WRONG_INPUT = 0, 1, 2
+OK, FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 PUSHES = "external-secrets.io/v1alpha1"
 MOST_ATTEMPTS = 60
 CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}}
@@ -48,6 +48,10 @@ class Place:
         pairs = [f"{bundle}/{key}" for bundle in bundles for key in self.keys(bundle)]
         return "".join(f"{one}={self.values[one.partition('/')[2]]}\n" for one in pairs)
 
+    def entries(self, bundle: str) -> set[str]:
+        """The names of those that a bundle's values are in, also those that rotations derive."""
+        return {one.key for one in bundle_entries(self.settings, bundle).values()}
+
     def seed(self, *arguments: str, given: str, **how: Any) -> tuple[int, str, str]:
         return self.person.run("seed", "--from-env-file", "-", *arguments, given=given, **how)
 
@@ -64,6 +68,23 @@ class Place:
         return [one for one in found if "seeding" in one]
 
 
+SIGNS = {"by": "generate", "every": "90d", "overlap": "24h"}
+GATE = {
+    "bundles": {
+        "gate": {
+            "secret": "gate-env",
+            "keys": {
+                "keystore": {"description": "bytes", "stored-as": "base64"},
+                "signing-key": {"description": "signs", "min-length": 32, "rotate": SIGNS},
+            },
+        },
+        "mirror": {
+            "secret": "mirror-env",
+            "keys": {"STORE": {"description": "of the gate", "same-as": "gate/keystore"}},
+        },
+    },
+    "services": {"gate": {"workload": "Deployment/gate", "reads": ["gate", "mirror"]}},
+}
 CLOUDS: dict[str, dict[str, Any]] = {
     "aws": {"layout": "bundle"},
     "gcp": {},
@@ -77,9 +98,12 @@ def places(
 ) -> Iterator[dict[str, Place]]:
     """By provider."""
     found: dict[str, Place] = {}
-    for name, store in {"vault": {}, **CLOUDS}.items():
-        stack = f"production-{name}" if name in CLOUDS else "production"
-        changes = {**CHANGES, **({"stores": {name: store}} if store else {})}
+    for name, store in {"vault": {}, **CLOUDS, "aws-per-key": {}}.items():
+        provider = name.partition("-")[0]
+        stack = "production" if provider == "vault" else f"production-{provider}"
+        changes = {**CHANGES, **({"stores": {provider: store}} if store else {})}
+        if name == "aws-per-key":
+            changes["catalogue"] = GATE
         settings = rotating_settings(stack, f"seeding-{name}", **changes)
         folder = run.new_folder(f"person-{name}")
         person = Person(cluster, folder, settings.environment.environment)
@@ -97,16 +121,21 @@ def place(places: dict[str, Place]) -> Place:
     return places["vault"]
 
 
+def declare_in_aws(stores: Stores, name: str) -> None:
+    """An entry without a value, as a stack declares it."""
+    tags = [{"Key": key, "Value": value} for key, value in MARK.items()]
+    stores.aws.client("secretsmanager").create_secret(Name=name, Tags=tags)
+
+
 @pytest.mark.parametrize("provider", CLOUDS)
 def test_in_a_cloud_too_what_is_missing_is_written_and_what_is_there_stays(
     places: dict[str, Place], stores: Stores, provider: str
 ) -> None:
     """Where a stack declares entries, they are there before their values."""
     place = places[provider]
-    for name in {one.key for one in bundle_entries(place.settings, MANY).values()}:
+    for name in place.entries(MANY):
         if provider == "aws":
-            tags = [{"Key": key, "Value": value} for key, value in MARK.items()]
-            stores.aws.client("secretsmanager").create_secret(Name=name, Tags=tags)
+            declare_in_aws(stores, name)
         elif provider == "gcp":
             stores.gcp.create(name, MARK)
     code, output, errors = place.seed("--yes", f"{MANY}/smtp-password", given=place.lines(MANY))
@@ -123,6 +152,39 @@ def test_in_a_cloud_too_what_is_missing_is_written_and_what_is_there_stays(
     code, _, errors = place.seed("--yes", "--overwrite", "smtp-password", given=place.lines(MANY))
     assert code == OK, errors
     assert place.in_secret(MANY) == {**in_secret, "smtp-password": place.values["smtp-password"]}
+
+
+def test_bytes_and_derived_values_and_whoever_has_the_same_value_are_there_at_once(
+    places: dict[str, Place], stores: Stores
+) -> None:
+    place = places["aws-per-key"]
+    for name in place.entries("gate"):
+        declare_in_aws(stores, name)
+    keystore, signing_key = token_bytes(200), token_hex(32)
+    folder = place.person.folder / "gate"
+    folder.mkdir()
+    (folder / "keystore").write_bytes(keystore)
+    (folder / "signing-key").write_text(f"{signing_key}\n")
+    again = ("seed", "--yes", "--from-file", str(folder))
+    code, output, errors = place.person.run(*again)
+    assert code == OK, errors
+    (folder / "keystore").write_bytes(token_bytes(200))
+    code, stayed, errors = place.person.run(*again)
+    assert (code, stayed.count(": is there, and stays\n")) == (OK, 4), errors
+    for secret in ("gate-env", "gate-env-overlap", "mirror-env"):
+        assert f"{secret}: synced\n" in output
+    read = lambda name: place.person.cluster.api.read(  # noqa: E731
+        "v1", "Secret", name, place.settings.namespace
+    )["data"]
+    of_bytes, of_key = (
+        base64.b64encode(value).decode() for value in (keystore, signing_key.encode())
+    )
+    assert read("gate-env") == {"keystore": of_bytes, "signing-key": of_key}
+    assert read("mirror-env") == {"STORE": of_bytes}
+    assert read("gate-env-overlap") == {
+        "signing-key-next": of_key,
+        "signing-key-previous": of_key,
+    }
 
 
 def test_an_empty_store_has_the_values_and_they_are_seen_nowhere_else(
@@ -175,6 +237,26 @@ def test_nothing_is_written_before_somebody_agrees(place: Place) -> None:
     fails(place.person.cluster, place.settings.namespace, place.secret(ONE))
 
 
+def test_at_a_terminal_somebody_is_asked_and_only_yes_writes(place: Place) -> None:
+    """Also n, the end of the input and Ctrl-C."""
+    before, value = place.in_secret(MANY), token_hex(24)
+    file = place.person.folder / "values.env"
+    file.write_text(f"{MANY}/smtp-password={value}\n")
+    again = ("--from-env-file", str(file), "--overwrite", "smtp-password")
+    for answer, code, said in (
+        ("n\n", OK, "nothing written"),
+        ("\x04", OK, "nothing written"),
+        ("\x03", STOPPED, ""),
+        ("y\n", OK, ": written"),
+    ):
+        answers = [(f"Write this to {place.person.environment}? [y/N] ", answer)]
+        found, shown = place.person.at_terminal("seed", *again, answers=answers)
+        assert (found, said in shown, value in shown) == (code, True, False), shown
+        assert place.left() == []
+        expected = value if "y" in answer else before["smtp-password"]
+        assert place.in_secret(MANY)["smtp-password"] == expected, answer
+
+
 def test_somebody_who_is_in_no_group_of_the_stack_file_is_told_and_nothing_is_left(
     place: Place, cluster: Cluster
 ) -> None:
@@ -204,5 +286,6 @@ def test_stopped_while_the_store_is_down_it_takes_its_values_along(
         process.stdin.close()
         assert any("Ready=False" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 130
+        assert process.wait(timeout=60) == STOPPED
+        assert "stopped; nothing was written\n" in process.stderr.read()
     assert place.left() == []
