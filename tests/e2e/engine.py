@@ -4,11 +4,11 @@ import contextlib
 import json
 import os
 import runpy
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import yaml
 from pulumi import automation
 
 from tests.e2e.process import MORE_MEMORY_FOR_LESS_WORK, Run
+from tests.e2e.state_key import SECRETS_PROVIDER, key_service
 from tools.build import build
 
 NOT_OF_THE_PROGRAM = {"tests", "tools"}
@@ -81,16 +82,16 @@ class Stack:
             source = {"work_dir": str(self._work)}
         self._variables = {
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": secrets.token_hex(16),
             "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in providers.items()),
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The state is written when an operation ends: after each step is half of its work.
             "PULUMI_SKIP_CHECKPOINTS": "true",
+            **key_service(),
             **MORE_MEMORY_FOR_LESS_WORK,
             **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
         }
-        self._stack = automation.create_or_select_stack(
+        self._stack = automation.create_stack(
             name,
             **source,
             opts=automation.LocalWorkspaceOptions(
@@ -98,6 +99,7 @@ class Stack:
                 pulumi_home=str(self.folder / "home"),
                 pulumi_command=pulumi_command(run),
                 env_vars=self._variables,
+                secrets_provider=SECRETS_PROVIDER,
             ),
         )
         # Asked by the Automation API after each operation, of three more processes, for nobody.
@@ -155,10 +157,11 @@ class Stack:
     def unprotect(self) -> bool:
         """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
         then leaves what is retained, and nothing else. Whether anything is there to destroy."""
-        deployed = self._stack.export_stack()
-        resources = (deployed.deployment or {}).get("resources", [])
+        [file] = (self.folder / "state").rglob(f"stacks/**/{self.name}.json")
+        state = json.loads(file.read_text(encoding="utf-8"))
+        resources = state["checkpoint"]["latest"].get("resources", [])
         if [each for each in resources if each.pop("protect", False)]:
-            self._stack.import_stack(deployed)
+            file.write_text(json.dumps(state), encoding="utf-8")
         return bool(resources)
 
     def set_config(self, path: str, value: str) -> None:
@@ -255,10 +258,10 @@ def project_stack(
     )
 
 
+@cache
 def pulumi_command(run: Run) -> automation.PulumiCommand:
     """Our own build of the CLI, where the Automation API looks for it: in a folder `bin`."""
     link = run.folder / "pulumi" / "bin" / "pulumi"
-    if not link.exists():
-        link.parent.mkdir(parents=True)
-        link.symlink_to(build("pulumi"))
+    link.parent.mkdir(parents=True)
+    link.symlink_to(build("pulumi"))
     return automation.PulumiCommand(root=str(run.folder / "pulumi"))
