@@ -1,6 +1,7 @@
 """What people rename, in an environment that is not protected: no Secret is lost on the way."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.e2e.environments import ESO, PATIENCE_SECONDS, is_synced
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.lives import declared
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import Run, wait_until
+from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.stores import Stores, decoded, made_values
 from tests.platform import STACK_FILES
 
@@ -23,6 +24,7 @@ NAMES_BEFORE = {
     "components/layer.py": [(r"view\.declared_name\(content\.secret\)", "bundle")],
     "components/access.py": [(r"names=\{.*\},\n", "")],
 }
+PACKAGES = ("platform_secrets", "components")
 Catalogue = dict[str, Any]
 
 
@@ -33,9 +35,10 @@ def staging(
     """Brought up by the release before, and synced."""
     path = STACK_FILES["staging"]
     with deployment(run, cluster, operator, path, name="renames", rotation="follower") as made:
-        before = {name: (made.folder / name).read_text() for name in NAMES_BEFORE}
+        for package in PACKAGES:
+            shutil.copytree(PROJECT / package, made.folder / package, symlinks=True)
         for name, changes in NAMES_BEFORE.items():
-            text = before[name]
+            text = (made.folder / name).read_text()
             for pattern, replacement in changes:
                 text, count = re.subn(pattern, replacement, text)
                 assert count, pattern
@@ -44,8 +47,8 @@ def staging(
         stores.put(made.settings, made_values(made.settings))
         made.stack.up()
         synced(cluster, made)
-        for name, text in before.items():
-            (made.folder / name).write_text(text)
+        for package in PACKAGES:
+            shutil.rmtree(made.folder / package)
         yield made
 
 

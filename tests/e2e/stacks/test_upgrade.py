@@ -3,13 +3,12 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from platform_secrets.manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
-from tests.e2e.deployment import SOURCES, Deployment, deployment
+from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import ESO, PATIENCE_SECONDS, is_synced
 from tests.e2e.kubernetes_api import Manifest
@@ -31,14 +30,6 @@ class Upgrade:
     secrets: dict[str, Manifest]
     preview: Outcome
     up: Outcome
-
-
-def _put_program(source: Path, folder: Path, names: tuple[str, ...]) -> None:
-    for name in names:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, symlinks=True)
-        else:
-            shutil.copy(source / name, folder / name)
 
 
 def _secrets(cluster: Cluster, made: Deployment) -> dict[str, Manifest]:
@@ -68,18 +59,21 @@ def upgrade(
     shutil.rmtree(release / TREE)
     stack_file = release / "Pulumi.production.yaml"
     with deployment(run, cluster, operator, stack_file, name="upgrade") as made:
-        program = tuple(path.name for path in release.iterdir() if "Pulumi." not in path.name)
-        for name in SOURCES[:2]:
-            shutil.rmtree(made.folder / name)
-        _put_program(release, made.folder, program)
+        program = [path for path in release.iterdir() if "Pulumi." not in path.name]
+        for path in program:
+            if path.is_dir():
+                shutil.copytree(path, made.folder / path.name, symlinks=True)
+            else:
+                shutil.copy(path, made.folder)
         stores.prepare(made.settings)
         stores.put(made.settings, made_values(made.settings))
         made.stack.up()
         secrets = _secrets(cluster, made)
         cluster.api.patch("v1", "ConfigMap", MEMORY, made.settings.namespace, {"data": REMEMBERED})
-        for path in [made.folder / name for name in program if name != "catalogue.yaml"]:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        _put_program(PROJECT, made.folder, (*SOURCES[:2], "__main__.py"))
+        for path in [made.folder / path.name for path in program]:
+            if path.name != "catalogue.yaml":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copy(PROJECT / "__main__.py", made.folder)
         preview = made.stack.preview()
         yield Upgrade(made, secrets, preview, made.stack.up())
 
