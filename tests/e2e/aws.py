@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import boto3
-import httpx
 
-from tests.e2e.process import Run, answers, free_ports
+from tests.e2e.process import Run, answers, free_ports, local_http
 
 REGION = "eu-central-1"
 REPLICA_REGION = "eu-west-1"
@@ -84,5 +83,4 @@ class Aws:
         self._post("reset")
 
     def _post(self, path: str, content: object = None) -> None:
-        answer = httpx.post(f"{self.url}/moto-api/{path}", json=content, trust_env=False)
-        answer.raise_for_status()
+        local_http.post(f"{self.url}/moto-api/{path}", json=content).raise_for_status()

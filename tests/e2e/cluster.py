@@ -9,12 +9,11 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import httpx
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.e2e.kubernetes_api import KubernetesApi, Manifest
-from tests.e2e.process import Process, Run, answers, free_ports, wait_until
+from tests.e2e.process import Process, Run, answers, free_ports, local_http, wait_until
 from tools.build import build
 
 ISSUER = "https://kubernetes.default.svc"
@@ -140,7 +139,7 @@ class Cluster:
         end = start[:-1] + bytes([start[-1] + 1])
         asked = {"key": b64encode(start).decode(), "range_end": b64encode(end).decode()}
         url = f"http://127.0.0.1:{self._etcd_port}/v3/kv/range"
-        found = httpx.post(url, json=asked, trust_env=False).raise_for_status().json()
+        found = local_http.post(url, json=asked).raise_for_status().json()
         pairs = ((one["key"], one["value"]) for one in found.get("kvs", []))
         return {b64decode(key).decode(): b64decode(value) for key, value in pairs}
 
