@@ -156,6 +156,12 @@ class KubernetesApi:
         collection = f"{_root(api_version)}{within}/{resource['name']}"
         return f"{collection}/{name}" if name else collection
 
+    def served(self) -> Iterator[Manifest]:
+        """Every API group with its versions and all that they serve, in two answers."""
+        accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+        for root in ("/api", "/apis"):
+            yield from self.request("GET", root, accept=accept)["items"]
+
     def request(
         self,
         method: str,
@@ -163,11 +169,12 @@ class KubernetesApi:
         body: Manifest | None = None,
         *,
         content_type: str = "application/json",
+        accept: str = "*/*",
         params: dict[str, str] | None = None,
     ) -> Manifest:
         """The answer to a raw request; one that is to come again later comes again for a while."""
         content = None if body is None else json.dumps(body)
-        headers = {"Content-Type": content_type}
+        headers = {"Content-Type": content_type, "Accept": accept}
 
         def answered() -> httpx.Response:
             return self._http.request(method, path, params=params, content=content, headers=headers)

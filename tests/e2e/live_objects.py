@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -22,12 +22,16 @@ _OF_A_NAMESPACE = re.compile(
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
 
-def contents(cluster: Cluster, namespaces: Iterable[str]) -> dict[Name, Manifest]:
-    """Every object of every kind in the namespaces, but events and what each namespace has; and
-    the namespaces themselves, and the policies that are called after them."""
+def contents(
+    cluster: Cluster, namespaces: Iterable[str], *, only: Collection[str] = ()
+) -> dict[Name, Manifest]:
+    """Every object of every kind, or of some, in the namespaces, but events and what each namespace
+    has; and the namespaces themselves, and the policies that are called after them."""
     found = {}
     wanted = set(namespaces)
     for api_version, kind, is_namespaced in _kinds(cluster.api):
+        if only and kind not in only:
+            continue
         for obj in cluster.api.list(api_version, kind):
             metadata = obj["metadata"]
             namespace, name = metadata.get("namespace", ""), metadata["name"]
@@ -55,17 +59,24 @@ def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
     Returns once it is gone. Finalizers are taken away, since their controller may be gone.
     """
 
+    kinds: set[str] = set()
+
     def is_empty() -> bool:
-        left = [obj for obj in contents(cluster, namespaces).values() if obj["kind"] != "Namespace"]
+        """Whether no kind is left: one by one only those are looked at that had objects before."""
+        nonlocal kinds
+        found = contents(cluster, namespaces, only=kinds).values()
+        left = [obj for obj in found if obj["kind"] != "Namespace"]
         for obj in left:
             metadata = obj["metadata"]
             where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace"))
-            cluster.api.delete(*where)
+            if "deletionTimestamp" not in metadata:
+                cluster.api.delete(*where)
             if "finalizers" in metadata:
                 # Where the controller is still there, it may be faster.
                 with suppress(KubernetesApiError):
                     cluster.api.patch(*where, {"metadata": {"finalizers": None}})
-        return not left
+        looked_at_all, kinds = not kinds, {obj["kind"] for obj in left}
+        return looked_at_all and not left
 
     wait_until(is_empty, f"{', '.join(namespaces)} are empty", timeout_seconds=60)
 
@@ -136,14 +147,14 @@ def _member(key: str, declared: list[Any]) -> int | None:
 
 def _kinds(api: KubernetesApi) -> list[tuple[str, str, bool]]:
     """(apiVersion, kind, whether it is namespaced) of each namespaced kind, and Namespace."""
-    groups = api.request("GET", "/apis")["groups"]
-    served = [version["groupVersion"] for group in groups for version in group["versions"]]
     found = {("", "Namespace"): ("v1", "Namespace", False)}
-    for api_version in ("v1", *served):
-        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-        for resource in api.request("GET", root)["resources"]:
-            kind, group = resource["kind"], api_version.rpartition("/")[0]
-            can = {"list", "delete"} <= set(resource["verbs"])
-            if resource["namespaced"] and can and kind != "Event":
-                found.setdefault((group, kind), (api_version, kind, True))
+    for group in api.served():
+        name = group["metadata"].get("name", "")
+        for version in group["versions"]:
+            api_version = f"{name}/{version['version']}" if name else version["version"]
+            for resource in version["resources"]:
+                kind = resource["responseKind"]["kind"]
+                can = {"list", "delete"} <= set(resource["verbs"])
+                if resource["scope"] == "Namespaced" and can and kind != "Event":
+                    found.setdefault((name, kind), (api_version, kind, True))
     return list(found.values())
