@@ -149,6 +149,10 @@ class WantedSecret:
     is_immutable: bool = False
     notes: tuple[tuple[str, str], ...] = ()
     """What of it may be otherwise than it is taken here: fields, and why."""
+    suggestions: Mapping[str, str] = field(default_factory=dict)
+    """What the catalogue may say of a key, beside what its name lets suppose."""
+    copies: tuple[Manifest, ...] = field(default=(), compare=False)
+    """What says the same elsewhere."""
 
     @property
     def place(self) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """From manifests to a catalogue and a stack file, and a verdict on each manifest."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,6 +53,8 @@ class Imported:
     verdicts: list[Verdict]
     unseen: Unseen
     """What of readers no manifest tells."""
+    suggestions: Mapping[tuple[str, str], str]
+    """What manifests let suppose of keys, by bundle and key."""
 
 
 def imported(
@@ -88,6 +90,11 @@ def imported(
         found.absent if is_taken else (),
         verdicts,
         unseen(manifests, wide_bindings(manifests, target.namespace)),
+        {
+            (bundle, key): text
+            for bundle, one in found.bundles.items()
+            for key, text in one.suggestions.items()
+        },
     )
 
 
@@ -162,7 +169,9 @@ def _compared(
     for name, before in found.bundles.items():
         is_left_out = name not in settings.catalogue.bundles
         if is_left_out or settings.environment.secrets == "basic":
-            yield Verdict(before.source, "different", [_kept_back(name, before, is_left_out)])
+            why = _kept_back(name, before, is_left_out)
+            for source in (before.source, *before.copies):
+                yield Verdict(source, "different", [why])
             continue
         if before.is_plain:
             yield Verdict(before.source, "exact")
@@ -170,6 +179,8 @@ def _compared(
         is_renamed = before.external_secret != before.secret
         first = before.source, list[Difference](), before.secret if is_renamed else None
         _, details, _ = worst.setdefault(id(before.source), first)
+        for copy in before.copies:
+            worst[id(copy)] = copy, details, first[2]
         rendered = external_secret_manifests(views[before.namespace], name)[0]
         try:
             [after] = wanted_secrets(Manifest(rendered, "", 0), before.namespace)
@@ -179,7 +190,14 @@ def _compared(
             why = f"the bundle {name} does more than an import can compare: {error.why}"
             details.append(Difference(error.field, why))
     for manifest, details, becomes in worst.values():
-        yield Verdict(manifest, "different" if details else "exact", details, becomes)
+        told = [*dict.fromkeys(details)]
+        yield Verdict(manifest, "different" if told else "exact", told, becomes)
+
+
+_NO_STORE = {
+    "ExternalSecret": "its values are a generator's",
+    "SecretProviderClass": "a CSI driver makes it",
+}
 
 
 def _kept_back(bundle: str, before: WantedSecret, is_left_out: bool) -> Difference:
@@ -188,7 +206,8 @@ def _kept_back(bundle: str, before: WantedSecret, is_left_out: bool) -> Differen
         why = "its values are taken from secrets.env: fill them in (secretsctl example); or, in an "
         why += f"environment with a store, have them taken from the cluster by {migrate}"
     elif before.is_plain:
-        why = "its values are in no store, so the stack file leaves its bundle out (`without`). "
+        why = _NO_STORE.get(before.source.kind, "its values are in no store")
+        why += ", so the stack file leaves its bundle out (`without`). "
         why += "Once a store of yours is to have them, take it out of there, name the store in "
         why += f"`bundles`, and {migrate} copies them"
     else:

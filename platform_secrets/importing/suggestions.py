@@ -2,6 +2,7 @@
 of it is said to be so."""
 
 import re
+from collections.abc import Mapping
 from itertools import pairwise
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -14,24 +15,25 @@ _CREDENTIALS = {"password", "passwd", "pass", "pw", "token", "secret"}
 _OF_KEYS = {"api", "access", "private", "secret", "signing", "encryption", "master"}
 
 
-def with_suggestions(catalogue: str, bundles_at: int = 2) -> str:
-    """The text of new bundles, indented so far, with a comment below each key of which the name
-    tells something: a line of YAML that holds once its `#` is taken away."""
+def with_suggestions(
+    catalogue: str, of_manifests: Mapping[tuple[str, str], str], bundles_at: int = 2
+) -> str:
+    """The text of new bundles, indented so far, with a comment below each key of which manifests or
+    its name tell something: a line of YAML that holds once its `#` is taken away. What manifests
+    let suppose is given by bundle and key."""
     found: list[str] = []
-    is_in_keys = False
+    bundle, is_in_keys = "", False
     in_bundle = " " * (bundles_at + 2)
     for line in catalogue.splitlines(keepends=True):
         found.append(line)
-        depth = len(line) - len(line.lstrip(" "))
+        depth, name = len(line) - len(line.lstrip(" ")), line.strip().removesuffix(":").strip("'\"")
         if depth <= len(in_bundle):
             is_in_keys = line.rstrip() == f"{in_bundle}keys:"
-        elif (
-            is_in_keys
-            and depth == len(in_bundle) + 2
-            and (suggestion := _suggestion(line.rstrip(":\n")))
-        ):
+            bundle = name if depth == bundles_at else bundle
+        elif is_in_keys and depth == len(in_bundle) + 2:
+            suggestion = of_manifests.get((bundle, name)) or _suggestion(name)
             # Above all else, so that what is added to the file comes after it.
-            found.append(f"{in_bundle}    # {suggestion}\n")
+            found += [f"{in_bundle}    # {suggestion}\n"] if suggestion else []
     return "".join(found)
 
 

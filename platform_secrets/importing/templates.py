@@ -17,6 +17,7 @@ from platform_secrets.importing.go_templates import HasLogicError, expression_of
 from platform_secrets.importing.remotes import Values
 
 LOGIC = "its template does more than put values into text; keep it as it is beside the catalogue"
+_TLS, _OF_TLS = "kubernetes.io/tls", ("tls.crt", "tls.key")
 _FROM = "target.template.templateFrom"
 ConfigMaps = Mapping[tuple[str, str], Mapping[str, Any]]
 """What is in ConfigMaps, by namespace and name."""
@@ -52,6 +53,10 @@ def template_fields(
         except HasLogicError as error:
             raise NotTakenError(field, f"{LOGIC} ({{{{ {error} }}}})") from None
         fields[name] = _resolved(found, values, field)
+    if takes_all and values.are_decoded and template.get("type") == _TLS:
+        why = f"only {' and '.join(_OF_TLS)} are read, which such a Secret has"
+        values.notes["dataFrom.extract"] = why
+        return fields | {name: values.find(name, "dataFrom.extract") for name in _OF_TLS}, ()
     return fields, values.whole() if takes_all else ()
 
 

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from platform_secrets.importing.external_secrets import wanted_secrets
+from platform_secrets.importing.external_secrets import Around, wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
+from platform_secrets.importing.generated import cluster_generators
 from platform_secrets.importing.plain_secrets import plain_secrets
-from platform_secrets.importing.templates import ConfigMaps, config_maps
+from platform_secrets.importing.selectors import namespace_labels
+from platform_secrets.importing.templates import config_maps
 
 EXTERNAL_SECRETS = ("ExternalSecret", "ClusterExternalSecret")
 _PUSHING = ("PushSecret", "ClusterPushSecret")
@@ -19,33 +22,49 @@ def wanted_of(
     """The Secrets, each once; and the manifests that are not taken, with why. What names no
     namespace is in this one."""
     known = _key_names(manifests, namespace)
-    texts = config_maps(manifests, namespace)
+    around = Around(
+        config_maps(manifests, namespace),
+        namespace_labels(manifests),
+        cluster_generators(manifests),
+    )
     refused: list[tuple[Manifest, NotTakenError]] = []
     found: dict[tuple[str, str], WantedSecret] = {}
     for manifest in manifests:
         try:
-            for one in _secrets_of(manifest, namespace, texts):
+            for one in _secrets_of(manifest, namespace, around):
                 if not _NAMESPACE.fullmatch(one.namespace):
                     why = "is no name; import what the tool makes that still has to fill it in"
                     raise NotTakenError("metadata.namespace", why)
                 first = found.get(one.place)
-                if first and one.is_plain:  # of an ExternalSecret's Secret only the names are new
-                    continue
-                if first and not first.is_plain:
-                    why = f"its Secret is also {first.source.place}'s; import each environment"
-                    raise NotTakenError("target.name", f"{why} by itself")
                 names = known.get(one.place, []) if one.whole else []
-                found[one.place] = one.with_names(names) if names else one
+                named = one.with_names(names) if names else one
+                found[one.place] = _together(first, named) if first else named
         except NotTakenError as error:
             refused.append((manifest, error))
     return [*found.values()], refused
 
 
-def _secrets_of(manifest: Manifest, namespace: str, texts: ConfigMaps) -> Iterator[WantedSecret]:
+def _together(first: WantedSecret, one: WantedSecret) -> WantedSecret:
+    """What two manifests say of one Secret. Raises NotTakenError where they don't agree."""
+    if replace(first, source=one.source) == one:
+        return replace(first, copies=(*first.copies, one.source))
+    if first.is_plain and one.is_plain:  # such as what an overlay adds
+        fields = {**first.fields, **one.fields}
+        type = one.type if first.type == "Opaque" else first.type
+        return replace(first, fields=fields, type=type)
+    if one.is_plain:  # of an ExternalSecret's Secret only the names are new
+        return first
+    if first.is_plain:
+        return one
+    why = f"its Secret is also {first.source.place}'s; import each environment"
+    raise NotTakenError("target.name", f"{why} by itself")
+
+
+def _secrets_of(manifest: Manifest, namespace: str, around: Around) -> Iterator[WantedSecret]:
     if manifest.kind in _PUSHING:
         raise NotTakenError("", "puts a Secret into a store; keep it as it is beside the catalogue")
     if manifest.kind in EXTERNAL_SECRETS:
-        return wanted_secrets(manifest, namespace, texts)
+        return wanted_secrets(manifest, namespace, around)
     return plain_secrets(manifest, namespace)
 
 

@@ -99,10 +99,10 @@ def _contents(
             catalogue,
             catalogue_document,
             found.new_in_catalogue,
-            lambda new: with_suggestions(yaml_text(new), bundles_at=0),
+            lambda new: with_suggestions(yaml_text(new), found.suggestions, bundles_at=0),
         )
     elif found.new_in_catalogue:
-        text = with_suggestions(yaml_text(found.catalogue))
+        text = with_suggestions(yaml_text(found.catalogue), found.suggestions)
         contents[catalogue] = (_CATALOGUE + text).encode()
     additions = {Path(file): new for file, new in found.new_in_others.items()}
     if found.new_in_stack and there and there.stack:

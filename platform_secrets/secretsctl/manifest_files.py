@@ -67,7 +67,25 @@ def read_all(sources: list[str]) -> Read:
             _read(text, "standard input" if path is None else str(path), found)
     _show_progress(None)
     found.manifests += _generated_config_maps(found.manifests)
+    for one in found.manifests:
+        if one.is_kustomization:
+            _name_keys_of_files(one)
     return found
+
+
+def _name_keys_of_files(kustomization: Manifest) -> None:
+    """Has a generator of Secrets say itself what the keys in its files are called."""
+    folder = Path(kustomization.file).parent
+    for one in map(mapping, sequence(kustomization.content.get("secretGenerator"))):
+        if not isinstance(one, dict):
+            continue
+        files = [*sequence(one.get("envs")), *([one["env"]] if one.get("env") else [])]
+        texts = [text for _, text in _texts(folder, files)]
+        if files and len(texts) == len(files):
+            lines = (line.strip() for text in texts for line in text.splitlines())
+            names = [line.partition("=")[0] for line in lines if line and line[0] != "#"]
+            one["literals"] = [*sequence(one.get("literals")), *names]
+            one["envs"] = one["env"] = None
 
 
 def _generated_config_maps(manifests: list[Manifest]) -> list[Manifest]:
