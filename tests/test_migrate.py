@@ -7,6 +7,7 @@ from platform_secrets.manifests import migration
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.layer import waves
 from platform_secrets.manifests.secret_template import comparison
+from platform_secrets.manifests.seeding import seeding_manifests
 from platform_secrets.secretsctl.inventory import (
     FoundSecret,
     found_secret,
@@ -63,6 +64,13 @@ def test_the_record_is_declared_and_rendered_without_data(migrating):
     assert record.keys() == {"apiVersion", "kind", "metadata"}
     declared = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
     assert record in [one.manifest for one in declared.objects()]
+
+
+def test_who_writes_the_record_is_bounded_while_there_is_one(migrating, settings_with):
+    names = {one["metadata"]["name"] for one in seeding_manifests(migrating())}
+    without = settings_with(seeding={"groups": ["wren-operators"]})
+    usual = {one["metadata"]["name"] for one in seeding_manifests(without)}
+    assert names - usual == {"shop-test-seeding-migrations"}
 
 
 def test_what_is_in_the_store_stays_when_the_secret_is_copied(migrating):

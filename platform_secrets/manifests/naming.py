@@ -95,6 +95,8 @@ def seeding_look(secret: str) -> str:
 
 MIGRATION_GATE = "adopt"
 """The entry of the record without which the ExternalSecret leaves the Secret as it is."""
+OPEN_GATE = "{}"
+"""What it holds otherwise: a template that adds nothing."""
 
 
 def new_value(secret: str) -> str:

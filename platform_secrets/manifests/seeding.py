@@ -1,4 +1,5 @@
 """Who may write to stores as *seed*: the people of a group, once, from one Secret to one store.
+They alone write the records of migrations, too.
 
 Admission says so, since RBAC knows no content of an object. Which entries may be written is bounded
 by that identity's rights at the provider.
@@ -48,7 +49,57 @@ def seeding_manifests(settings: Settings) -> list[Manifest]:
         seeding.groups,
         namespace=settings.namespace,
     )
+    policies += _records(settings, is_member)
     return policies + [naming.admission_binding(policy["metadata"]) for policy in policies] + tokens
+
+
+def _records(settings: Settings, is_member: str) -> list[Manifest]:
+    """The policy of the migrations' records, whose gate is a template that the operator runs over
+    the values: with another one than the empty one, a text goes into the Secret, and with one that
+    fails, a value into an Event. None where nothing is migrated."""
+    secrets = [
+        settings.catalogue.bundles[bundle].secret
+        for bundle in settings.bundles
+        if bundle in settings.environment.migrating
+    ]
+    if not secrets:
+        return []
+    records = cel([naming.migration(secret) for secret in secrets])
+    data, before = (f"dyn({one}).?data.orValue({{}})" for one in ("object", "oldObject"))
+    gate, opened = cel(naming.MIGRATION_GATE), cel(naming.OPEN_GATE)
+    is_as_before = f"{data} == (oldObject == null ? {{}} : {before})"
+    rules = {
+        "only the groups of `seeding` in the stack file may write a migration's record": (
+            f"{is_as_before} || {is_member}"
+        ),
+        f"its {naming.MIGRATION_GATE} is not {naming.OPEN_GATE}: delete this ConfigMap, "
+        "which somebody else wrote": (f"{data}[?{gate}].orValue({opened}) == {opened}"),
+    }
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["*"],
+        "resources": ["configmaps"],
+        "operations": ["CREATE", "UPDATE"],
+    }
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "namespaceSelector": naming.namespace_selector(settings.namespace),
+            "resourceRules": [rule],
+        },
+        "matchConditions": [{"name": "record", "expression": f"object.metadata.name in {records}"}],
+        "validations": [
+            {"expression": text, "message": sentence} for sentence, text in rules.items()
+        ],
+    }
+    return [
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingAdmissionPolicy",
+            "metadata": _metadata(settings, "migrations"),
+            "spec": spec,
+        }
+    ]
 
 
 def _may_read(stores: list[str]) -> str:
@@ -87,8 +138,12 @@ def _one_shot(stores: list[str]) -> dict[str, str]:
 
 
 def _policy(settings: Settings, resource: str, condition: str, rules: dict[str, str]) -> Manifest:
-    metadata = {
-        "name": f"{settings.namespace}-seeding-{resource}",
+    metadata = _metadata(settings, resource)
+    return store_policy(metadata, [settings.namespace], resource, condition, rules)
+
+
+def _metadata(settings: Settings, name: str) -> Manifest:
+    return {
+        "name": f"{settings.namespace}-seeding-{name}",
         "labels": naming.labels(settings, _COMPONENT),
     }
-    return store_policy(metadata, [settings.namespace], resource, condition, rules)

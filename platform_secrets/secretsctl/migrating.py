@@ -25,7 +25,6 @@ from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.settings import Settings
 
 COPY, ADOPT, ADOPTED, UNDO, FINISHED = "copy", "adopt", "adopted", "undo", "finished"
-_OPEN = "{}"
 _LEFT_ALONE = "so it was left as it is"
 _LIST = {"apiVersion": "v1", "kind": "List"}
 _PAUSE_SECONDS = 0.5
@@ -110,7 +109,7 @@ class Migration:
         self._compare(_LEFT_ALONE)
         if self.found() != compared or compared.uid != found.uid:
             raise ClusterError(f"Secret/{self.secret}: was changed meanwhile: run this again")
-        self._note(step=ADOPT, **{naming.MIGRATION_GATE: _OPEN})
+        self._note(step=ADOPT, **{naming.MIGRATION_GATE: naming.OPEN_GATE})
 
     def _look(self) -> None:
         """Refuses to write where the store has all values, and another one among them."""

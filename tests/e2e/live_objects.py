@@ -17,7 +17,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """Cluster-wide; an environment's are called after its namespace."""
 _OF_A_NAMESPACE = re.compile(
-    r"(?P<namespace>.+?)-(rotation-.+|(seeding-)?account-tokens|seeding-(push|external)secrets)"
+    r"(?P<namespace>.+?)-(rotation-.+|(seeding-)?account-tokens|seeding-(pushsecrets|externalsecrets|migrations))"
 )
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests.entries import identity_entries
+from platform_secrets.manifests.migration import record_manifest
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.seeding import seeding_manifests
 from tests.e2e.cluster import PEOPLE, Cluster
@@ -23,15 +24,25 @@ class Door:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        settings = rotating_settings("production", "seeders", seeding={"groups": [PEOPLE]})
+        settings = rotating_settings(
+            *("production", "seeders"),
+            seeding={"groups": [PEOPLE]},
+            migrating=["backend-api", "chat-server"],
+        )
+        self.record, self.planted = (
+            record_manifest(settings, bundle) for bundle in settings.environment.migrating
+        )
         self.namespace = settings.namespace
         self.entry, *_ = identity_entries(settings, "vault", "seed").values()
         cluster.create_namespace(self.namespace)
+        cluster.api.create(self.planted | {"data": {"adopt": "password: mine"}})
         for obj in seeding_manifests(settings):
             cluster.api.apply(obj, manager="platform-secrets")
         admin = cluster.api
         wait_until(lambda: self.creating(self.push(), admin), "the policy of pushes is in force")
         wait_until(lambda: self.creating(self.read(), admin), "the policy of reads is in force")
+        opened = self.record | {"data": {"adopt": "{}"}}
+        wait_until(lambda: self.creating(opened, admin), "the policy of records is in force")
 
     def push(self, **spec: Any) -> Manifest:
         """A PushSecret as `secretsctl` makes it, with changes."""
@@ -54,6 +65,11 @@ class Door:
             "data": [{"secretKey": "password", "remoteRef": {"key": self.entry}}],
         }
         return self._object(ESO, "ExternalSecret", own | spec)
+
+    def change_record(self, change: Manifest, by: KubernetesApi) -> Manifest:
+        """The record of a migration with a change by somebody."""
+        name = self.record["metadata"]["name"]
+        return by.patch("v1", "ConfigMap", name, self.namespace, change)
 
     def _object(self, version: str, kind: str, spec: Manifest) -> Manifest:
         metadata = {"name": "some", "namespace": self.namespace}
@@ -158,3 +174,50 @@ def test_who_marks_or_labels_what_is_there_is_not_refused(door: Door, cluster: C
         cluster.api.request("PATCH", path, change, content_type=merge)
     free = {"metadata": {"finalizers": None}}
     cluster.api.request("PATCH", path, free, content_type=merge)
+
+
+def test_the_record_of_a_migration_has_no_entry_but_by_the_people_of_the_group(
+    door: Door, cluster: Cluster
+) -> None:
+    """With an entry of it the operator takes a Secret over. It is declared without."""
+    delivery, person = cluster.api, cluster.person
+    opened = {"data": {"adopt": "{}"}}
+    assert STRANGER in door.creating(door.record | opened, delivery)
+    delivery.apply(door.record, manager="platform-secrets")
+    with pytest.raises(KubernetesApiError, match=STRANGER):
+        door.change_record(opened, delivery)
+    with pytest.raises(KubernetesApiError, match=STRANGER):
+        door.change_record({"data": {"before": "{}"}}, delivery)
+    assert door.change_record(opened, person)["data"] == opened["data"]
+    applied = delivery.apply(door.record, manager="platform-secrets")
+    assert applied["data"] == opened["data"], "as Pulumi, Argo CD and Flux do again and again"
+    with pytest.raises(KubernetesApiError, match=STRANGER):
+        door.change_record({"data": None}, delivery)
+    door.change_record({"data": None}, person)
+
+
+@pytest.mark.parametrize(
+    "text", ["password: mine", "{{ fail .password }}", "{{ .password | toYaml }}", " {}"]
+)
+def test_no_other_text_is_let_into_a_secret_by_a_record_not_even_by_them(
+    door: Door, cluster: Cluster, text: str
+) -> None:
+    """The operator runs it over the values, and what fails puts them into an Event."""
+    changed = door.record | {"data": {"adopt": text}}
+    assert "its adopt is not {}" in door.creating(changed, cluster.person)
+
+
+def test_a_text_that_was_there_before_the_policy_stops_the_delivery(
+    door: Door, cluster: Cluster
+) -> None:
+    with pytest.raises(KubernetesApiError, match="delete this ConfigMap"):
+        cluster.api.apply(door.planted, manager="platform-secrets")
+
+
+def test_other_config_maps_are_none_of_its_business(door: Door, cluster: Cluster) -> None:
+    other = copy.deepcopy(door.record) | {"data": {"adopt": "anything"}}
+    other["metadata"]["name"] = "migration-of-a-database"
+    assert door.creating(other, cluster.api) == ""
+    del other["metadata"]["name"]
+    other["metadata"]["generateName"] = "some-"
+    assert door.creating(other, cluster.api) == ""
