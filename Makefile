@@ -1,6 +1,5 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-BASE ?= main
 # Each has its own cluster and stores. They mostly wait for those, so more than the cores at hand.
 # In the order of their names: else files of one long test come last, while the other sessions rest.
 E2E_SESSIONS ?= 3
@@ -15,8 +14,8 @@ render: .venv-render/installed ## Render rendered/<environment>, and secrets.env
 	.venv-render/bin/secretsctl example > .secrets.env.example.new
 	mv .secrets.env.example.new secrets.env.example
 
-diff: .venv-render/installed ## What a change since BASE means: for a comment on a pull request
-	@.venv-render/bin/secretsctl diff --base "$(BASE)" --markdown
+review: .venv-render/installed
+review: SECRETSCTL = .venv-render/bin/secretsctl
 
 test: .venv/installed ## Everything that runs with packages from PyPI alone
 	.venv/bin/pytest --ignore=tests/e2e
@@ -79,6 +78,7 @@ bench: .venv/e2e-installed .venv-render/installed ## Speed, side by side with pe
 	.venv/bin/python -m benchmarks.previewing
 	.venv/bin/python -m benchmarks.rotating
 
+include platform_secrets/secretsctl/new_project/review.mk
 include platform_secrets/secretsctl/new_project/delivery.mk
 
 schema: .venv-render/installed ## The editors' JSON Schemas
@@ -165,4 +165,4 @@ EDITABLE = --no-deps --no-build-isolation -e .
 	.venv-scan/$(PIP) --require-hashes -r requirements-scan.lock
 	@touch $@
 
-.PHONY: help render diff test e2e e2e-long check workflows leaks scan audit lock sbom licences bench schema dist lowest dist-check release-check release-notes publish
+.PHONY: help render test e2e e2e-long check workflows leaks scan audit lock sbom licences bench schema dist lowest dist-check release-check release-notes publish

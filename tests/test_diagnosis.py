@@ -116,8 +116,13 @@ def test_a_cluster_role_that_reads_secrets_is_a_fault_where_everybody_has_it(
     binding = {"kind": kind, "metadata": metadata, "roleRef": {"kind": "ClusterRole"}}
     binding["roleRef"]["name"] = "admin"
     environment.add({**binding, "subjects": [{"kind": "Group", "name": group}]})
-    found = {(one.check, one.is_fault) for one in environment.diagnosed().findings}
-    assert found == {("reader-not-declared", is_fault)}
+    [found] = environment.diagnosed().findings
+    assert (found.check, found.is_fault) == ("reader-not-declared", is_fault)
+    advice = (
+        "name it in the catalogue or in `readers`, or" if is_fault else "if that is not wanted,"
+    )
+    command = f"kubectl delete {kind.lower()} owners"
+    assert found.step.startswith(f"{advice} take the right away: `{command}")
 
 
 def test_what_may_not_be_looked_at_is_said_and_not_called_healthy(environment):

@@ -154,12 +154,16 @@ def test_the_delivery_is_the_same_as_our_own():
         text = Path(f".github/{file}.yaml").read_text()
         ours = (PROJECT / f".github/{file}.yaml").read_text()
         assert text.replace("stack: [production]", f"stack: {own}") == ours
-    steps = Path("Makefile").read_text()
-    assert (PROJECT / "platform_secrets/secretsctl/new_project/delivery.mk").read_text() == steps
-    assert (
-        "include platform_secrets/secretsctl/new_project/delivery.mk"
-        in (PROJECT / "Makefile").read_text()
-    )
+    parts = [
+        f"platform_secrets/secretsctl/new_project/{name}.mk" for name in ("review", "delivery")
+    ]
+    assert Path("Makefile").read_text() == "".join((PROJECT / one).read_text() for one in parts)
+    assert "".join(f"include {one}\n" for one in parts) in (PROJECT / "Makefile").read_text()
+
+
+def test_by_gitops_the_steps_are_the_review_s_alone():
+    main(["init", "--name", "shop", "--delivery", "gitops"])
+    assert re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.M) == ["review"]
 
 
 def test_each_stack_is_deployed_after_the_one_before():

@@ -327,6 +327,43 @@ def test_a_tree_is_judged_as_it_stands_and_all_of_it_at_once(project, capsys):
     ]
 
 
+def test_a_comment_says_that_each_environment_passes_or_what_breaks_which_rule(project, capsys):
+    capsys.readouterr()
+    assert main(["check", "--markdown"]) == 0
+    passed = capsys.readouterr().out
+    objects = len(OF_ANY_PLATFORM["development"].tree)
+    said = f"**development**: passed, {len(RULES)} rules on {objects} objects\n"
+    assert passed.startswith(f"### Policy\n\n{said}")
+    name = "```\x1b[2J @everybody"
+    kind = "rbac.authorization.k8s.io/v1"
+    role = {
+        "apiVersion": kind,
+        "kind": "Role",
+        "metadata": {"name": name},
+        "rules": [{"verbs": ["*"]}],
+    }
+    (project / "rendered/production/added.yaml").write_text(text_of(role))
+    assert main(["check", "--markdown"]) == 1
+    broken = capsys.readouterr().out
+    assert broken.startswith(f"### Policy\n\n{said}\n**production**: 1 violation\n```diff\n- Role ")
+    assert "\n  right: name each one\n" in broken
+    assert "\n  rendered/production/added.yaml:1\n```\n" in broken
+    assert broken.count("```") == 2, "no name ends the block, in which nobody is mentioned"
+    assert "\x1b" not in broken
+
+
+def test_a_comment_has_room_for_what_the_change_means(project, capsys):
+    secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"password": token_hex(8)}}
+    many = [text_of({**secret, "metadata": {"name": f"mine-{one}"}}) for one in range(200)]
+    (project / "rendered/production/added.yaml").write_text("---\n".join(many))
+    capsys.readouterr()
+    assert main(["check", "--markdown"]) == 1
+    said = capsys.readouterr().out
+    assert len(said.encode()) < 11_000
+    assert "**production**: 200 violations\n" in said
+    assert said.endswith("```\n\nToo long for a comment; `secretsctl check` shows the rest.\n")
+
+
 def test_what_can_t_be_read_is_no_pass(project, capsys):
     (project / "rendered/production/added.yaml").write_text("kind: Secret\ndata: [\n")
     assert main(["check"]) == 2

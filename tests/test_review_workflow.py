@@ -1,6 +1,7 @@
 """The steps of the workflows that comment on a pull request, run as they are written."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,23 @@ from typing import Any
 import pytest
 import yaml
 
+from platform_secrets.policy import RULES
+from platform_secrets.secretsctl.commands import main
 from tests.declaring import PROJECT
-from tests.settings_files import CATALOGUE, STACK, changed
+from tests.settings_files import CATALOGUE, STACK, changed, text_of
 from tests.test_diff import git, write
 
 CHECK = PROJECT / "platform_secrets/secretsctl/new_project/check.yaml"
 CI = PROJECT / ".github/workflows/ci.yaml"
+GITLAB = PROJECT / "examples/delivery/gitlab-ci.yml"
+STEPS = PROJECT / "platform_secrets/secretsctl/new_project/review.mk"
+REVIEW = "make --silent review BASE="
+TO_EVERYBODY = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "by-mistake"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "edit"},
+}
 # Answers a list of comments with what stands in $KNOWN, and keeps what is sent.
 GH = """#!/bin/sh
 case "$*" in
@@ -58,13 +70,20 @@ def merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path, stack=changed({**STACK, "protect": False}, "readers.groups", ["others"]))
     git("commit", "-qam", "Something else, meanwhile")
     git("merge", "-q", "--no-ff", "change", "-m", "Check it")
+    Path("Makefile").write_text(STEPS.read_text())
+    assert main(["render", "--all"]) == 0
     return tmp_path
 
 
-def test_the_comment_says_what_the_pull_request_changes_and_nothing_else(merged):
-    script = step(CHECK, "rendered", "secretsctl diff")
+def reviewed() -> str:
+    """The comment."""
+    script = step(CHECK, "rendered", REVIEW)
     run(script, GITHUB_STEP_SUMMARY="summary", GITHUB_OUTPUT="output")
-    summary = Path("summary").read_text()
+    return Path("summary").read_text()
+
+
+def test_the_comment_says_what_the_pull_request_changes_and_nothing_else(merged):
+    summary = reviewed()
     assert "+ StatefulSet/worker gains mail/smtp-password" in summary
     assert "others" not in summary
     first, *lines = Path("output").read_text().splitlines(keepends=True)
@@ -72,14 +91,47 @@ def test_the_comment_says_what_the_pull_request_changes_and_nothing_else(merged)
     assert (name, lines[-1].rstrip("\n"), "".join(lines[:-1])) == ("comment", end, summary)
 
 
+def test_the_comment_says_that_the_policy_holds(merged):
+    assert reviewed().startswith(f"### Policy\n\n**test**: passed, {len(RULES)} rules on ")
+
+
+def test_a_broken_rule_is_in_the_comment_and_makes_the_check_red(merged):
+    Path("rendered/test/added.yaml").write_text(text_of(TO_EVERYBODY))
+    comment = reviewed()
+    assert "**test**: 1 violation\n```diff\n- ClusterRoleBinding by-mistake: " in comment
+    assert "(narrow-binding)\n  right: " in comment
+    assert "+ StatefulSet/worker gains mail/smtp-password" in comment
+    with pytest.raises(subprocess.CalledProcessError):
+        run(step(CHECK, "rendered", "secretsctl check"))
+
+
+def test_a_missing_tree_is_in_the_comment_beside_what_the_change_means(merged):
+    shutil.rmtree("rendered")
+    comment = reviewed()
+    assert comment.startswith("rendered/test: no such folder; run `secretsctl render`\n")
+    assert "+ StatefulSet/worker gains mail/smtp-password" in comment
+    assert "make" not in comment
+
+
+def test_gitlab_s_example_says_the_same_and_fails_by_the_same(merged):
+    comment = reviewed()
+    job = yaml.safe_load(GITLAB.read_text())["check"]
+    [script] = [one for one in job["script"] if one.startswith(REVIEW)]
+    variables = {"SECRETSCTL": "secretsctl", "CI_MERGE_REQUEST_DIFF_BASE_SHA": "HEAD^1"}
+    run(script, **variables)
+    assert Path("review.md").read_text() == comment
+    assert job["artifacts"] == {"when": "always", "paths": ["review.md"]}
+    failing = [one.removeprefix(".venv/bin/") for one in job["script"] if one != script]
+    steps = [one.get("run", "") for one in jobs(CHECK)["rendered"]["steps"]]
+    assert failing == [one for one in steps if one.startswith("secretsctl ")]
+
+
 def test_a_base_that_is_wrong_is_said_and_fails_nothing(merged):
     write(merged, "platform: No")
     git("commit", "-qam", "Slip")
     write(merged)
     git("commit", "-qam", "Mend it")
-    script = step(CHECK, "rendered", "secretsctl diff")
-    run(script, GITHUB_STEP_SUMMARY="summary", GITHUB_OUTPUT="output")
-    assert "HEAD^1:catalogue.yaml:1: platform: " in Path("summary").read_text()
+    assert "HEAD^1:catalogue.yaml:1: platform: " in reviewed()
 
 
 @pytest.mark.parametrize(
@@ -108,8 +160,10 @@ def test_there_is_one_comment_which_each_push_changes(tmp_path, monkeypatch, kno
 
 def test_our_own_workflow_comments_in_the_same_way():
     assert step(CI, "comment", "mark=") == step(CHECK, "comment", "mark=")
-    written = step(CI, "review", "make --silent diff BASE=HEAD^1").splitlines()
-    assert written[1:] == step(CHECK, "rendered", "secretsctl diff").splitlines()[1:]
+    theirs = step(CHECK, "rendered", REVIEW)
+    assert step(CI, "review", REVIEW) == theirs.replace(" SECRETSCTL=secretsctl", "")
+    assert f"\ninclude {STEPS.relative_to(PROJECT)}\n" in (PROJECT / "Makefile").read_text()
+    assert "\n\t.venv/bin/secretsctl check\n" in (PROJECT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize("workflow", [CHECK, CI])

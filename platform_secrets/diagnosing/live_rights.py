@@ -87,7 +87,9 @@ def _besides(
         )
         what = f"{kind} {name} can read {len(some)} Secrets of {namespace} by {by}"
         within = "" if is_wide else f" -n {namespace}"
-        command = f"kubectl delete {place.kind.lower()} {binding}{within}"
-        step = f"name it in the catalogue or in `readers`, or take the right away: `{command}`"
+        take = f"take the right away: `kubectl delete {place.kind.lower()} {binding}{within}`"
         is_fault = by.startswith("Role ") or is_everybody(some[0])
+        step = f"name it in the catalogue or in `readers`, or {take}"
+        if not is_fault:
+            step = f"if that is not wanted, {take}"
         yield Finding("reader-not-declared", place, what, step, is_fault=is_fault)

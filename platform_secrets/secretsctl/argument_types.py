@@ -38,6 +38,14 @@ def add_json(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="the same as JSON, for a script")
 
 
+def add_forms(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that ask for the same in another form."""
+    form = parser.add_mutually_exclusive_group()
+    markdown_help = "as Markdown, for a comment on a pull request"
+    form.add_argument("--markdown", action="store_true", help=markdown_help)
+    add_json(form)
+
+
 def add_dry_run(parser: argparse._ActionsContainer) -> None:
     """Adds the option by which nothing is done."""
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")

@@ -9,6 +9,7 @@ from platform_secrets.secretsctl.argument_types import (
     CommandParser,
     add_catalogue,
     add_env,
+    add_forms,
     add_json,
     add_which,
     given,
@@ -113,7 +114,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument(
         "folder", type=path, metavar="DIR", nargs="?", default=Path("rendered"), help=folder_help
     )
-    add_json(one)
+    add_forms(one)
 
     one = add("diff", "Says what a change means: who reads what, what restarts, what is deleted.")
     place_help = "a revision of this repository, or a folder with stack files"
@@ -121,11 +122,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     head_help = f"{place_help}; default: this folder as it is"
     one.add_argument("--head", type=given, default=".", metavar="REV", help=head_help)
     add_env(one)
-    form = one.add_mutually_exclusive_group()
-    form.add_argument(
-        "--markdown", action="store_true", help="as Markdown, for a comment on a pull request"
-    )
-    add_json(form)
+    add_forms(one)
     one.add_argument("--exit-code", action="store_true", help="exit 1 where anything differs")
     loss_help = "exit 1 where something is deleted that holds data"
     one.add_argument("--fail-on-loss", action="store_true", help=loss_help)

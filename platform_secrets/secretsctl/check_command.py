@@ -2,19 +2,23 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from platform_secrets.importing.found import Manifest
 from platform_secrets.manifests.entries import refresh_period
-from platform_secrets.policy import Asked, violations
+from platform_secrets.policy import RULES, Asked, violations
 from platform_secrets.secretsctl.arguments import DIFFERENT, OK
 from platform_secrets.secretsctl.manifest_files import read_all
 from platform_secrets.secretsctl.projects import asked_settings
+from platform_secrets.secretsctl.shown_texts import fenced_block, printable, shortened
 from platform_secrets.settings import Problem, Settings, SettingsError
 from platform_secrets.settings.layout import overlap_secret
+
+# The rest of a comment is what `secretsctl diff` says.
+_MOST_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,14 @@ class Finding:
         what = f"{self.path} {self.found}; right: {self.right}"
         return f"{self.file}:{self.line}: {self.object}: {self.rule}: {what}"
 
+    def paragraph(self) -> list[str]:
+        """The same in lines."""
+        return [
+            f"- {self.object}: {self.path} {self.found} ({self.rule})",
+            f"  right: {self.right}",
+            f"  {self.file}:{self.line}",
+        ]
+
 
 def check(options: argparse.Namespace) -> tuple[int, str]:
     """Judges what stands in the folders of the environments, not what would be rendered. Raises
@@ -49,26 +61,41 @@ def check(options: argparse.Namespace) -> tuple[int, str]:
     unread = [problem for tree in trees.values() for problem in tree.unread]
     if unread:
         raise SettingsError(unread)
-    findings = [
-        finding
+    judged = [
+        (root, len(tree.manifests), [*_findings(tree.manifests, asked_of(found[root]))])
         for root, tree in trees.items()
-        for manifest in tree.manifests
-        for finding in _judged(manifest, asked_of(found[root]))
     ]
+    findings = [one for _, _, broken in judged for one in broken]
     code = DIFFERENT if findings else OK
     if options.json:
         return code, f"{json.dumps([asdict(one) for one in findings], indent=2)}\n"
+    if options.markdown:
+        return code, _markdown(judged)
     lines = [str(one) for one in findings]
     if not findings:
-        lines = [f"{root}: {len(tree.manifests)} objects pass" for root, tree in trees.items()]
-    return code, "".join(f"{line}\n" for line in lines)
+        lines = [f"{root}: {count} objects pass" for root, count, _ in judged]
+    return code, "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _judged(manifest: Manifest, asked: Asked) -> Iterator[Finding]:
-    name = "/".join(filter(None, (manifest.namespace, manifest.name)))
-    kind = f"{manifest.kind} {name}".strip()
-    for rule, one in violations(manifest.content, asked):
-        yield Finding(*manifest.at, kind, rule.id, one.path, one.found, one.right)
+def _markdown(judged: Iterable[tuple[Path, int, list[Finding]]]) -> str:
+    """For a comment: of each tree how many objects it has, and what of them breaks a rule."""
+    text = "### Policy\n\n"
+    for root, objects, findings in judged:
+        if findings:
+            count = f"{len(findings)} violation{'s' * (len(findings) > 1)}"
+            lines = [line for one in findings for line in one.paragraph()]
+            text += f"**{root.name}**: {count}\n{fenced_block(lines)}\n"
+        else:
+            text += f"**{root.name}**: passed, {len(RULES)} rules on {objects} objects\n\n"
+    return shortened(text, _MOST_BYTES, "secretsctl check")
+
+
+def _findings(manifests: Iterable[Manifest], asked: Asked) -> Iterator[Finding]:
+    for manifest in manifests:
+        name = "/".join(filter(None, (manifest.namespace, manifest.name)))
+        kind = f"{manifest.kind} {name}".strip()
+        for rule, one in violations(manifest.content, asked):
+            yield Finding(*manifest.at, kind, rule.id, one.path, one.found, one.right)
 
 
 def asked_of(settings: Settings) -> Asked:

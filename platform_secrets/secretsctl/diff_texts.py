@@ -10,13 +10,15 @@ from platform_secrets.describing.compared import (
     ValueChange,
 )
 from platform_secrets.describing.provider_reads import PRICES, PRICES_OF
+from platform_secrets.secretsctl.shown_texts import fenced_block, printable, shortened
 
 Section = tuple[str, list[str]]
 """A heading, and lines that begin with + (appears), - (vanishes) or ~ (changes)."""
 
 _SIGNS = {"appears": "+", "changes": "~", "vanishes": "-"}
-# GitHub takes 65,536 characters in a comment; a shell's argument or variable has 131,072 bytes.
-_MOST_BYTES = 60_000
+# GitHub takes 65,536 characters in a comment, in which the policy's 10,000 bytes are too; a shell's
+# argument or variable has 131,072 bytes.
+_MOST_BYTES = 50_000
 _MOST_FIELDS = 4
 
 
@@ -36,23 +38,13 @@ def markdown(differences: Mapping[str, Difference], title: str) -> str:
     for environment, one in differences.items():
         found += f"**{environment}**: {summary(one)}\n\n"
         for heading, content in sections(one):
-            # In a block of code no name is taken for a mention, a link or markup.
-            block = "\n".join(printable(line).replace("`", "'") for line in content)
-            fenced = f"```diff\n{block}\n```\n"
+            fenced = fenced_block(content)
             if heading == _OBJECTS:
                 fenced = f"\n{fenced}</details>\n"
                 heading = f"<details><summary>{heading}</summary>"
             found += f"{heading}\n{fenced}\n"
     found += "".join(f"{line}\n" for line in _notes(differences))
-    return found if len(found.encode()) <= _MOST_BYTES else _shortened(found)
-
-
-def _shortened(comment: str) -> str:
-    """Its beginning, with what is open closed."""
-    kept = comment.encode()[:_MOST_BYTES].decode(errors="ignore").rpartition("\n")[0]
-    fence = "\n```" if kept.count("```") % 2 else ""
-    fold = "\n</details>" if kept.count("<details>") > kept.count("</details>") else ""
-    return f"{kept}{fence}{fold}\n\nToo long for a comment; `secretsctl diff` shows the rest.\n"
+    return shortened(found, _MOST_BYTES, "secretsctl diff")
 
 
 def summary(one: Difference) -> str:
@@ -165,11 +157,6 @@ def _value(one: ValueChange) -> str:
     if before and after:
         return f"~ {one.name}: {after}; was {before}"
     return f"+ {one.name}: {after}" if after else f"- {one.name}: {before}"
-
-
-def printable(line: str) -> str:
-    """A group may be called anything: nothing of it moves a terminal's cursor or ends a line."""
-    return "".join(one if one.isprintable() else "?" for one in line)
 
 
 def _reads(one: Difference) -> Iterator[str]:

@@ -17,9 +17,9 @@ from platform_secrets.diagnosing.diagnosis import (
 )
 from platform_secrets.secretsctl.arguments import FAILED, OK
 from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot, folder_snapshot
-from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.projects import asked_settings
+from platform_secrets.secretsctl.shown_texts import printable
 from platform_secrets.secretsctl.terminal_colors import has_colors, painted
 from platform_secrets.settings import Problem, Settings, SettingsError
 

@@ -13,7 +13,6 @@ _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _LONGEST = {"vault": 24, "aws": 24, "gcp": 10, "azure": 24}
 _WORKFLOWS = ".github/workflows"
 _BY_PULUMI = {
-    "Makefile": ["delivery.mk"],
     ".github/actions/login/action.yaml": ["login.yaml"],
     **{f"{_WORKFLOWS}/{name}": [name] for name in ("update.yaml", "preview.yaml", "drift.yaml")},
 }
@@ -42,6 +41,7 @@ def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[st
         "catalogue.yaml": ["catalogue.yaml"],
         "Pulumi.development.yaml": ["stack-development.yaml"],
         "Pulumi.production.yaml": production,
+        "Makefile": ["review.mk", *(["delivery.mk"] if delivery == "pulumi" else [])],
         f"{_WORKFLOWS}/check.yaml": ["check.yaml"],
         f"{_WORKFLOWS}/deploy.yaml": [f"deploy-{delivery}.yaml"],
         **(_BY_PULUMI if delivery == "pulumi" else {}),

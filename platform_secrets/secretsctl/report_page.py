@@ -13,7 +13,7 @@ from platform_secrets.describing.provider_reads import PRICES, PRICES_OF
 from platform_secrets.describing.readers import PEOPLE, ROTATION, SERVICES, Reader
 from platform_secrets.describing.reported import Report, ReportedKey
 from platform_secrets.describing.rotation_plans import RotationPlan
-from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.secretsctl.shown_texts import printable
 
 _BY_ROLES = (SERVICES, PEOPLE, ROTATION)
 _MOST_COLUMNS = 6

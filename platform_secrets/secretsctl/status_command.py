@@ -14,9 +14,9 @@ from platform_secrets.diagnosing.status import Status, status_of
 from platform_secrets.rotator.memory import timestamp
 from platform_secrets.secretsctl.arguments import DIFFERENT, OK
 from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot
-from platform_secrets.secretsctl.diff_texts import printable
 from platform_secrets.secretsctl.kubectl import ClusterError
 from platform_secrets.secretsctl.projects import asked_settings
+from platform_secrets.secretsctl.shown_texts import printable
 from platform_secrets.secretsctl.status_texts import colored, status_text, verdict
 from platform_secrets.secretsctl.terminal_colors import has_colors
 from platform_secrets.settings import Problem, Settings, SettingsError

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from platform_secrets.diagnosing.rotating import Age
 from platform_secrets.diagnosing.status import BundleStatus, Status, Trouble
-from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.secretsctl.shown_texts import printable
 from platform_secrets.secretsctl.terminal_colors import painted
 
 # At a line's beginning; each is drawn in its color.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from platform_secrets.describing.described import Described, described, with_whole
 from platform_secrets.describing.rbac import Grant, grants, is_of_kubernetes
 from platform_secrets.describing.readers import Reader, readers
-from platform_secrets.secretsctl.diff_texts import printable
+from platform_secrets.secretsctl.shown_texts import printable
 from platform_secrets.settings import Problem, Settings, SettingsError
 from platform_secrets.settings.problems import did_you_mean
 

@@ -2,7 +2,6 @@
 # It needs the Pulumi CLI, `pulumi install`, and rights on what STACK declares.
 STACK ?= production
 PLAN = .delivery/plan-$(STACK).md
-SECRETSCTL ?= .venv/bin/secretsctl
 PREVIEW = .delivery/preview-$(STACK).json
 # Says why where there is none.
 preview = mkdir -p .delivery && { pulumi preview --stack "$(STACK)" --non-interactive --json $(1) > "$(PREVIEW)" \

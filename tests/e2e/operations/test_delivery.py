@@ -140,6 +140,7 @@ def test_a_merge_is_planned_and_deployed(cluster: Cluster, meadow: Meadow) -> No
 def test_a_pull_request_says_what_it_means_and_changes_nothing(meadow: Meadow) -> None:
     check, preview = meadow.done["check"], meadow.done["preview"]
     assert (check.code, preview.code) == (0, 0), check.printed + preview.printed
+    assert check.outputs["comment"].startswith("### Policy\n\n**development**: passed, ")
     assert "+ Deployment/worker gains web/mail-password" in check.outputs["comment"]
     assert f"- create `kubernetes:{RBAC}:Role` `worker-role`" in preview.summary
     assert meadow.states["preview"] == meadow.states["first deploy"]
