@@ -189,5 +189,5 @@ def test_no_command_is_left_out(capsys):
             return name
 
     parser(Noted())
-    of_no_stack = {"init", "import", "planned", "schema"}
+    of_no_stack = {"init", "import", "planned", "schema", "completion"}
     assert {command.split()[0] for command in COMMANDS} | of_no_stack == {*functions}

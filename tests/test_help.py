@@ -73,7 +73,7 @@ def project(tmp_path, monkeypatch):
 def test_an_example_runs_as_it_stands_in_a_new_project(project, monkeypatch, capsys, name, example):
     monkeypatch.setattr(sys, "stdin", io.StringIO("kind: List\nitems: []\n"))
     monkeypatch.setattr(time, "sleep", ended_by_hand)
-    (words,) = re.findall(r"(secretsctl [^|;>]*)", example)
+    (words,) = re.findall(r"(secretsctl [^|;>)]*)", example)
     assert words.split()[1] == name
     if example in ASKS:
         parser(_FUNCTIONS).parse_args(shlex.split(words)[1:])

@@ -115,7 +115,7 @@ def test_render_needs_nothing_of_pulumi_s_and_a_provider_nothing_of_another_s(wh
     for line in asked:
         requirement, _, extra = line.partition("; extra == ")
         by_extra.setdefault(extra.strip("'"), set()).add(requirement.partition(">=")[0])
-    names = {"jinja2", "pydantic", "pyyaml", "tzdata"}
+    names = {"argcomplete", "jinja2", "pydantic", "pyyaml", "tzdata"}
     assert by_extra.pop("") == names
     for_all = by_extra.pop("pulumi")
     assert for_all == {"pulumi", "pulumi-kubernetes"}
@@ -158,6 +158,15 @@ def test_the_installed_command_says_its_version(installed, platform):
     assert run(installed / "secretsctl", "--version", folder=platform) == (
         f"secretsctl {__version__}\n"
     )
+
+
+def test_the_installed_command_completes_what_bash_asks_for(installed, platform):
+    press = (
+        'eval "$(secretsctl completion bash)"; COMP_LINE="secretsctl who --env pro"; '
+        "COMP_POINT=${#COMP_LINE}; _python_argcomplete secretsctl; echo ${COMPREPLY[@]}"
+    )
+    path = f"PATH={installed}:/usr/bin:/bin"
+    assert run("env", path, "bash", "-c", press, folder=platform) == "production\n"
 
 
 def test_the_installed_command_renders_what_the_repository_s_own_does(installed, platform):

@@ -41,7 +41,7 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     def add(name: str, text: str) -> argparse.ArgumentParser:
         texts[name] = text
-        added = commands.add_parser(name, description=text)
+        added = commands.add_parser(name, description=text, help=text)
         added.set_defaults(command=functions[name])
         return added
 
@@ -186,6 +186,9 @@ def parser(functions: Mapping[str, Command]) -> argparse.ArgumentParser:
     one.add_argument(
         "--out", type=path, default=Path("schemas"), metavar="DIR", help="default: %(default)s"
     )
+
+    one = add("completion", "Prints what has a shell complete commands, options and names.")
+    one.add_argument("shell", choices=["bash", "zsh", "fish"], help="the one that you type into")
 
     parser.epilog = _by_purpose(texts)
     parser.set_defaults(command=lambda _: (2, parser.format_help()))

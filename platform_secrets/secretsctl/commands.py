@@ -21,7 +21,12 @@ def main(arguments: list[str] | None = None) -> int:
     was asked; 2: something given is wrong, or can't be read or written."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    options = parser(_FUNCTIONS).parse_args(arguments)
+    commands = parser(_FUNCTIONS)
+    if "_ARGCOMPLETE" in os.environ:
+        from platform_secrets.secretsctl.completion import answer
+
+        answer(commands)
+    options = commands.parse_args(arguments)
     command: Command = options.command
     try:
         code, text = command(options)
@@ -185,6 +190,7 @@ _FUNCTIONS: dict[str, Command] = {
     "example": example,
     "schema": schema,
     "pin-image": pin_image,
+    "completion": _command_of("completion", "completion"),
     "set": _operation("set-value"),
     **{name: _operation(name) for name in _OPERATIONS},
 }

@@ -20,6 +20,10 @@ EXAMPLES = {
     "basic-secrets": ["secretsctl basic-secrets --env development"],
     "example": ["secretsctl example > secrets.env.example"],
     "schema": ["secretsctl schema"],
+    "completion": [
+        'eval "$(secretsctl completion bash)"   # in ~/.bashrc; zsh: in ~/.zshrc, after compinit',
+        "secretsctl completion fish | source    # in ~/.config/fish/config.fish",
+    ],
     "pin-image": [
         "secretsctl pin-image --env production --print",
         "secretsctl pin-image --all",

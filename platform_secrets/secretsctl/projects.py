@@ -48,7 +48,7 @@ def loaded(stacks: Iterable[Path], catalogue: Path, environment: str | None) -> 
         asked = [one for one in documents if _environment(one) == environment]
         asked = asked or [one for one in documents if one.content is None]
         if not asked:
-            names = _environments(documents)
+            names = environment_names(documents)
             hint = did_you_mean(environment, names)
             there_are = ", ".join(names) or "none"
             message = f"no stack file is of this environment{hint}; there are: {there_are}"
@@ -74,7 +74,8 @@ def _environment(document: Document) -> object:
     return document.content.get("environment") if isinstance(document.content, dict) else None
 
 
-def _environments(documents: list[Document]) -> list[str]:
+def environment_names(documents: Iterable[Document]) -> list[str]:
+    """The environments that stack files are about, also where the rest of a file is wrong."""
     names = [name for name in map(_environment, documents) if isinstance(name, str)]
     return [name for name in names if _NAME.fullmatch(name)]
 
