@@ -84,7 +84,13 @@ def stack():
 CERTIFICATE = external_secret(
     "wildcard",
     refreshPolicy="CreatedOnce",
-    target={"creationPolicy": "Orphan", "template": {"type": "kubernetes.io/tls"}},
+    target={
+        "creationPolicy": "Orphan",
+        "template": {
+            "type": "kubernetes.io/tls",
+            "metadata": {"annotations": {"cert-manager.io/common-name": ""}},
+        },
+    },
     dataFrom=[extract("wildcard-tls", decodingStrategy="Base64")],
 )
 
@@ -158,6 +164,15 @@ def test_where_a_template_names_what_is_decoded_nothing_is_different(run):
     store = named("ClusterSecretStore", "team", None, spec={"provider": {"onepassword": {}}})
     assert outcomes(run({"a.yaml": [decoded, store]})[1]) == {"app": ("exact", [])}
     assert catalogue()["bundles"]["app"]["keys"]["cert"]["stored-as"] == "base64"
+
+
+def test_a_constant_that_a_template_quotes_is_one(run):
+    text = 'path: {{ printf "%q" "{{album}}/{{y}}" }}\nkey: {{ .key }}\n'
+    secret = external_secret(target=template(**{"app.yaml": text}), data=[reference("key", "a")])
+    assert outcomes(run({"a.yaml": [secret]})[1]) == {"app": ("exact", [])}
+    assert catalogue()["bundles"]["app"]["texts"]["app.yaml"] == (
+        'path: "{{album}}/{{y}}"\nkey: ${a}\n'
+    )
 
 
 STORES = {

@@ -1,5 +1,6 @@
 """The operator's Go templates, as far as they only put values into text."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -202,6 +203,11 @@ def _called(arguments: list[str | Expression], piped: Expression | None, text: s
 
 def _printed(given: list[Expression], text: str) -> Expression:
     form, *values = given
+    match (form, *values):
+        case (("%q",), (str(text),)) if text.isascii() and text.isprintable():
+            return (json.dumps(text),)
+        case _:
+            pass
     pieces = re.split(r"%[sv]", form[0]) if len(form) == 1 and isinstance(form[0], str) else []
     if len(pieces) != len(values) + 1 or any("%" in piece for piece in pieces):
         raise HasLogicError(text)

@@ -11,6 +11,7 @@ from platform_secrets.importing.existing import Existing, with_added
 from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest, NotTakenError, WantedSecret, mapping
 from platform_secrets.importing.kustomizations import placed
+from platform_secrets.importing.native_stores import store_settings, with_native_stores
 from platform_secrets.importing.readers import Reader, readers
 from platform_secrets.importing.roles import wide_bindings
 from platform_secrets.importing.stack_file import Target
@@ -55,6 +56,8 @@ class Imported:
     """What of readers no manifest tells."""
     suggestions: Mapping[tuple[str, str], str]
     """What manifests let suppose of keys, by bundle and key."""
+    settings_of_stores: Mapping[str, dict[str, Any]]
+    """What the stack file could say of stores of others, as stores of this program's own."""
 
 
 def imported(
@@ -74,7 +77,12 @@ def imported(
     kinds = {_reference(one): _provider(one) for one in manifests if one.kind in STORES}
     is_any_way = lambda store: kinds.get(store) in _EITHER_WAY  # noqa: E731
     if settings is not None:
-        verdicts += _compared(found, settings, is_any_way)
+        compared = [*_compared(found, settings, is_any_way)]
+        native = None if existing.stack else with_native_stores(found, manifests)
+        # As one of ours a store must change nothing.
+        if native and [*_compared(*native, is_any_way)] == compared:
+            found = native[0]
+        verdicts += compared
         for reader, service, bundles in found.missing_reads:
             why = f"it reads {', '.join(bundles)} too, which `reads` of service {service} does not "
             verdicts.append(
@@ -95,7 +103,20 @@ def imported(
             for bundle, one in found.bundles.items()
             for key, text in one.suggestions.items()
         },
+        _settings_of_stores(found, manifests),
     )
+
+
+def _settings_of_stores(
+    found: Documents, manifests: Sequence[Manifest]
+) -> dict[str, dict[str, Any]]:
+    there = {_reference(one): one for one in manifests if one.kind in STORES}
+    known: dict[str, dict[str, Any]] = {}
+    for name, store in mapping(found.new_in_stack.get("stores")).items():
+        one = there.get((str(store.get("kind")), str(store.get("name"))))
+        settings = store_settings(one, manifests) if one else None
+        known |= {name: settings} if settings else {}
+    return known
 
 
 def _accepted(
@@ -127,7 +148,9 @@ def _accepted(
         except SettingsError as error:
             blamed = _blamed(found, error.problems)
             sources = {**found.services, **found.bundles}
-            verdicts += [_left_out(sources[name].source, why) for name, why in blamed.items()]
+            for name, why in blamed.items():
+                copies = getattr(sources[name], "copies", ())
+                verdicts += [_left_out(one, why) for one in (sources[name].source, *copies)]
             wanted = [one for name, one in found.bundles.items() if name not in blamed]
             known = [one for one in known if one not in [found.services.get(n) for n in blamed]]
 

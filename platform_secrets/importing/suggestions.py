@@ -11,6 +11,8 @@ _POSTGRES = {"postgres", "postgresql", "pg", "psql", "database", "db"}
 _REDIS = {"redis", "valkey"}
 _OTHER_DATABASES = {"mysql", "mariadb", "mongo", "mongodb", "sqlite", "mssql", "clickhouse"}
 _CREDENTIALS = {"password", "passwd", "pass", "pw", "token", "secret"}
+# Where a stack file has its stores' names.
+_IN_STORES = 6
 # Each with `key` after it.
 _OF_KEYS = {"api", "access", "private", "secret", "signing", "encryption", "master"}
 
@@ -34,6 +36,25 @@ def with_suggestions(
             suggestion = of_manifests.get((bundle, name)) or _suggestion(name)
             # Above all else, so that what is added to the file comes after it.
             found += [f"{in_bundle}    # {suggestion}\n"] if suggestion else []
+    return "".join(found)
+
+
+def with_store_settings(stack: str, settings: Mapping[str, str]) -> str:
+    """A new stack file's text, with what a store could say instead as comments behind it: given as
+    lines of YAML, by the store's name."""
+    found: list[str] = []
+    is_in_stores, store = False, ""
+    for line in [*stack.splitlines(keepends=True), ""]:
+        depth = len(line) - len(line.lstrip(" "))
+        if depth <= _IN_STORES and store:
+            found += [f"{' ' * (_IN_STORES + 2)}# {one}\n" for one in settings[store].splitlines()]
+            store = ""
+        if depth < _IN_STORES:
+            is_in_stores = line.strip() == "stores:"
+        elif is_in_stores and depth == _IN_STORES:
+            name = line.strip().removesuffix(":").strip("'\"")
+            store = name if name in settings else ""
+        found.append(line)
     return "".join(found)
 
 

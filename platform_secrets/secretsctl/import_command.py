@@ -11,7 +11,7 @@ from platform_secrets.importing.existing import Existing, existing
 from platform_secrets.importing.found import Manifest
 from platform_secrets.importing.imported import Imported, Verdict, imported
 from platform_secrets.importing.stack_file import Target
-from platform_secrets.importing.suggestions import with_suggestions
+from platform_secrets.importing.suggestions import with_store_settings, with_suggestions
 from platform_secrets.secretsctl.cluster_manifests import read_cluster
 from platform_secrets.secretsctl.manifest_files import Read, read_all
 from platform_secrets.secretsctl.new_project import in_the_way
@@ -33,7 +33,7 @@ _CATALOGUE = """\
 # below keys are guesses by their names: take the # away where one is right.
 """
 _STACK = """\
-# Where {environment} keeps it. Every store is one that others declare (`provider: existing`).
+# Where {environment} keeps it. A store that others declare is `provider: existing`.
 """
 _HEADINGS = {
     "exact": "taken exactly",
@@ -110,6 +110,11 @@ def _contents(
         additions |= dict.fromkeys(of_it, found.new_in_stack)
     elif found.new_in_stack:
         text = yaml_text({"config": {f"{project}:environment": found.stack}})
+        settings = {
+            name: f"Once it has an identity (docs/import.md), instead:\n{yaml_text(content)}"
+            for name, content in found.settings_of_stores.items()
+        }
+        text = with_store_settings(text, settings)
         contents[stack] = (_STACK.format(environment=environment) + text).encode()
     for path, new in additions.items():
         contents[path] = with_additions(path, lambda path: stack_document(path, project), new)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from platform_secrets.settings.model import SUBDOMAIN, Model, Text, text_of
 from platform_secrets.settings.texts import Part, TextContent, parts_of
@@ -72,6 +72,7 @@ LabelValue = Annotated[
         "a label's value: letters, digits, hyphens, _ and ., a letter or digit at each end",
     ),
 ]
+AnnotationText = Annotated[str, Field(max_length=10_000)]
 Registry = Annotated[
     str,
     text_of(
@@ -139,7 +140,7 @@ class SecretContent(Model):
     """The Secret's type. It can't change while the Secret lives."""
     labels: dict[MetadataName, LabelValue] = {}
     """Labels of the Secret, by which others find it."""
-    annotations: dict[MetadataName, Text] = {}
+    annotations: dict[MetadataName, AnnotationText] = {}
     """Annotations of the Secret, which others read."""
     texts: dict[FieldName, TextContent] = {}
     """Texts made of its keys and constants, by their names in the Secret: `${KEY}` is a key's
