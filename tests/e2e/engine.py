@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import pulumi
 import yaml
 from pulumi import automation
 
@@ -51,8 +53,8 @@ class Stack:
     `providers` maps package names to the ports of test providers that are already listening.
     `program` is run in this process, or is a folder with a program in another language, whose own
     host and component packages are in the folder `plugins`. `stack_file` is a
-    `Pulumi.<stack>.yaml`; a copy of it is used. `heard` is all that the engine ever said: lines,
-    events as JSON, and errors.
+    `Pulumi.<stack>.yaml`; a copy of it is used. With `hears_debug` the engine is also told what the
+    SDK says for debugging, in five calls for each resource.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Stack:
         plugins: Path | None = None,
     ) -> None:
         self.name = name
-        self.heard: list[str] = []
+        self.hears_debug = False
+        self._said: list[Any] = []
         self.folder = run.folder / f"pulumi-{project}-{name}"
         self._work = self.folder / "work"
         if isinstance(program, Path):
@@ -183,6 +186,13 @@ class Stack:
         return {name: output.value for name, output in found.items()}
 
     @property
+    def heard(self) -> list[str]:
+        """All that the engine ever said: lines, events as JSON, and errors."""
+        return [
+            one if isinstance(one, str) else json.dumps(one, default=vars) for one in self._said
+        ]
+
+    @property
     def state_text(self) -> str:
         """Everything that the backend keeps of this stack, as text: a leak would be in it."""
         files = [f for f in (self.folder / "state").rglob("*") if f.is_file()]
@@ -193,7 +203,7 @@ class Stack:
         lines: list[str] = []
 
         def note(event: automation.EngineEvent) -> None:
-            self.heard.append(json.dumps(event, default=vars))
+            self._said.append(event)
             if event.resource_pre_event:
                 metadata = event.resource_pre_event.metadata
                 outcome.steps.append((str(metadata.op.value), metadata.urn))
@@ -203,14 +213,20 @@ class Stack:
                 changes = event.summary_event.resource_changes
                 outcome.counts = {str(getattr(op, "value", op)): n for op, n in changes.items()}
 
+        debug = pulumi.log.debug if self.hears_debug else _say_nothing
         try:
-            operation(on_event=note, on_output=lines.append, **options)
+            with patch.object(pulumi.log, "debug", debug):
+                operation(on_event=note, on_output=lines.append, **options)
         except automation.CommandError as error:
-            self.heard.append(str(error))
+            self._said.append(str(error))
             raise EngineError(str(error)) from error
         outcome.text = "\n".join(lines)
-        self.heard.append(outcome.text)
+        self._said.append(outcome.text)
         return outcome
+
+
+def _say_nothing(*_: object, **__: object) -> None:
+    pass
 
 
 def project_program(folder: Path) -> Callable[[], None]:

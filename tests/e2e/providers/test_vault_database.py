@@ -114,6 +114,7 @@ def world(
                 stores={"vault": store},
             )
         )
+        made.stack.hears_debug = True
         with pytest.raises(EngineError) as refusal:
             made.stack.up()
         made.stack.set_secret(PASSWORD_SETTING, password)

@@ -85,6 +85,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
                 stores={"vault": store},
             )
         )
+        made.stack.hears_debug = True
         with pytest.raises(EngineError) as refusal:
             made.stack.up()
         vault.initialise()

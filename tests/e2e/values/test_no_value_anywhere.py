@@ -111,6 +111,7 @@ def world(run: Run, cluster: Cluster, stores: Stores, operator: OperatorRelease)
                 chart={"values": {"log": {"level": "debug"}}},
             )
         )
+        basic.stack.hears_debug = external.stack.hears_debug = True
         made = World(run, cluster, basic, external, f"canary{secrets.token_hex(8)}")
         deploy_basic(made)
         deploy_external(made, stores)
