@@ -31,6 +31,28 @@ def test_a_warning_of_a_kubectl_that_succeeds_is_no_refusal(tmp_path):
     assert Kubectl(None, None).get_kinds(["pods"])[1] == [warning]
 
 
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            """error: the server doesn't have a resource type "externalsecret\"""",
+            "the operator is not installed in this cluster",
+        ),
+        ("""no matches for kind "PushSecret" in version""", "is not installed in this cluster"),
+        ("timed out waiting for the condition on externalsecrets/a", "is it running?"),
+        ("error: timed out waiting for the condition on secrets/a", None),
+    ],
+)
+def test_what_an_absent_operator_causes_is_said_to_be_its_absence(tmp_path, said, remedy):
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit({said!r})\n")
+    with pytest.raises(ClusterError) as error:
+        Kubectl(None, None).get("externalsecret", "a")
+    assert str(error.value).startswith(f"kubectl get externalsecret a: {said}")
+    _, _, told = str(error.value).partition("; ")
+    assert (remedy in told) if remedy else not told
+
+
 def test_a_stack_that_names_no_cluster_is_told_what_to_write(settings_with):
     with pytest.raises(ClusterError, match=r"cluster\.uid: is not set") as error:
         right_cluster(settings_with(cluster={}))

@@ -11,6 +11,7 @@ from platform_secrets.manifests.seeding import seeding_manifests
 from platform_secrets.secretsctl.inventory import (
     FoundSecret,
     found_secret,
+    left_fields,
     refusals,
     replaced_metadata,
 )
@@ -18,6 +19,7 @@ from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, stack
 
 SECRET, RECORD = "shop-billing", "migration-shop-billing"
+HELD = ["bank-password"]
 SEALED = ("SealedSecret", SECRET)
 HELM = "meta.helm.sh/release-name"
 ARGO = "argocd.argoproj.io/tracking-id"
@@ -46,15 +48,46 @@ def template_of(external_secret):
     return external_secret["spec"]["target"]["template"]
 
 
+def gate_of(external_secret):
+    [record] = template_of(external_secret)["templateFrom"]
+    [item] = record["configMap"]["items"]
+    return item["key"]
+
+
+def copy_of(settings, bundle, held=(), held_apart=()):
+    [push] = migration.copies(settings, bundle, held, held_apart)
+    return push["spec"]
+
+
+def pushed(push):
+    """By the entry and property that is written, the key of the source."""
+    places = [one["match"] for one in push["spec"]["data"]]
+    return {
+        ":".join(one["remoteRef"].values()).rpartition("/")[2]: one["secretKey"] for one in places
+    }
+
+
 def test_the_external_secret_waits_for_the_record_until_the_migration_is_over(
     migrating, settings_with
 ):
     [waiting] = external_secret_manifests(migrating(), "billing")
     [usual] = external_secret_manifests(settings_with(), "billing")
-    items = [{"key": "adopt", "templateAs": "KeysAndValues"}]
+    gate = gate_of(waiting)
+    items = [{"key": gate, "templateAs": "KeysAndValues"}]
     held = [{"configMap": {"name": RECORD, "items": items}}]
     assert template_of(waiting) == {**template_of(usual), "templateFrom": held}
+    assert gate.startswith("adopt-")
     assert "templateFrom" not in template_of(usual)
+
+
+def test_what_was_compared_in_other_entries_opens_nothing(migrating):
+    places = [("vault", "bundle"), ("vault", "per-key"), ("aws", "bundle")]
+    gates = set()
+    for provider, layout in places:
+        settings = migrating(stores={"it": {**STORES[provider], "layout": layout}})
+        [external_secret] = external_secret_manifests(settings, "billing")
+        gates.add(gate_of(external_secret))
+    assert len(gates) == len(places)
 
 
 def test_the_record_is_declared_and_rendered_without_data(migrating):
@@ -74,7 +107,7 @@ def test_who_writes_the_record_is_bounded_while_there_is_one(migrating, settings
 
 
 def test_what_is_in_the_store_stays_when_the_secret_is_copied(migrating):
-    push = migration.copy(migrating(), "billing")["spec"]
+    push = copy_of(migrating(), "billing")
     assert (push["updatePolicy"], push["deletionPolicy"]) == ("IfNotExists", "None")
     assert push["selector"] == {"secret": {"name": SECRET}}
     assert push["secretStoreRefs"] == [{"kind": "SecretStore", "name": "vault-seed-store"}]
@@ -100,11 +133,11 @@ def test_where_the_operator_takes_an_entry_for_a_value_it_is_told_to_write(
     migrating, provider, layout, policy
 ):
     settings = migrating(stores={"it": {**STORES[provider], "layout": layout}})
-    assert migration.copy(settings, "billing")["spec"]["updatePolicy"] == policy
+    assert copy_of(settings, "billing")["updatePolicy"] == policy
 
 
 def test_an_undo_writes_the_copy_over_what_is_in_the_store(migrating):
-    push = migration.restore(migrating(), "billing")["spec"]
+    push = migration.restore(migrating(), "billing", ["bank-password"])["spec"]
     assert push["updatePolicy"] == "Replace"
     assert push["selector"] == {"secret": {"name": RECORD}}
 
@@ -112,7 +145,7 @@ def test_an_undo_writes_the_copy_over_what_is_in_the_store(migrating):
 def test_a_value_that_is_stored_as_base64_is_encoded_on_its_way(migrating):
     key = {"description": "a keystore", "stored-as": "base64"}
     catalogue = changed(SHOP_OF_ONE, "bundles.billing.keys", {"keystore.p12": key})
-    push = migration.copy(migrating(catalogue=catalogue), "billing")["spec"]
+    push = copy_of(migrating(catalogue=catalogue), "billing")
     assert push["template"]["data"] == {"keystore.p12": '{{ index . "keystore.p12" | b64enc }}'}
 
 
@@ -125,11 +158,13 @@ def test_only_what_is_in_the_secret_itself_and_may_be_written_is_copied(migratin
     catalogue = changed(SHOP_OF_ONE, "bundles.billing.keys", keys)
     catalogue = changed(catalogue, "bundles.billing.texts", {"LOGIN": "${user}:${token}"})
     settings = migrating(catalogue=catalogue)
-    push = migration.copy(settings, "billing")["spec"]
+    push = copy_of(settings, "billing")
     assert [one["match"]["secretKey"] for one in push["data"]] == ["token"]
     [external_secret] = external_secret_manifests(settings, "billing")
-    compared = migration.checks(settings, "billing", external_secret)
-    assert [*compared] == ["token", "password", "LOGIN"]
+    fields = ["token", "password", "LOGIN"]
+    compared = migration.checks(settings, "billing", external_secret, fields)
+    assert [*compared] == fields
+    assert [*migration.text_checks(settings, "billing")] == ["token"]
 
 
 SHOP_OF_ONE = {
@@ -142,23 +177,57 @@ SHOP_OF_ONE = {
 }
 
 
-def test_in_entries_of_their_own_derived_values_begin_with_the_current_one(settings_with):
-    vault = {"provider": "vault", "server": "https://vault.example.com:8200", "layout": "per-key"}
-    settings = settings_with(
-        stores={"vault": vault}, seeding={"groups": ["wren-operators"]}, migrating=["shared"]
+@pytest.fixture
+def moved(settings_with):
+    """The shop, whose bundle `shared` is moved to a store of Vault's with this layout."""
+
+    def made(layout):
+        vault = {**STORES["vault"], "layout": layout}
+        seeding = {"groups": ["wren-operators"]}
+        return settings_with(stores={"vault": vault}, seeding=seeding, migrating=["shared"])
+
+    return made
+
+
+DERIVED = ["signing-key-next", "signing-key-previous"]
+
+
+def test_in_entries_of_their_own_derived_values_begin_with_the_current_one(moved):
+    [push] = migration.copies(moved("per-key"), "shared", ["api-token", "signing-key"], [])
+    found = {place: key for place, key in pushed(push).items() if "signing" in place}
+    assert found == {f"{one}:value": "signing-key" for one in ("signing-key", *DERIVED)}
+
+
+def test_derived_values_that_a_secret_of_their_own_has_are_copied_from_that(moved):
+    held = ["api-token", "signing-key"]
+    own, apart = migration.copies(moved("per-key"), "shared", held, DERIVED)
+    assert apart["spec"]["selector"] == {"secret": {"name": "shop-secrets-overlap"}}
+    assert pushed(apart) == {f"{one}:value": one for one in DERIVED}
+    assert not {*pushed(own)} & {*pushed(apart)}
+
+
+def test_derived_values_that_the_secret_itself_has_are_copied_and_compared(moved):
+    settings, held = moved("bundle"), ["api-token", "signing-key", *DERIVED]
+    [push] = migration.copies(settings, "shared", held, [])
+    assert pushed(push) == {f"test:{one}": one for one in held}
+    [external_secret, *_] = external_secret_manifests(settings, "shared")
+    assert [*migration.checks(settings, "shared", external_secret, held)] == held
+
+
+def test_a_key_that_the_secret_gets_later_moves_no_comparison(moved):
+    settings = moved("bundle")
+    [external_secret, *_] = external_secret_manifests(settings, "shared")
+    some, all_ = (
+        migration.checks(settings, "shared", external_secret, held)
+        for held in (["api-token", "signing-key"], ["api-token", *DERIVED, "signing-key"])
     )
-    push = migration.copy(settings, "shared")["spec"]
-    found = [(one["match"]["secretKey"], one["match"]["remoteRef"]) for one in push["data"]]
-    entries = [
-        place["remoteKey"].rpartition("/")[2] for key, place in found if key == "signing-key"
-    ]
-    assert entries == ["signing-key", "signing-key-next", "signing-key-previous"]
+    assert some.items() <= all_.items()
 
 
 def test_the_copy_reads_what_the_external_secret_reads_and_compares_each_field(migrating):
     settings = migrating()
     [external_secret] = external_secret_manifests(settings, "billing")
-    copy = migration.backup(settings, "billing", external_secret)["spec"]
+    copy = migration.backup(settings, "billing", external_secret, HELD)["spec"]
     assert copy["dataFrom"] == external_secret["spec"]["dataFrom"]
     assert copy["refreshPolicy"] == "CreatedOnce"
     line = template_of(external_secret)["data"]["bank-password"]
@@ -166,7 +235,7 @@ def test_the_copy_reads_what_the_external_secret_reads_and_compares_each_field(m
         "bank-password": line,
         "migration-compares-0": comparison("bank-password", line),
     }
-    check = migration.checks(settings, "billing", external_secret)["bank-password"]["spec"]
+    check = migration.checks(settings, "billing", external_secret, HELD)["bank-password"]["spec"]
     assert "data" not in check
     assert check["selector"] == {"secret": {"name": SECRET}}
     [text] = check["template"]["templateFrom"]
@@ -218,11 +287,11 @@ def test_also_one_that_an_external_secret_of_ours_makes_already(migrating):
         ({"keys": {"bank-password": 16, "MODE": 8}}, "has MODE, which would be lost: add it"),
         ({"keys": {}}, "has no bank-password, which the catalogue has"),
         ({"keys": {"bank-password": 0}}, "has bank-password without a value"),
-        ({"keys": {"bank-password": 1_400_000}}, "is too large"),
+        ({"keys": {"bank-password": 1_390_000}}, "is too large: a copy with its comparisons would"),
         ({"is_immutable": True}, "is immutable"),
         ({"type": "kubernetes.io/tls"}, "is of type kubernetes.io/tls, and bundle billing says"),
         ({"owner": SEALED}, "kubectl delete sealedsecret shop-billing -n shop-test --cascade="),
-        ({"owner": ("ExternalSecret", "old")}, "kubectl delete externalsecret old -n shop-test"),
+        ({"owner": ("ExternalSecret", "old")}, "kubectl patch externalsecret old -n shop-test"),
         ({"annotations": {HELM: "web"}}, "annotate secret shop-billing -n shop-test helm.sh/reso"),
         ({"annotations": {ARGO: "web:/Secret:a/b"}}, "belongs to Argo CD's web: `kubectl annotate"),
         ({"labels": {FLUX: "apps"}}, "kustomize.toolkit.fluxcd.io/prune=disabled`, then take it"),
@@ -245,11 +314,30 @@ def test_once_its_owner_lets_it_stay_it_may_be_migrated(migrating, marks):
     assert refusals(migrating(), "billing", plain(annotations=marks)) == []
 
 
-def test_a_derived_value_in_the_secret_would_be_overwritten(settings_with):
+def test_what_is_too_large_for_an_entry_of_the_provider_s_is_refused(migrating):
+    settings = migrating(stores={"it": {**STORES["aws"], "layout": "per-key"}})
+    [found] = refusals(settings, "billing", plain(keys={"bank-password": 100_000}))
+    assert "shop/test/bank-password would hold 74,998 bytes at least; aws takes 65,536" in found
+
+
+def test_a_derived_value_may_stay_where_it_is_and_may_not_go_to_another_secret(moved):
     keys = {"api-token": 8, "signing-key": 8, "signing-key-next": 8}
-    settings = settings_with(seeding={"groups": ["wren-operators"]}, migrating=["shared"])
-    [found] = refusals(settings, "shared", plain(keys=keys))
-    assert "has signing-key-next, which would become the current value" in found
+    assert refusals(moved("bundle"), "shared", plain(keys=keys)) == []
+    [found] = refusals(moved("per-key"), "shared", plain(keys=keys))
+    assert "has signing-key-next, which Secret/shop-secrets-overlap has in this layout" in found
+
+
+def test_what_another_external_secret_of_the_name_has_left_is_told_with_its_command(migrating):
+    settings = migrating()
+    [ours] = external_secret_manifests(settings, "billing")
+    assert [*left_fields(settings, ours, ours)] == []
+    template = {**template_of(ours), "metadata": {"labels": {}, "annotations": {"a/b": "c"}}}
+    target = {**ours["spec"]["target"], "immutable": True, "template": template}
+    live = {**ours, "spec": {**ours["spec"], "data": [], "target": target}}
+    [line] = left_fields(settings, ours, live)
+    paths = ["/spec/target/template/metadata/annotations", "/spec/target/immutable", "/spec/data"]
+    assert all(f'{{"op": "remove", "path": "{path}"}}' in line for path in paths)
+    assert f"`kubectl patch externalsecret {SECRET} -n shop-test --type=json" in line
 
 
 def test_all_is_told_at_once(migrating):

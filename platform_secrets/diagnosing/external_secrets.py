@@ -19,7 +19,8 @@ _SAID = {
     ),
     "secret-two-owners": (
         "another ExternalSecret owns its Secret",
-        "delete the other one: `kubectl get externalsecret -n {ns}`",
+        "see which, `kubectl get externalsecret -n {ns}`, and have it let go of it: "
+        "docs/migrating.md",
     ),
     "secret-refused": (
         "its Secret is refused by admission, or can't be changed",
@@ -118,9 +119,19 @@ def _second_owners(case: Case) -> Iterator[Finding]:
             place = At("ExternalSecret", view.namespace, target)
             if place in case.bundle_of and other != place and not _is_merged(one):
                 what = f"{other} writes the same Secret"
-                command = f"kubectl delete externalsecret {other.name} -n {other.namespace}"
-                step = f"delete the one that is not declared: `{command}`"
+                command = letting_go(other.name, other.namespace)
+                step = (
+                    f"have the one that is not declared let go of it, `{command}`; then delete it"
+                )
                 yield Finding("secret-two-owners", place, what, step)
+
+
+def letting_go(name: str, namespace: str) -> str:
+    """The command after which an ExternalSecret may be deleted, and its Secret stays: otherwise it
+    goes too, and also with `--cascade=orphan` where its own policy is to delete."""
+    target = '{"spec":{"target":{"creationPolicy":"Orphan","deletionPolicy":"Retain"}}}'
+    what = f"externalsecret {name} -n {namespace}"
+    return f"kubectl patch {what} --type=merge --patch='{target}'"
 
 
 def _is_merged(external_secret: Manifest) -> bool:

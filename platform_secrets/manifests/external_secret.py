@@ -40,7 +40,7 @@ def external_secret_manifests(settings: Settings, bundle: str) -> list[Manifest]
     external_secret = _with_database(settings, bundle, _of_values(settings, bundle, name, main))
     found = [_with_rotated(settings, bundle, external_secret)]
     if bundle in settings.environment.migrating:
-        found = [_with_gate(found[0])]
+        found = [_with_gate(found[0], provider_of(settings.store_of(bundle)).address)]
     if derived:
         found.append(_of_values(settings, bundle, overlap_secret(name), derived))
     return found
@@ -105,11 +105,12 @@ def _with_rotated(settings: Settings, bundle: str, external_secret: Manifest) ->
     return {**external_secret, "spec": spec}
 
 
-def _with_gate(external_secret: Manifest) -> Manifest:
+def _with_gate(external_secret: Manifest, address: tuple[object, ...]) -> Manifest:
     """The ExternalSecret that fails, and so leaves its Secret as it is, until the migration's
     record has an entry. That is a template which adds nothing."""
     spec = external_secret["spec"]
-    items = [{"key": naming.MIGRATION_GATE, "templateAs": "KeysAndValues"}]
+    sources = [*map(str, address), *map(spec.get, ("secretStoreRef", "data", "dataFrom"))]
+    items = [{"key": naming.migration_gate(sources), "templateAs": "KeysAndValues"}]
     record = {"name": naming.migration(spec["target"]["name"]), "items": items}
     template = {**spec["target"]["template"], "templateFrom": [{"configMap": record}]}
     return {

@@ -1,5 +1,8 @@
 """Every shared name, label and annotation."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from platform_secrets.settings import Identity, PostgresDatabase, Settings
@@ -94,9 +97,16 @@ def seeding_look(secret: str) -> str:
 
 
 MIGRATION_GATE = "adopt"
-"""The entry of the record without which the ExternalSecret leaves the Secret as it is."""
+"""How the entries of a record begin without which an ExternalSecret leaves its Secret as it is."""
 OPEN_GATE = "{}"
-"""What it holds otherwise: a template that adds nothing."""
+"""What they hold otherwise: a template that adds nothing."""
+
+
+def migration_gate(sources: Sequence[object]) -> str:
+    """The entry for an ExternalSecret with these sources. Other ones have another: what was
+    compared there opens nothing here."""
+    text = json.dumps(sources)
+    return f"{MIGRATION_GATE}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def new_value(secret: str) -> str:

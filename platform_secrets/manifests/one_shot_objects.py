@@ -39,14 +39,19 @@ def one_shot_push(
     source: str,
     policy: UpdatePolicy,
     values: Iterable[Kept] = (),
+    held: Collection[str] = (),
 ) -> Manifest:
-    """Each value is what the Secret `source` has under the name of the value's key."""
+    """Each value is what the Secret `source` has under the value's own name where that is among
+    `held`, else under the name of its key."""
     store = naming.secret_store(settings.store_name(bundle), "seed")
     push_metadata = provider_of(settings.store_of(bundle)).push_metadata
     data = [
         {
             "conversionStrategy": "None",
-            "match": {"secretKey": value.key, "remoteRef": _place(value)},
+            "match": {
+                "secretKey": value.name if value.name in held else value.key,
+                "remoteRef": _place(value),
+            },
             **({"metadata": push_metadata} if push_metadata else {}),
         }
         for value in values
@@ -73,12 +78,13 @@ def one_shot_check(
     without data nothing is written (docs/decisions/0009)."""
     found = one_shot_push(settings, bundle, metadata, secret, "Replace")
     source = {"name": kept, "items": [{"key": text, "templateAs": "Values"}]}
-    template = {
-        "engineVersion": "v2",
-        "mergePolicy": "Replace",
-        "templateFrom": [{"target": "Data", "secret": source}],
-    }
-    return {**found, "spec": {**found["spec"], "template": template}}
+    return push_template(found, {"templateFrom": [{"target": "Data", "secret": source}]})
+
+
+def push_template(push: Manifest, texts: Manifest) -> Manifest:
+    """The PushSecret with a template: what is pushed is what that makes of its source."""
+    template = {"engineVersion": "v2", "mergePolicy": "Replace", **texts}
+    return {**push, "spec": {**push["spec"], "template": template}}
 
 
 def one_shot_read(

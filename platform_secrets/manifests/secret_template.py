@@ -123,6 +123,15 @@ def comparison(name: str, line: str) -> str:
     return f"{before}{{{{ `{begin}` }}}}{{{{ {pipeline} | sha256sum }}}}{{{{ `{end}` }}}}"
 
 
+def only_text(name: str) -> str:
+    """A text that fails where the value under `name` has bytes that JSON can't have, which is how
+    the operator writes it into a store."""
+    is_text = "eq $v ($v | toJson | fromJson)"
+    fault = f'{{{{ fail "{name} is no text" }}}}'
+    guard = f"{{{{ if not ({is_text}) }}}}{fault}{{{{ end }}}}"
+    return f'{{{{ $v := index . "{name}" }}}}{guard}{{{{ $v }}}}'
+
+
 def compares(name: str, sha256: str) -> str:
     """The same of a value with this hash, in hexadecimal digits."""
     return sha256.join(_around_hash(name))

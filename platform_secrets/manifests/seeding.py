@@ -73,7 +73,9 @@ def _records(settings: Settings, is_member: str) -> list[Manifest]:
             f"{is_as_before} || {is_member}"
         ),
         f"its {naming.MIGRATION_GATE} is not {naming.OPEN_GATE}: delete this ConfigMap, "
-        "which somebody else wrote": (f"{data}[?{gate}].orValue({opened}) == {opened}"),
+        "which somebody else wrote": (
+            f"{data}.all(name, !name.startsWith({gate}) || {data}[name] == {opened})"
+        ),
     }
     rule = {
         "apiGroups": [""],

@@ -1,12 +1,17 @@
 """What is there of a Secret that is to be migrated, and what forbids it."""
 
+import json
 from ast import literal_eval
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from platform_secrets.diagnosing.external_secrets import letting_go
 from platform_secrets.manifests.migration import copied
+from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import kept
+from platform_secrets.settings.layout import overlap_secret
 
 _HELM, _HELM_KEEPS = "meta.helm.sh/release-name", "helm.sh/resource-policy"
 _ARGO, _ARGO_KEEPS = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/sync-options"
@@ -91,16 +96,39 @@ def replaced_metadata(
 def refusals(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
     """Why the Secret can't be migrated as it is: a value would change or be lost, or its owner
     would write it again or take it away. Each says what to do."""
-    return [*_content_faults(settings, bundle, found), *_owner_faults(settings, bundle, found)]
+    lines = [*_content_faults(settings, bundle, found), *_owner_faults(settings, bundle, found)]
+    return [f"Secret/{settings.catalogue.bundles[bundle].secret}: {line}" for line in lines]
+
+
+def left_fields(settings: Settings, declared: Manifest, live: Manifest) -> Iterator[str]:
+    """What an ExternalSecret of this name had before ours was applied over it: who applied that
+    still owns these fields, and the operator would go by them too."""
+    name = declared["metadata"]["name"]
+    if left := [*_surplus(declared["spec"], live["spec"], "/spec")]:
+        patch = json.dumps([{"op": "remove", "path": path} for path in left])
+        command = f"kubectl patch externalsecret {name} -n {settings.namespace} --type=json"
+        what = f"still has {', '.join(left)}, from before it was ours"
+        yield f"ExternalSecret/{name}: {what}: `{command} --patch='{patch}'`"
+
+
+def _surplus(declared: object, live: object, path: str) -> Iterator[str]:
+    """JSON pointers of what is in `live` alone. A list has one owner, so it is as declared."""
+    if isinstance(declared, dict) and isinstance(live, dict):
+        for name, content in live.items():
+            place = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
+            if name in declared:
+                yield from _surplus(declared[name], content, place)
+            else:
+                yield place
 
 
 def planned(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
     """What a migration does, a line for each value and step."""
     content, store = settings.catalogue.bundles[bundle], settings.store_name(bundle)
     lines = [f"Secret/{content.secret}: {len(found.keys)} keys, {found.type}"]
-    for value in copied(settings, bundle):
+    for value in copied(settings, bundle, found.keys):
         place = f" ({value.entry.property})" if value.entry.property else ""
-        lines.append(f"would copy {value.key} to {value.entry.key}{place} in store {store}")
+        lines.append(f"would copy {value.name} to {value.entry.key}{place} in store {store}")
     lines += [f"would compare {field}" for field in content.fields]
     lines.append(f"would let ExternalSecret/{content.secret} take it over")
     readers = ", ".join(settings.readers.get(bundle, [])) or "nobody in the catalogue"
@@ -114,19 +142,41 @@ def _content_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iter
     if found.type != content.secret_type:
         what = f"bundle {bundle} says {content.secret_type}"
         yield f"is of type {found.type}, and {what}, which no Secret can become: correct `type`"
-    derived = [one.name for one in kept(settings, bundle) if one.name != one.key]
+    values = kept(settings, bundle)
+    derived = {one.name: one.is_apart for one in values if one.name != one.key}
     for name in [one for one in content.fields if one not in found.keys]:
         yield f"has no {name}, which the catalogue has: add it, or leave it out for now (`without`)"
     for name, length in found.keys.items():
-        if name in derived:
-            yield f"has {name}, which would become the current value: take it out of the Secret"
-        elif name not in content.fields:
+        if derived.get(name):
+            apart = f"Secret/{overlap_secret(content.secret)} has in this layout"
+            yield f"has {name}, which {apart}: take `overlap` out of its key before"
+        elif name not in content.fields and name not in derived:
             yield f"has {name}, which would be lost: add it to bundle {bundle} in the catalogue"
         elif not length and name in content.shown:
             yield f"has {name} without a value, and the operator takes none: give it one"
-    size = sum(length * 3 // 4 + _TEXT_BYTES for length in found.keys.values())
+    yield from _size_faults(settings, bundle, found)
+
+
+def _size_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:
+    size = sum(_bytes(length) + _TEXT_BYTES for length in found.keys.values())
     if size > _MOST_BYTES:
-        yield f"is too large: a copy with its comparisons would have {size:,} bytes"
+        would = f"a copy with its comparisons would have {size:,} bytes, and a Secret has a MiB"
+        yield f"is too large: {would}; make two bundles of it"
+    content, store = settings.catalogue.bundles[bundle], settings.store_of(bundle)
+    sizes = Counter[str]()
+    for value in copied(settings, bundle, found.keys):
+        length = found.keys.get(value.name, 0)
+        is_encoded = content.keys[value.key].stored_as == "base64"
+        sizes[value.entry.key] += length if is_encoded else _bytes(length)
+    for entry, size in sizes.items():
+        if (most := store.largest_entry) and size > most:
+            would = f"entry {entry} would hold {size:,} bytes at least"
+            yield f"is too large: {would}; {store.provider} takes {most:,}"
+
+
+def _bytes(length: int) -> int:
+    """How many bytes a text in base64 stands for at least."""
+    return max(0, length * 3 // 4 - 2)
 
 
 def _owner_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:
@@ -134,8 +184,12 @@ def _owner_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterat
     marks = found.labels | found.annotations
     within = f"-n {settings.namespace}"
     annotate = f"kubectl annotate secret {secret} {within}"
-    if found.owner and found.owner != ("ExternalSecret", secret):
-        kind, name = found.owner
+    kind, name = found.owner or ("", "")
+    if kind == "ExternalSecret" and name != secret:
+        release = letting_go(name, settings.namespace)
+        how = f"there where it is written or by `{release}`, and delete it once this is done"
+        yield f"belongs to ExternalSecret/{name}: have that let go of it, {how}"
+    elif kind and kind != "ExternalSecret":
         release = f"kubectl delete {kind.lower()} {name} {within} --cascade=orphan"
         yield f"belongs to {kind}/{name}: take that out of what applies it, then `{release}`"
     if _HELM in marks and marks.get(_HELM_KEEPS) != "keep":

@@ -14,6 +14,17 @@ from platform_secrets.settings import Settings
 _FIELD_MANAGER = "--field-manager=secretsctl"
 # kubectl's libraries log each of their tries before it says what is wrong.
 _LOG_LINE = re.compile(r"[EWIF][0-9]{4} ")
+_DELETION_SECONDS = 60
+_OPERATORS = r"(externalsecret|pushsecret|secretstore)s?"
+_REMEDIES = {
+    # Neither a get nor an apply of such a kind works where nobody has defined it.
+    rf'resource type "{_OPERATORS}"|no matches for kind "(?i:{_OPERATORS})"': (
+        "the operator is not installed in this cluster: apply the environment first"
+    ),
+    rf"timed out waiting for the condition on {_OPERATORS}": (
+        "the operator takes its mark off before it is gone: is it running?"
+    ),
+}
 
 
 class ClusterError(Exception):
@@ -116,8 +127,13 @@ class Kubectl:
 
     def delete(self, resource: str, names: list[str]) -> None:
         """Returns once they are gone; those that do not exist are no error."""
-        if names:
-            self._run("delete", resource, *names, "--ignore-not-found")
+        self.delete_all([f"{resource}/{name}" for name in names])
+
+    def delete_all(self, objects: list[str]) -> None:
+        """The same of objects of several kinds, each as kind/name."""
+        if objects:
+            wait = f"--timeout={_DELETION_SECONDS}s"
+            self._run("delete", *objects, "--ignore-not-found", wait)
 
     def _run(self, *arguments: str, text: str | None = None, is_some_enough: bool = False) -> str:
         done = self._done(*arguments, text=text)
@@ -141,7 +157,9 @@ class Kubectl:
 
 
 def _error(done: subprocess.CompletedProcess[str], *what: str) -> ClusterError:
-    return ClusterError(f"kubectl {' '.join(what)}: {' '.join(_said(done)) or done.returncode}")
+    said = " ".join(_said(done)) or str(done.returncode)
+    found = [remedy for fault, remedy in _REMEDIES.items() if re.search(fault, said)]
+    return ClusterError("; ".join([f"kubectl {' '.join(what)}: {said}", *found]))
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> list[str]:

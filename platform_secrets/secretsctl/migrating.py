@@ -9,24 +9,25 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 
-from platform_secrets.manifests import migration, naming, one_shot_objects
-from platform_secrets.manifests.external_secret import external_secret_manifests
+from platform_secrets.manifests import migration, naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.secretsctl import waiting
 from platform_secrets.secretsctl.inventory import (
     FoundSecret,
     found_secret,
     kubectl_output,
+    left_fields,
     planned,
     refusals,
     replaced_metadata,
 )
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
+from platform_secrets.secretsctl.migration_objects import MigrationObjects
 from platform_secrets.settings import Settings
+from platform_secrets.settings.layout import overlap_secret
 
 COPY, ADOPT, ADOPTED, UNDO, FINISHED = "copy", "adopt", "adopted", "undo", "finished"
 _LEFT_ALONE = "so it was left as it is"
-_LIST = {"apiVersion": "v1", "kind": "List"}
 _PAUSE_SECONDS = 0.5
 
 
@@ -37,47 +38,65 @@ class Migration:
     settings: Settings
     bundle: str
     kubectl: Kubectl
-    patience_seconds: float = waiting.CHECK_SECONDS
-    """How long a check may take: it is longer where the operator was slow before."""
+
+    @cached_property
+    def objects(self) -> MigrationObjects:
+        return MigrationObjects(self.settings, self.bundle, self.kubectl)
 
     @property
     def secret(self) -> str:
-        return self.settings.catalogue.bundles[self.bundle].secret
+        return self.objects.secret
 
     @property
     def name(self) -> str:
-        return naming.migration(self.secret)
+        return self.objects.name
 
-    @cached_property
-    def external_secret(self) -> Manifest:
-        return external_secret_manifests(self.settings, self.bundle)[0]
-
-    @cached_property
-    def _backup(self) -> Manifest:
-        return migration.backup(self.settings, self.bundle, self.external_secret)
-
-    @cached_property
-    def checks(self) -> dict[str, Manifest]:
-        return migration.checks(self.settings, self.bundle, self.external_secret)
+    @property
+    def gate(self) -> str:
+        """The record's entry for which the ExternalSecret waits."""
+        [gate] = _gates(self.objects.external_secret)
+        return gate
 
     def found(self) -> FoundSecret:
         """The Secret, without its values."""
-        names = [name for named in self._own_metadata.values() for name in named]
-        text = self.kubectl.get_by("secret", self.secret, kubectl_output(names))
-        if not text:
+        found = self._found(self.secret)
+        if found is None:
             raise ClusterError(f"Secret/{self.secret}: does not exist: there is nothing to migrate")
-        return found_secret(text)
+        return found
+
+    def _found(self, secret: str) -> FoundSecret | None:
+        names = [name for named in self._own_metadata.values() for name in named]
+        text = self.kubectl.get_by("secret", secret, kubectl_output(names))
+        return found_secret(text) if text else None
+
+    def _derived_apart(self) -> list[str]:
+        """The keys of the Secret of derived ones, where the bundle has such keys."""
+        has_derived = migration.has_derived(self.settings, self.bundle)
+        found = self._found(overlap_secret(self.secret)) if has_derived else None
+        return [*found.keys] if found else []
 
     @property
     def _own_metadata(self) -> dict[str, dict[str, str]]:
         """The labels and annotations that the Secret gets."""
-        own = self.external_secret["spec"]["target"]["template"]["metadata"]
+        own = self.objects.external_secret["spec"]["target"]["template"]["metadata"]
         return {each: own.get(each, {}) for each in ("labels", "annotations")}
 
     @property
     def noted(self) -> dict[str, str]:
         """What stands in the record."""
         return self._record().get("data", {})
+
+    @property
+    def _keys(self) -> list[str]:
+        """The Secret's keys at the beginning, which are compared."""
+        return json.loads(self.noted["keys"])
+
+    @property
+    def _step(self) -> str | None:
+        """How far it is; None also where what was done before was a migration to other entries."""
+        noted = self.noted
+        step = noted.get("step")
+        return step if step == UNDO or noted.get("to") == self.gate else None
 
     def described(self) -> str:
         """What a run would do. ClusterError where it would refuse."""
@@ -87,7 +106,7 @@ class Migration:
 
     def run(self) -> str:
         """Copies, compares and has the Secret taken over."""
-        step = self.noted.get("step")
+        step = self._step
         if step == UNDO:
             raise ClusterError(f"{self.name}: is being undone: `migrate --undo` ends that")
         if step in (None, COPY):
@@ -99,75 +118,77 @@ class Migration:
     def _copy(self) -> None:
         found = self._migratable()
         before = json.dumps(replaced_metadata(found, self._own_metadata))
-        self._note(step=COPY, uid=found.uid, before=before)
-        self._remove_one_shots()
-        if not one_shot_objects.leaves_values(self.settings, self.bundle):
-            self._look()
-        self._make(migration.copy(self.settings, self.bundle))
-        self._make(self._backup)
+        # A gate that an earlier migration opened would let the Secret go back there unseen.
+        begun = {"step": COPY, "to": self.gate, "uid": found.uid, "before": before}
+        begun["keys"] = json.dumps([*found.keys])
+        self._note(**{**dict.fromkeys(self.noted), **begun})
+        self.objects.remove()
+        apart = self._derived_apart()
+        is_there = self.objects.is_all_there(found.keys)
+        if not is_there:
+            self._require_texts()
+        elif apart:  # where the operator takes an entry for a value it would write all over
+            self._compare(_LEFT_ALONE)
+        if apart or not is_there:
+            self.objects.copy(found.keys, apart)
         compared = self._migratable()
         self._compare(_LEFT_ALONE)
         if self.found() != compared or compared.uid != found.uid:
             raise ClusterError(f"Secret/{self.secret}: was changed meanwhile: run this again")
-        self._note(step=ADOPT, **{naming.MIGRATION_GATE: naming.OPEN_GATE})
+        self._note(step=ADOPT, **{self.gate: naming.OPEN_GATE})
 
-    def _look(self) -> None:
-        """Refuses to write where the store has all values, and another one among them."""
-        self.kubectl.apply(self._backup)
-        if waiting.looked_at(self.kubectl, "ExternalSecret", self.name):
-            self._compare(_LEFT_ALONE)
-        self._remove_one_shots()
+    def _require_texts(self) -> None:
+        if names := self.objects.no_texts():
+            what = f"has bytes that are no text in: {', '.join(names)}"
+            remedy = "a store keeps texts alone: `stored-as: base64` of the key in the catalogue"
+            raise ClusterError(f"Secret/{self.secret}: {what}; {remedy}; {_LEFT_ALONE}")
 
     def _adopt(self) -> None:
-        self._sync()
+        self.objects.sync()
         found = self.found()
         if found.uid != self.noted["uid"]:
             raise ClusterError(f"Secret/{self.secret}: is another one than at the beginning")
-        self._remove_checks()
         self._compare("`migrate --undo` gives it back")
-        self._remove(migration.copy(self.settings, self.bundle), *self.checks.values())
+        self.objects.remove_pushes()
         self._note(step=ADOPTED)
 
     def finish(self) -> str:
         """Deletes the copy of what was before. There is no undo after it."""
-        step = self.noted.get("step")
-        if step not in (ADOPTED, FINISHED):
+        if self._step not in (ADOPTED, FINISHED):
             raise ClusterError(f"{self.name}: is not taken over yet: run `migrate` first")
         self._note(step=FINISHED)
-        self._remove_one_shots()
+        self.objects.remove()
         return f"{self.secret}: finished; take {self.bundle} out of `migrating` in the stack file\n"
 
     def undo(self) -> str:
         """Gives the Secret back as it was, to nobody; what was copied stays in the store."""
-        step = self.noted.get("step")
+        step = self._step
         if step == FINISHED:
             raise ClusterError(f"{self.name}: is finished, and the copy of what was before is gone")
         found = self.found()
         is_taken = found.owner == ("ExternalSecret", self.secret)
         if step in (ADOPT, ADOPTED, UNDO):
             self._note(step=UNDO)
-            if is_taken or naming.MIGRATION_GATE in self.noted:
+            if is_taken or self.gate in self.noted:
                 self._give_back()
-            self._note(**{naming.MIGRATION_GATE: None})
+            self._note(**{self.gate: None})
             if self.kubectl.get("externalsecret", self.secret):
                 change = waiting.annotated("force-sync")  # or it stays Ready for its interval
                 self.kubectl.patch("externalsecret", self.secret, change)
             self._release()
             time.sleep(_PAUSE_SECONDS)  # the operator may have been at it
             self._release()
-        self._remove_one_shots()
-        self._note(step=None, uid=None, before=None, **{naming.MIGRATION_GATE: None})
+        self.objects.remove()
+        self._note(**dict.fromkeys(self.noted))
         return f"{self.secret}: as it was before; the store keeps what was copied\n"
 
     def _give_back(self) -> None:
         """Has the Secret its values of before, where it has others now."""
-        self._remove_checks()
-        if not self._differing():
+        keys = self._keys
+        if not self.objects.differing(keys):
             return
         waiting.say(f"{self.secret}: has other values than before; they are given back")
-        self._make(migration.restore(self.settings, self.bundle))
-        self._sync()
-        self._remove_checks()
+        self.objects.restore(keys)
         self._compare("its values from before are in the Secret " + self.name)
 
     def _release(self) -> None:
@@ -182,55 +203,25 @@ class Migration:
     def _migratable(self) -> FoundSecret:
         self._record()
         found = self.found()
-        held = self.kubectl.get("externalsecret", self.secret)
-        if held is None or not _waits_for(self.name, held):
+        live = self.kubectl.get("externalsecret", self.secret)
+        if live is None or self.gate not in _gates(live):
             message = "does not wait for the migration: apply the environment first"
             raise ClusterError(f"ExternalSecret/{self.secret}: {message}")
-        if lines := refusals(self.settings, self.bundle, found):
-            raise ClusterError("\n".join(f"Secret/{self.secret}: {line}" for line in lines))
+        lines = [
+            *refusals(self.settings, self.bundle, found),
+            *left_fields(self.settings, self.objects.external_secret, live),
+        ]
+        if lines:
+            raise ClusterError("\n".join(lines))
         return found
 
-    def _sync(self) -> None:
-        change = waiting.annotated("force-sync")
-        self.kubectl.patch("externalsecret", self.secret, change)
-        self._synced("ExternalSecret", self.secret)
-
     def _compare(self, otherwise: str) -> None:
-        if differing := self._differing():
+        keys = self._keys
+        if differing := self.objects.differing(keys):
             fields = ", ".join(differing)
             message = f"the store has another value than the Secret for: {fields}; {otherwise}"
             raise ClusterError(f"Secret/{self.secret}: {message}")
-        waiting.say(f"{self.secret}: all {len(self.checks)} values are the same in the store")
-
-    def _differing(self) -> list[str]:
-        """The fields of which the copy has another value than the Secret."""
-        self.kubectl.apply({**_LIST, "items": [*self.checks.values()]})
-        fields = {check["metadata"]["name"]: field for field, check in self.checks.items()}
-        same = waiting.passed(self.kubectl, fields, self.patience_seconds, enough=len(fields))
-        return [field for name, field in fields.items() if name not in same]
-
-    def _make(self, manifest: Manifest) -> None:
-        name, kind = manifest["metadata"]["name"], manifest["kind"]
-        self.kubectl.apply(manifest)
-        self._synced(kind, name)
-
-    def _synced(self, kind: str, name: str) -> None:
-        start = time.monotonic()
-        waiting.say(waiting.synced(self.kubectl, name, kind))
-        self.patience_seconds = max(self.patience_seconds, 3 * (time.monotonic() - start))
-
-    def _remove_one_shots(self) -> None:
-        pushes = [part(self.settings, self.bundle) for part in (migration.copy, migration.restore)]
-        self._remove(*pushes, *self.checks.values(), self._backup)
-        self.kubectl.delete("secret", [self.name])
-
-    def _remove_checks(self) -> None:
-        self._remove(*self.checks.values())
-
-    def _remove(self, *manifests: Manifest) -> None:
-        for kind in ("pushsecret", "externalsecret"):
-            of_kind = [one for one in manifests if one["kind"].lower() == kind]
-            self.kubectl.delete(kind, [one["metadata"]["name"] for one in of_kind])
+        waiting.say(f"{self.secret}: all values are the same in the store")
 
     def _record(self) -> Manifest:
         found = self.kubectl.get("configmap", self.name)
@@ -244,7 +235,8 @@ class Migration:
         self.kubectl.patch("configmap", self.name, change)
 
 
-def _waits_for(record: str, external_secret: Manifest) -> bool:
+def _gates(external_secret: Manifest) -> list[str]:
+    """The entries of a migration's record that an ExternalSecret waits for."""
     template = external_secret["spec"]["target"].get("template", {})
-    names = [one.get("configMap", {}).get("name") for one in template.get("templateFrom", [])]
-    return record in names
+    maps = [one.get("configMap") or {} for one in template.get("templateFrom", [])]
+    return [item["key"] for one in maps for item in one.get("items", [])]

@@ -128,7 +128,7 @@ def synced(kubectl: Kubectl, name: str, kind: str = "ExternalSecret") -> str:
 
 def looked_at(kubectl: Kubectl, kind: str, name: str) -> bool:
     """Whether an object is synced, once the operator has tried."""
-    fault = None
+    fault = seen = None
     for _ in _until(SYNC_SECONDS):
         obj = kubectl.get(kind.lower(), name)
         fault = proof.fault(obj)
@@ -136,6 +136,9 @@ def looked_at(kubectl: Kubectl, kind: str, name: str) -> bool:
             return True
         if obj and obj.get("status", {}).get("conditions"):
             return False
+        if fault != seen:
+            seen = fault
+            say(f"{name}: {fault}")
     raise ClusterError(f"{kind}/{name}: not looked at in {SYNC_SECONDS} s: {fault}")
 
 

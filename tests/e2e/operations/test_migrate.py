@@ -4,6 +4,9 @@ moment in which a reader finds none; and back, from every step."""
 import base64
 import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -12,24 +15,30 @@ from secrets import token_hex
 from typing import Any
 
 import pytest
+import yaml
 
 from platform_secrets.manifests.entries import bundle_entries
 from platform_secrets.settings import Settings
 from tests.e2e.cluster import PEOPLE, Cluster
-from tests.e2e.environments import ESO, fails, operated, sync, touch
+from tests.e2e.deployment import STACK_KEY
+from tests.e2e.environments import ESO, apply_layer, fails, operated, sync, touch
 from tests.e2e.kubelet import Kubelet, fingerprints
 from tests.e2e.kubernetes_api import Manifest
+from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.people import Person, Right, rights_of_people, somebody
-from tests.e2e.process import Run
-from tests.e2e.rotating import MARK, Rotating, rotating_settings
+from tests.e2e.process import Run, wait_until
+from tests.e2e.rotating import MARK, ROTATED, Rotating, rotating_settings
 from tests.e2e.stores import VAULT_HOST, Stores, decoded
+from tests.platform import STACK_FILES
 
 MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
-CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": [MANY, ONE, STUBBORN, "ledger"]}
-OK, FAILED = 0, 1
+TAKEN, AGAIN = "taken", "again"
+MIGRATING = [MANY, ONE, STUBBORN, "ledger", TAKEN, AGAIN]
+CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": MIGRATING}
+OK, FAILED, INTERRUPTED = 0, 1, 130
 PUSHES = "external-secrets.io/v1alpha1"
-MOST_ATTEMPTS = 40
+MOST_WRITES = 40
 
 
 class Reader:
@@ -68,12 +77,18 @@ class Reader:
 RICH = {
     "secret": "wren-ledger",
     "keys": {
-        "TOKEN": {"description": "a token"},
+        "SIGNING_KEY": {"description": "a name that Azure takes for no entry's"},
         "keystore.p12": {"description": "a keystore", "stored-as": "base64"},
     },
-    "texts": {"URL": 'https://wren:${TOKEN|url}@example.com/50%?a="{{x}}"', "MODE": "live"},
+    "texts": {"URL": 'https://wren:${SIGNING_KEY|url}@example.com/50%?a="{{x}}"', "MODE": "live"},
 }
-LEDGER = {"bundles": {"ledger": RICH}}
+TOKENS = {"API_TOKEN": {"description": "a token"}}
+LEDGER = {
+    "bundles": {
+        "ledger": RICH,
+        **{one: {"secret": f"wren-{one}", "keys": TOKENS} for one in (TAKEN, AGAIN)},
+    }
+}
 CLOUDS = {
     "aws": {"layout": "bundle"},
     "gcp": {},
@@ -101,13 +116,14 @@ class Desk:
         return self.person.run("migrate", *arguments, **how)
 
     def run_until_done(self, *arguments: str) -> int:
-        """Runs it, killed each time at a later write, until it ends by itself; says how often."""
-        for attempt in range(1, MOST_ATTEMPTS):
-            code, _, errors = self.run(*arguments, killed_at=attempt)
+        """Runs it, killed each time after two more writes, until it ends by itself; says after how
+        many: before the next write would be the same moment."""
+        for writes in range(2, MOST_WRITES, 2):
+            code, _, errors = self.run(*arguments, killed_at=writes)
             if code >= 0:
                 assert code == OK, errors
-                return attempt
-        raise AssertionError(f"not done after {MOST_ATTEMPTS} attempts")
+                return writes
+        raise AssertionError(f"not done after {MOST_WRITES} writes")
 
     def name(self, bundle: str) -> str:
         return self.place.settings.catalogue.bundles[bundle].secret
@@ -120,7 +136,7 @@ class Desk:
         keys = self.place.settings.catalogue.bundles[bundle].keys
         values = {key: self.place.values[key].encode() for key in keys}
         if bundle == "ledger":
-            url = f'https://wren:{self.place.values["TOKEN"]}@example.com/50%?a="{{{{x}}}}"'
+            url = f'https://wren:{self.place.values["SIGNING_KEY"]}@example.com/50%?a="{{{{x}}}}"'
             values |= {"URL": url.encode(), "MODE": b"live", "keystore.p12": os.urandom(64)}
         data = {key: base64.b64encode(value).decode() for key, value in values.items()}
         metadata = {"name": self.name(bundle), "namespace": self.place.namespace}
@@ -258,6 +274,47 @@ def test_another_value_in_the_store_is_told_and_neither_is_changed(desk: Desk) -
     place.stores.remove(place.settings, STUBBORN)
 
 
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (b"\xff\xfe\x00key", "has bytes that are no text in: API_TOKEN; a store keeps texts alone"),
+        (b"a" * 2**20, "is too large: a copy with its comparisons would have 1,048,826 bytes"),
+    ],
+    ids=["bytes", "a MiB"],
+)
+def test_what_a_store_could_not_keep_is_refused_and_nothing_is_written(
+    desk: Desk, value: bytes, sentence: str
+) -> None:
+    desk.make_secret(TAKEN)
+    desk.patch_secret(TAKEN, {"data": {"API_TOKEN": base64.b64encode(value).decode()}})
+    before = desk.secret(TAKEN)["data"]
+    code, output, errors = desk.run(TAKEN)
+    assert (code, output, sentence in errors) == (FAILED, "", True), errors
+    assert (desk.secret(TAKEN)["data"], desk.owners(TAKEN)) == (before, [])
+    with pytest.raises(OpenBaoError):
+        desk.place.in_store(TAKEN, "API_TOKEN")
+    code, _, errors = desk.run(TAKEN, "--undo")
+    assert (code, desk.left(TAKEN)) == (OK, []), errors
+    desk.place.cluster.api.delete("v1", "Secret", desk.name(TAKEN), desk.place.namespace)
+
+
+def test_without_an_operator_it_says_so_and_leaves_nothing(
+    desk: Desk, operator: OperatorRelease
+) -> None:
+    desk.make_secret(TAKEN)
+    assert operator.process
+    operator.process.stop()
+    try:
+        process = desk.start(TAKEN)
+        assert process.stderr
+        assert "has not looked at it yet: is it running?" in next(process.stderr)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        assert (process.returncode, output, desk.left(TAKEN)) == (INTERRUPTED, "", [])
+    finally:
+        operator.start()
+
+
 def test_a_dry_run_says_what_would_be_done_and_makes_nothing(desk: Desk) -> None:
     code, output, errors = desk.run(MANY, "--dry-run")
     assert (code, errors) == (OK, "")
@@ -304,11 +361,9 @@ def test_a_secret_is_taken_over_as_it_is_and_no_value_is_seen_anywhere(
             assert shown not in seen, "a value"
 
 
-def test_texts_and_bytes_are_compared_as_they_are(desks: dict[str, Desk], stores: Stores) -> None:
-    desk = desks["gcp"]
+def test_texts_and_bytes_are_compared_as_they_are(desks: dict[str, Desk]) -> None:
+    desk = desks["azure"]
     desk.make_secret("ledger")
-    for entry in bundle_entries(desk.place.settings, "ledger").values():
-        stores.gcp.create(entry.key, MARK)
     data = desk.secret("ledger")["data"]
     desk.patch_secret("ledger", {"data": {"URL": base64.b64encode(b"another").decode()}})
     code, _, errors = desk.run("ledger")
@@ -318,6 +373,91 @@ def test_texts_and_bytes_are_compared_as_they_are(desks: dict[str, Desk], stores
     assert code == OK, errors
     assert desk.secret("ledger")["data"] == data
     assert desk.owners("ledger") == ["ExternalSecret/wren-ledger"]
+
+
+def others_external_secret(desk: Desk, name: str, bundle: str, **target: str) -> Manifest:
+    """As somebody wrote it who has a store and entries of his own."""
+    within = {"namespace": desk.place.namespace}
+    fakes = [{"key": key, "value": desk.place.values[key]} for key in TOKENS]
+    store: Manifest = {"apiVersion": ESO, "kind": "SecretStore"}
+    store |= {"metadata": {"name": "theirs", **within}, "spec": {"provider": {"fake": {}}}}
+    store["spec"]["provider"]["fake"] = {"data": fakes}
+    desk.place.cluster.api.apply(store)
+    return {
+        "apiVersion": ESO,
+        "kind": "ExternalSecret",
+        "metadata": {"name": name, **within},
+        "spec": {
+            "secretStoreRef": {"kind": "SecretStore", "name": "theirs"},
+            "target": {"name": desk.name(bundle), **target},
+            "data": [{"secretKey": key, "remoteRef": {"key": key}} for key in TOKENS],
+        },
+    }
+
+
+def obey(desk: Desk, errors: str) -> None:
+    """Does what an error says, word for word."""
+    [command] = re.findall("`(kubectl [^`]+)`", errors)
+    desk.place.cluster.kubectl(*shlex.split(command)[1:])
+
+
+def test_a_secret_of_another_external_secret_is_released_taken_over_and_given_back(
+    desk: Desk,
+) -> None:
+    """Its own policy would take the Secret away with it."""
+    cluster, namespace = desk.place.cluster, desk.place.namespace
+    policies = {"creationPolicy": "Owner", "deletionPolicy": "Delete"}
+    cluster.api.delete("v1", "Secret", desk.name(TAKEN), namespace)
+    cluster.api.create(others_external_secret(desk, "theirs", TAKEN, **policies))
+    sync(cluster, namespace, "theirs")
+    with Reader(desk, TAKEN) as reader:
+        code, output, errors = desk.run(TAKEN)
+        assert (code, output) == (FAILED, "")
+        assert "belongs to ExternalSecret/theirs: have that let go of it" in errors
+        assert desk.owners(TAKEN) == ["ExternalSecret/theirs"]
+        obey(desk, errors)
+        wait_until(lambda: not desk.owners(TAKEN), "the other one has let go")
+        code, _, errors = desk.run(TAKEN)
+        assert code == OK, errors
+        touch(cluster, namespace, "theirs")
+        fails(cluster, namespace, "theirs")
+        code, _, errors = desk.run(TAKEN, "--undo")
+        assert (code, desk.owners(TAKEN)) == (OK, []), errors
+        sync(cluster, namespace, "theirs")
+        code, _, errors = desk.run(TAKEN)
+        assert code == OK, errors
+        cluster.kubectl("delete", "externalsecret", "theirs", f"--namespace={namespace}")
+        assert desk.owners(TAKEN) == [f"ExternalSecret/{desk.name(TAKEN)}"]
+    assert reader.saw_one_state()
+
+
+def test_where_ours_is_applied_over_one_of_its_name_what_that_has_left_is_refused(
+    desk: Desk,
+) -> None:
+    """The operator would go on reading from where it did."""
+    cluster, namespace, name = desk.place.cluster, desk.place.namespace, desk.name(AGAIN)
+    [ours] = [
+        one
+        for one in desk.place.objects
+        if (one["kind"], one["metadata"]["name"]) == ("ExternalSecret", name)
+    ]
+    cluster.kubectl("delete", "externalsecret", name, f"--namespace={namespace}")
+    theirs = json.dumps(others_external_secret(desk, name, AGAIN))
+    cluster.kubectl("apply", "--filename=-", stdin=theirs)
+    sync(cluster, namespace, name)
+    with Reader(desk, AGAIN) as reader:
+        cluster.api.apply(ours, manager="platform-secrets")
+        fails(cluster, namespace, name)
+        code, _, errors = desk.run(AGAIN)
+        assert (code, "still has /spec/data, from before it was ours" in errors) == (FAILED, True)
+        obey(desk, errors)
+        code, _, errors = desk.run(AGAIN)
+        assert code == OK, errors
+    assert reader.saw_one_state()
+    [key], new = TOKENS, token_hex(24)
+    desk.place.stores.put(desk.place.settings, {key: new})
+    sync(cluster, namespace, name)
+    assert decoded(desk.secret(AGAIN)) == {key: new}
 
 
 def everything(desk: Desk) -> str:
@@ -373,6 +513,66 @@ def test_while_the_store_is_down_it_waits_and_then_goes_on(desk: Desk, stores: S
         output, errors = process.communicate(timeout=120)
     assert (process.returncode, "taken over" in output) == (OK, True), errors
     assert reader.saw_one_state()
+
+
+@pytest.fixture
+def moved(desk: Desk, stores: Stores, run: Run) -> Desk:
+    """The same environment, whose stack file now has two bundles in other places: one in layout
+    `per-key`, one in AWS. Nothing of that is applied."""
+    vault, aws = (
+        yaml.safe_load(STACK_FILES[stack].read_text())["config"][STACK_KEY]["stores"][name]
+        for stack, name in (("production", "vault"), ("production-aws", "aws"))
+    )
+    keys = {**vault, "shared": "existing", "layout": "per-key"}
+    own = {
+        **CHANGES,
+        "stores": {"vault": vault, "keys": keys, "aws": {**aws, "layout": "bundle"}},
+        "default-store": "vault",
+        "bundles": {MANY: {"store": "keys"}, STUBBORN: {"store": "aws"}},
+    }
+    settings = rotating_settings(
+        "production", desk.place.settings.environment.environment, catalogue=LEDGER, **own
+    )
+    stores.prepare(settings)
+    folder = run.folder / "moved"
+    place = Rotating(desk.place.cluster, stores, settings, desk.place.kubelet, folder)
+    return Desk(place, desk.person, desk.stack, own)
+
+
+def test_values_move_to_another_layout_and_another_store_and_rotate_there(
+    moved: Desk, stores: Stores
+) -> None:
+    place, cluster, namespace = moved.place, moved.place.cluster, moved.place.namespace
+    before = {bundle: moved.secret(bundle)["data"] for bundle in (MANY, STUBBORN)}
+    moved.write_stack()
+    code, _, errors = moved.run(MANY)
+    assert (code, "does not wait for the migration: apply the env" in errors) == (FAILED, True)
+    [entry] = {one.key for one in bundle_entries(place.settings, STUBBORN).values()}
+    tags = [{"Key": key, "Value": value} for key, value in MARK.items()]
+    stores.aws.client("secretsmanager").create_secret(Name=entry, Tags=tags)
+    with Reader(moved, MANY) as many, Reader(moved, STUBBORN) as stubborn:
+        apply_layer(cluster, place.settings)
+        for bundle in before:
+            fails(cluster, namespace, moved.name(bundle))
+        for writes in (4, 8, 7):
+            assert moved.run(MANY, killed_at=writes)[0] < 0
+        for bundle in before:
+            code, _, errors = moved.run(bundle)
+            assert code == OK, errors
+        assert moved.run(MANY, "--finish")[0] == OK
+    assert (many.saw_one_state(), stubborn.saw_one_state()) == (True, True)
+    for bundle in before:
+        in_secret = fingerprints(moved.secret(bundle))
+        assert {key: place.in_store(bundle, key) for key in in_secret} == in_secret
+        assert moved.secret(bundle)["data"] == before[bundle]
+    assert moved.left(MANY) == []
+    [key] = place.settings.catalogue.bundles[STUBBORN].keys
+    held = place.in_store(STUBBORN, key)
+    first = place.rotate("2026-06-01")
+    assert "nothing is due; next is stream-server-secret" in first.verdict
+    done = place.rotate("2026-06-02", "--key", key, "--last", "none")
+    assert done.code == ROTATED, done.verdict
+    assert place.in_store(STUBBORN, key) == place.secret(key) != held
 
 
 def test_finish_and_undo_come_in_their_order(desk: Desk) -> None:

@@ -203,7 +203,7 @@ def test_no_other_text_is_let_into_a_secret_by_a_record_not_even_by_them(
     door: Door, cluster: Cluster, text: str
 ) -> None:
     """The operator runs it over the values, and what fails puts them into an Event."""
-    changed = door.record | {"data": {"adopt": text}}
+    changed = door.record | {"data": {"adopt-0a1b2c3d": text}}
     assert "its adopt is not {}" in door.creating(changed, cluster.person)
 
 
