@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -32,8 +32,36 @@ properties = st.sampled_from(["login", "pass-word", "a.b", "x y"])
 
 
 @st.composite
+def pull_secrets(draw: st.DrawFn, secret: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    keys: dict[str, Any] = {}
+    places: dict[str, Any] = {}
+    registries: dict[str, Any] = {}
+    for number in range(draw(st.integers(1, 2))):
+        login = {"password": f"pw-{number}"}
+        if draw(st.booleans()):
+            login |= {"username": f"user-{number}"}
+        else:
+            login |= {"username-text": draw(st.sampled_from(["robot", "a$b", "x y"]))}
+        registries[f"r{number}.example.com"] = login
+        for name, key in login.items():
+            if name != "username-text":
+                keys[key] = {"description": "x"}
+                places[key] = {"entry": draw(entries), "property": draw(properties)}
+    return {"secret": secret, "registries": registries, "keys": keys}, {"keys": places}
+
+
+@st.composite
 def secrets_of(draw: st.DrawFn, secret: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """A bundle of the catalogue and its place."""
+    match draw(st.sampled_from(["keys", "keys", "keys", "a pull secret", "a whole entry"])):
+        case "a pull secret":
+            return draw(pull_secrets(secret))
+        case "a whole entry":
+            whole = {"secret": secret, "whole-entry": True}
+            given = draw(st.lists(entries, min_size=1, max_size=3, unique=True))
+            return whole, {"entries": given} if len(given) > 1 else {"entry": given[0]}
+        case _:
+            pass
     found = draw(st.lists(fields, min_size=1, max_size=4, unique_by=str.lower))
     keys: dict[str, Any] = {}
     places: dict[str, Any] = {}
@@ -95,14 +123,24 @@ def _that_fits(place: dict[str, Any], store: str) -> dict[str, Any]:
     """In Vault every value is a property."""
     keys = {
         name: one | ({"property": one.get("property", "login")} if store == "vault" else {})
-        for name, one in place["keys"].items()
+        for name, one in place.get("keys", {}).items()
     }
-    return place | {"keys": keys}
+    return place | ({"keys": keys} if keys else {})
 
 
 def _rendered(settings: Settings) -> list[dict[str, Any]]:
     [wave] = [one for one in waves(settings, {}) if one.name == EXTERNAL_SECRETS]
     return wave.objects
+
+
+def _stores(settings: Settings) -> list[dict[str, Any]]:
+    """The stores that are read, and what they act as."""
+    return [
+        one
+        for wave in waves(settings, {})
+        for one in wave.objects
+        if one["kind"] in ("SecretStore", "ServiceAccount")
+    ]
 
 
 def _what_is_done(rendered: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
@@ -125,6 +163,23 @@ def test_a_catalogue_that_is_rendered_and_imported_renders_the_same(platform):
     assert [one.outcome for one in found.verdicts] == ["exact"] * len(rendered), found.verdicts
     [after] = load([Document("stack", found.stack)], Document("catalogue", found.catalogue))
     assert _what_is_done(_rendered(after)) == _what_is_done(rendered)
+
+
+@hypothesis_settings(generated, max_examples=50)
+@given(platform=platforms())
+def test_with_its_stores_a_tree_comes_back_whole(platform):
+    """A store that was declared is declared again, with all that it acts as, where something in the
+    environment's own namespace tells which that is."""
+    catalogue, stack = platform
+    assume(len(catalogue["bundles"]) > 1 or "namespaces" not in stack)
+    [before] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    rendered = [*_rendered(before), *_stores(before)]
+    target = Target(catalogue["platform"], stack["environment"], "nowhere")
+    found = imported([Manifest(one, "a.yaml", 1) for one in rendered], target)
+    [after] = load([Document("stack", found.stack)], Document("catalogue", found.catalogue))
+    assert _what_is_done(_rendered(after)) == _what_is_done(_rendered(before))
+    key = lambda one: (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"])  # noqa: E731
+    assert sorted(_stores(after), key=key) == sorted(_stores(before), key=key)
 
 
 @hypothesis_settings(generated, max_examples=100)

@@ -101,6 +101,26 @@ def test_the_names_that_kubectl_prints_are_a_secret_s(run):
     assert [*found["edge"]["keys"]] == ["tls.crt", "tls.key"]
 
 
+TEXTS = {"kind": "ConfigMap", "metadata": {"name": "texts", "namespace": "shop"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "taken"),
+    [
+        ((0, json.dumps({**TEXTS, "data": {"app.ini": "a={{ .a }}"}}), ""), 0, ["made"]),
+        ((1, "", FORBIDDEN), 1, ["other"]),
+    ],
+)
+def test_of_config_maps_those_with_templates_are_read(answer, code, taken, run):
+    source = {"configMap": {"name": "texts", "items": [{"key": "app.ini"}]}}
+    target = {"template": {"templateFrom": [source]}}
+    made = external_secret("made") | {"spec": {**SPEC, "target": target}}
+    there = [made] if code == 0 else [made, external_secret("other")]
+    given = {"externalsecrets.external-secrets.io": items(*there), "configmaps": answer}
+    assert run(given, "--namespace", "shop")[0] == code
+    assert bundles() == taken
+
+
 def test_an_api_that_does_not_answer_hides_no_other_one(run):
     given = {"externalsecrets.external-secrets.io": items(external_secret("a"))}
     errors = "error: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1\n"

@@ -3,10 +3,11 @@ kubectl prints names alone; no value of theirs comes here."""
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from platform_secrets.importing.found import Manifest, mapping, sequence
+from platform_secrets.importing.templates import template_of
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
 from platform_secrets.secretsctl.manifest_files import Read
 from platform_secrets.secretsctl.printed_names import SECRETS, secrets
@@ -76,6 +77,14 @@ def read_cluster(
     _show_progress("")
     if len(found.unread) == len(asked):
         raise SettingsError(found.unread)
+    for space, name in sorted(_config_maps(read)):
+        _show_progress(f"reading ConfigMap {name}")
+        try:
+            text = kubectl.within(space).listed("configmaps", name, "--output=json")
+            read.append(json.loads(text))
+        except ClusterError as error:
+            found.unread.append(Problem(_PLACE, None, (), str(error)))
+    _show_progress("")
     kinds = {str(one.get("kind")) for one in read}
     found.manifests = [Manifest(one, _PLACE, 0) for one in read if not _is_made_by(kinds, one)]
     return found
@@ -89,6 +98,17 @@ def _listed(kubectl: Kubectl, kind: str, options: list[str]) -> list[Mapping[str
     for one in items if kind.startswith("sealedsecrets.") else ():
         one["spec"]["encryptedData"] = dict.fromkeys(one["spec"].get("encryptedData") or (), "")
     return items
+
+
+def _config_maps(read: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Those that ExternalSecrets take templates from, by namespace and name."""
+    return {
+        (str(mapping(one.get("metadata")).get("namespace")), str(name))
+        for one in read
+        if one.get("kind") == "ExternalSecret"
+        for given in sequence(template_of(mapping(one.get("spec"))).get("templateFrom"))
+        if (name := mapping(mapping(given).get("configMap")).get("name"))
+    }
 
 
 def _is_made_by(kinds: set[str], one: Mapping[str, Any]) -> bool:
