@@ -20,10 +20,11 @@ from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, stack
 
 SECRET, RECORD = "shop-billing", "migration-shop-billing"
 HELD = ["bank-password"]
-SEALED = ("SealedSecret", SECRET)
+SEALED = [("SealedSecret", SECRET)]
 HELM = "meta.helm.sh/release-name"
 ARGO = "argocd.argoproj.io/tracking-id"
 FLUX = "kustomize.toolkit.fluxcd.io/name"
+MANAGED, PATCHED = (f"sealedsecrets.bitnami.com/{one}" for one in ("managed", "patch"))
 
 
 @pytest.fixture
@@ -258,7 +259,8 @@ def test_a_comparison_hashes_what_the_line_writes(line, expected):
 
 def test_what_kubectl_says_of_a_secret_is_understood():
     text = (
-        "uid 11\nversion 7\ntype Opaque\nimmutable\nkey a 4\nkey b 0\nowner SealedSecret mine\n"
+        "uid 11\nversion 7\ntype Opaque\nimmutable\nkey a 4\nkey b 0\n"
+        "owner SealedSecret mine\nowner A b\n"
         'label team "payments"\nannotation note "two\\nlines \\x00"\n'
     )
     assert found_secret(text) == FoundSecret(
@@ -267,7 +269,7 @@ def test_what_kubectl_says_of_a_secret_is_understood():
         type="Opaque",
         is_immutable=True,
         keys={"a": 4, "b": 0},
-        owner=("SealedSecret", "mine"),
+        owners=[("SealedSecret", "mine"), ("A", "b")],
         labels={"team": "payments"},
         annotations={"note": "two\nlines \0"},
     )
@@ -278,7 +280,7 @@ def test_a_secret_with_the_catalogue_s_keys_may_be_migrated(migrating):
 
 
 def test_also_one_that_an_external_secret_of_ours_makes_already(migrating):
-    assert refusals(migrating(), "billing", plain(owner=("ExternalSecret", SECRET))) == []
+    assert refusals(migrating(), "billing", plain(owners=[("ExternalSecret", SECRET)])) == []
 
 
 @pytest.mark.parametrize(
@@ -290,11 +292,14 @@ def test_also_one_that_an_external_secret_of_ours_makes_already(migrating):
         ({"keys": {"bank-password": 1_390_000}}, "is too large: a copy with its comparisons would"),
         ({"is_immutable": True}, "is immutable"),
         ({"type": "kubernetes.io/tls"}, "is of type kubernetes.io/tls, and bundle billing says"),
-        ({"owner": SEALED}, "kubectl delete sealedsecret shop-billing -n shop-test --cascade="),
-        ({"owner": ("ExternalSecret", "old")}, "kubectl patch externalsecret old -n shop-test"),
+        ({"owners": SEALED}, "kubectl patch secret shop-billing -n shop-test --type=merge -p"),
+        ({"annotations": {MANAGED: "true"}}, f'"{MANAGED}":null,"{PATCHED}":null}}}}}}\'`'),
+        ({"annotations": {PATCHED: "true"}}, "belongs to SealedSecret/shop-billing"),
+        ({"owners": [("ExternalSecret", "old")]}, "kubectl patch externalsecret old -n shop-test"),
+        ({"owners": [("Database", "main")]}, "belongs to Database/main, which would write it"),
         ({"annotations": {HELM: "web"}}, "annotate secret shop-billing -n shop-test helm.sh/reso"),
         ({"annotations": {ARGO: "web:/Secret:a/b"}}, "belongs to Argo CD's web: `kubectl annotate"),
-        ({"labels": {FLUX: "apps"}}, "kustomize.toolkit.fluxcd.io/prune=disabled`, then take it"),
+        ({"labels": {FLUX: "apps"}}, "kustomize.toolkit.fluxcd.io/reconcile=disabled`, then take"),
     ],
 )
 def test_what_would_change_lose_or_fight_over_a_value_is_refused(migrating, change, sentence):
@@ -307,11 +312,18 @@ def test_what_would_change_lose_or_fight_over_a_value_is_refused(migrating, chan
     [
         {HELM: "web", "helm.sh/resource-policy": "keep"},
         {ARGO: "web:/Secret:a/b", "argocd.argoproj.io/sync-options": "Prune=false,Delete=false"},
-        {FLUX: "apps", "kustomize.toolkit.fluxcd.io/prune": "disabled"},
+        {FLUX: "apps", "kustomize.toolkit.fluxcd.io/reconcile": "disabled"},
+        {FLUX: "apps", "kustomize.toolkit.fluxcd.io/ssa": "Ignore"},
     ],
 )
 def test_once_its_owner_lets_it_stay_it_may_be_migrated(migrating, marks):
     assert refusals(migrating(), "billing", plain(annotations=marks)) == []
+
+
+def test_what_flux_undoes_again_is_no_release(migrating):
+    marks = {FLUX: "apps", "kustomize.toolkit.fluxcd.io/prune": "disabled"}
+    [found] = refusals(migrating(), "billing", plain(annotations=marks))
+    assert "belongs to Flux' Kustomization apps" in found
 
 
 def test_what_is_too_large_for_an_entry_of_the_provider_s_is_refused(migrating):

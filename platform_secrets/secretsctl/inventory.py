@@ -6,17 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from platform_secrets.diagnosing.external_secrets import letting_go
 from platform_secrets.manifests.migration import copied
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.secretsctl import owners
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import kept
 from platform_secrets.settings.layout import overlap_secret
 
-_HELM, _HELM_KEEPS = "meta.helm.sh/release-name", "helm.sh/resource-policy"
-_ARGO, _ARGO_KEEPS = "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/sync-options"
-_FLUX, _FLUX_KEEPS = "kustomize.toolkit.fluxcd.io/name", "kustomize.toolkit.fluxcd.io/prune"
-_MARKS = (_HELM, _HELM_KEEPS, _ARGO, _ARGO_KEEPS, _FLUX, _FLUX_KEEPS)
 _OPERATORS_LABELS = [f"reconcile.external-secrets.io/{one}" for one in ("managed", "created-by")]
 _OPERATORS_ANNOTATION = "reconcile.external-secrets.io/data-hash"
 _MOST_BYTES = 1_000_000
@@ -28,7 +24,7 @@ def kubectl_output(names: Collection[str]) -> str:
     """What kubectl is to hand over of a Secret: no value, and of labels and annotations, of which
     some hold values, those of these names and those by which others know what is theirs."""
     asked = " ".join(
-        f'(eq $k "{name}")' for name in {**dict.fromkeys(_MARKS), **dict.fromkeys(names)}
+        f'(eq $k "{name}")' for name in {**dict.fromkeys(owners.MARKS), **dict.fromkeys(names)}
     )
     chosen = (
         "{{range $k, $v := .metadata.%ss}}{{if or "
@@ -39,8 +35,8 @@ def kubectl_output(names: Collection[str]) -> str:
         "go-template=uid {{.metadata.uid}}{{E}}version {{.metadata.resourceVersion}}{{E}}"
         "type {{.type}}{{E}}{{if .immutable}}immutable{{E}}{{end}}"
         "{{range $k, $v := .data}}key {{$k}} {{len $v}}{{E}}{{end}}"
-        "{{range .metadata.ownerReferences}}{{if .controller}}owner {{.kind}} {{.name}}{{E}}"
-        "{{end}}{{end}}" + "".join(chosen % (each, each) for each in ("label", "annotation"))
+        "{{range .metadata.ownerReferences}}owner {{.kind}} {{.name}}{{E}}{{end}}"
+        + "".join(chosen % (each, each) for each in ("label", "annotation"))
     ).replace("{{E}}", '{{"\\n"}}')
 
 
@@ -54,8 +50,8 @@ class FoundSecret:
     is_immutable: bool = False
     keys: dict[str, int] = field(default_factory=dict)
     """With each value's length, as base64."""
-    owner: tuple[str, str] | None = None
-    """The controller that owns it: kind and name."""
+    owners: list[tuple[str, str]] = field(default_factory=list)
+    """Kind and name of each object with which it would be deleted."""
     labels: dict[str, str] = field(default_factory=dict)
     annotations: dict[str, str] = field(default_factory=dict)
 
@@ -72,7 +68,7 @@ def found_secret(text: str) -> FoundSecret:
         **single,
         is_immutable=["immutable"] in lines,
         keys={name: int(length) for name, length in pairs["key"]},
-        owner=pairs["owner"][0] if pairs["owner"] else None,
+        owners=pairs["owner"],
         # Go's quoted texts are Python's, too.
         labels={name: literal_eval(value) for name, value in pairs["label"]},
         annotations={name: literal_eval(value) for name, value in pairs["annotation"]},
@@ -96,8 +92,12 @@ def replaced_metadata(
 def refusals(settings: Settings, bundle: str, found: FoundSecret) -> list[str]:
     """Why the Secret can't be migrated as it is: a value would change or be lost, or its owner
     would write it again or take it away. Each says what to do."""
-    lines = [*_content_faults(settings, bundle, found), *_owner_faults(settings, bundle, found)]
-    return [f"Secret/{settings.catalogue.bundles[bundle].secret}: {line}" for line in lines]
+    secret = settings.catalogue.bundles[bundle].secret
+    others = [one for one in found.owners if one != ("ExternalSecret", secret)]
+    marks = found.labels | found.annotations
+    releases = owners.releases(secret, settings.namespace, others, marks)
+    lines = [*_content_faults(settings, bundle, found), *releases]
+    return [f"Secret/{secret}: {line}" for line in lines]
 
 
 def left_fields(settings: Settings, declared: Manifest, live: Manifest) -> Iterator[str]:
@@ -177,27 +177,3 @@ def _size_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterato
 def _bytes(length: int) -> int:
     """How many bytes a text in base64 stands for at least."""
     return max(0, length * 3 // 4 - 2)
-
-
-def _owner_faults(settings: Settings, bundle: str, found: FoundSecret) -> Iterator[str]:
-    secret = settings.catalogue.bundles[bundle].secret
-    marks = found.labels | found.annotations
-    within = f"-n {settings.namespace}"
-    annotate = f"kubectl annotate secret {secret} {within}"
-    kind, name = found.owner or ("", "")
-    if kind == "ExternalSecret" and name != secret:
-        release = letting_go(name, settings.namespace)
-        how = f"there where it is written or by `{release}`, and delete it once this is done"
-        yield f"belongs to ExternalSecret/{name}: have that let go of it, {how}"
-    elif kind and kind != "ExternalSecret":
-        release = f"kubectl delete {kind.lower()} {name} {within} --cascade=orphan"
-        yield f"belongs to {kind}/{name}: take that out of what applies it, then `{release}`"
-    if _HELM in marks and marks.get(_HELM_KEEPS) != "keep":
-        release = f"`{annotate} {_HELM_KEEPS}=keep`, then take it out of the chart"
-        yield f"belongs to Helm's release {marks[_HELM]}: {release}"
-    if _ARGO in marks and "Prune=false" not in marks.get(_ARGO_KEEPS, ""):
-        release = f"`{annotate} {_ARGO_KEEPS}=Prune=false,Delete=false`, then take it out of Git"
-        yield f"belongs to Argo CD's {marks[_ARGO].partition(':')[0]}: {release}"
-    if _FLUX in marks and marks.get(_FLUX_KEEPS) != "disabled":
-        release = f"`{annotate} {_FLUX_KEEPS}=disabled`, then take it out of Git"
-        yield f"belongs to Flux' Kustomization {marks[_FLUX]}: {release}"

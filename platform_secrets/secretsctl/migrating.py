@@ -166,7 +166,7 @@ class Migration:
         if step == FINISHED:
             raise ClusterError(f"{self.name}: is finished, and the copy of what was before is gone")
         found = self.found()
-        is_taken = found.owner == ("ExternalSecret", self.secret)
+        is_taken = ("ExternalSecret", self.secret) in found.owners
         if step in (ADOPT, ADOPTED, UNDO):
             self._note(step=UNDO)
             if is_taken or self.gate in self.noted:

@@ -11,8 +11,7 @@ NAMESPACE = "flux-system"
 
 def start(run: Run, cluster: Cluster, env: Mapping[str, str]) -> list[Process]:
     """Both, running. `env` leads source-controller to local servers."""
-    folder = run.folder / "flux-artifacts"
-    folder.mkdir()
+    folder = run.new_folder("flux-artifacts")
     source, kustomize, artifacts = free_ports(3)
     # A wave that waits for another looks again at once, and not each half minute.
     waiting = "--requeue-dependency=200ms"

@@ -1,6 +1,8 @@
-// Command argo-cd compares objects as Argo CD does without its server-side diff, with its own
-// library: it reads a JSON list of pairs, what is wanted and what is there, and prints the names of
-// those that it would call OutOfSync, with both sides.
+// Command argo-cd does what Argo CD does, with its own library.
+//
+// Without arguments it compares objects as Argo CD does without its server-side diff: it reads a JSON
+// list of pairs, what is wanted and what is there, and prints the names of those that it would call
+// OutOfSync, with both sides. `sync APPLICATION NAMESPACE`: see sync.go.
 package main
 
 import (
@@ -18,10 +20,17 @@ type pair struct {
 }
 
 func main() {
-	if err := compare(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func run(arguments []string) error {
+	if len(arguments) == 0 {
+		return compare()
+	}
+	return apply(arguments[1], arguments[2])
 }
 
 func compare() error {
