@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from platform_secrets.manifests import new_value
+from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.rotation.plan import rotation_plan
 from platform_secrets.rotator.clock import Clock
 from platform_secrets.rotator.keys import Generated
@@ -112,6 +113,41 @@ def test_a_secret_that_borrows_the_value_gets_a_hash_and_not_the_value(settings_
         "value-before-shop-secrets",
         ["set-compares"],
     )
+
+
+PART = {"description": "a part", "hidden": True}
+
+
+@pytest.fixture
+def part(settings_with):
+    """The Secret of bundle `mail`, for a key of which it has only texts."""
+    hidden = changed(CATALOGUE, "bundles.mail.keys", {"user": PART, "password": PART})
+    texts = {"URL": "smtp://${user|url}:${password|url}@mail", "FROM": "${user}"}
+    both = changed(hidden, "bundles.mail.texts", texts)
+    stores = {"vault": {**STORES["vault"], "layout": "per-key"}}
+    settings = settings_with(catalogue=both, stores=stores, seeding={"groups": ["people"]})
+    [found] = new_value.places(settings, "password")
+    return found
+
+
+def test_of_a_part_of_a_text_the_text_is_compared_once_the_store_has_the_value(part):
+    value = token_hex(24)
+    condition = decoded(new_value.source(part, value)["data"]["set-compares"])
+    digest = hashlib.sha256(value.encode()).hexdigest()
+    assert condition.startswith(f'{{{{ if ne (index . "set-compares" | sha256sum) "{digest}" }}}}')
+    [external_secret] = external_secret_manifests(part.settings, part.bundle)
+    reading = new_value.reading(part, NEW, external_secret)
+    template, data = reading["spec"]["target"]["template"], reading["spec"]["data"]
+    assert template["templateFrom"][0]["secret"]["name"] == NEW
+    assert data[-1] == {
+        "secretKey": "set-compares",
+        "remoteRef": {"key": "shop/test/password", "property": "value"},
+    }
+    made = template["data"]["set-compares-texts"]
+    assert ("URL has another value" in made, "FROM has another value" in made) == (True, False)
+    [text] = new_value.check(part, NEW)["spec"]["template"]["templateFrom"]
+    assert text["secret"]["name"] == reading["metadata"]["name"]
+    assert text["secret"]["items"][0]["key"] == "set-compares-texts"
 
 
 def test_a_file_loses_its_last_line_end_alone(tmp_path, asked):

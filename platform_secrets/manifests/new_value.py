@@ -3,7 +3,9 @@
 A short-lived Secret has the new value: a person's, or one that an ExternalSecret reads from an
 older version of the entry. Another ExternalSecret keeps the value before, to be given back. A
 PushSecret of each writes it into the key's entry. PushSecrets without data compare it with what the
-services' Secrets have (docs/decisions/0009), by a hash that stands beside it.
+services' Secrets have (docs/decisions/0009), by a hash that stands beside it. Where a Secret has it
+only as a part of a text, an ExternalSecret reads the store again, with that hash as its condition,
+and makes the hash of the text.
 """
 
 import base64
@@ -33,6 +35,7 @@ VERSION = "platform-secrets/version"
 """The same: which version of the entry that was."""
 _COMPONENT = "new-value"
 _COMPARES = "set-compares"
+_COMPARES_TEXTS = "set-compares-texts"
 _THEN = "-then"
 
 
@@ -49,7 +52,7 @@ class Place:
         return self.settings.catalogue.bundles[self.bundle].secret
 
     @property
-    def is_compared(self) -> bool:
+    def is_shown(self) -> bool:
         """Whether the value is a field of the Secret, not only a part of one."""
         return self.value.key in self.settings.catalogue.bundles[self.bundle].shown
 
@@ -67,9 +70,15 @@ class Place:
         return naming.value_before(self.secret)
 
     @property
-    def _is_base64(self) -> bool:
+    def _compared(self) -> str:
+        """The name of what is compared: of the field, or of what is read again."""
+        return self.value.key if self.is_shown else _COMPARES
+
+    @property
+    def _is_decoded(self) -> bool:
+        """Whether the value is compared as what its base64 stands for, as the Secret has it."""
         keys = self.settings.catalogue.bundles[self.bundle].keys
-        return keys[self.value.key].stored_as == "base64"
+        return self.is_shown and keys[self.value.key].stored_as == "base64"
 
 
 def places(settings: Settings, id: str) -> list[Place]:
@@ -153,8 +162,8 @@ def newest_version(place: Place) -> list[Manifest]:
 
 def source(place: Place, text: str) -> Manifest:
     """The Secret of the new value; beside another's key, of its hash alone."""
-    shown = base64.b64decode(text) if place._is_base64 else text.encode()
-    texts = {_COMPARES: compares(place.value.key, hashlib.sha256(shown).hexdigest())}
+    compared = base64.b64decode(text) if place._is_decoded else text.encode()
+    texts = {_COMPARES: compares(place._compared, hashlib.sha256(compared).hexdigest())}
     if place.is_own:
         texts[place.value.key] = text
     return one_shot_secret(place.settings, _COMPONENT, place.new, texts)
@@ -166,10 +175,29 @@ def push(place: Place, name: str) -> Manifest:
     return one_shot_push(place.settings, place.bundle, metadata, name, "Replace", [place.value])
 
 
+def reading(place: Place, name: str, external_secret: Manifest) -> Manifest:
+    """Is synced only if the store has the value of `new` or `before`; its Secret has the texts that
+    compare those of the services' Secret, as this ExternalSecret of theirs would make them now."""
+    settings, value = place.settings, place.value
+    entry = value.entry._replace(before=())
+    again = remote_values([value._replace(name=_COMPARES, entry=entry, way="reference")]).data
+    spec = {**external_secret["spec"], "data": [*external_secret["spec"].get("data", []), *again]}
+    lines = spec["target"]["template"]["data"]
+    fields = settings.catalogue.bundles[place.bundle].fields.items()
+    made_of_it = [field for field, keys in fields if value.key in keys]
+    texts = {_COMPARES_TEXTS: "".join(comparison(one, lines[one]) for one in made_of_it)}
+    found = one_shot_read(settings, _COMPONENT, f"{name}.check", spec, texts)
+    condition = {"name": name, "items": [{"key": _COMPARES, "templateAs": "Values"}]}
+    found["spec"]["target"]["template"]["templateFrom"] = [{"target": "Data", "secret": condition}]
+    return found
+
+
 def check(place: Place, name: str) -> Manifest:
-    """Is synced only if the services' Secret has the value of `new` or `before`."""
+    """Is synced only if the services' Secret has the value of `new` or `before`; where that is only
+    a part of texts, after `reading`."""
     metadata = naming.metadata(place.settings, f"{name}.check", _COMPONENT)
-    return one_shot_check(place.settings, place.bundle, metadata, place.secret, name, _COMPARES)
+    kept, text = (name, _COMPARES) if place.is_shown else (f"{name}.check", _COMPARES_TEXTS)
+    return one_shot_check(place.settings, place.bundle, metadata, place.secret, kept, text)
 
 
 def _stored(name: str) -> str:
@@ -178,13 +206,13 @@ def _stored(name: str) -> str:
 
 
 def _line(place: Place, name: str) -> str:
-    """The value as it is in the services' Secret."""
-    return required(Source(name, f"{place.value.entry.key} is empty", place._is_base64))
+    """The value as it is compared."""
+    return required(Source(name, f"{place.value.entry.key} is empty", place._is_decoded))
 
 
 def _kept_by(place: Place, name: str, sources: Manifest, line: str, stored: str) -> Manifest:
     settings, value = place.settings, place.value
-    texts = {_COMPARES: comparison(value.key, line)}
+    texts = {_COMPARES: comparison(place._compared, line)}
     if place.is_own:
         texts[value.key] = stored
     reference = provider_of(settings.store_of(place.bundle)).reference(

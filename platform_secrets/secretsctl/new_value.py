@@ -6,6 +6,7 @@ are up: so the next try finds out which of them is in use.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from platform_secrets.manifests import new_value
@@ -34,6 +35,7 @@ class NewValue:
     is_resumed: bool = False
     """Whether an earlier try has written its value: what is kept is from before that."""
     _noted_version: str | None = None
+    _is_unwritten: bool = False
 
     def brought(self, make: Callable[[Place], Manifest], version: str | None = None) -> list[str]:
         """Has the readers use the value that these manifests make, of a version of the entry where
@@ -44,8 +46,8 @@ class NewValue:
             self._at(self._own).patch("externalsecret", self._own.before, change)
         try:
             for place in self.places:
-                if place.is_own or place.is_compared:
-                    self._make(place, make(place))
+                self._make(place, make(place))
+            self._is_unwritten = False
             self._make(self._own, new_value.push(self._own, self._own.new))
         except ClusterError as error:
             self._end_unwritten(error)
@@ -86,6 +88,7 @@ class NewValue:
         Returns the version of the entry that such a try wrote, if it was one."""
         kubectl, name = self._at(self._own), self._own.before
         kept = kubectl.get("externalsecret", name)
+        self._is_unwritten = not kept
         noted = (kept or {"metadata": {}})["metadata"].get("annotations", {})
         if kept and (key := noted.get(new_value.KEY)) != self._own.value.key:
             again = f"`secretsctl set {self._own.bundle}/{key}`"
@@ -98,16 +101,29 @@ class NewValue:
             self.is_resumed, self._noted_version = True, noted.get(new_value.VERSION)
             return self._noted_version
         self.forget()
+        self._is_unwritten = True
         self._require_health()
-        for place in self.places:
-            if place.is_own or place.is_compared:
+        try:
+            for place in self.places:
                 self._make(place, new_value.before(place))
+        except ClusterError as error:
+            with suppress(ClusterError):
+                self.forget()
+            raise ClusterError(f"{error}; nothing was written") from None
         return None
+
+    def stop(self) -> str:
+        """Leaves what the next try needs, and nothing if it needs nothing; says which of both."""
+        if self._is_unwritten:
+            self.forget()
+            return "stopped; nothing was written"
+        settles = "run this again, which finds out which value is in use"
+        return f"stopped before the end: {settles}; the one before is in Secret/{self._own.before}"
 
     def _is_earlier_in_use(self, noted: Mapping[str, str]) -> bool:
         """Whether an earlier try has written its value, so that it is no value before."""
         self._remove_pushes()
-        if new_value.WRITTEN in noted or not self._own.is_compared:
+        if new_value.WRITTEN in noted:
             return True
         self._sync(self._own)
         return self._same(self._own, [self._own.before, self._own.new]) == self._own.new
@@ -128,7 +144,7 @@ class NewValue:
         is_known = isinstance(error, waiting.NotManagedError)
         if is_known and self.is_resumed:
             raise ClusterError(f"{error}; what an earlier try wrote is in use: repeat this then")
-        if not is_known and self._own.is_compared:
+        if not is_known:
             try:
                 self._sync(self._own)
                 is_known = self._same(self._own, [self._own.before]) is not None
@@ -152,9 +168,6 @@ class NewValue:
     def _shown(self, place: Place, *, new: bool) -> list[str]:
         """Says that a Secret has the value, once a check shows it: a store may answer with an old
         one for a while."""
-        if not place.is_compared:
-            fields = "it is only a part of what that holds, and not compared with it"
-            return [*self._sync(place), f"{place.secret}: {place.value.key}: {fields}"]
         name, end = place.new if new else place.before, time.monotonic() + waiting.SYNC_SECONDS
         while True:
             done = self._sync(place)
@@ -177,12 +190,26 @@ class NewValue:
 
     def _same(self, place: Place, kept: list[str]) -> str | None:
         """Which of these values the Secret has, by their names; None if it has another."""
-        kubectl, checks = self._at(place), {f"{name}.check": name for name in kept}
-        items = [new_value.check(place, name) for name in kept]
+        kubectl = self._at(place)
+        checks = {f"{one}.check": one for one in kept if place.is_shown or self._reads(place, one)}
+        if not checks:
+            return None
+        items = [new_value.check(place, name) for name in checks.values()]
         kubectl.apply({**_LIST, "items": items})
         same = waiting.passed(kubectl, checks, self.patience_seconds, enough=1)
         kubectl.delete("pushsecret", [*checks])
         return next((name for check, name in checks.items() if check in same), None)
+
+    def _reads(self, place: Place, kept: str) -> bool:
+        """Whether the store has this value, of which the Secret has only a text; what compares that
+        is there then."""
+        external_secret, *_ = external_secret_manifests(place.settings, place.bundle)
+        manifest = new_value.reading(place, kept, external_secret)
+        kubectl, name = self._at(place), manifest["metadata"]["name"]
+        for kind in ("externalsecret", "secret"):
+            kubectl.delete(kind, [name])
+        kubectl.apply(manifest)
+        return waiting.looked_at(kubectl, "ExternalSecret", name)
 
     def _give_back(self, why: str) -> None:
         waiting.say(f"{why}; the value before is given back")
@@ -197,8 +224,11 @@ class NewValue:
 
     def _remove_pushes(self) -> None:
         for place in self.places:
-            pushes = [name for one in (place.new, place.before) for name in (one, f"{one}.check")]
-            self._at(place).delete("pushsecret", pushes)
+            kept = (place.new, place.before)
+            checks = [f"{one}.check" for one in kept]
+            self._at(place).delete("pushsecret", [*kept, *checks])
+            for kind in () if place.is_shown else ("externalsecret", "secret"):
+                self._at(place).delete(kind, checks)
 
     def _remove_new(self) -> None:
         for place in self.places:

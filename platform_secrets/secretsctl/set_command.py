@@ -31,15 +31,11 @@ def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
     waiting.end_as_by_ctrl_c()
     with _locked(settings, id, options.key, kubectl) as (holding, memory):
         new = NewValue(settings, found, holding)
-        version = new.begin()
-        if text is not None:
-            lines = new.brought(lambda place: new_value.source(place, text))
-            done = "set"
-        else:
-            if version is None or options.version not in (None, version):
-                version = _version_before(new, found[0], holding, options.version)
-            lines = new.brought(lambda place: new_value.previous(place, version), version)
-            done = f"set to its version {version}"
+        try:
+            lines, done = _brought(new, text, options.version)
+        except KeyboardInterrupt:
+            waiting.say(new.stop())
+            raise
         is_aged = memory is not None and id in rotation_plan(settings).keys
         if memory and is_aged and text is not None:
             now = datetime.now(UTC)
@@ -52,9 +48,22 @@ def set_key(settings: Settings, id: str, options: argparse.Namespace) -> str:
     return "".join(f"{line}\n" for line in [*lines, f"{options.key}: {done}"])
 
 
-def _version_before(new: NewValue, own: Place, kubectl: Kubectl, asked: str | None) -> str:
+def _brought(new: NewValue, text: str | None, asked: str | None) -> tuple[list[str], str]:
+    """What was done in the cluster, and what that was for the key; the value before without a text,
+    of the version that is asked for where one is."""
+    version = new.begin()
+    if text is not None:
+        return new.brought(lambda place: new_value.source(place, text)), "set"
+    if version is None or asked not in (None, version):
+        version = _version_before(new, asked)
+    lines = new.brought(lambda place: new_value.previous(place, version), version)
+    return lines, f"set to its version {version}"
+
+
+def _version_before(new: NewValue, asked: str | None) -> str:
+    own = new.places[0]
     try:
-        return version_before(own, kubectl.within(own.settings.namespace), asked)
+        return version_before(own, new.kubectl.within(own.settings.namespace), asked)
     except ClusterError:
         if not new.is_resumed:
             new.forget()
