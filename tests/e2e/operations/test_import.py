@@ -36,6 +36,10 @@ def manifest(kind: str, name: str, namespace: str | None = SHOP, **fields: Any) 
         "Secret": "v1",
         "ServiceAccount": "v1",
         "PushSecret": "external-secrets.io/v1alpha1",
+        "ConfigMap": "v1",
+        "Ingress": "networking.k8s.io/v1",
+        "Role": "rbac.authorization.k8s.io/v1",
+        "RoleBinding": "rbac.authorization.k8s.io/v1",
     }
     place = {"namespace": namespace} if namespace else {}
     metadata = {"name": name, **place}
@@ -58,12 +62,33 @@ def pods(secret: str, **fields: Any) -> dict[str, Any]:
 
 USER = {"secretKey": "user", "remoteRef": {"key": "apps/web", "property": "user"}}
 PROVIDER = {"vault": {"server": "https://vault.example.com", "auth": {}}}
+TEXTS = {"configMap": {"name": "texts", "items": [{"key": "app.ini"}]}}
+READING = {
+    "apiGroups": [""],
+    "resources": ["secrets"],
+    "resourceNames": ["of-texts"],
+    "verbs": ["get"],
+}
+BY_NAME = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "by-name"}
+PULLER = {"kind": "ServiceAccount", "name": "puller", "namespace": SHOP}
 JOB = {"spec": {"template": pods("web", restartPolicy="Never")}}
 THERE = [
     manifest("ClusterSecretStore", "import-team", None, spec={"provider": PROVIDER}),
     external_secret("web", SHOP, data=[USER]),
     external_secret("whole", SHOP, dataFrom=[{"extract": {"key": "apps/whole"}}]),
     external_secret("ledger", BILLING, data=[USER]),
+    manifest("ConfigMap", "texts", data={"app.ini": "user={{ .user }}\n"}),
+    external_secret("of-texts", SHOP, data=[USER], target={"template": {"templateFrom": [TEXTS]}}),
+    manifest(
+        "Ingress",
+        "front",
+        spec={
+            "tls": [{"hosts": ["shop.example.com"], "secretName": "web"}],
+            "defaultBackend": {"service": {"name": "a", "port": {"number": 80}}},
+        },
+    ),
+    manifest("Role", "by-name", rules=[READING]),
+    manifest("RoleBinding", "by-name", roleRef=BY_NAME, subjects=[PULLER]),
     manifest("ServiceAccount", "puller", imagePullSecrets=[{"name": "web"}]),
     manifest(
         "Deployment",
@@ -163,14 +188,17 @@ def test_what_runs_in_some_namespaces_is_taken_with_its_readers(desk: Desk) -> N
     code, output, errors = desk.run("some", "--namespace", SHOP, "--namespace", BILLING, "--json")
     catalogue, stack = desk.written("some")
     assert errors == ""
-    assert {*catalogue["bundles"]} == {"web", "whole", "ledger"}
+    assert {*catalogue["bundles"]} == {"web", "whole", "ledger", "of-texts"}
+    assert catalogue["bundles"]["of-texts"]["texts"] == {"app.ini": "user=${user}\n"}
     assert {one["workload"]: one["reads"] for one in catalogue["services"].values()} == {
-        "Deployment/shop": ["web", "whole"],
+        "Deployment/shop": ["of-texts", "web", "whole"],
         "CronJob/nightly": ["web"],
+        "Ingress/front": ["web"],
     }
     assert stack["namespaces"] == {BILLING: {"namespace": "existing", "bundles": ["ledger"]}}
     outcomes = {one["name"]: one["outcome"] for one in json.loads(output)["manifests"]}
-    assert outcomes == {"web": "exact", "whole": "exact", "ledger": "exact", "push": "left out"}
+    exact = dict.fromkeys(("web", "whole", "ledger"), "exact")
+    assert outcomes == {**exact, "of-texts": "different", "push": "left out"}
     assert code == 1
 
 
