@@ -28,6 +28,13 @@ _AT_ONCE = 4
 def environment(name: str, keys: Sequence[int], **key: Any) -> Settings:
     """The settings of an environment with a bundle of so many keys for each number in `keys`; `key`
     is what each of them has."""
+    stack, catalogue = contents(name, keys, **key)
+    [settings] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    return settings
+
+
+def contents(name: str, keys: Sequence[int], **key: Any) -> tuple[Manifest, Manifest]:
+    """What its stack file and its catalogue say."""
     bundles = {
         f"service-{number:05}": {
             "secret": f"service-{number:05}-secrets",
@@ -40,8 +47,7 @@ def environment(name: str, keys: Sequence[int], **key: Any) -> Settings:
     }
     catalogue = {"platform": "bench", "bundles": bundles, "services": {}}
     stack = {"environment": name, "operator": "install", "stores": _STORE}
-    [settings] = load([Document("stack", stack)], Document("catalogue", catalogue))
-    return settings
+    return stack, catalogue
 
 
 def our_values(settings: Settings) -> Manifest:

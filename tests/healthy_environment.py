@@ -49,6 +49,8 @@ class Environment:
         self.namespace = settings.own_namespace
         self.unread = {}
         self.log = ()
+        self.refusal = ""
+        self.callers_clock_seconds = 0
         self.objects = {}
         for wave in waves(settings, {"rotator.py": ""}):
             for one in wave.objects:
@@ -110,16 +112,21 @@ class Environment:
             self.warn(kind, name, message)
 
     def warn(self, kind, name, message, *, when=None):
+        when = when or ago(minutes=1)
         metadata = {"name": f"{name}.{len(self.objects)}", "namespace": self.namespace}
+        metadata["creationTimestamp"] = when
         about = {"kind": kind, "namespace": self.namespace, "name": name}
-        event = {"type": "Warning", "message": message, "lastTimestamp": when or ago(minutes=1)}
+        event = {"type": "Warning", "message": message, "lastTimestamp": when, "count": 1}
+        event["source"] = {"component": "external-secrets"}
         self.add({"kind": "Event", "metadata": metadata, "involvedObject": about, **event})
 
     def snapshot(self) -> Snapshot:
-        return snapshot_of(deepcopy([*self.objects.values()]), NOW, self.unread)
+        ahead = self.callers_clock_seconds
+        found = deepcopy([*self.objects.values()])
+        return snapshot_of(found, NOW, self.unread, callers_clock_seconds=ahead)
 
     def diagnosed(self) -> Diagnosis:
-        return diagnosis(Case(self.settings, self.snapshot(), self.log))
+        return diagnosis(Case(self.settings, self.snapshot(), self.log, self.refusal))
 
     def add_pod(self, owner, name, *, started, **status):
         """A pod that a workload or its ReplicaSet made."""
@@ -160,7 +167,8 @@ class Environment:
         ready = {"addresses": ["10.0.0.7"], "conditions": {"ready": True}}
         metadata = {"name": "webhook-1", "namespace": OPERATORS, "labels": label}
         self.add({"kind": "EndpointSlice", "metadata": metadata, "endpoints": [ready]})
-        hook = {"clientConfig": {"service": service, "caBundle": "b3BhcXVl"}}
+        hook = {"name": "validate.externalsecret.external-secrets.io"}
+        hook["clientConfig"] = {"service": service, "caBundle": "b3BhcXVl"}
         self.add({"kind": HOOK[0], "metadata": {"name": HOOK[2]}, "webhooks": [hook]})
 
     def _make_secrets(self):

@@ -74,6 +74,33 @@ def _(environment):
     environment.sync(environment.get("ExternalSecret", SECRET), at=ago(minutes=-30))
 
 
+@fault("clock-skew", "operator's clock behind")
+def _(environment):
+    """So it renews its lease in the past, and seems to miss what is due."""
+    environment[LEASE]["spec"]["renewTime"] = ago(minutes=90)
+    for one in environment.of("ExternalSecret"):
+        environment.sync(one, at=ago(minutes=100))
+    environment.warn("SecretStore", STORE, "unable to validate store", when=ago(minutes=95))
+    [event] = environment.of("Event")
+    event["metadata"]["creationTimestamp"] = ago(minutes=5)
+
+
+@fault("clock-skew", "a node's clock behind")
+def _(environment):
+    """So a pod that has read the Secret seems to have started before it was written."""
+    pod = environment.get("Pod", f"{READER}-1-a")
+    pod["metadata"]["creationTimestamp"] = ago(minutes=10)
+    pod["spec"]["nodeName"] = "node-1"
+    pod["status"]["startTime"] = ago(hours=1)
+    live = environment.get("Secret", SECRET)
+    live["metadata"]["managedFields"][0]["time"] = ago(minutes=30)
+
+
+@fault("clock-skew", "one's own clock ahead")
+def _(environment):
+    environment.callers_clock_seconds = 3600
+
+
 @fault("clock", "provider's clock behind")
 def _(environment):
     environment.fail("SecretStore", STORE, "validating claims: token not valid yet (nbf)")
@@ -88,12 +115,6 @@ def _(environment):
 def _(environment):
     crd = environment.get("CustomResourceDefinition", "externalsecrets.external-secrets.io", "")
     crd["spec"]["versions"] = [{"name": "v1beta1", "served": True}]
-
-
-@fault("crd-old-version", "leftover of an old CRD version")
-def _(environment):
-    crd = environment.get("CustomResourceDefinition", "secretstores.external-secrets.io", "")
-    crd["status"]["storedVersions"] = ["v1beta1", "v1"]
 
 
 @fault("operator-missing", "operator not installed")
@@ -143,6 +164,22 @@ def _(environment):
 @fault("webhook-certificate", "webhook's certificate expired")
 def _(environment):
     environment[HOOK]["webhooks"][0]["clientConfig"]["caBundle"] = authority(days=-1)
+
+
+@fault("webhook-certificate", "webhook's server has a certificate of another authority")
+def _(environment):
+    environment.refusal = refused("tls: failed to verify certificate: x509: certificate signed by")
+
+
+@fault("webhook-unreachable", "webhook's pods are not reached")
+def _(environment):
+    environment.refusal = refused("dial tcp 10.0.0.7:10250: i/o timeout")
+
+
+def refused(why):
+    post = f'Post "https://external-secrets-webhook.external-secrets-system.svc:443/v": {why}'
+    failed = 'failed calling webhook "validate.externalsecret.external-secrets.io"'
+    return f"Internal error occurred: {failed}: failed to call webhook: {post}"
 
 
 @fault("account-missing", "ServiceAccount deleted")
@@ -388,6 +425,27 @@ def authority(*, days):
 
 def test_an_authority_that_ends_in_time_is_no_fault(environment):
     environment[HOOK]["webhooks"][0]["clientConfig"]["caBundle"] = authority(days=30)
+    assert environment.diagnosed().findings == []
+
+
+def test_a_leftover_of_an_old_crd_version_is_told_and_is_no_fault(environment):
+    crd = environment.get("CustomResourceDefinition", "secretstores.external-secrets.io", "")
+    crd["status"]["storedVersions"] = ["v1beta1", "v1"]
+    found = environment.diagnosed()
+    assert [(one.check, one.is_fault) for one in found.findings] == [("crd-old-version", False)]
+
+
+def test_whatever_else_the_api_server_refuses_is_no_fault_of_the_webhook(environment):
+    environment.refusal = 'User "jo" cannot patch resource "externalsecrets" in API group "…"'
+    assert environment.diagnosed().findings == []
+
+
+def test_one_event_that_waited_for_the_api_server_is_no_clock(environment):
+    for minutes, late in ((1, 0), (2, 0), (3, 4)):
+        when = ago(minutes=minutes + late)
+        environment.warn("SecretStore", STORE, "unable to validate store", when=when)
+        event = environment.of("Event")[-1]
+        event["metadata"]["creationTimestamp"] = ago(minutes=minutes)
     assert environment.diagnosed().findings == []
 
 

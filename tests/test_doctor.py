@@ -135,6 +135,7 @@ def test_what_has_just_changed_is_looked_at_twice(monkeypatch, capsys, environme
     monkeypatch.chdir(CATALOGUE_FILE.parent)
     monkeypatch.setattr(doctor_command, "environment_snapshot", lambda *_, **__: looks.pop(0))
     monkeypatch.setattr(doctor_command, "_log", lambda _: ())
+    monkeypatch.setattr(doctor_command, "_refusal", lambda *_: "")
     monkeypatch.setattr(doctor_command.time, "sleep", lambda _: None)
     assert main(["doctor", "--env", "production"]) == HEALTHY
     assert len(looks) == 1
@@ -151,6 +152,7 @@ def test_a_terminal_gets_colors_unless_it_says_no(
     snapshot = environment.snapshot()
     monkeypatch.setattr(doctor_command, "environment_snapshot", lambda *_, **__: snapshot)
     monkeypatch.setattr(doctor_command, "_log", lambda _: ())
+    monkeypatch.setattr(doctor_command, "_refusal", lambda *_: "")
     main(["doctor", "--env", "production"])
     assert ("\x1b[32mhealthy" in capsys.readouterr().out) is is_colored
 

@@ -58,6 +58,8 @@ class Case:
     snapshot: Snapshot
     log: tuple[str, ...] = ()
     """The operator's newest lines, where they could be read."""
+    refusal: str = ""
+    """What the API server said to a try to change an ExternalSecret, where it refused it."""
 
     @cached_property
     def declared(self) -> dict[At, Manifest]:

@@ -26,37 +26,70 @@ _WORDS = (
     ("operator-rights", r"is forbidden: User|cannot (get|create|update|patch|list) resource"),
     (
         "clock",
-        r"RequestTimeTooSkewed|Signature (expired|not yet current)|token (used before|is not valid "
-        r"yet|not valid yet)|not valid yet|issued in the future|\(nbf\)|\(iat\)|"
+        r"RequestTimeTooSkewed|RequestExpired|ExpiredToken|Signature (expired|not yet current)|"
+        r"token (used before|is not valid yet|not valid yet|expired)|not valid yet|"
+        r"issued in the future|\(nbf\)|\(iat\)|not within its valid time range|"
         r"current time .* is before",
     ),
     ("store-certificate", r"x509:|tls: |certificate signed by unknown"),
     ("store-sealed", r"Vault is sealed|is sealed"),
     (
+        "store-throttled",
+        r"Throttl|TooManyRequests|ResourceExhausted|RESOURCE_EXHAUSTED|rate (limit|exceeded)|"
+        r"Status(Code)?[:=] ?429|Code: 429|status: 429",
+    ),
+    (
         "store-unreachable",
         r"connection refused|no such host|i/o timeout|context deadline exceeded|"
         r"Client\.Timeout|no route to host|network is unreachable|connection reset|proxyconnect|"
-        r"TLS handshake timeout|Bad Gateway|Service Unavailable|Code: 50[0234]|: EOF",
+        r"TLS handshake timeout|Bad Gateway|Service ?Unavailable|"
+        r"code = (Unavailable|Internal|DeadlineExceeded)|"
+        r"Internal(Server|Service)(Error|Failure)|Status(Code)?[:=] ?50[0234]|Code: 50[0234]|"
+        r"status: 50[0234]|: EOF|"
+        # A proxy on the way does not let the operator out.
+        r'"https?://[^" ]*": (Forbidden|Proxy Authentication Required)',
     ),
-    ("store-throttled", r"Throttling|TooManyRequests|RESOURCE_EXHAUSTED|Code: 429|rate limit"),
+    (
+        "store-network-refused",
+        r"ForbiddenByFirewall|Client address is not authorized|no VPC endpoint policy allows|"
+        r"prohibited by organization's policy",
+    ),
+    (
+        "store-kms-key",
+        r"access to KMS|DecryptionFailure|KMS\w*Exception|kms:|cloudkms|cryptoKey|KMS key",
+    ),
     ("store-role", r"invalid role name|role .* (could not be|not) found|NoSuchEntity"),
     (
         "store-login",
-        r"InvalidIdentityToken|AssumeRole|AADSTS|invalid_grant|iam\.serviceAccounts|"
-        r"Code: 401|unable to log in|auth/[^ ]*/login|Unauthenticated|UnrecognizedClient",
+        r"InvalidIdentityToken|AssumeRole|AADSTS|AKV100|invalid_grant|iam\.serviceAccounts|"
+        r"identitybindingtoken|idbindtoken|gcp access token|Status(Code)?[:=] ?401|Code: 401|"
+        r"unable to log in|auth/[^ ]*/login|Unauthenticated|UnrecognizedClient|"
+        r"SignatureDoesNotMatch",
     ),
-    ("store-path", r"no handler for route|unsupported path|Invalid path|mount.*not found"),
+    (
+        "store-path",
+        r"no handler for route|unsupported path|Invalid path|mount.*not found|"
+        r"has not been used in project|Project .*(not found|has been deleted)",
+    ),
+    (
+        "entry-disabled",
+        r"marked for deletion|in (DISABLED|DESTROYED) state|on a disabled secret|SecretDisabled",
+    ),
     (
         "store-rights",
         r"permission denied|AccessDenied|PermissionDenied|Forbidden|does not have secrets get|"
-        r"Code: 403",
+        r"is not authorized|Status(Code)?[:=] ?403|Code: 403",
     ),
     (
         "entry-missing",
-        r"Secret does not exist|ResourceNotFoundException|SecretNotFound|NotFound desc|"
-        r"can't find the specified secret",
+        r"Secret does not exist|ResourceNotFound|SecretNotFound|code = NotFound|"
+        r"can't find the specified secret|Status(Code)?[:=] ?404",
     ),
-    ("key-missing", r"cannot find secret data for key|property .* does not exist"),
+    (
+        "key-missing",
+        r"cannot find secret data for key|(property|key) .* does not exist in (secret|key)",
+    ),
+    ("entry-not-json", r"unmarshal"),
 )
 _KNOWN = [(check, re.compile(pattern, re.IGNORECASE)) for check, pattern in _WORDS]
 _AT_LOGIN = re.compile(r"auth/[^ ]*/login|unable to log in|AssumeRole", re.IGNORECASE)
@@ -88,9 +121,11 @@ def _cause(case: Case, place: At, bundle: str, text: str) -> Cause:
     if value := _missing_value(case.settings, bundle, text):
         return Cause("key-missing", value.entry.key, f"{bundle}/{value.key}")
     entry = _entry(case, place, text)
+    # Its name may be any word.
+    words = text.replace(entry, "") if entry else text
     for check, pattern in _KNOWN:
-        if pattern.search(text):
-            if check in ("store-rights", "store-path") and (not entry or _AT_LOGIN.search(text)):
+        if pattern.search(words):
+            if check in ("store-rights", "store-path") and (not entry or _AT_LOGIN.search(words)):
                 check = "store-login"
             return Cause(check, entry, _key_of(case.settings, bundle, entry))
     return Cause("")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from platform_secrets.diagnosing import (
     accounts,
+    clocks,
     external_secrets,
     ground,
     live_rights,
@@ -34,15 +35,14 @@ _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Rollout", "CronJob", "J
 _SELDOM = {*_WORKLOADS[1:], "ClusterSecretStore", "ConfigMap"}
 """The kinds that are looked at only where an environment has to do with them."""
 NOT_REACHED = "cluster-not-reached"
-_STORE_CHECKS = tuple(sorted(stores.OF_STORES))
 
 
 def _stores(case: Case) -> Iterator[Finding]:
     found = [*stores.store_findings(case)]
     yield from found
-    told = {(one.check, one.at) for one in found}
+    at_fault = {one.at for one in found}
     for one in external_secrets.told_by_external_secrets(case):
-        if (one.check, one.at) not in told:
+        if one.at not in at_fault:
             yield one
 
 
@@ -96,7 +96,7 @@ LAYERS = (
         _stores,
         (
             *("store-missing", "store-changed", "store-not-looked-at", "store-no-token"),
-            *_STORE_CHECKS,
+            *sorted(stores.OF_STORES),
             "store-not-ready",
         ),
     ),
@@ -104,7 +104,10 @@ LAYERS = (
         "entry",
         ("ExternalSecret", "Event"),
         external_secrets.entry_findings,
-        ("values-not-put-in", "entry-missing", "entry-emptied", "key-missing"),
+        (
+            *("values-not-put-in", "entry-missing", "entry-disabled", "entry-emptied"),
+            *("entry-not-json", "key-missing"),
+        ),
     ),
     Layer(
         "external-secret",
@@ -225,6 +228,8 @@ def _root(case: Case, finding: Finding, earlier: list[Finding]) -> Finding | Non
         return None
     for one in earlier:
         if one.check in STOP_EVERYTHING:
+            return one
+        if one.check == "clock-skew" and finding.check in clocks.TOLD_BY_CLOCKS:
             return one
     rests_on = {*_rests_on(case, finding.at)}
     return next((one for one in earlier if one.at in rests_on), None)

@@ -10,7 +10,13 @@ from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.rotator import proof
 
 _RETAINED = "secret retained"
-_OF_ENTRIES = ("entry-missing", "key-missing")
+_LACKS = {
+    "entry-missing": "does not exist",
+    "key-missing": "has no value of the key",
+    "entry-not-json": "is no JSON object of keys",
+    "entry-disabled": "is disabled, or marked for deletion",
+}
+_OF_ENTRIES = frozenset(_LACKS)
 _PATIENCE_SECONDS = 60
 _SAID = {
     "quota": (
@@ -62,16 +68,31 @@ def entry_findings(case: Case) -> Iterator[Finding]:
             store = case.settings.store_name(bundle)
             what = f"its entry in store {store} holds no key; the Secret keeps its values"
             yield Finding("entry-emptied", place, what, _put(case, *case.keys_of(bundle)))
+    empty = _empty_stores(case, failed)
     for place, found in failed.items():
         if found.check not in _OF_ENTRIES:
             continue
         bundle = case.bundle_of[place]
         store = case.settings.store_name(bundle)
         where = f"entry {found.entry} of store {store}" if found.entry else f"store {store}"
-        lacks = "does not exist" if found.check == "entry-missing" else "has no value of the key"
-        what = f"{where} {lacks}"
+        what = f"{where} {_LACKS[found.check]}"
         step = _put(case, *([found.key] if found.key else case.keys_of(bundle)))
+        if found.check == "entry-disabled":
+            step = "enable or restore it there: docs/troubleshooting.md#entry-disabled"
+        elif store in empty:
+            what += ", nor does any other that is read"
+            file = case.settings.stack_file
+            step = f"see that {file} leads store {store} to where its entries are; else {step}"
         yield Finding(found.check, place, what, step, found.key)
+
+
+def _empty_stores(case: Case, failed: dict[At, Cause]) -> set[str]:
+    """The stores of which several ExternalSecrets read, and none finds an entry."""
+    found: dict[str, list[bool]] = {}
+    for place, bundle in case.bundle_of.items():
+        lacks_entry = place in failed and failed[place].check == "entry-missing"
+        found.setdefault(case.settings.store_name(bundle), []).append(lacks_entry)
+    return {store for store, lacking in found.items() if len(lacking) > 1 and all(lacking)}
 
 
 def external_secret_findings(case: Case) -> Iterator[Finding]:

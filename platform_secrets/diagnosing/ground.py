@@ -1,9 +1,11 @@
 """The layers below the operator: what the caller may see, the cluster, and the operator's kinds."""
 
+import json
 import re
 from collections.abc import Iterator
 
 from platform_secrets.diagnosing.case import At, Case, Finding
+from platform_secrets.diagnosing.clocks import clock_findings
 from platform_secrets.diagnosing.snapshot import condition
 from platform_secrets.manifests.naming import Manifest
 
@@ -18,7 +20,6 @@ _OLD = "v1beta1"
 _COUNTED = ("secrets", "count/secrets", "pods", "count/pods", "count/externalsecrets." + _GROUP)
 _REFUSED = re.compile(r"forbidden|cannot (list|get)", re.IGNORECASE)
 NOT_INSTALLED = "not installed"
-_SKEW_SECONDS = 120
 
 
 def rights_findings(case: Case) -> Iterator[Finding]:
@@ -49,7 +50,7 @@ def cluster_findings(case: Case) -> Iterator[Finding]:
             yield Finding("namespace-ends", place, "is being deleted", step)
     for name in own:
         yield from _full_quotas(case, name)
-    yield from _skew(case)
+    yield from clock_findings(case)
 
 
 def _full_quotas(case: Case, namespace: str) -> Iterator[Finding]:
@@ -68,24 +69,6 @@ def _full_quotas(case: Case, namespace: str) -> Iterator[Finding]:
 def _is_full(hard: object, used: object) -> bool:
     texts = str(hard), str(used)
     return all(text.isdecimal() for text in texts) and int(texts[1]) >= int(texts[0])
-
-
-def _skew(case: Case) -> Iterator[Finding]:
-    """What was done later than now: the operator's clock is ahead, or that of this machine is
-    behind."""
-    ahead = [
-        (-seconds, place)
-        for place in case.bundle_of
-        if (live := case.live(place))
-        and (seconds := case.seconds_since((live.get("status") or {}).get("refreshTime")))
-        is not None
-        and seconds < -_SKEW_SECONDS
-    ]
-    if ahead:
-        seconds, place = max(ahead)
-        what = f"was refreshed {seconds:.0f} s after now: the operator's clock, or yours, is wrong"
-        step = "compare `date -u` here and on the operator's node, and have both follow NTP"
-        yield Finding("clock-skew", place, what, step)
 
 
 def crd_findings(case: Case) -> Iterator[Finding]:
@@ -111,16 +94,12 @@ def crd_findings(case: Case) -> Iterator[Finding]:
 
 def _old_versions(place: At, live: Manifest, version: str) -> Iterator[Finding]:
     stored = (live.get("status") or {}).get("storedVersions") or []
-    known = [one["name"] for one in live["spec"].get("versions", [])]
-    old = [one for one in stored if one == _OLD and version != _OLD]
-    if not old:
+    if _OLD not in stored or version == _OLD:
         return
-    resource = place.name.partition(".")[0]
-    is_served = _OLD in known
     what = f"may hold objects of {_OLD}, which newer operators do not have"
+    resource = place.name.partition(".")[0]
     rewrite = f"kubectl get {resource} -A -o yaml | kubectl replace -f -"
-    patch = f"kubectl patch crd {place.name} --subresource=status --type=merge"
-    step = (
-        f"write each again (`{rewrite}`), then take it from `status.storedVersions` (`{patch} …`)"
-    )
-    yield Finding("crd-old-version", place, what, step, is_fault=not is_served)
+    left = json.dumps({"status": {"storedVersions": [one for one in stored if one != _OLD]}})
+    patch = f"kubectl patch crd {place.name} --subresource=status --type=merge -p '{left}'"
+    step = f"before the next upgrade write each again (`{rewrite}`), then take it out (`{patch}`)"
+    yield Finding("crd-old-version", place, what, step, is_fault=False)

@@ -37,11 +37,14 @@ class Snapshot:
     has the text of an environment variable."""
 
     taken_at: datetime
+    """By the API server's clock, where it has said what that is."""
     objects: Mapping[Address, Manifest]
     unread: Mapping[str, str] = field(default_factory=dict)
     """What is not known: a kind, or kind/namespace, or a file; and why it was not read."""
     is_partial: bool = False
     """Whether somebody has sent it: of each kind in a namespace all there is, or none."""
+    callers_clock_seconds: float = 0
+    """How far the clock of whoever has looked is ahead of the API server's."""
 
     def get(self, kind: str, namespace: str, name: str) -> Manifest | None:
         """None where there is none, or it was not read: `why_unread` tells which."""
@@ -98,11 +101,12 @@ def snapshot_of(
     unread: Mapping[str, str] | None = None,
     *,
     is_partial: bool = False,
+    callers_clock_seconds: float = 0,
 ) -> Snapshot:
     """A snapshot of objects as the API gives them, lists of them included. The documents stay as
     they are; none of their values is in the snapshot."""
     objects = {_address(one): without_values(one) for each in documents for one in _items(each)}
-    return Snapshot(taken_at, objects, unread or {}, is_partial)
+    return Snapshot(taken_at, objects, unread or {}, is_partial, callers_clock_seconds)
 
 
 def condition(live: Mapping[str, Any] | None, type: str) -> Manifest | None:

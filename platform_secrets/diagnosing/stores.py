@@ -18,20 +18,24 @@ _STATES = {
     "store-login": "{address} refuses the login as {role}",
     "store-path": "{address} has nothing where the store is to read",
     "store-rights": "{address} does not let {role} read {entry}",
+    "store-kms-key": "{address} can't decrypt {entry}: its KMS key is closed to {role}, or to all",
+    "store-network-refused": "{address} refuses the network from which the operator asks",
     "clock": "{address} takes the operator's token for one of another time: a clock is wrong",
 }
 _STEPS = {
     "store-unreachable": "see that it runs, and that {network} lets the operator out to it; "
     "then `{sync}`",
-    "store-certificate": "see who signed it, and correct `ca-certificate` of the store; "
-    "then apply the environment",
+    "store-certificate": "see who signed it and until when it is valid; renew it, or correct "
+    "`ca-certificate` of the store and apply the environment",
     "store-sealed": "unseal it (`vault operator unseal`); the rest comes back by itself",
     "store-throttled": "raise the provider's quota, or `refresh-interval`: docs/performance.md",
-    "store-role": "{changed}make the role (`backend: declare` does it: `pulumi up`): {page}",
+    "store-role": "make the role (`backend: declare` does it: `pulumi up`): {page}",
     "store-login": "bind that identity to ServiceAccount {account} "
     "(`backend: declare` does it: `pulumi up`): {page}",
     "store-path": "correct the store's mount, or make it: {page}",
     "store-rights": "give it that right (`backend: declare` does it: `pulumi up`): {page}",
+    "store-kms-key": "let that identity decrypt with the key, and see that it is enabled: {page}",
+    "store-network-refused": "allow the cluster's egress there, or have a private endpoint: {page}",
     "clock": "compare `date -u` on the nodes and on the provider's side; have both follow NTP",
 }
 OF_STORES = frozenset(_STATES)
@@ -99,11 +103,10 @@ def store_finding(
         "network": "a NetworkPolicy (docs/network.md)",
         "page": f"docs/providers/{config.provider}.md",
         "sync": f"secretsctl sync {case.env}",
-        "changed": f"{', '.join(changed)} is not as declared: {case.apply}; else "
-        if changed
-        else "",
     }
     what, step = (table[found.check].format(**texts) for table in (_STATES, _STEPS))
+    if changed:
+        step = f"{', '.join(changed)} is not as declared: {case.apply}; else {step}"
     return Finding(found.check, place, what, step, found.key)
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from platform_secrets.describing.secret_contents import held_secrets
@@ -98,7 +98,9 @@ def environment_snapshot(
     for found, denied in _all_of([lambda one=one: one(served) for one in reads]):
         documents += found
         unread |= denied
-    return snapshot_of(documents, datetime.now(UTC), unread)
+    ahead = kubectl.callers_clock_seconds()
+    now = datetime.now(UTC) - timedelta(seconds=ahead)
+    return snapshot_of(documents, now, unread, callers_clock_seconds=ahead)
 
 
 def folder_snapshot(settings: Settings, folder: str) -> Snapshot:

@@ -15,6 +15,7 @@ from platform_secrets.diagnosing.diagnosis import (
     diagnosis,
     without_cluster,
 )
+from platform_secrets.diagnosing.snapshot import Snapshot
 from platform_secrets.secretsctl.arguments import FAILED, OK
 from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot, folder_snapshot
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl
@@ -27,6 +28,7 @@ _PAGE = "docs/troubleshooting.md"
 _PASSING = ("external-secret-not-current", "webhook-unreachable", "secret-missing")
 """What is so for a moment when something has just changed."""
 _MOMENT_SECONDS = 4
+_EXTERNAL_SECRETS = "externalsecrets.external-secrets.io"
 _SHOWN = 5
 """Of findings of one check so many are shown one by one."""
 _COLORS = {"fault": "red", "healthy": "green"}
@@ -47,11 +49,11 @@ def doctor(options: argparse.Namespace) -> tuple[int, str]:
 
 def _of_cluster(settings: Settings) -> tuple[Diagnosis, datetime]:
     try:
-        case = _case(settings)
+        case = live_case(settings)
         found = diagnosis(case)
         if any(one.check in _PASSING for one in found.faults):
             time.sleep(_MOMENT_SECONDS)
-            found = diagnosis(_case(settings))
+            found = diagnosis(live_case(settings))
     except ClusterError as error:
         context = settings.environment.cluster.context or ""
         return without_cluster(str(error), context), datetime.now(UTC)
@@ -69,9 +71,24 @@ def _of_folder(settings: Settings, folder: str) -> tuple[Diagnosis, datetime]:
         raise SettingsError([problem]) from None
 
 
-def _case(settings: Settings) -> Case:
+def live_case(settings: Settings) -> Case:
+    """An environment as it is in its cluster. Raises ClusterError."""
     snapshot = environment_snapshot(settings, reads_secrets=True)
-    return Case(settings, snapshot, tuple(_log(settings)))
+    return Case(settings, snapshot, tuple(_log(settings)), _refusal(settings, snapshot))
+
+
+def _refusal(settings: Settings, snapshot: Snapshot) -> str:
+    """Why the API server would refuse a change of an ExternalSecret: a change of nothing, which it
+    does not store, but asks its webhooks about."""
+    one = next(iter(snapshot.of("ExternalSecret", settings.namespace)), None)
+    if one is None:
+        return ""
+    kubectl = Kubectl(settings.environment.cluster.context, settings.namespace)
+    try:
+        kubectl.would_patch(_EXTERNAL_SECRETS, one["metadata"]["name"], {})
+    except ClusterError as error:
+        return str(error)
+    return ""
 
 
 def _log(settings: Settings) -> Iterable[str]:

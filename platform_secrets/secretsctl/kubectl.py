@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from platform_secrets.manifests.naming import Manifest
@@ -82,6 +83,19 @@ class Kubectl:
         arguments = ("api-resources", "--verbs=list", "--output=name")
         return {*self._run(*arguments, is_some_enough=True).split()}
 
+    def callers_clock_seconds(self) -> float:
+        """How far this machine's clock is at least ahead of the API server's; 0 where that does not
+        say what it is."""
+        before = datetime.now(UTC)
+        try:
+            text = self._run("auth", "whoami", "--output=jsonpath={.metadata.creationTimestamp}")
+            there = datetime.fromisoformat(text)
+        except (ClusterError, ValueError):
+            return 0
+        if there > (after := datetime.now(UTC)):
+            return (after - there).total_seconds()
+        return max(0, (before - there).total_seconds() - 1)  # it leaves out parts of a second
+
     def listed(self, resource: str, *options: str) -> str:
         """What kubectl prints of all objects of a kind."""
         return self._run("get", resource, *options)
@@ -109,7 +123,7 @@ class Kubectl:
         return json.loads(self._run("create", *options, text=json.dumps(manifest)))
 
     def would_patch(
-        self, resource: str, name: str, change: dict[str, Any], *, user: str
+        self, resource: str, name: str, change: dict[str, Any], *, user: str | None = None
     ) -> Manifest:
         """What would become of the object by a merge patch now, if `user` asked."""
         options = (*_try_as(user), "--type=merge", "--patch-file=/dev/stdin")

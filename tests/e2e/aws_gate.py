@@ -68,6 +68,8 @@ class AwsGate:
     trusts: Mapping[str, str]
     grants: Mapping[str, set[tuple[str, str]]]
     calls: list[Call] = field(default_factory=list, init=False)
+    refusals: dict[tuple[str, str], Refusal] = field(default_factory=dict, init=False)
+    """By call and namespace: what its ServiceAccounts are answered instead."""
     lag: Lag = field(default_factory=Lag, init=False)
     _replaced: dict[str, list[tuple[float, bytes]]] = field(
         default_factory=dict, init=False, repr=False
@@ -153,17 +155,19 @@ class AwsGate:
             subject = self.issuer.subject(form.get("WebIdentityToken", ""), AUDIENCE)
         except jwt.InvalidTokenError:
             self.calls.append(Call(form.get("Action", ""), role, ""))
-            return None, _sts_error(400, "InvalidIdentityToken")
+            return None, sts_error(400, "InvalidIdentityToken")
         self.calls.append(Call(form.get("Action", ""), role, subject))
+        if told := self.refusals.get((ASSUME, namespace_of(subject))):
+            return None, told
         if form.get("Action") != ASSUME or not self.may_assume(role, subject):
-            return None, _sts_error(403, "AccessDenied")
+            return None, sts_error(403, "AccessDenied")
         return Caller(subject, role), None
 
     def _chain(self, role: str, headers: Mapping[str, str]) -> tuple[Caller | None, Refusal | None]:
         caller, _ = self._caller(headers)
         self.calls.append(Call(CHAIN, role, caller.subject if caller else ""))
         if caller is None or not self.may_chain(role, caller.role):
-            return None, _sts_error(403, "AccessDenied")
+            return None, sts_error(403, "AccessDenied")
         return Caller(caller.subject, role), None
 
     def _caller(self, headers: Mapping[str, str]) -> tuple[Caller | None, str]:
@@ -178,12 +182,14 @@ class AwsGate:
         name = next((asked[one] for one in _NAMES if one in asked), "")
         self.calls.append(Call(method, name, caller.subject if caller else ""))
         if caller is None:
-            return _entry_error("UnrecognizedClientException", "The security token is invalid.")
+            return entry_error("UnrecognizedClientException", "The security token is invalid.")
+        if told := self.refusals.get((method, namespace_of(caller.subject))):
+            return told
         makes_parameter = method == "PutParameter" and "Tags" in asked
         for action in (method, *([TAG_PARAMETER] if makes_parameter else [])):
             if not self.may(caller.role, action, name, region, asked):
                 message = f"{caller.role} is not authorized to perform: {action} on {name}"
-                return _entry_error("AccessDeniedException", message)
+                return entry_error("AccessDeniedException", message)
         return None
 
 
@@ -209,12 +215,17 @@ def _handler(gate: AwsGate) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _sts_error(status: int, code: str) -> Refusal:
-    error = (
-        f"<Error><Type>Sender</Type><Code>{code}</Code><Message>Not authorized</Message></Error>"
-    )
+def namespace_of(subject: str) -> str:
+    """Of `system:serviceaccount:<namespace>:<name>`."""
+    return subject.split(":")[2]
+
+
+def sts_error(status: int, code: str, message: str = "Not authorized") -> Refusal:
+    """As the token service words a refusal."""
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
     return Refusal(status, f"<ErrorResponse>{error}</ErrorResponse>".encode())
 
 
-def _entry_error(kind: str, message: str) -> Refusal:
-    return Refusal(400, json.dumps({"__type": kind, "Message": message}).encode())
+def entry_error(kind: str, message: str, status: int = 400) -> Refusal:
+    """As Secrets Manager words a refusal."""
+    return Refusal(status, json.dumps({"__type": kind, "Message": message}).encode())

@@ -73,6 +73,9 @@ class AzureServer:
     grants: dict[str, set[tuple[str, str]]]
     declared_credentials: Callable[[], set[tuple[str, str]]] = field(default=set, init=False)
     calls: list[Call] = field(default_factory=list, init=False)
+    refusals: dict[tuple[str, str], Reply] = field(default_factory=dict, init=False)
+    """By call (`token` or the vault's method) and namespace: what its ServiceAccounts are answered
+    instead."""
     lag: Lag = field(default_factory=Lag, init=False)
     _versions: dict[str, list[Version]] = field(default_factory=dict, init=False, repr=False)
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
@@ -82,6 +85,10 @@ class AzureServer:
         version = Version(secrets.token_hex(16), value, dict(tags or {}), time.monotonic())
         self._versions.setdefault(name, []).append(version)
         return version.id
+
+    def remove(self, name: str) -> None:
+        """Deletes a secret with all its versions."""
+        del self._versions[name]
 
     def get(self, name: str) -> str:
         return self._versions[name][-1].value
@@ -118,7 +125,7 @@ class AzureServer:
         if path == f"/{self.tenant}/oauth2/v2.0/token":
             form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
             return self._token(form)
-        return _entra_error(400, "invalid_request", "AADSTS90002: Tenant not found.")
+        return entra_error(400, "invalid_request", "AADSTS90002: Tenant not found.")
 
     def _openid_configuration(self) -> dict:
         tenant = f"https://{LOGIN_HOST}/{self.tenant}"
@@ -135,13 +142,15 @@ class AzureServer:
         except jwt.InvalidTokenError as error:
             self.calls.append(Call("token", "", ""))
             fault = ASSERTION_FAULTS.get(type(error), "AADSTS50027: The JWT token is invalid.")
-            return _entra_error(401, "invalid_client", fault)
+            return entra_error(401, "invalid_client", fault)
         self.calls.append(Call("token", "", subject))
+        if told := self.refusals.get(("token", _namespace(subject))):
+            return told
         caller = Caller(subject, form.get("client_id", ""))
         known = self.federated_credentials | self.declared_credentials()
         if (caller.client_id, subject) not in known:
             fault = "AADSTS700213: No matching federated identity record: subject."
-            return _entra_error(401, "invalid_client", fault)
+            return entra_error(401, "invalid_client", fault)
         token = secrets.token_urlsafe()
         self._callers[token] = caller
         return Reply(200, {"access_token": token, "token_type": "Bearer", "expires_in": 3599})
@@ -155,15 +164,17 @@ class AzureServer:
         if caller is None:
             tenant = f"https://{LOGIN_HOST}/{self.tenant}"
             challenge = f'Bearer authorization="{tenant}", resource="https://vault.azure.net"'
-            return _vault_error(
+            return vault_error(
                 401, "Unauthorized", UNAUTHENTICATED, {"WWW-Authenticate": challenge}
             )
+        if told := self.refusals.get((request.method, _namespace(caller.subject))):
+            return told
         action = ACTIONS.get(request.method)
         if not found or action is None:
-            return _vault_error(400, "BadParameter", "The request URI or method is invalid.")
+            return vault_error(400, "BadParameter", "The request URI or method is invalid.")
         if (action, name) not in self.grants.get(caller.client_id, set()):
             message = f"Caller is not authorized. Action: '{action}' Secret: '{name}'"
-            return _vault_error(403, "Forbidden", message)
+            return vault_error(403, "Forbidden", message)
         if action == SET:
             asked = json.loads(request.body)
             version_id = self.set(name, asked["value"], asked.get("tags"))
@@ -177,7 +188,7 @@ class AzureServer:
             versions = [one for one in versions if one.made_at <= self.lag.moment]
         if not versions:
             message = f"A secret with (name/id) {name} was not found in this key vault."
-            return _vault_error(404, "SecretNotFound", message)
+            return vault_error(404, "SecretNotFound", message)
         version = versions[-1]
         bundle = {
             "id": f"https://{self.vault}.vault.azure.net/secrets/{name}/{version.id}",
@@ -192,11 +203,25 @@ def host_names(vault: str) -> list[str]:
     return [LOGIN_HOST, f"{vault}.vault.azure.net"]
 
 
-def _entra_error(status: int, code: str, description: str) -> Reply:
+def _namespace(subject: str) -> str:
+    return subject.split(":")[2]
+
+
+def entra_error(status: int, code: str, description: str) -> Reply:
+    """As the token service words a refusal."""
     return Reply(status, {"error": code, "error_description": description})
 
 
-def _vault_error(
-    status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+def vault_error(
+    status: int,
+    code: str,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    inner: str | None = None,
 ) -> Reply:
-    return Reply(status, {"error": {"code": code, "message": message}}, headers or {})
+    """As a vault words a refusal; `inner` is the inner error's code."""
+    error: dict[str, object] = {"code": code, "message": message}
+    if inner:
+        error["innererror"] = {"code": inner}
+    return Reply(status, {"error": error}, headers or {})

@@ -31,9 +31,11 @@ def certificates_for(
     *,
     has_key_identifiers: bool = True,
     is_intermediate: bool = False,
+    lasts: timedelta = timedelta(days=1),
 ) -> Certificates:
     """Makes an authority, whose key is kept nowhere, and one certificate for all host names. An
-    intermediate authority is signed by another one, which is nowhere."""
+    intermediate authority is signed by another one, which is nowhere. Both end `lasts` from now."""
+    ends = datetime.now(UTC) + lasts
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("local clouds, one run")
     issuer_name, issuer_key = authority_name, authority_key
@@ -42,12 +44,14 @@ def certificates_for(
     certificate = _with_key_identifiers if has_key_identifiers else _certificate
     authority = (
         certificate(authority_name, authority_key.public_key(), issuer_name, issuer_key)
+        .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(issuer_key, hashes.SHA256())
     )
     server_key = ec.generate_private_key(ec.SECP256R1())
     server = (
         certificate(_name("local cloud"), server_key.public_key(), authority_name, authority_key)
+        .not_valid_after(ends)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName(host) for host in host_names]),
@@ -85,15 +89,13 @@ def _certificate(
     issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(public_key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(datetime.now(UTC) - timedelta(days=2))
     )
 
 

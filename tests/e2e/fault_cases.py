@@ -1,14 +1,10 @@
 """The faults of one environment: how each happens, what it shows, how it is mended."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.e2e.faults_world import ESO, STORE, SYNCED, VALID, Condition, Place
-from tests.e2e.kubernetes_api import Manifest
-from tests.e2e.process import wait_until
 
-OPERATORS = "external-secrets-system"
 RBAC = "rbac.authorization.k8s.io/v1"
 
 NO_CLIENT = ("False", "InvalidProviderConfig", "unable to create client")
@@ -215,89 +211,3 @@ FAULTS = [
         secret_dies=True,
     ),
 ]
-
-
-@contextmanager
-def with_another_reader(place: Place) -> Iterator[None]:
-    """Somebody gives somebody else a right on all Secrets of the namespace."""
-    metadata = {"name": "debug", "namespace": place.namespace}
-    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
-    group = "rbac.authorization.k8s.io"
-    role = {"apiVersion": RBAC, "kind": "Role", "metadata": metadata, "rules": [rule]}
-    binding = {"apiVersion": RBAC, "kind": "RoleBinding", "metadata": metadata}
-    binding["roleRef"] = {"apiGroup": group, "kind": "Role", "name": "debug"}
-    binding["subjects"] = [{"apiGroup": group, "kind": "User", "name": "jo"}]
-    with _applied(place, role, binding):
-        yield
-
-
-@contextmanager
-def without_a_readers_right(place: Place) -> Iterator[None]:
-    """A service's RoleBinding is gone."""
-    name = "backend-api-secrets"
-    place.delete(RBAC, "RoleBinding", name)
-    yield
-    place.apply("RoleBinding", name)
-
-
-@contextmanager
-def with_a_second_owner(place: Place) -> Iterator[None]:
-    """Somebody's own ExternalSecret for one of the environment's Secrets."""
-    [own] = [
-        one
-        for one in place.objects
-        if (one["kind"], one["metadata"]["name"]) == ("ExternalSecret", place.secret)
-    ]
-    metadata = {"name": "by-hand", "namespace": place.namespace}
-    with _applied(place, {**own, "metadata": metadata}):
-        yield
-
-
-@contextmanager
-def with_a_full_quota(place: Place) -> Iterator[None]:
-    """There may be no more Secrets than there are."""
-    metadata = {"name": "full", "namespace": place.namespace}
-    count = str(len(place.cluster.api.list("v1", "Secret", place.namespace)))
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata}
-    with _applied(place, {**quota, "spec": {"hard": {"secrets": count}}}):
-        where = ("v1", "ResourceQuota", "full", place.namespace)
-        wait_until(
-            lambda: (
-                (place.cluster.api.get(*where) or {}).get("status", {}).get("used", {})
-                == {"secrets": count}
-            ),
-            "the quota is counted",
-        )
-        yield
-
-
-@contextmanager
-def with_the_operator_paused(place: Place) -> Iterator[None]:
-    """Somebody scaled it to nothing, and forgot it."""
-    where = ("apps/v1", "Deployment", "external-secrets", OPERATORS)
-    place.cluster.api.patch(*where, {"spec": {"replicas": 0}})
-    yield
-    place.cluster.api.patch(*where, {"spec": {"replicas": 2}})
-    wait_until(
-        lambda: (place.cluster.api.get(*where) or {}).get("status", {}).get("availableReplicas"),
-        "its pods are back",
-    )
-
-
-@contextmanager
-def _applied(place: Place, *objects: Manifest) -> Iterator[None]:
-    for obj in objects:
-        place.cluster.api.apply(obj, manager="somebody")
-    yield
-    for obj in objects:
-        place.delete(obj["apiVersion"], obj["kind"], obj["metadata"]["name"])
-
-
-OTHERS: dict[str, Callable[[Place], AbstractContextManager[object]]] = {
-    "reader-not-declared": with_another_reader,
-    "reader-right-missing": without_a_readers_right,
-    "secret-two-owners": with_a_second_owner,
-    "quota-full": with_a_full_quota,
-    "operator-paused": with_the_operator_paused,
-}
-"""What else breaks in a cluster, by the doctor's check; each is well again at its end."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from unittest.mock import patch
 
-from platform_secrets.diagnosing.case import Case
 from platform_secrets.diagnosing.diagnosis import Diagnosis, diagnosis
 from platform_secrets.manifests import eso as operator_part
 from platform_secrets.manifests import layer, naming
 from platform_secrets.manifests.entries import bundle_entries
-from platform_secrets.secretsctl.cluster_snapshot import environment_snapshot
+from platform_secrets.secretsctl.doctor_command import live_case
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.settings import Document, Settings, catalogue_document, load, stack_document
 from platform_secrets.settings.entries import entry as entry_of
@@ -202,7 +201,7 @@ def diagnosed(cluster: Cluster, settings: Settings) -> Diagnosis:
     programs = f"{build('kubectl').parent}:{os.environ['PATH']}"
     own = {"PATH": programs, "KUBECONFIG": str(cluster.kubeconfig)}
     with patch.dict(os.environ, own):
-        return diagnosis(Case(settings, environment_snapshot(settings, reads_secrets=True)))
+        return diagnosis(live_case(settings))
 
 
 class FaultsWorld:
@@ -210,7 +209,7 @@ class FaultsWorld:
 
     def __init__(self, run: Run, program: str, layout: str, seed: int) -> None:
         name = f"faults-{program}-{layout}"
-        self.program, self.layout = program, layout
+        self.run, self.program, self.layout = run, program, layout
         self._random = random.Random(seed)  # noqa: S311 - picks what a fault hits
         self.cluster = Cluster(run, name)
         eso.install_crds(self.cluster, program)

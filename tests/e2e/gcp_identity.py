@@ -46,6 +46,8 @@ class GcpIdentity:
     cluster: str
     impersonations: Mapping[str, str] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list, init=False)
+    refusals: dict[tuple[str, str], tuple[Code, str]] = field(default_factory=dict, init=False)
+    """By call and namespace: what its ServiceAccounts are answered instead."""
     _callers: dict[str, Caller] = field(default_factory=dict, init=False, repr=False)
 
     def bind(self, request: Request) -> Reply:
@@ -57,6 +59,8 @@ class GcpIdentity:
             self.calls.append(Call("identitybindingtoken", "", ""))
             return Reply(400, {"error": "invalid_grant", "error_description": str(error)})
         self.calls.append(Call("identitybindingtoken", "", subject))
+        if ("identitybindingtoken", _namespace(subject)) in self.refusals:
+            return Reply(400, {"error": "invalid_target"})
         if asked["audience"] != f"identitynamespace:{self.workload_pool}:{self.cluster}":
             return Reply(400, {"error": "invalid_request", "error_description": "audience"})
         token = self._token_for(Caller(subject, subject))
@@ -80,12 +84,18 @@ class GcpIdentity:
         self.calls.append(Call(method, target, caller.subject if caller else ""))
         if caller is None:
             context.abort(Code.UNAUTHENTICATED, "Request had invalid authentication credentials.")
+        if told := self.refusals.get((method, _namespace(caller.subject))):
+            context.abort(*told)
         return caller
 
     def _token_for(self, caller: Caller) -> str:
         token = secrets.token_urlsafe()
         self._callers[token] = caller
         return token
+
+
+def _namespace(subject: str) -> str:
+    return subject.split(":")[2]
 
 
 def deny(context: grpc.ServicerContext, permission: str, resource: str) -> None:

@@ -9,16 +9,22 @@ does.
 import os
 import re
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from platform_secrets.secretsctl.kubectl import ClusterError
 from tests.e2e import eso
-from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, OTHERS, Fault
+from tests.e2e.certificates import certificates_for
+from tests.e2e.cluster_faults import CRD, OTHERS
+from tests.e2e.edits import EDITS
+from tests.e2e.fault_cases import FAULTS, NO_CLIENT, NOT_READ, Fault
 from tests.e2e.faults_world import (
     ESO,
     PATIENCE_SECONDS,
@@ -29,8 +35,11 @@ from tests.e2e.faults_world import (
     Place,
     faults_world,
 )
+from tests.e2e.https_server import HttpsServer, Reply
 from tests.e2e.process import PROJECT, Run, wait_until
 from tests.e2e.prometheus import Alert, Alerting, assert_true, metrics_of, rules_file, series_in
+from tests.e2e.webhook import HOST, Webhook, asked_at
+from tools.build import build
 
 PARTS = [
     "operator stopped",
@@ -45,6 +54,7 @@ PARTS = [
 WHOLE = "whole world"
 CALLS = "externalsecret_provider_api_calls_count"
 """Of which a cluster's rules ask, not an environment's."""
+CASES = [*EDITS, *OTHERS]
 each_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 
 
@@ -103,7 +113,8 @@ def whole(world: FaultsWorld) -> Place:
 def test_the_documentation_has_a_row_for_every_fault() -> None:
     text = (PROJECT / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([^|]+?) +\|", text, re.MULTILINE)
-    missing = {*PARTS, *(fault.name for fault in FAULTS)} - {*rows}
+    others = {name for name, check, _ in CASES if check}
+    missing = {*PARTS, *others, *(fault.name for fault in FAULTS)} - {*rows}
     assert not missing
 
 
@@ -130,9 +141,11 @@ def test_a_store_that_is_down_or_sealed_takes_no_secret(world: FaultsWorld, whol
     left = whole.versions
     whole.touch_all()
     everything_fails(whole, "vault.example.com")
+    the_doctor_names(whole, "store-unreachable")
     vault.restart()
     whole.touch_all()
     everything_fails(whole, "Vault is sealed")
+    the_doctor_names(whole, "store-sealed")
     assert whole.versions == left
     vault.unseal()
     everything_recovers(whole)
@@ -154,13 +167,49 @@ def test_an_external_secret_deleted_without_the_operator_waits_for_it(
     whole.becomes_well()
 
 
-@pytest.mark.parametrize(("check", "happen"), OTHERS.items(), ids=OTHERS)
+@pytest.mark.parametrize(("_", "check", "happen"), CASES, ids=[name for name, *_ in CASES])
 def test_the_doctor_names_what_breaks_beside_stores_and_entries(
-    whole: Place, check: str, happen: Callable[[Place], AbstractContextManager[object]]
+    whole: Place, _: str, check: str, happen: Callable[[Place], AbstractContextManager[object]]
 ) -> None:
-    the_doctor_names(whole, "")
     with happen(whole):
         the_doctor_names(whole, check)
+
+
+def test_the_doctor_has_the_api_server_ask_the_webhook(
+    world: FaultsWorld, whole: Place, tmp_path: Path
+) -> None:
+    """The operator's own: of another authority, with a certificate that has expired, and down."""
+    hook = Webhook(world.run, whole.cluster, world.program)
+    with asked_at(whole.cluster, whole.namespace, hook.port, hook.authority):
+        the_doctor_names(whole, "")
+    expired = certificates_for([HOST], tmp_path, lasts=timedelta(minutes=-1))
+    with asked_at(whole.cluster, whole.namespace, hook.port, expired.authority):
+        the_doctor_names(whole, "webhook-certificate", "another authority")
+    hook.process.stop()
+    with asked_at(whole.cluster, whole.namespace, hook.port, hook.authority):
+        the_doctor_names(whole, "webhook-unreachable")
+    server = HttpsServer(lambda _: Reply(200, {}), expired)
+    server.start()
+    with asked_at(whole.cluster, whole.namespace, server.port, expired.authority):
+        the_doctor_names(whole, "webhook-certificate", "has expired")
+    server.stop()
+
+
+def test_a_leftover_of_an_old_crd_version_is_told_and_goes_by_the_step_that_is_said(
+    whole: Place,
+) -> None:
+    name = "externalsecrets.external-secrets.io"
+    old = {"status": {"storedVersions": ["v1beta1", "v1"]}}
+    whole.cluster.api.patch(*CRD, name, None, old, subresource="status")
+    the_doctor_names(whole, "")
+    [found] = [one for one in whole.diagnosed().findings if one.at.name == name]
+    assert found.check == "crd-old-version"
+    _, rewriting, _, taking_away, _ = found.step.split("`")
+    for command in (rewriting, taking_away):
+        kubectl = f'kubectl() {{ {build("kubectl")} "$@"; }}'
+        env = {**os.environ, "KUBECONFIG": str(whole.cluster.kubeconfig)}
+        subprocess.run(["bash", "-ec", f"{kubectl}; {command}"], env=env, check=True)  # noqa: S603, S607
+    assert name not in {one.at.name for one in whole.diagnosed().findings}
 
 
 @each_fault
@@ -234,7 +283,13 @@ def test_the_operator_goes_on_after_a_crash_of_the_api_server(
     world: FaultsWorld, whole: Place
 ) -> None:
     versions, value = whole.versions, secrets.token_hex(24)
-    world.cluster.restart_api_server(meanwhile=lambda: whole.put(whole.key, value))
+
+    def meanwhile() -> None:
+        whole.put(whole.key, value)
+        with pytest.raises(ClusterError, match="refused"):
+            whole.diagnosed()
+
+    world.cluster.restart_api_server(meanwhile)
     assert whole.versions == versions
     the_same_operator_goes_on(world, whole)
 
@@ -252,18 +307,20 @@ def test_a_store_that_lost_its_data_takes_no_secret(world: FaultsWorld, whole: P
     world.stores.lose_vault()
     whole.touch_all()
     everything_fails(whole, "permission denied")
+    the_doctor_names(whole, "store-login")
     assert whole.is_well()
     assert whole.versions == versions
     whole.fill_store()
     everything_recovers(whole)
 
 
-def the_doctor_names(place: Place, check: str) -> None:
-    """The one thing that is wrong, without anything that follows from it; nothing where `check` is
-    empty."""
+def the_doctor_names(place: Place, check: str, words: str = "") -> None:
+    """The one thing that is wrong, in these words, without anything that follows from it; nothing
+    where `check` is empty."""
     found = place.diagnosed()
     named = {one.check for one in found.faults}
     assert named == ({check} if check else set()), (found.faults, found.following)
+    assert all(words in one.what for one in found.faults), found.faults
 
 
 def everything_fails(place: Place, words: str) -> None:
