@@ -101,9 +101,9 @@ def _measured(parts: Parts) -> Iterator[list[str]]:
         "",
         *(
             judged(
-                f"`{name}` in at most {_MOST_SECONDS} s",
-                own.seconds <= _MOST_SECONDS,
-                f"{own.seconds:.1f} s",
+                f"`{name}` in at most {_MOST_SECONDS} s of CPU",
+                own.cpu_seconds <= _MOST_SECONDS,
+                f"{own.cpu_seconds:.1f} s",
             )
             for name, own in commands.items()
         ),

@@ -167,8 +167,9 @@ class Environment:
         ready = {"addresses": ["10.0.0.7"], "conditions": {"ready": True}}
         metadata = {"name": "webhook-1", "namespace": OPERATORS, "labels": label}
         self.add({"kind": "EndpointSlice", "metadata": metadata, "endpoints": [ready]})
-        hook = {"name": "validate.externalsecret.external-secrets.io"}
-        hook["clientConfig"] = {"service": service, "caBundle": "b3BhcXVl"}
+        client = {"service": service, "caBundle": "b3BhcXVl"}
+        name = "validate.externalsecret.external-secrets.io"
+        hook = {"name": name, "clientConfig": client}
         self.add({"kind": HOOK[0], "metadata": {"name": HOOK[2]}, "webhooks": [hook]})
 
     def _make_secrets(self):

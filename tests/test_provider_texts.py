@@ -3,6 +3,8 @@
 The texts are those of tests/e2e/operations/test_provider_faults.py, as they came.
 """
 
+from typing import Any
+
 import pytest
 
 from platform_secrets.settings import Document, catalogue_document, load, stack_document
@@ -199,8 +201,9 @@ LOGINS = [
 def environment_of(provider, **store):
     """An example's, in which all is well, with changes of its store."""
     document = stack_document(STACK_FILES[f"production-{provider}"])
-    stores = {provider: {**document.content["stores"][provider], **store}}
-    changed = Document(document.file, {**document.content, "stores": stores})
+    content: Any = document.content
+    stores = {provider: {**content["stores"][provider], **store}}
+    changed = Document(document.file, {**content, "stores": stores})
     [settings] = load([changed], catalogue_document(CATALOGUE_FILE))
     return Environment(settings)
 
