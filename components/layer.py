@@ -17,6 +17,7 @@ from .basic_secret import BasicSecret, require_values
 from .cluster import cluster_provider, waiting_for
 from .database import DatabaseKey
 from .declare import Placed, formerly
+from .deletion import DeletionGuard
 from .eso import Operator
 from .external_secret import ExternalSecret
 from .monitoring import Monitoring
@@ -88,8 +89,11 @@ class Layer(ComponentResource):
             external_secrets: list[Resource] = []
             for view in settings.by_namespace:
                 external_secrets += self._declare_external_secrets(view, stores)
+            guarded = [*namespace, *external_secrets]
             if settings.has_rotation:
-                self._declare_rotation(namespace, external_secrets)
+                guarded += self._declare_rotation(namespace, external_secrets)
+            placed = Placed(after=guarded, opts=self._options)
+            DeletionGuard(self._named("deletion"), settings=settings, **placed)
             monitoring = settings.environment.monitoring
             if monitoring and monitoring.prometheus == "operator":
                 name, after = self._named("monitoring"), [*namespace, *operator]
@@ -161,7 +165,7 @@ class Layer(ComponentResource):
 
     def _declare_rotation(
         self, namespace: list[Resource], external_secrets: list[Resource]
-    ) -> None:
+    ) -> list[Resource]:
         settings, opts, named = self.settings, self._options, self._named
         before: dict[str, Any] = {"admission": RotationAdmission, "memory": RotationMemory}
         before["network"] = RotationNetwork
@@ -173,13 +177,9 @@ class Layer(ComponentResource):
             name, after = named(f"rotation-{key}"), self._rotation_stores
             parts.append(RotatedKey(name, settings=settings, key=key, after=after, opts=opts))
         ready = [one for part in parts for one in part.ready]
-        Rotation(
-            named("rotation"),
-            settings=settings,
-            program=self._rotator,
-            after=[*external_secrets, *self._rotation_stores, *ready],
-            opts=opts,
-        )
+        placed = Placed(after=[*external_secrets, *self._rotation_stores, *ready], opts=opts)
+        rotation = Rotation(named("rotation"), settings=settings, program=self._rotator, **placed)
+        return rotation.ready
 
     def _declare_backends(self, opts: ResourceOptions) -> dict[str, list[Resource]]:
         """The provider half of each store that this stack declares, by the store's name."""

@@ -99,6 +99,8 @@ PARTS = {
     ),
 }  # fmt: skip
 
+GUARD = "deletion-validating-admission-policy-binding"
+
 
 def only(found):
     """The single item of a list."""
@@ -267,11 +269,23 @@ def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
         )
         for one in found.of_kind(kind)
         if one.inputs["metadata"].get("namespace") in (None, "wren-production")
+        and one.name != GUARD
     ]
     assert len(acting) == 3
     assert len(needed) > 12
     for one in acting:
         assert {*needed} <= found.before(one)
+
+
+def test_what_guards_data_comes_last_so_that_a_destroy_takes_it_away_first(stack_named):
+    found = stack_named("production").declared
+    [guard] = (
+        one for one in found.of_kind("ValidatingAdmissionPolicyBinding") if one.name == GUARD
+    )
+    guarded = [*found.of_kind("ExternalSecret"), *found.of_kind("Namespace")]
+    guarded += [one for one in found.of_kind("ConfigMap") if "memory" in one.name]
+    assert len(guarded) > 6
+    assert {one.urn for one in guarded} <= found.before(guard)
 
 
 def test_with_delivery_by_gitops_nothing_of_kubernetes_is_declared(settings_with):
@@ -296,6 +310,8 @@ def test_two_environments_have_the_same_logical_names(stack_named):
     staging = {one.name for one in stack_named("staging").declared.declared}
     production = {one.name for one in stack_named("production").declared.declared}
     assert production - staging == {
+        GUARD,  # staging has no `protect`
+        "deletion-validating-admission-policy",
         "secrets-reader-role-binding",  # staging names no readers
         "vault-audit",
         "vault-auth-config",  # staging's Vault asks no cluster
@@ -324,6 +340,7 @@ def test_type_tokens_name_the_module_and_the_class(stack_named):
         "platform-secrets:stores:SecretStore",
         "platform-secrets:secrets:ExternalSecret",
         "platform-secrets:secrets:BasicSecret",
+        "platform-secrets:deletion:DeletionGuard",
         "platform-secrets:backends:VaultBackend",
     }
 

@@ -53,7 +53,7 @@ def allowed(name):
     if name == "manifests/external_secret.py":
         beside = ("providers", "remote_values", "secret_template")
         return names | {f"manifests.{part}" for part in beside}
-    if name in ("manifests/account_tokens.py", "manifests/store_admission.py"):
+    if name in {f"manifests/{one}.py" for one in ("account_tokens", "deletion", "store_admission")}:
         return names | {"manifests.rotation.cel"}
     if name == "manifests/seeding.py":
         beside = ("account_tokens", "rotation.cel", "store_admission")

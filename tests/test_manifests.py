@@ -1,6 +1,7 @@
 """The core's other objects: namespaces, network policies, and the operator's chart."""
 
 import copy
+import re
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_everything_is_in_the_namespace_that_the_settings_name(settings_with):
         one["metadata"]["name"] for one in objects if "namespace" not in one["metadata"]
     ]
     assert cluster_wide
-    assert not [name for name in cluster_wide if not name.startswith("theirs-rotation-")]
+    assert not [name for name in cluster_wide if not re.match("theirs-(rotation-|deletion$)", name)]
 
 
 def test_no_namespace_is_ever_pruned(any_stack):

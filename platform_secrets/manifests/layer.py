@@ -8,6 +8,7 @@ from platform_secrets.manifests.access import reader_manifests, service_manifest
 from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.database import database_manifests
+from platform_secrets.manifests.deletion import deletion_manifests
 from platform_secrets.manifests.external_secret import external_secret_manifests
 from platform_secrets.manifests.migration import record_manifest
 from platform_secrets.manifests.monitoring.objects import monitoring_manifests
@@ -75,6 +76,7 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
             external_secrets += external_secret_manifests(view, bundle)
             if bundle in env.migrating:
                 external_secrets.insert(0, record_manifest(view, bundle))
+    external_secrets += deletion_manifests(settings)
     found = [
         Wave(OPERATOR, operator),
         Wave(VAULT, vault),

@@ -19,12 +19,15 @@ VAULT_RELEASE = "vault"
 
 # Argo CD and Flux leave such an object where it is, whatever happens to the tree around it. To Argo
 # CD it is then no difference: one that it may not take away would have it sync without end.
+MANAGED = {"app.kubernetes.io/managed-by": PROJECT}
+FLUX_NEVER_PRUNES = {"kustomize.toolkit.fluxcd.io/prune": "disabled"}
 NEVER_PRUNED = {
     "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
     "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
-    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    **FLUX_NEVER_PRUNES,
 }
-
+MAY_BE_DELETED = {f"{PROJECT}/deletion": "allowed"}
+"""The annotation by which people say so, of what is protected."""
 
 # `urlquery` writes a space as a form does, which a URL's account would keep as a plus.
 URL_ENCODED = 'urlquery | replace "+" "%20"'
@@ -44,7 +47,7 @@ def labels(settings: Settings, component: str) -> dict[str, str]:
     """The labels of every object; `component` is the part of the layer that declares it."""
     return {
         "app.kubernetes.io/component": component,
-        "app.kubernetes.io/managed-by": PROJECT,
+        **MANAGED,
         "app.kubernetes.io/part-of": settings.catalogue.platform,
         f"{PROJECT}/environment": settings.environment.environment,
     }

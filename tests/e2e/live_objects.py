@@ -17,7 +17,7 @@ ADMISSION = "admissionregistration.k8s.io/v1"
 POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 """Cluster-wide; an environment's are called after its namespace."""
 _OF_A_NAMESPACE = re.compile(
-    r"(?P<namespace>.+?)-(rotation-.+|(seeding-)?account-tokens|seeding-(pushsecrets|externalsecrets|migrations))"
+    r"(?P<namespace>.+?)-(deletion|rotation-.+|(seeding-)?account-tokens|seeding-(pushsecrets|externalsecrets|migrations))"
 )
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
@@ -66,7 +66,8 @@ def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
         nonlocal kinds
         found = contents(cluster, namespaces, only=kinds).values()
         left = [obj for obj in found if obj["kind"] != "Namespace"]
-        for obj in left:
+        # What guards the others goes first.
+        for obj in sorted(left, key=lambda one: one["kind"] not in POLICIES):
             metadata = obj["metadata"]
             where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace"))
             if "deletionTimestamp" not in metadata:

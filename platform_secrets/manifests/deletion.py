@@ -1,0 +1,82 @@
+"""What holds data is not deleted by mistake, whoever asks for it: admission refuses it where the
+environment has `protect`.
+
+Argo CD and Flux go by annotations; `kubectl delete` and `kubectl apply --prune` know none.
+"""
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.rotation.cel import cel
+from platform_secrets.settings import Settings
+
+_RESOURCES = {"externalsecrets": "external-secrets.io", "configmaps": "", "namespaces": ""}
+
+
+def deletion_manifests(settings: Settings) -> list[Manifest]:
+    """The refusal of the environment's namespaces, and its binding; nothing where nothing is
+    protected."""
+    if not settings.environment.protect or settings.environment.secrets != "external":
+        return []
+    namespaces = [view.namespace for view in settings.by_namespace]
+    rules = [
+        {
+            "apiGroups": [group],
+            "apiVersions": ["*"],
+            "resources": [resource],
+            "operations": ["DELETE"],
+        }
+        for resource, group in _RESOURCES.items()
+    ]
+    metadata = {
+        "name": f"{settings.namespace}-deletion",
+        "labels": naming.labels(settings, "deletion"),
+    }
+    conditions = {
+        "is-ours": _has("labels", naming.MANAGED),
+        "is-protected": _has("annotations", naming.FLUX_NEVER_PRUNES),
+    }
+    # A namespace that goes, which was allowed, takes with it what is in it.
+    is_of_deleted_namespace = (
+        'request.resource.resource != "namespaces" && '
+        "has(namespaceObject.metadata.deletionTimestamp)"
+    )
+    is_orphaning = (
+        'request.resource.resource == "externalsecrets" && '
+        'dyn(request.options).?propagationPolicy.orValue("") == "Orphan"'
+    )
+    is_released = _has("annotations", naming.MAY_BE_DELETED)
+    [release] = (f"{name}={value}" for name, value in naming.MAY_BE_DELETED.items())
+    message = (
+        "this holds data, which is deleted with it. To delete it on purpose, first: "
+        f"kubectl annotate … {release}; an ExternalSecret with --cascade=orphan leaves its Secret"
+    )
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "namespaceSelector": naming.namespace_selector(*namespaces),
+                "resourceRules": rules,
+            },
+            "matchConditions": [
+                {"name": name, "expression": text} for name, text in conditions.items()
+            ],
+            "validations": [
+                {
+                    "expression": f"{is_of_deleted_namespace} || {is_orphaning} || {is_released}",
+                    "message": message,
+                }
+            ],
+        },
+    }
+    return [policy, naming.admission_binding(metadata)]
+
+
+def _has(field: str, pairs: dict[str, str]) -> str:
+    """Whether the object has these labels or annotations."""
+    held = f"dyn(oldObject).metadata.?{field}.orValue({{}})"
+    return " && ".join(
+        f'{held}[?{cel(name)}].orValue("") == {cel(value)}' for name, value in pairs.items()
+    )
