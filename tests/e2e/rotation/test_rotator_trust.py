@@ -93,7 +93,7 @@ def front(cluster: Cluster, tmp_path: Path) -> Iterator[Front]:
         asking.end()
 
 
-def made(folder: Path, name: str, host: str = HOST, **kind: bool) -> Certificates:
+def made(folder: Path, name: str, host: str = HOST, **kind: Any) -> Certificates:
     (folder / name).mkdir()
     return certificates_for([host], folder / name, **kind)
 
