@@ -40,8 +40,11 @@ def deletion_manifests(settings: Settings) -> list[Manifest]:
         'request.resource.resource != "namespaces" && '
         "has(namespaceObject.metadata.deletionTimestamp)"
     )
+    # With `deletionPolicy: Delete` the operator may take the Secret away all the same
+    # (docs/migrating.md).
     is_orphaning = (
         'request.resource.resource == "externalsecrets" && '
+        'dyn(oldObject).spec.?target.?deletionPolicy.orValue("") == "Retain" && '
         'dyn(request.options).?propagationPolicy.orValue("") == "Orphan"'
     )
     is_released = _has("annotations", naming.MAY_BE_DELETED)

@@ -98,6 +98,9 @@ def test_a_tree_that_has_lost_them_prunes_none(protected: Protected) -> None:
 
 
 def test_what_leaves_the_secret_in_the_cluster_is_no_loss(protected: Protected) -> None:
+    taken = '{"spec": {"target": {"deletionPolicy": "Delete"}}}'
+    assert protected.said("patch", *protected.named(2), "--type=merge", "--patch", taken) == ""
+    assert REFUSED in protected.said("delete", *protected.named(2), "--cascade=orphan")
     assert protected.said("delete", *protected.named(0), "--cascade=orphan") == ""
 
 
