@@ -12,7 +12,7 @@ from platform_secrets.importing.external_secrets import wanted_secrets
 from platform_secrets.importing.found import Manifest
 from platform_secrets.importing.imported import imported
 from platform_secrets.importing.stack_file import Target
-from platform_secrets.manifests.layer import EXTERNAL_SECRETS, waves
+from platform_secrets.manifests.layer import waves
 from platform_secrets.settings import (
     Document,
     Settings,
@@ -129,8 +129,12 @@ def _that_fits(place: dict[str, Any], store: str) -> dict[str, Any]:
 
 
 def _rendered(settings: Settings) -> list[dict[str, Any]]:
-    [wave] = [one for one in waves(settings, {}) if one.name == EXTERNAL_SECRETS]
-    return wave.objects
+    return [
+        one
+        for wave in waves(settings, {})
+        for one in wave.objects
+        if one["kind"] == "ExternalSecret"
+    ]
 
 
 def _stores(settings: Settings) -> list[dict[str, Any]]:

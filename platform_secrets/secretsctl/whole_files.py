@@ -20,8 +20,9 @@ def _replace(contents: Mapping[Path, bytes]) -> None:
     prepared: dict[Path, Path] = {}
     before: dict[Path, bytes | None] = {}
     try:
-        # A link stays one.
-        for path, content in ((path.resolve(), content) for path, content in contents.items()):
+        for named, content in contents.items():
+            # A link stays one.
+            path = named.resolve() if named.is_symlink() else named
             path.parent.mkdir(parents=True, exist_ok=True)
             prepared[path] = path.with_name(f".{path.name}.new")
             prepared[path].write_bytes(content)
