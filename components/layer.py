@@ -95,7 +95,7 @@ class Layer(ComponentResource):
             placed = Placed(after=guarded, opts=self._options)
             DeletionGuard(self._named("deletion"), settings=settings, **placed)
             monitoring = settings.environment.monitoring
-            if monitoring and monitoring.prometheus == "operator":
+            if monitoring and monitoring.is_in_the_cluster:
                 name, after = self._named("monitoring"), [*namespace, *operator]
                 Monitoring(name, settings=settings, after=after, opts=self._options)
 

@@ -1,6 +1,8 @@
 """What Prometheus is told, by objects or by files."""
 
+import json
 import re
+from itertools import combinations
 
 import pytest
 
@@ -105,6 +107,64 @@ def test_every_namespace_of_the_environment_is_watched(monitored, shop):
     absent = [rule["expr"] for rule in found if rule["alert"] == "ExternalSecretsOperatorAbsent"]
     assert [re.findall(r'namespace="(.*?)"', one) for one in absent] == [["shop-test"], ["money"]]
     assert 'namespace=~"shop-test|money"' in found[0]["expr"]
+
+
+@pytest.fixture
+def drawn(monitored):
+    """The dashboard's JSON of an environment with these settings."""
+
+    def of(**changes):
+        [config_map] = monitoring_manifests(monitored({**BY_FILES, "grafana": True}, **changes))
+        assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
+        [text] = config_map["data"].values()
+        return json.loads(text)
+
+    return of
+
+
+def queries(dashboard):
+    return [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+
+
+def test_a_dashboard_is_there_where_it_is_asked_for(monitored):
+    found = [
+        monitoring_manifests(monitored({**one, "grafana": True})) for one in (BY_FILES, BY_OPERATOR)
+    ]
+    assert [("ConfigMap", "shop-test") in named(one) for one in found] == [True, True]
+    without = monitoring_manifests(monitored(BY_OPERATOR))
+    assert "ConfigMap" not in [kind for kind, _ in named(without)]
+
+
+def test_the_dashboard_asks_for_what_the_alerts_ask_for_and_is_about_this_environment_alone(
+    drawn, monitored
+):
+    """Whether programs tell these metrics is proved for the alerts."""
+    asked = " ".join(queries(drawn()))
+    alerts = " ".join(one["expr"] for one in rules(prometheus_files(monitored(BY_FILES))))
+    of_alerts = {*re.findall(r"[a-z_]{12,}(?=[{[])", alerts)} | {
+        "externalsecret_provider_api_calls_count"
+    }
+    assert {*re.findall(r"[a-z_]{12,}(?=[{[])", asked)} <= of_alerts
+    selected = re.findall(r"[{](.*?)[}]", asked)
+    assert len(selected) > 6
+    for one in selected:
+        assert re.search(r'namespace=~?"shop-test"|environment="test"', one)
+
+
+def test_panels_cover_nothing_of_each_other(drawn):
+    def covered(panel):
+        x, y, w, h = (panel["gridPos"][side] for side in "xywh")
+        assert x + w <= 24
+        return {(x + right, y + down) for right in range(w) for down in range(h)}
+
+    places = [covered(one) for one in drawn()["panels"]]
+    assert len(places) > 6
+    assert not any(one & other for one, other in combinations(places, 2))
+
+
+def test_without_rotation_the_dashboard_shows_none(drawn):
+    assert "kube_job" in " ".join(queries(drawn()))
+    assert "kube_job" not in " ".join(queries(drawn(rotation="follower")))
 
 
 def test_basic_secrets_have_nothing_to_watch(monitored):

@@ -16,3 +16,10 @@ class Monitoring(Model):
     """Of these objects, where the Prometheus chooses by labels, such as `release`."""
     runbook_url: HttpsUrl | None = None
     """A page of yours with the headings of docs/monitoring.md, to which each alert then leads."""
+    grafana: bool = False
+    """Whether there is a dashboard, in a ConfigMap that Grafana's sidecar finds."""
+
+    @property
+    def is_in_the_cluster(self) -> bool:
+        """Whether it has objects there."""
+        return self.grafana or self.prometheus == "operator"

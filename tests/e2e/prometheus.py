@@ -67,12 +67,31 @@ class Alerting:
         return {**test, "promql_expr_test": [query]}
 
 
+@dataclass(frozen=True)
+class Querying:
+    """A query of these series shows just the expected values, each with its labels."""
+
+    name: str
+    series: Mapping[str, str]
+    query: str
+    expected: Mapping[str, float]
+    minutes: int = 30
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As promtool reads it."""
+        alerting = Alerting(self.name, self.series, [], self.minutes).content
+        samples = [{"labels": labels, "value": value} for labels, value in self.expected.items()]
+        query = {"expr": self.query, "eval_time": f"{self.minutes}m", "exp_samples": samples}
+        return {**alerting, "promql_expr_test": [query]}
+
+
 def _labels(alert: Alert) -> str:
     found = [f'{label}="{text}"' for label, text in zip(_ABOUT, alert, strict=True) if text]
     return f"{{{','.join(found)}}}"
 
 
-def assert_true(folder: Path, rules: Iterable[Path], cases: Iterable[Alerting]) -> None:
+def assert_true(folder: Path, rules: Iterable[Path], cases: Iterable[Alerting | Querying]) -> None:
     """All of them, or promtool's words about those which are not."""
     content = {
         "rule_files": [str(path) for path in rules],

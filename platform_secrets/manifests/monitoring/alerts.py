@@ -93,12 +93,13 @@ def operator_alerts(settings: Settings) -> list[Manifest]:
     ]
 
 
-def _of_environment(settings: Settings) -> str:
+def of_environment(settings: Settings) -> str:
+    """What chooses the metrics of its namespaces."""
     return f'namespace=~"{"|".join(view.namespace for view in settings.by_namespace)}"'
 
 
 def _not_ready(settings: Settings, kind: str) -> str:
-    selector = f'{_of_environment(settings)},condition="Ready",status="False"'
+    selector = f'{of_environment(settings)},condition="Ready",status="False"'
     return f"max by (namespace, name) ({kind}_status_condition{{{selector}}}) == 1"
 
 
@@ -114,7 +115,7 @@ def _periods(settings: Settings) -> list[tuple[str, timedelta]]:
     left_out = [_SHORT_LIVED, *(one for names in others.values() for one in names)]
     found = [(f'name!~"{"|".join(left_out)}"', usual)]
     found += [(f'name=~"{"|".join(names)}"', period) for period, names in others.items() if period]
-    return [(f"{_of_environment(settings)},{names}", period) for names, period in found]
+    return [(f"{of_environment(settings)},{names}", period) for names, period in found]
 
 
 def _stale(settings: Settings, selector: str, period: timedelta) -> Manifest:

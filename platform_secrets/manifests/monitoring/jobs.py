@@ -28,6 +28,8 @@ class Jobs:
         """Ended with a verdict that tells people what to do; no pod followed."""
         self.gave_up = f"{failed} unless {_SAME_JOB} {_BY_ITS_RULES}"
         """Ended after all its pods failed, or in no time."""
+        self.since_complete = f"time() - ({self._last_start(self._complete)})"
+        """Seconds since the start of the last one that went well; nothing where none has."""
 
     def last_was(self, ended: str) -> str:
         """Whether one ended so, and no later one is complete. The first may have started in the

@@ -1,7 +1,10 @@
-"""What Prometheus is told, by its operator's objects or by files."""
+"""What Prometheus and Grafana are told, by objects or by files."""
+
+import json
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.monitoring.alerts import environment_alerts, operator_alerts
+from platform_secrets.manifests.monitoring.dashboard import dashboard
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Settings
 
@@ -9,14 +12,31 @@ _API = "monitoring.coreos.com/v1"
 _COMPONENT = "monitoring"
 _NAME_LABEL = "app.kubernetes.io/name"
 _PORT = "metrics"
+# By which the sidecar of Grafana's own chart and of kube-prometheus-stack chooses.
+_DASHBOARD = {"grafana_dashboard": "1"}
 
 
 def monitoring_manifests(settings: Settings) -> list[Manifest]:
+    """Grafana's dashboard, and what the Prometheus Operator reads."""
+    monitoring = settings.environment.monitoring
+    if monitoring is None:
+        return []
+    found = [_dashboard(settings)] if monitoring.grafana else []
+    return found + (_of_operator(settings) if monitoring.prometheus == "operator" else [])
+
+
+def _dashboard(settings: Settings) -> Manifest:
+    metadata = naming.metadata(settings, "secrets-dashboard", _COMPONENT)
+    metadata["labels"] |= _DASHBOARD
+    # Grafana knows a dashboard by its file's name too.
+    file = f"{settings.namespace}-secrets.json"
+    data = {file: json.dumps(dashboard(settings), indent=1) + "\n"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def _of_operator(settings: Settings) -> list[Manifest]:
     """Of the Prometheus Operator: alerts of the environment, and, where this stack installs the
     External Secrets Operator, whom to scrape and the alerts about it."""
-    monitoring = settings.environment.monitoring
-    if monitoring is None or monitoring.prometheus != "operator":
-        return []
     rules = [_object(settings, "PrometheusRule", "secrets", settings.namespace)]
     rules[0]["spec"] = {"groups": [_environment_group(settings)]}
     if settings.environment.operator != "install":

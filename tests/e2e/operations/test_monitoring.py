@@ -10,13 +10,22 @@ from pathlib import Path
 import pytest
 import yaml
 
+from platform_secrets.manifests.monitoring.dashboard import panels
 from platform_secrets.manifests.monitoring.objects import prometheus_files
 from platform_secrets.settings import Settings
 from tests.e2e.cluster import Cluster
 from tests.e2e.environments import settings_of
 from tests.e2e.kubernetes_api import KubernetesApiError
 from tests.e2e.process import wait_until
-from tests.e2e.prometheus import Alerting, assert_true, metrics_of, promtool, rules_file, series_in
+from tests.e2e.prometheus import (
+    Alerting,
+    Querying,
+    assert_true,
+    metrics_of,
+    promtool,
+    rules_file,
+    series_in,
+)
 from tests.platform import STACK_FILES
 
 DAY = 86400
@@ -221,6 +230,48 @@ def test_every_alert_has_a_case(monitored: Settings) -> None:
     groups = prometheus_files(monitored)["rules.yaml"]["groups"]
     names = {rule["alert"] for group in groups for rule in group["rules"]}
     assert names == {alert for case in CASES for alert, _, _ in case.expected}
+
+
+def test_the_dashboard_shows_what_is_wrong_and_what_happens(
+    monitored: Settings, tmp_path: Path
+) -> None:
+    """Of an environment with a store that can't be used, and a rotation that went well."""
+    not_ready = f'secretstore_status_condition{{{ABOUT},condition="Ready",status="False"}}'
+    refreshed = {f"externalsecret_sync_calls_total{{{ABOUT}}}": "0+60x3000"}
+    series = (
+        WELL | refreshed | {not_ready: "1"} | rotation(60, complete="") | age_check(120, failed="")
+    )
+    shown: dict[str, dict[str, float]] = {
+        "Stores not ready": {"{}": 1},
+        "ExternalSecrets not ready": {"{}": 0},
+        "Since the last rotation that went well": {f'{{namespace="{SHOP}"}}': 1740},
+        "Since the last age check that went well": {},
+        "Refreshes": {'{name="shop-secrets"}': 1},
+        "Calls of providers": {
+            '{provider="V",call="Get",status="success"}': 9 / 60,
+            '{provider="V",call="Get",status="error"}': 1 / 60,
+        },
+    }
+    alerts = {"SecretStoreNotReady": "shop-secrets", "SecretTooOld": ""}
+    named = [
+        f'alertname="{alert}"' + (f',name="{name}"' if name else "")
+        for alert, name in alerts.items()
+    ]
+    of_type: dict[tuple[str, str], dict[str, float]] = {
+        ("Alerts", "stat"): {"{}": len(alerts)},
+        ("Alerts", "state-timeline"): {f"{{{one}}}": 1 for one in named},
+    }
+    cases = [
+        Querying(
+            panel.title,
+            series,
+            panel.query.replace("$__rate_interval", "5m"),
+            shown.get(panel.title, of_type.get((panel.title, panel.type), {})),
+        )
+        for panel in panels(monitored)
+    ]
+    assert len(cases) == len(shown) + len(of_type)
+    assert_true(tmp_path, [rules_file(tmp_path, monitored)], cases)
 
 
 def test_prometheus_takes_the_files(monitored: Settings, tmp_path: Path) -> None:
