@@ -21,6 +21,9 @@ test: .venv/installed ## Everything that runs with packages from PyPI alone
 	.venv/bin/pytest --ignore=tests/e2e
 	@echo "not run: tests/e2e, which need programs that PyPI does not have (make e2e)"
 
+generated: .venv/installed ## Over 20,000 catalogues, stack files and trees that nobody wrote, other ones each time
+	GENERATED_TIMES=30 .venv/bin/pytest --ignore=tests/e2e -m generated
+
 # Of requirements-dev.txt the packages alone that tests import: the rest is pinned to newer ones.
 lowest: ## The same tests with the oldest packages that may be installed
 	$(PYTHON) -m venv .venv-lowest
@@ -165,4 +168,4 @@ EDITABLE = --no-deps --no-build-isolation -e .
 	.venv-scan/$(PIP) --require-hashes -r requirements-scan.lock
 	@touch $@
 
-.PHONY: help render test e2e e2e-long check workflows leaks scan audit lock sbom licences bench schema dist lowest dist-check release-check release-notes publish
+.PHONY: help render test generated e2e e2e-long check workflows leaks scan audit lock sbom licences bench schema dist lowest dist-check release-check release-notes publish

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from platform_secrets.describing.compared import Difference, compared
@@ -619,7 +618,7 @@ def pairs_of_settings(draw: st.DrawFn) -> tuple[Settings, Settings]:
     return settings_of(catalogue, stack), settings_of(other_catalogue, other_stack)
 
 
-@hypothesis_settings(generated, max_examples=80)
+@generated(80)
 @given(both=pairs_of_settings())
 def test_nothing_differs_exactly_where_the_rendered_trees_mean_the_same(tmp_path, both):
     before, after = both

@@ -2,7 +2,9 @@
 
 import copy
 import json
+import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,22 @@ from tests.settings_files import BASIC, CATALOGUE, STORES, stack, text_of, write
 VALUE = f"canary-{secrets.token_hex(6)}"
 KEY = f"canary {secrets.token_hex(6)}"
 
-generated = hypothesis_settings(
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+# `make generated` tries so many times as many, and other ones each time.
+_TIMES = int(os.environ.get("GENERATED_TIMES", "1"))
+
+
+def generated(count: int) -> Callable[[Any], Any]:
+    """Has a test try `count` examples, the same ones in each run."""
+    tried = hypothesis_settings(
+        max_examples=count * _TIMES,
+        derandomize=_TIMES == 1,
+        deadline=None,
+        database=None,
+        print_blob=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    return lambda test: pytest.mark.generated(tried(test))
+
 
 name_parts = st.text("abcxyz", min_size=1, max_size=6)
 names = st.lists(name_parts, min_size=1, max_size=2).map("-".join)
@@ -104,7 +116,7 @@ def _rendered(found: list[Settings], tmp_path: Path) -> None:
             assert read["kind"] if "charts" not in Path(name).parts else read
 
 
-@hypothesis_settings(generated, max_examples=40)
+@generated(40)
 @given(catalogue=catalogues(), stack_settings=stacks())
 def test_valid_settings_are_accepted_and_every_file_is_what_it_was_made_of(
     tmp_path, catalogue, stack_settings
@@ -178,7 +190,7 @@ WHOLE_STACKS = [
 ]
 
 
-@hypothesis_settings(generated, max_examples=120)
+@generated(120)
 @given(
     catalogue=st.just(CATALOGUE) | spoilt(CATALOGUE),
     stack_file=st.sampled_from(WHOLE_STACKS).flatmap(lambda content: spoilt(content)),
@@ -202,7 +214,7 @@ def bytes_of_files(draw: st.DrawFn) -> bytes:
     return data
 
 
-@hypothesis_settings(generated, max_examples=120)
+@generated(120)
 @given(catalogue=bytes_of_files(), stack_file=bytes_of_files())
 def test_any_bytes_as_files_are_accepted_or_told_without_their_values(
     tmp_path, catalogue, stack_file
@@ -210,7 +222,7 @@ def test_any_bytes_as_files_are_accepted_or_told_without_their_values(
     _read(tmp_path, catalogue, stack_file)
 
 
-@hypothesis_settings(generated, max_examples=60)
+@generated(60)
 @given(content=junk | spoilt(stack("vault")))
 def test_pulumis_configuration_may_be_anything_too(content):
     """Without a file there are no lines, and no reader has looked at the values before."""

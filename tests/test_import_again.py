@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from hypothesis import assume, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from platform_secrets.importing.existing import existing
@@ -156,7 +155,7 @@ def _what_is_done(rendered: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
     return found
 
 
-@hypothesis_settings(generated, max_examples=150)
+@generated(150)
 @given(platform=platforms())
 def test_a_catalogue_that_is_rendered_and_imported_renders_the_same(platform):
     catalogue, stack = platform
@@ -169,7 +168,7 @@ def test_a_catalogue_that_is_rendered_and_imported_renders_the_same(platform):
     assert _what_is_done(_rendered(after)) == _what_is_done(rendered)
 
 
-@hypothesis_settings(generated, max_examples=50)
+@generated(50)
 @given(platform=platforms())
 def test_with_its_stores_a_tree_comes_back_whole(platform):
     """A store that was declared is declared again, with all that it acts as, where something in the
@@ -186,7 +185,7 @@ def test_with_its_stores_a_tree_comes_back_whole(platform):
     assert sorted(_stores(after), key=key) == sorted(_stores(before), key=key)
 
 
-@hypothesis_settings(generated, max_examples=100)
+@generated(100)
 @given(platform=platforms())
 def test_what_a_catalogue_renders_adds_nothing_to_it(platform):
     catalogue, stack = platform
