@@ -92,8 +92,9 @@ class Layer(ComponentResource):
             guarded = [*namespace, *external_secrets]
             if settings.has_rotation:
                 guarded += self._declare_rotation(namespace, external_secrets)
-            placed = Placed(after=guarded, opts=self._options)
-            DeletionGuard(self._named("deletion"), settings=settings, **placed)
+            if settings.environment.refuse_deletion:
+                placed = Placed(after=guarded, opts=self._options)
+                DeletionGuard(self._named("deletion"), settings=settings, **placed)
             monitoring = settings.environment.monitoring
             if monitoring and monitoring.is_in_the_cluster:
                 name, after = self._named("monitoring"), [*namespace, *operator]

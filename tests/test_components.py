@@ -33,7 +33,7 @@ from platform_secrets.manifests.rotation.cron_jobs import (
 from platform_secrets.manifests.secret_store import store_manifests
 from platform_secrets.manifests.vault_server import server_manifests
 from platform_secrets.settings import VaultServer
-from tests.declaring import declare
+from tests.declaring import CLUSTER_UID, declare
 
 ENVIRONMENTS = ("development", "staging", "production")
 PEOPLE = {"groups": ["shop-operators"]}
@@ -98,8 +98,6 @@ PARTS = {
         lambda s: vault_policies(s, SERVER),
     ),
 }  # fmt: skip
-
-GUARD = "deletion-validating-admission-policy-binding"
 
 
 def only(found):
@@ -269,7 +267,6 @@ def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
         )
         for one in found.of_kind(kind)
         if one.inputs["metadata"].get("namespace") in (None, "wren-production")
-        and one.name != GUARD
     ]
     assert len(acting) == 3
     assert len(needed) > 12
@@ -277,14 +274,17 @@ def test_what_rotates_comes_after_its_bounds_and_all_that_it_needs(stack_named):
         assert {*needed} <= found.before(one)
 
 
-def test_what_guards_data_comes_last_so_that_a_destroy_takes_it_away_first(stack_named):
-    found = stack_named("production").declared
+def test_what_guards_data_comes_last_so_that_a_destroy_takes_it_away_first(settings_with):
+    settings = settings_with(refuse_deletion=True, cluster={"uid": CLUSTER_UID})
+    found = declare(lambda: Layer("secrets", settings=settings, values={}, rotator={}))
     [guard] = (
-        one for one in found.of_kind("ValidatingAdmissionPolicyBinding") if one.name == GUARD
+        one
+        for one in found.of_kind("ValidatingAdmissionPolicyBinding")
+        if one.inputs["metadata"]["name"] == "shop-test-deletion"
     )
     guarded = [*found.of_kind("ExternalSecret"), *found.of_kind("Namespace")]
     guarded += [one for one in found.of_kind("ConfigMap") if "memory" in one.name]
-    assert len(guarded) > 6
+    assert len(guarded) > 3
     assert {one.urn for one in guarded} <= found.before(guard)
 
 
@@ -310,8 +310,6 @@ def test_two_environments_have_the_same_logical_names(stack_named):
     staging = {one.name for one in stack_named("staging").declared.declared}
     production = {one.name for one in stack_named("production").declared.declared}
     assert production - staging == {
-        GUARD,  # staging has no `protect`
-        "deletion-validating-admission-policy",
         "secrets-reader-role-binding",  # staging names no readers
         "vault-audit",
         "vault-auth-config",  # staging's Vault asks no cluster
@@ -340,7 +338,6 @@ def test_type_tokens_name_the_module_and_the_class(stack_named):
         "platform-secrets:stores:SecretStore",
         "platform-secrets:secrets:ExternalSecret",
         "platform-secrets:secrets:BasicSecret",
-        "platform-secrets:deletion:DeletionGuard",
         "platform-secrets:backends:VaultBackend",
     }
 

@@ -164,8 +164,6 @@ def test_render_names_what_is_gone_from_the_tree_and_stays_in_the_cluster(projec
     assert code == 0
     assert out.splitlines()[1:] == [
         f"ExternalSecret/{name}: stays in the cluster until: "
-        f"kubectl annotate externalsecret {name} --namespace=wren-production "
-        f"platform-secrets/deletion=allowed && "
         f"kubectl delete externalsecret {name} --namespace=wren-production"
     ]
     assert run("render", "--env", "production")[1].count("\n") == 1

@@ -1,5 +1,5 @@
-"""What holds data is not deleted by mistake, whoever asks for it: admission refuses it where the
-environment has `protect`.
+"""What holds data is not deleted by mistake, whoever asks for it: admission refuses that where the
+stack file says so.
 
 Argo CD and Flux go by annotations; `kubectl delete` and `kubectl apply --prune` know none.
 """
@@ -13,9 +13,9 @@ _RESOURCES = {"externalsecrets": "external-secrets.io", "configmaps": "", "names
 
 
 def deletion_manifests(settings: Settings) -> list[Manifest]:
-    """The refusal of the environment's namespaces, and its binding; nothing where nothing is
-    protected."""
-    if not settings.environment.protect or settings.environment.secrets != "external":
+    """The refusal in the environment's namespaces, and its binding; nothing where nobody asks for
+    them."""
+    if not settings.environment.refuse_deletion:
         return []
     namespaces = [view.namespace for view in settings.by_namespace]
     rules = [

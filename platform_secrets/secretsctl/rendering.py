@@ -10,7 +10,7 @@ from platform_secrets.manifests.control_plane import control_plane_files
 from platform_secrets.manifests.gitops import FLUX, WAVES
 from platform_secrets.manifests.layer import BASIC_SECRETS, charts, kustomizations, waves
 from platform_secrets.manifests.monitoring.objects import prometheus_files
-from platform_secrets.manifests.naming import MAY_BE_DELETED, NEVER_PRUNED, Manifest
+from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
 from platform_secrets.secretsctl.object_sizes import size_faults
 from platform_secrets.secretsctl.projects import rotator_source
 from platform_secrets.secretsctl.tree import HEADER, OWNER
@@ -73,9 +73,7 @@ def staying(texts: Iterable[str]) -> list[str]:
         kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
         if NEVER_PRUNED.items() & metadata.get("annotations", {}).items():
             place = f" --namespace={metadata['namespace']}" if "namespace" in metadata else ""
-            named = f"{kind.lower()} {metadata['name']}{place}"
-            [release] = (f"{name}={value}" for name, value in MAY_BE_DELETED.items())
-            command = f"kubectl annotate {named} {release} && kubectl delete {named}"
+            command = f"kubectl delete {kind.lower()} {metadata['name']}{place}"
             found.append(f"{kind}/{metadata['name']}: stays in the cluster until: {command}")
     return found
 

@@ -167,6 +167,8 @@ class Environment(Model):
     """Who declares the Kubernetes half: the Pulumi program, or the rendered tree."""
     protect: bool = True
     """Whether what holds Secrets is protected from deletion."""
+    refuse_deletion: bool = False
+    """Whether admission refuses it too, whoever asks, kubectl's `apply --prune` included."""
 
     namespace: Literal["create", "existing"] = "create"
     """Whether this program creates the environment's namespace."""

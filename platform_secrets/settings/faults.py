@@ -28,6 +28,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("vault-server", env.vault_server),
             ("migrating", env.migrating),
             ("monitoring", env.monitoring),
+            ("refuse-deletion", env.refuse_deletion),
         ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"
@@ -35,6 +36,8 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
         yield ("stores",), "at least one store is needed, or `secrets: basic`"
     elif env.operator is None:
         yield ("operator",), "is missing; allowed: install, existing"
+    if env.refuse_deletion and not env.protect:
+        yield ("refuse-deletion",), "is for what is protected: it needs `protect: true`"
     if env.delivery == "gitops":
         message = "is for `delivery: pulumi`; name a repository for GitOps"
         if env.chart.path:

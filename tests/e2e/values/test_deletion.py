@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,10 @@ class Protected:
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
-        settings = rotating_settings("production", "kept", catalogue=None, namespace="create")
+        guarded: dict[str, Any] = {"refuse-deletion": True}
+        settings = rotating_settings(
+            "production", "kept", catalogue=None, namespace="create", **guarded
+        )
         self.namespace = settings.namespace
         self.guard = deletion_manifests(settings)
         self.memory = memory_config_map(settings)
