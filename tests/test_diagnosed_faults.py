@@ -330,7 +330,8 @@ def _(environment):
 
 @fault("reader-right-changed", "a reader's right widened by hand")
 def _(environment):
-    environment.get("Role", "backend-api-secrets")["rules"][0]["verbs"] = ["get", "list"]
+    every = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
+    environment.get("Role", "backend-api-secrets")["rules"] = [every]
 
 
 @fault("reader-account-missing", "service's ServiceAccount deleted")

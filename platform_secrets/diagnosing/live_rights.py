@@ -25,10 +25,10 @@ def rbac_findings(case: Case) -> Iterator[Finding]:
     there = {_right(one) for one in own | wide}
     lacking = [one for one in sorted(declared) if known and _right(one) not in there]
     yield from (_lacking(case, one) for one in lacking)
-    if not lacking:
-        yield from _changed(case)
+    changed = [] if lacking else [*_changed(case)]
+    yield from changed
     rights = {_right(one) for one in declared}
-    yield from _besides(case, own, rights, is_wide=False)
+    yield from _besides(case, own - _told(case, own, changed), rights, is_wide=False)
     yield from _besides(case, wide, rights, is_wide=True)
 
 
@@ -38,6 +38,25 @@ def _changed(case: Case) -> Iterator[Finding]:
         if changed := [*changed_rights(one, live)] if live else []:
             what = f"is not as the settings say: {', '.join(changed)}"
             yield Finding("reader-right-changed", place, what, case.apply)
+
+
+def _told(case: Case, found: set[Grant], changed: list[Finding]) -> set[Grant]:
+    """What a binding of ours gives because it, or its Role, is changed: to mend that is enough."""
+    ours = {(place.namespace, place.name) for place, _ in case.declared_of("RoleBinding")}
+    told = {(one.at.namespace, one.at.name) for one in changed}
+    return {
+        one
+        for one in found
+        for namespace in [one.secret.partition("/")[0]]
+        for role, binding in [_names(one)]
+        if (namespace, binding) in ours and {(namespace, role), (namespace, binding)} & told
+    }
+
+
+def _names(grant: Grant) -> tuple[str, str]:
+    """Those of its Role and of its binding."""
+    role, _, binding = grant.by.partition(", ")
+    return role.rpartition(" ")[2], (binding or role).rpartition(" ")[2]
 
 
 def _unread(case: Case, namespace: str) -> bool:

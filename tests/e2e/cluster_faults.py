@@ -41,8 +41,10 @@ def without_a_readers_right(place: Place) -> Iterator[None]:
     """A service's RoleBinding is gone."""
     name = "backend-api-secrets"
     place.delete(RBAC, "RoleBinding", name)
-    yield
-    place.apply("RoleBinding", name)
+    try:
+        yield
+    finally:
+        place.apply("RoleBinding", name)
 
 
 @contextmanager
@@ -81,8 +83,10 @@ def with_the_operator_paused(place: Place) -> Iterator[None]:
     """Somebody scaled it to nothing, and forgot it."""
     where = ("apps/v1", "Deployment", "external-secrets", OPERATORS)
     place.cluster.api.patch(*where, {"spec": {"replicas": 0}})
-    yield
-    place.cluster.api.patch(*where, {"spec": {"replicas": 2}})
+    try:
+        yield
+    finally:
+        place.cluster.api.patch(*where, {"spec": {"replicas": 2}})
     wait_until(
         lambda: (place.cluster.api.get(*where) or {}).get("status", {}).get("availableReplicas"),
         "its pods are back",
@@ -95,8 +99,10 @@ def without_a_crd(place: Place) -> Iterator[None]:
     name = "pushsecrets.external-secrets.io"
     place.cluster.api.delete(*CRD, name)
     wait_until(lambda: place.cluster.api.get(*CRD, name) is None, "the CRD is gone")
-    yield
-    install_crds(place.cluster, only=[name])
+    try:
+        yield
+    finally:
+        install_crds(place.cluster, only=[name])
 
 
 @contextmanager
@@ -106,8 +112,10 @@ def with_an_older_crd(place: Place) -> Iterator[None]:
     versions = place.cluster.api.read(*CRD, name)["spec"]["versions"]
     older = [{**one, "served": one["name"] == "v1beta1"} for one in versions]
     place.cluster.api.patch(*CRD, name, None, {"spec": {"versions": older}})
-    yield
-    place.cluster.api.patch(*CRD, name, None, {"spec": {"versions": versions}})
+    try:
+        yield
+    finally:
+        place.cluster.api.patch(*CRD, name, None, {"spec": {"versions": versions}})
     wait_until(lambda: place.condition("ExternalSecret", place.secret), "v1 is served again")
 
 
@@ -208,11 +216,13 @@ def _moment(away: timedelta) -> str:
 def _applied(place: Place, *objects: Manifest) -> Iterator[None]:
     for obj in objects:
         place.cluster.api.apply(obj, manager="somebody")
-    yield
-    for obj in objects:
-        metadata = obj["metadata"]
-        where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
-        place.cluster.api.delete(*where)
+    try:
+        yield
+    finally:
+        for obj in objects:
+            metadata = obj["metadata"]
+            where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
+            place.cluster.api.delete(*where)
         wait_until(lambda one=where: place.cluster.api.get(*one) is None, f"{where} is gone")
 
 

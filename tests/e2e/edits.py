@@ -21,8 +21,10 @@ def deleted(api_version: str, kind: str, name: str) -> Happening:
     @contextmanager
     def happen(place: Place) -> Iterator[None]:
         place.delete(api_version, kind, name)
-        yield
-        place.apply(kind, name)
+        try:
+            yield
+        finally:
+            place.apply(kind, name)
 
     return happen
 
@@ -33,8 +35,10 @@ def edited(api_version: str, kind: str, name: str, change: Manifest) -> Happenin
     @contextmanager
     def happen(place: Place) -> Iterator[None]:
         place.cluster.api.patch(api_version, kind, name, place.namespace, change)
-        yield
-        place.apply(kind, name)
+        try:
+            yield
+        finally:
+            place.apply(kind, name)
 
     return happen
 
@@ -50,8 +54,10 @@ def without_bounds(place: Place) -> Iterator[None]:
     ]
     place.cluster.api.delete(ADMISSION, kind, name)
     wait_until(lambda: place.cluster.api.get(ADMISSION, kind, name) is None, "it is gone")
-    yield
-    place.apply(kind, name)
+    try:
+        yield
+    finally:
+        place.apply(kind, name)
 
 
 @contextmanager
@@ -60,8 +66,10 @@ def with_an_old_key(place: Place) -> Iterator[None]:
     rotated = datetime.now(UTC) - timedelta(days=400)
     told = json.dumps({"rotated": f"{rotated:%Y-%m-%dT%H:%M:%SZ}"})
     place.cluster.api.patch(*MEMORY, place.namespace, {"data": {"jwt-secret": told}})
-    yield
-    place.cluster.api.patch(*MEMORY, place.namespace, {"data": {"jwt-secret": None}})
+    try:
+        yield
+    finally:
+        place.cluster.api.patch(*MEMORY, place.namespace, {"data": {"jwt-secret": None}})
 
 
 _LIST = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list"]}
