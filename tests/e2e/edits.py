@@ -30,17 +30,28 @@ def deleted(api_version: str, kind: str, name: str) -> Happening:
 
 
 def edited(api_version: str, kind: str, name: str, change: Manifest) -> Happening:
-    """It is changed, and then applied again."""
+    """It is changed; then that is taken away, and it is applied again: an apply leaves what it does
+    not name."""
 
     @contextmanager
     def happen(place: Place) -> Iterator[None]:
-        place.cluster.api.patch(api_version, kind, name, place.namespace, change)
+        where = (api_version, kind, name, place.namespace)
+        place.cluster.api.patch(*where, change)
         try:
             yield
         finally:
+            place.cluster.api.patch(*where, _without_leaves(change))
             place.apply(kind, name)
 
     return happen
+
+
+def _without_leaves(change: Manifest) -> Manifest:
+    """The patch that takes away what another one has set."""
+    return {
+        name: _without_leaves(value) if isinstance(value, dict) else None
+        for name, value in change.items()
+    }
 
 
 @contextmanager
