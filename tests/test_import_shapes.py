@@ -177,7 +177,7 @@ def test_a_constant_that_a_template_quotes_is_one(run):
 
 STORES = {
     "doppler": reference("API_KEY", "API_KEY"),
-    "bitwardensecretsmanager": reference("API_KEY", "7f6d5c4b-1a2b-4c3d-8e9f-0a1b2c3d4e5f"),
+    "bitwardensecretsmanager": reference("API_KEY", "00000000-0000-4000-8000-000000000007"),
     "akeyless": reference("API_KEY", "/production/shop/api-key"),
     "infisical": reference("API_KEY", "/shop/API_KEY"),
     "gitlab": reference("API_KEY", "shop_api_key"),
