@@ -17,31 +17,15 @@ def account_token_manifests(
     settings: Settings, name: str, component: str, groups: list[str], *, namespace: str | None
 ) -> list[Manifest]:
     """The refusal to these groups, and its binding; of the whole cluster without a namespace."""
-    place: Manifest = {}
-    if namespace:
-        place = {"namespaceSelector": naming.namespace_selector(namespace)}
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["*"],
-        "resources": ["secrets"],
-        "operations": ["CREATE", "UPDATE"],
-    }
     is_one_of_them = f"request.userInfo.groups.exists(group, group in {cel(groups)})"
     metadata = {"name": name, "labels": naming.labels(settings, component)}
-    policy = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {**place, "resourceRules": [rule]},
-            "matchConditions": [{"name": "who", "expression": is_one_of_them}],
-            "validations": [
-                {
-                    "expression": f"!has(object.type) || object.type != {cel(_TYPE)}",
-                    "message": f"nobody gets another account's token by a Secret of type {_TYPE}",
-                }
-            ],
-        },
-    }
+    refusal = f"nobody gets another account's token by a Secret of type {_TYPE}"
+    policy = naming.admission_policy(
+        metadata,
+        {"secrets": ""},
+        ["CREATE", "UPDATE"],
+        {"who": is_one_of_them},
+        {refusal: f"!has(object.type) || object.type != {cel(_TYPE)}"},
+        namespaces=[namespace] if namespace else (),
+    )
     return [policy, naming.admission_binding(metadata)]

@@ -17,16 +17,6 @@ def deletion_manifests(settings: Settings) -> list[Manifest]:
     them."""
     if not settings.environment.refuse_deletion:
         return []
-    namespaces = [view.namespace for view in settings.by_namespace]
-    rules = [
-        {
-            "apiGroups": [group],
-            "apiVersions": ["*"],
-            "resources": [resource],
-            "operations": ["DELETE"],
-        }
-        for resource, group in _RESOURCES.items()
-    ]
     metadata = {
         "name": f"{settings.namespace}-deletion",
         "labels": naming.labels(settings, "deletion"),
@@ -53,27 +43,14 @@ def deletion_manifests(settings: Settings) -> list[Manifest]:
         "this holds data, which is deleted with it. To delete it on purpose, first: "
         f"kubectl annotate … {release}; an ExternalSecret with --cascade=orphan leaves its Secret"
     )
-    policy = {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "namespaceSelector": naming.namespace_selector(*namespaces),
-                "resourceRules": rules,
-            },
-            "matchConditions": [
-                {"name": name, "expression": text} for name, text in conditions.items()
-            ],
-            "validations": [
-                {
-                    "expression": f"{is_of_deleted_namespace} || {is_orphaning} || {is_released}",
-                    "message": message,
-                }
-            ],
-        },
-    }
+    policy = naming.admission_policy(
+        metadata,
+        _RESOURCES,
+        ["DELETE"],
+        conditions,
+        {message: f"{is_of_deleted_namespace} || {is_orphaning} || {is_released}"},
+        namespaces=[view.namespace for view in settings.by_namespace],
+    )
     return [policy, naming.admission_binding(metadata)]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from platform_secrets.settings import Identity, PostgresDatabase, Settings
@@ -176,6 +176,47 @@ def namespace_selector(*namespaces: str) -> Manifest:
     """Selects the namespaces of these names alone, by the label that the API server gives each."""
     one = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*namespaces]}
     return {"matchExpressions": [one]}
+
+
+def admission_policy(
+    metadata: Manifest,
+    resources: Mapping[str, str],
+    operations: Sequence[str],
+    conditions: Mapping[str, str],
+    refusals: Mapping[str, str],
+    *,
+    namespaces: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Judges these operations on resources, given with their API groups, in these namespaces or
+    everywhere, where all conditions are true. What is not true of it is refused by its sentence."""
+    rules = [
+        {
+            "apiGroups": [group],
+            "apiVersions": ["*"],
+            "resources": [resource],
+            "operations": [*operations],
+        }
+        for resource, group in resources.items()
+    ]
+    place = {"namespaceSelector": namespace_selector(*namespaces)} if namespaces else {}
+    named = [{"name": name, "expression": text} for name, text in (variables or {}).items()]
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": metadata,
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {**place, "resourceRules": rules},
+            "matchConditions": [
+                {"name": name, "expression": text} for name, text in conditions.items()
+            ],
+            **({"variables": named} if named else {}),
+            "validations": [
+                {"expression": text, "message": sentence} for sentence, text in refusals.items()
+            ],
+        },
+    }
 
 
 def admission_binding(metadata: Manifest) -> Manifest:

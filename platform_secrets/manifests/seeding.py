@@ -77,31 +77,15 @@ def _records(settings: Settings, is_member: str) -> list[Manifest]:
             f"{data}.all(name, !name.startsWith({gate}) || {data}[name] == {opened})"
         ),
     }
-    rule = {
-        "apiGroups": [""],
-        "apiVersions": ["*"],
-        "resources": ["configmaps"],
-        "operations": ["CREATE", "UPDATE"],
-    }
-    spec = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "namespaceSelector": naming.namespace_selector(settings.namespace),
-            "resourceRules": [rule],
-        },
-        "matchConditions": [{"name": "record", "expression": f"object.metadata.name in {records}"}],
-        "validations": [
-            {"expression": text, "message": sentence} for sentence, text in rules.items()
-        ],
-    }
-    return [
-        {
-            "apiVersion": "admissionregistration.k8s.io/v1",
-            "kind": "ValidatingAdmissionPolicy",
-            "metadata": _metadata(settings, "migrations"),
-            "spec": spec,
-        }
-    ]
+    policy = naming.admission_policy(
+        _metadata(settings, "migrations"),
+        {"configmaps": ""},
+        ["CREATE", "UPDATE"],
+        {"record": f"object.metadata.name in {records}"},
+        rules,
+        namespaces=[settings.namespace],
+    )
+    return [policy]
 
 
 def _may_read(stores: list[str]) -> str:

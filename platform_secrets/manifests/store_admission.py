@@ -18,28 +18,11 @@ def store_policy(
 ) -> Manifest:
     """About objects that are new, or that are to do something else than before."""
     is_new = 'request.operation == "CREATE"'
-    matched = {
-        "apiGroups": ["external-secrets.io"],
-        "apiVersions": ["*"],
-        "resources": [resource],
-        "operations": ["CREATE", "UPDATE"],
-    }
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": metadata,
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "namespaceSelector": naming.namespace_selector(*namespaces),
-                "resourceRules": [matched],
-            },
-            "matchConditions": [
-                {"name": "changes", "expression": f"{is_new} || {SPEC} != dyn(oldObject.spec)"},
-                {"name": "store", "expression": condition},
-            ],
-            "validations": [
-                {"expression": text, "message": sentence} for sentence, text in rules.items()
-            ],
-        },
-    }
+    return naming.admission_policy(
+        metadata,
+        {resource: "external-secrets.io"},
+        ["CREATE", "UPDATE"],
+        {"changes": f"{is_new} || {SPEC} != dyn(oldObject.spec)", "store": condition},
+        rules,
+        namespaces=namespaces,
+    )

@@ -27,7 +27,6 @@ from platform_secrets.rotator.plan import RESERVED
 from platform_secrets.settings import Settings
 from platform_secrets.settings.rotator import ROTATION
 
-_API = "admissionregistration.k8s.io/v1"
 _OF_EVERY_WRITE = ["generation", "managedFields", "resourceVersion"]
 _TOKEN_FORM = "^[0-9a-z.-]{1,100}$"  # noqa: S105 - of an annotation that is changed
 _MEMORY_TEXT_LENGTH = 16384
@@ -73,30 +72,14 @@ def _policy(
     settings: Settings, name: str, operation: str, resources: tuple[str, ...], policy: Policy
 ) -> Manifest:
     variables, conditions = policy
-    rules = [
-        {
-            "apiGroups": [_RESOURCES[resource]],
-            "apiVersions": ["*"],
-            "resources": [resource],
-            "operations": [operation],
-        }
-        for resource in resources
-    ]
-    spec = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": rules},
-        "matchConditions": [{"name": "rotator", "expression": _is_rotator(settings)}],
-        "variables": [{"name": one, "expression": text} for one, text in variables.items()],
-        "validations": [
-            {"expression": text, "message": sentence} for sentence, text in conditions.items()
-        ],
-    }
-    return {
-        "apiVersion": _API,
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": _policy_metadata(settings, name),
-        "spec": spec,
-    }
+    return naming.admission_policy(
+        _policy_metadata(settings, name),
+        {resource: _RESOURCES[resource] for resource in resources},
+        [operation],
+        {"rotator": _is_rotator(settings)},
+        conditions,
+        variables=variables,
+    )
 
 
 def _policy_metadata(settings: Settings, name: str) -> Manifest:
