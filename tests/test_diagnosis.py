@@ -100,6 +100,21 @@ def test_a_migration_that_has_not_run_is_no_fault():
     assert "secretsctl migrate backend-api --env production" in found.findings[0].step
 
 
+def test_somebody_else_s_binding_to_a_widened_role_of_ours_is_told_too(environment):
+    """To mend the Role does not take it away."""
+    every = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+    environment.get("Role", "backend-api-secrets")["rules"] = [every]
+    metadata = {"name": "debug", "namespace": environment.namespace}
+    role = {"kind": "Role", "name": "backend-api-secrets"}
+    binding = {"kind": "RoleBinding", "metadata": metadata, "roleRef": role}
+    environment.add({**binding, "subjects": [{"kind": "User", "name": "jo"}]})
+    found = environment.diagnosed().findings
+    assert [(one.check, one.at.name) for one in found] == [
+        ("reader-right-changed", "backend-api-secrets"),
+        ("reader-not-declared", "debug"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("group", "is_fault"),
     [("owners", False), ("system:authenticated", True), ("system:serviceaccounts:other", True)],

@@ -1,5 +1,8 @@
 """The migration of a Secret that others made: what is made for it, and what forbids it."""
 
+from contextlib import nullcontext
+from unittest.mock import Mock
+
 import pytest
 
 from platform_secrets.components.layer import Layer
@@ -15,6 +18,8 @@ from platform_secrets.secretsctl.inventory import (
     refusals,
     replaced_metadata,
 )
+from platform_secrets.secretsctl.kubectl import ClusterError
+from platform_secrets.secretsctl.migrating import Migration
 from tests.declaring import CLUSTER_UID, declare
 from tests.settings_files import CATALOGUE, STACK, STORES, changed, lines, stack
 
@@ -354,6 +359,35 @@ def test_what_another_external_secret_of_the_name_has_left_is_told_with_its_comm
 
 def test_all_is_told_at_once(migrating):
     assert len(refusals(migrating(), "billing", plain(keys={"A": 4}, is_immutable=True))) == 3
+
+
+@pytest.mark.parametrize(
+    ("versions", "comparisons", "is_opened"),
+    [("111", 1, True), ("11222", 2, True), ("1123456", 3, False)],
+    ids=["nobody writes", "a label comes once", "somebody goes on writing"],
+)
+def test_what_is_written_while_it_is_compared_is_compared_again(
+    migrating, monkeypatch, versions, comparisons, is_opened
+):
+    """The gate opens only after a comparison during which nobody wrote."""
+    moving, noted = Migration(migrating(), "billing", Mock()), {"keys": "[]"}
+    moving.objects = Mock(**{"is_all_there.return_value": True, "differing.return_value": []})
+    seen = iter(versions)
+    stand_ins = {
+        "found": lambda self: plain(version=next(seen)),
+        "_migratable": lambda self: self.found(),
+        "gate": "adopt-it",
+        "noted": noted,
+        "_note": lambda self, **content: noted.update(content),
+        "_derived_apart": lambda self: [],
+        "_own_metadata": {"labels": {}, "annotations": {}},
+    }
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(Migration, name, stand_in)
+    with nullcontext() if is_opened else pytest.raises(ClusterError, match="changed meanwhile"):
+        moving._copy()
+    assert moving.objects.differing.call_count == comparisons
+    assert ("adopt-it" in noted) is is_opened
 
 
 def test_an_undo_knows_the_labels_and_annotations_of_before():

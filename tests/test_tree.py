@@ -11,6 +11,7 @@ import pytest
 
 from platform_secrets.secretsctl import tree
 from platform_secrets.secretsctl.tree import HEADER, TreeError
+from tests.failing_paths import fail_at
 
 ONE = HEADER.format(source="a test") + "one: 1\n"
 TWO = HEADER.format(source="a test") + "two: 2\n"
@@ -164,17 +165,7 @@ def test_a_write_that_fails_leaves_the_old_tree(
 ):
     """For `rename`: the old tree can't be put aside, or the new one can't take its place."""
     before = {path: _identity(path) for path in (*foreign, *(root / name for name in OLD))}
-    count = 0
-    real = getattr(Path, call)
-
-    def failing(path, *arguments, **options):
-        nonlocal count
-        count += 1
-        if count == calls_before + 1:
-            raise error
-        return real(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, call, failing)
+    fail_at(monkeypatch, call, calls_before, error)
     match = "can't be written: No space left on device" if raised is TreeError else None
     with pytest.raises(raised, match=match):
         tree.write(root, NEW)

@@ -8,19 +8,7 @@ import pytest
 from platform_secrets.secretsctl.commands import main
 from platform_secrets.secretsctl.tree import TreeError
 from platform_secrets.secretsctl.whole_files import replace_files
-
-
-def _failing_at(monkeypatch, call: str, calls_before: int, error: BaseException) -> None:
-    real, count = getattr(Path, call), 0
-
-    def failing(path, *arguments, **options):
-        nonlocal count
-        count += 1
-        if count == calls_before + 1:
-            raise error
-        return real(path, *arguments, **options)
-
-    monkeypatch.setattr(Path, call, failing)
+from tests.failing_paths import fail_at
 
 
 def _texts(folder: Path) -> dict[str, str]:
@@ -38,7 +26,7 @@ def test_a_run_that_fails_at_its_second_file_leaves_the_first(
     tmp_path, monkeypatch, call, error, raised
 ):
     (tmp_path / "first").write_text("before")
-    _failing_at(monkeypatch, call, 1, error)
+    fail_at(monkeypatch, call, 1, error)
     with pytest.raises(raised):
         replace_files({tmp_path / "first": b"after", tmp_path / "second": b"after"})
     assert _texts(tmp_path) == {"first": "before"}
@@ -59,7 +47,7 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path):
 )
 def test_a_full_disk_leaves_nothing_of_a_command_s_files(tmp_path, monkeypatch, capsys, command):
     monkeypatch.chdir(tmp_path)
-    _failing_at(monkeypatch, "replace", 1, FULL)
+    fail_at(monkeypatch, "replace", 1, FULL)
     assert main(command) == 2
     assert _texts(tmp_path) == {}
     assert "second: can't be written: No space left on device" in capsys.readouterr().err

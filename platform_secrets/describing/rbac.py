@@ -23,6 +23,16 @@ class Grant:
     secret: str
     """Namespace and name."""
 
+    @property
+    def role(self) -> str:
+        """The name of the Role or ClusterRole."""
+        return self.by.partition(", ")[0].rpartition(" ")[2]
+
+    @property
+    def binding(self) -> str:
+        """The name of the binding."""
+        return self.by.rpartition(" ")[2]
+
 
 def grants(objects: Iterable[Manifest], secrets: Collection[str]) -> Iterator[Grant]:
     """What the Roles, ClusterRoles and bindings among these objects grant on these Secrets, each as

@@ -48,15 +48,9 @@ def _told(case: Case, found: set[Grant], changed: list[Finding]) -> set[Grant]:
         one
         for one in found
         for namespace in [one.secret.partition("/")[0]]
-        for role, binding in [_names(one)]
-        if (namespace, binding) in ours and {(namespace, role), (namespace, binding)} & told
+        if (namespace, one.binding) in ours
+        and {(namespace, one.role), (namespace, one.binding)} & told
     }
-
-
-def _names(grant: Grant) -> tuple[str, str]:
-    """Those of its Role and of its binding."""
-    role, _, binding = grant.by.partition(", ")
-    return role.rpartition(" ")[2], (binding or role).rpartition(" ")[2]
 
 
 def _unread(case: Case, namespace: str) -> bool:
@@ -69,7 +63,6 @@ def _right(grant: Grant) -> tuple[str, str, str]:
 
 def _lacking(case: Case, grant: Grant) -> Finding:
     namespace, _, secret = grant.secret.partition("/")
-    role = grant.by.partition(",")[0].partition(" ")[2]
     user = grant.name
     if grant.kind == "ServiceAccount":
         user = f"system:serviceaccount:{grant.name.replace('/', ':')}"
@@ -78,7 +71,7 @@ def _lacking(case: Case, grant: Grant) -> Finding:
     what = f"{grant.kind} {grant.name} may not read Secret {secret}, and the catalogue says so"
     return Finding(
         "reader-right-missing",
-        At("Role", namespace, role),
+        At("Role", namespace, grant.role),
         what,
         f"{case.apply}; then `{command}` says yes",
     )
@@ -98,7 +91,7 @@ def _besides(
         namespace = one.secret.partition("/")[0]
         merged.setdefault((one.kind, one.name, one.by, namespace), []).append(one)
     for (kind, name, by, namespace), some in merged.items():
-        binding = by.rpartition(" ")[2]
+        binding = some[0].binding
         place = (
             At("ClusterRoleBinding", "", binding)
             if is_wide

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -251,9 +253,16 @@ def test_rotate_makes_a_job_and_follows_it_to_the_verdict(desk: Desk, shown_oper
     running = place.start("2027-02-01T09:00:00Z", QUICK, *container["args"], host=host)
     looks = []
     while running.poll() is None:
-        looks.append(diagnosed(place.cluster, desk.settings).faults)
+        # It stands still meanwhile, so that a slow look sees a rotation too.
+        running.send_signal(signal.SIGSTOP)
+        try:
+            looks.append(diagnosed(place.cluster, desk.settings).faults)
+        finally:
+            running.send_signal(signal.SIGCONT)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(0.5)
     done = ended(running)
-    assert looks
+    assert len(looks) > 1
     assert not any(looks), looks
     output, errors = process.communicate(timeout=120)
     assert (process.returncode, output) == (OK, f"rotated: {OVERLAP}\n"), (errors, done.text)
