@@ -210,6 +210,20 @@ def test_while_a_rotation_runs_its_stale_readers_are_no_fault(status, cluster, s
     assert abouts == ["shared", "rotation"]
 
 
+def test_while_a_rotation_runs_a_change_of_its_own_that_is_not_synced_yet_is_no_fault(
+    status, cluster
+):
+    live = cluster["ExternalSecret", "shop-secrets"]
+    live["metadata"] = {**live["metadata"], "annotations": {"force-sync": "promote"}}
+    assert [about for about, _ in told(status())] == ["shared"]
+    renewed = f"{NOW - timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
+    remember(cluster, lock={"holder": "pod", "renewed": renewed})
+    assert status().troubles == []
+    failed = {"type": "Ready", "status": "False", "reason": "SecretSyncedError", "message": "x"}
+    live["status"] = {**live["status"], "conditions": [failed]}
+    assert [about for about, _ in told(status())] == ["shared"]
+
+
 def test_what_may_not_be_read_is_told_and_is_no_fault_of_the_environment(status, cluster):
     del cluster["ConfigMap", MEMORY]
     found = status({"ConfigMap": "(Forbidden): no"})

@@ -84,7 +84,7 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
     data: dict[str, str] = memory.get("data") or {}
     run = _json(data.get("run"))
     in_flight = sorted(_in_flight(settings, snapshot, plan))
-    is_running = "lock" in data and _is_alive(settings, snapshot, data["lock"])
+    is_running = has_live_lock(settings, snapshot)
     known_since = moment(memory["metadata"]["creationTimestamp"])
     ages = [
         _age(plan, key, remembered(data.get(id)) or Remembered(known_since), now, runs)
@@ -108,11 +108,14 @@ def rotations(settings: Settings, snapshot: Snapshot) -> Rotations | None:
 def is_rotating(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether values and pods are being changed: somebody has the rotator's lock, a run or
     `secretsctl set`, or one-shot objects of a rotation are there."""
+    return has_live_lock(settings, snapshot) or any(_one_shots(snapshot))
+
+
+def has_live_lock(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a run of the rotator or `secretsctl set` goes on."""
     memory = snapshot.get("ConfigMap", settings.own_namespace, names.MEMORY) or {}
     lock = (memory.get("data") or {}).get("lock")
-    if lock is not None and _is_alive(settings, snapshot, lock):
-        return True
-    return any(_one_shots(snapshot))
+    return lock is not None and _is_alive(settings, snapshot, lock)
 
 
 def _age(plan: Plan, key: Key, known: Remembered, now: datetime, runs: Runs) -> Age:

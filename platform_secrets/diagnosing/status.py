@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from platform_secrets.diagnosing.readers import Reader, Readers
-from platform_secrets.diagnosing.rotating import Age, Rotations, rotations
+from platform_secrets.diagnosing.rotating import Age, Rotations, has_live_lock, rotations
 from platform_secrets.diagnosing.snapshot import Snapshot, condition
 from platform_secrets.diagnosing.syncing import Synced, store_fault, synced, why_store_unknown
 from platform_secrets.manifests.external_secret import external_secret_manifests
@@ -61,12 +61,13 @@ class Status:
 def status_of(settings: Settings, snapshot: Snapshot) -> Status:
     """The state of an environment with stores."""
     readers, rotation = Readers(snapshot), rotations(settings, snapshot)
+    is_rotating = has_live_lock(settings, snapshot)
     bundles = [
-        _bundle(view, bundle, snapshot, readers)
+        _bundle(view, bundle, snapshot, readers, is_rotating=is_rotating)
         for view in settings.by_namespace
         for bundle in view.bundles
     ]
-    troubles = _troubles(settings, bundles, rotation)
+    troubles = _troubles(settings, bundles, rotation, is_rotating=is_rotating)
     unknown = [f"ages and rotations: {rotation.unknown}"] if rotation and rotation.unknown else []
     stores = {f"store {one.store}: {one.why_store_unknown}": one for one in bundles}
     unknown += [said for said, one in stores.items() if one.why_store_unknown]
@@ -80,14 +81,16 @@ def status_of(settings: Settings, snapshot: Snapshot) -> Status:
     return Status(name, snapshot.taken_at, bundles, rotation, troubles, unknown)
 
 
-def _bundle(view: Settings, bundle: str, snapshot: Snapshot, readers: Readers) -> BundleStatus:
+def _bundle(
+    view: Settings, bundle: str, snapshot: Snapshot, readers: Readers, *, is_rotating: bool
+) -> BundleStatus:
     store = view.store_name(bundle)
     reference = provider_of(view.store_of(bundle)).reference(store)
     names = [one["metadata"]["name"] for one in external_secret_manifests(view, bundle)]
     workloads = list(dict.fromkeys(view.readers[bundle]))
     found = [readers.of(view.namespace, name, workloads) for name in names]
     waiting = [name for name in names if _waits_for_migration(view, bundle, snapshot, name)]
-    read = [synced(snapshot, view.namespace, name) for name in names]
+    read = [synced(snapshot, view.namespace, name, is_rotating=is_rotating) for name in names]
     return BundleStatus(
         bundle=bundle,
         namespace=view.namespace,
@@ -115,7 +118,11 @@ def _worst(of_one: list[Reader]) -> Reader:
 
 
 def _troubles(
-    settings: Settings, bundles: list[BundleStatus], rotation: Rotations | None
+    settings: Settings,
+    bundles: list[BundleStatus],
+    rotation: Rotations | None,
+    *,
+    is_rotating: bool,
 ) -> list[Trouble]:
     which = f"--env {settings.environment.environment}"
     found: list[Trouble] = []
@@ -126,8 +133,7 @@ def _troubles(
     for one in bundles:
         for each in one.faults:
             found.append(Trouble(one.bundle, f"{each.name}: {each.fault}", each.since, doctor))
-    is_moving = rotation is not None and rotation.is_running
-    for one in bundles if not is_moving else ():
+    for one in bundles if not is_rotating else ():
         keys = settings.catalogue.bundles[one.bundle].keys
         stale = [each for each in one.readers if each.state == "stale"]
         if stale:

@@ -27,15 +27,17 @@ class Synced:
     since: datetime | None = None
 
 
-def synced(snapshot: Snapshot, namespace: str, name: str) -> Synced:
-    """What an ExternalSecret's status proves."""
+def synced(snapshot: Snapshot, namespace: str, name: str, *, is_rotating: bool) -> Synced:
+    """What an ExternalSecret's status proves. A rotation changes the object, and waits for the
+    operator itself."""
     live = snapshot.get("ExternalSecret", namespace, name)
     if live is None:
         why = snapshot.why_unread("ExternalSecret", namespace)
         what = f"is not known: {why}" if why else "does not exist: apply the environment"
         return Synced(name, fault=f"ExternalSecret/{name} {what}")
     at = _moment(live.get("status", {}).get("refreshTime"))
-    if found := fault(live):
+    is_awaited = is_rotating and (condition(live, "Ready") or {}).get("status") == "True"
+    if not is_awaited and (found := fault(live)):
         return Synced(name, at, found, _since(live))
     if due := missed_read(live, snapshot.taken_at):
         what = f"the store should have been read at {due:%Y-%m-%d %H:%M}, and was not"
