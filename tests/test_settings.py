@@ -18,7 +18,11 @@ from tests.settings_files import (
 A_KEY = "bundles.shared.keys.token"
 IN_CATALOGUE = [
     # What is set, where, and how the sentence about that place begins.
-    ("bundle", {}, "unknown key (did you mean bundles?); allowed: bundles, platform, services"),
+    (
+        "bundle",
+        {},
+        "unknown key (did you mean bundles?); allowed: bundles, every-key-has, platform, services",
+    ),
     ("platform", REMOVED, "is missing"),
     ("platform", "Shop", "must be a name of lower-case letters, digits, hyphens, at most 24"),
     ("platform", "shop-", "must be a name of lower-case letters"),
@@ -225,6 +229,26 @@ def test_a_wrong_setting_is_one_clear_line(tmp_path, path, value, sentence):
     found = problems(tmp_path, stack=changed(_stack(path), path, value))
     assert [problem.file for problem in found] == [str(tmp_path / "stack.yaml")]
     _assert_says(found, (tmp_path / "stack.yaml").read_text(), path, value, sentence)
+
+
+def test_a_key_that_lacks_what_every_key_has_is_told_by_each_thing(tmp_path):
+    found = changed(CATALOGUE, "every-key-has", ["owner", "rotate"])
+    place = "catalogue.yaml:%d: bundles.%s.keys.%s: has no `%s`"
+    said = [line.partition(", and `every-key-has`")[0] for line in lines(tmp_path, found)]
+    assert said == [
+        place % (6, "shared", "database-url", "owner"),
+        place % (6, "shared", "database-url", "rotate"),
+        place % (9, "shared", "token", "owner"),
+        place % (18, "mail", "smtp-password", "owner"),
+    ]
+
+
+def test_a_key_with_another_one_s_value_has_what_that_one_has(tmp_path):
+    found = changed(CATALOGUE, "every-key-has", ["rotate"])
+    hand = {"by": "hand", "max-age": "90d", "source": "our policy"}
+    found = changed(found, "bundles.shared.keys.database-url.rotate", hand)
+    found = changed(found, "bundles.mail.keys.token", {"same-as": "shared/token"})
+    assert lines(tmp_path, found) == []
 
 
 @pytest.mark.parametrize("user", ["*", "system:anonymous", "system:serviceaccount:shop:*"])

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -110,6 +110,12 @@ class Catalogue(Model):
     """What is synced together, by a name for it."""
     services: dict[ServiceName, Service] = {}
     """Who reads, by the service's name."""
+    every_key_has: list[Literal["owner", "rotate"]] = []
+    """What no key may lack: somebody who answers for it, and a greatest age (`by: hand` too)."""
+
+    def lacks(self, key: Key) -> list[str]:
+        """What a key has not that every key must have; one with `same-as` has its lender's."""
+        return [] if key.same_as else [one for one in self.every_key_has if not getattr(key, one)]
 
     def without(self, bundles: Collection[str], keys: Collection[str]) -> "Catalogue":
         """The same without these bundles, and without these keys, each as bundle/key. Readers keep

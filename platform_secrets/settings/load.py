@@ -1,6 +1,6 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from platform_secrets.settings.faults import cross_faults, stack_faults
 from platform_secrets.settings.model import Model
 from platform_secrets.settings.place_faults import without_faults
 from platform_secrets.settings.problems import Problem, SettingsError
-from platform_secrets.settings.references import catalogue_faults, store_faults
+from platform_secrets.settings.references import Fault, catalogue_faults, store_faults
 from platform_secrets.settings.resolved import Settings
 
 _Model = TypeVar("_Model", bound=Model)
@@ -61,10 +61,19 @@ def load_catalogue(document: Document, stacks: Sequence[object] = ()) -> Catalog
     problems += [document.problem(*fault) for fault in catalogue_faults(document.content, stacks)]
     if parsed is None or problems:
         raise SettingsError(problems)
-    problems += [document.problem(*fault) for fault in borrowing_faults(parsed)]
+    faults = [*borrowing_faults(parsed), *_lacking(parsed)]
+    problems += [document.problem(*fault) for fault in faults]
     if problems:
         raise SettingsError(problems)
     return parsed.identified()
+
+
+def _lacking(catalogue: Catalogue) -> Iterator[Fault]:
+    for bundle, content in catalogue.bundles.items():
+        for name, key in content.keys.items():
+            for lacking in catalogue.lacks(key):
+                path = ("bundles", bundle, "keys", name)
+                yield path, f"has no `{lacking}`, and `every-key-has` asks for it"
 
 
 def _parsed(model: type[_Model], document: Document, problems: list[Problem]) -> _Model | None:
