@@ -45,6 +45,7 @@ def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[st
         f"{_WORKFLOWS}/check.yaml": ["check.yaml"],
         f"{_WORKFLOWS}/deploy.yaml": [f"deploy-{delivery}.yaml"],
         **(_BY_PULUMI if delivery == "pulumi" else {}),
+        "renovate.json": ["renovate.json"],
         "README.md": ["README.md"],
     }
     return {
