@@ -431,9 +431,22 @@ def test_an_authority_that_ends_in_time_is_no_fault(environment):
 
 def test_a_leftover_of_an_old_crd_version_is_told_and_is_no_fault(environment):
     crd = environment.get("CustomResourceDefinition", "secretstores.external-secrets.io", "")
-    crd["status"]["storedVersions"] = ["v1beta1", "v1"]
-    found = environment.diagnosed()
-    assert [(one.check, one.is_fault) for one in found.findings] == [("crd-old-version", False)]
+    crd["status"]["storedVersions"] = ["v1alpha1", "v1beta1", "v1"]
+    [found] = environment.diagnosed().findings
+    assert (found.check, found.is_fault) == ("crd-old-version", False)
+    assert "v1alpha1, v1beta1" in found.what
+    assert """-p '{"status": {"storedVersions": ["v1"]}}'""" in found.step
+
+
+def test_a_leftover_of_a_kind_that_is_not_used_is_told_too(environment):
+    """The chart has that kind too, and its upgrade would stop there."""
+    name = "clustersecretstores.external-secrets.io"
+    versions = [{"name": "v1beta1", "storage": False}, {"name": "v1", "storage": True}]
+    crd = {"kind": "CustomResourceDefinition", "metadata": {"name": name}}
+    status = {"storedVersions": ["v1beta1", "v1"]}
+    environment.add({**crd, "spec": {"versions": versions}, "status": status})
+    [found] = environment.diagnosed().findings
+    assert (found.check, found.at.name) == ("crd-old-version", name)
 
 
 def test_whatever_else_the_api_server_refuses_is_no_fault_of_the_webhook(environment):

@@ -79,13 +79,23 @@ def test_a_chart_that_lets_the_operator_ask_for_everybody_s_token_is_told(versio
     "changes",
     [
         {"chart.version": "2.5.0"},
-        {"chart.version": "10.0.0"},
+        {"chart.version": "2.9.7"},
         {"chart.version": "0.20.4", "chart.path": "./chart"},
         {"chart.version": "0.20.4", "operator": "existing"},
+        {"chart.version": "0.15.1", "chart.path": "./chart"},
+        {"chart.version": "0.15.1", "operator": "existing"},
     ],
 )
 def test_a_chart_that_does_not_or_that_is_not_known_is_not_told(changes):
     assert warnings(a_stack(**changes)) == []
+
+
+@pytest.mark.parametrize("version", ["2.10.0", "3.0.0"])
+def test_a_chart_that_is_newer_than_what_is_known_is_told_and_taken(version):
+    [line] = warnings(a_stack(**{"chart.version": version}))
+    assert line.startswith("stack.yaml: chart.version: is newer than 2.9.0, the newest that")
+    for unused in ({"chart.path": "./chart"}, {"operator": "existing"}):
+        assert warnings(a_stack(**{"chart.version": version}, **unused)) == []
 
 
 def test_a_project_of_argo_cd_that_allows_everything_is_told_where_it_is_protected():

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 
@@ -282,6 +283,13 @@ def test_of_azure_s_sdk_only_the_modules_that_are_used_are_loaded():
     own = ("_utilities", "authorization", "keyvault", "managedidentity", "monitor", "provider")
     allowed = {"pulumi_azure_native", *(f"pulumi_azure_native.{each}" for each in own)}
     assert {"pulumi_azure_native"} < set(output.decode().split()) <= allowed
+
+
+def test_the_versions_of_the_operator_s_api_stand_in_one_place():
+    """The rotator, which imports nothing of the rest, has its own; admission compares both."""
+    versioned = re.compile(r'"(generators\.|kubernetes\.)?external-secrets\.io/v')
+    found = {name for name, path in SOURCES.items() if versioned.search(path.read_text())}
+    assert found == {"settings/operator_releases.py", "rotator/shapes.py"}
 
 
 STORE_CLASSES = {

@@ -182,6 +182,9 @@ IN_STACK = [
     ("network.providers.cidrs.0", "10.0.0.1", "must be a network such as 10.0.0.0/8"),
     ("network.providers.cidrs.0", "10.0.0.0/255.0.0.0", "must be a network such as 10.0.0.0/8"),
     ("chart.version", "latest", "must be a version such as 2.9.0"),
+    ("chart.version", "0.15.1", "knows no external-secrets.io/v1, which all is written in: take"),
+    ("chart.version", "0.21.0", "was never released: 0.20 is the last before 1.0"),
+    ("chart.version", "1.4.2", "was never released: 1.3 is the last before 2.0"),
     (
         "gitops.repository",
         "https://me:canary@git.example.com/x",

@@ -8,15 +8,18 @@ from platform_secrets.diagnosing.case import At, Case, Finding
 from platform_secrets.diagnosing.clocks import clock_findings
 from platform_secrets.diagnosing.snapshot import condition
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings.operator_releases import EXTERNAL_SECRETS_API, PUSH_SECRETS_API
 
 _GROUP = "external-secrets.io"
 _NEEDED = {
-    f"externalsecrets.{_GROUP}": "v1",
-    f"secretstores.{_GROUP}": "v1",
-    f"pushsecrets.{_GROUP}": "v1alpha1",
+    f"{resource}.{_GROUP}": api.partition("/")[2]
+    for resource, api in (
+        ("externalsecrets", EXTERNAL_SECRETS_API),
+        ("secretstores", EXTERNAL_SECRETS_API),
+        ("pushsecrets", PUSH_SECRETS_API),
+    )
 }
 """The operator's kinds that are always used, with the version that is used."""
-_OLD = "v1beta1"
 _COUNTED = ("secrets", "count/secrets", "pods", "count/pods", "count/externalsecrets." + _GROUP)
 _REFUSED = re.compile(r"forbidden|cannot (list|get)", re.IGNORECASE)
 NOT_INSTALLED = "not installed"
@@ -89,17 +92,21 @@ def crd_findings(case: Case) -> Iterator[Finding]:
             what = f"does not serve {version}; it serves {', '.join(served) or 'nothing'}"
             step = "install the CRDs of the operator's version: docs/troubleshooting.md"
             yield Finding("crd-not-served", place, what, step)
-        yield from _old_versions(place, live, version)
+    for live in case.snapshot.of("CustomResourceDefinition"):
+        yield from _old_versions(live)
 
 
-def _old_versions(place: At, live: Manifest, version: str) -> Iterator[Finding]:
+def _old_versions(live: Manifest) -> Iterator[Finding]:
+    """A newer chart brings kinds that are not used here too, and its upgrade stops at any."""
     stored = (live.get("status") or {}).get("storedVersions") or []
-    if _OLD not in stored or version == _OLD:
+    kept = [one["name"] for one in live["spec"].get("versions", []) if one.get("storage")]
+    old = [one for one in stored if one not in kept]
+    if not old or not kept:
         return
-    what = f"may hold objects of {_OLD}, which newer operators do not have"
-    resource = place.name.partition(".")[0]
-    rewrite = f"kubectl get {resource} -A -o yaml | kubectl replace -f -"
-    left = json.dumps({"status": {"storedVersions": [one for one in stored if one != _OLD]}})
+    place = At("CustomResourceDefinition", "", live["metadata"]["name"])
+    what = f"may hold objects of {', '.join(old)}, which newer operators do not have"
+    rewrite = f"kubectl get {place.name} -A -o yaml | kubectl replace -f -"
+    left = json.dumps({"status": {"storedVersions": kept}})
     patch = f"kubectl patch crd {place.name} --subresource=status --type=merge -p '{left}'"
     step = f"before the next upgrade write each again (`{rewrite}`), then take it out (`{patch}`)"
     yield Finding("crd-old-version", place, what, step, is_fault=False)

@@ -8,6 +8,7 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import SIDES, Manifest, Side
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import PostgresDatabase, Settings
+from platform_secrets.settings.operator_releases import GENERATORS_API
 
 _COMPONENT = "database"
 # Flux makes the pointer and then leaves it to the rotation.
@@ -49,7 +50,7 @@ def _generator(
     provider = provider_of(settings.environment.stores[name]).spec(account, role)["vault"]
     del provider["path"]
     return {
-        "apiVersion": "generators.external-secrets.io/v1alpha1",
+        "apiVersion": GENERATORS_API,
         "kind": "VaultDynamicSecret",
         "metadata": naming.metadata(settings, naming.database_generator(key, side), _COMPONENT),
         "spec": {

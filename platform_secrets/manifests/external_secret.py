@@ -23,6 +23,7 @@ from platform_secrets.manifests.secret_template import (
 from platform_secrets.settings import Bundle, Settings
 from platform_secrets.settings.entries import Kept, kept, token_output, whole_entries
 from platform_secrets.settings.layout import overlap_secret
+from platform_secrets.settings.operator_releases import EXTERNAL_SECRETS_API, GENERATORS_API
 from platform_secrets.settings.secret_kinds import DOCKER_CONFIG_KEY
 
 _COMPONENT = "external-secret"
@@ -68,7 +69,7 @@ def _with_database(settings: Settings, bundle: str, external_secret: Manifest) -
         {
             "sourceRef": {
                 "generatorRef": {
-                    "apiVersion": "generators.external-secrets.io/v1alpha1",
+                    "apiVersion": GENERATORS_API,
                     "kind": "VaultDynamicSecret",
                     "name": naming.database_generator(id, side),
                 }
@@ -197,7 +198,7 @@ def _external_secret(
     reference = provider_of(store).reference(settings.store_name(bundle))
     is_own, interval = name == content.secret, refresh_interval(settings, bundle, name)
     return {
-        "apiVersion": "external-secrets.io/v1",
+        "apiVersion": EXTERNAL_SECRETS_API,
         "kind": "ExternalSecret",
         "metadata": naming.metadata(settings, name, _COMPONENT, annotations),
         "spec": {

@@ -20,12 +20,12 @@ from platform_secrets.manifests.one_shot_objects import (
     one_shot_read,
     one_shot_secret,
 )
-from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.manifests.remote_values import remote_values
 from platform_secrets.manifests.secret_template import Source, compares, comparison, required
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import Kept, kept
+from platform_secrets.settings.operator_releases import GENERATORS_API
 
 KEY = "platform-secrets/key"
 """On the value before: whose it is."""
@@ -147,11 +147,11 @@ def newest_version(place: Place) -> list[Manifest]:
         return []
     name = naming.older_version(place.secret)
     generator = {
-        "apiVersion": GENERATORS,
+        "apiVersion": GENERATORS_API,
         "kind": "VaultDynamicSecret",
         "metadata": naming.metadata(settings, name, _COMPONENT),
     }
-    reference = {"apiVersion": GENERATORS, "kind": generator["kind"], "name": name}
+    reference = {"apiVersion": GENERATORS_API, "kind": generator["kind"], "name": name}
     source = {"dataFrom": [{"sourceRef": {"generatorRef": reference}}]}
     text = '{{ (index . "metadata" | fromJson).version }}'
     return [

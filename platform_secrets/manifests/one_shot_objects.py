@@ -11,6 +11,7 @@ from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import Settings
 from platform_secrets.settings.entries import Kept, kept
+from platform_secrets.settings.operator_releases import EXTERNAL_SECRETS_API, PUSH_SECRETS_API
 
 UpdatePolicy = Literal["IfNotExists", "Replace"]
 
@@ -57,7 +58,7 @@ def one_shot_push(
         for value in values
     ]
     return {
-        "apiVersion": "external-secrets.io/v1alpha1",
+        "apiVersion": PUSH_SECRETS_API,
         "kind": "PushSecret",
         "metadata": metadata,
         "spec": {
@@ -113,7 +114,7 @@ def one_shot_read(
         "data": dict(texts),
     }
     return {
-        "apiVersion": "external-secrets.io/v1",
+        "apiVersion": EXTERNAL_SECRETS_API,
         "kind": "ExternalSecret",
         "metadata": naming.metadata(settings, name, component),
         "spec": {

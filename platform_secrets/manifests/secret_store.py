@@ -3,9 +3,9 @@ tokens, the generator that asks for them."""
 
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import provider_of
 from platform_secrets.settings import Identity, Settings
+from platform_secrets.settings.operator_releases import EXTERNAL_SECRETS_API, GENERATORS_API
 
 _COMPONENT = "store"
 
@@ -18,7 +18,7 @@ def store_manifests(settings: Settings, store: str, identity: Identity) -> list[
     provider = provider_of(settings.environment.stores[store])
     spec = provider.spec(name, identity_name)
     secret_store: Manifest = {
-        "apiVersion": GENERATORS if provider.generator else "external-secrets.io/v1",
+        "apiVersion": GENERATORS_API if provider.generator else EXTERNAL_SECRETS_API,
         "kind": provider.generator or "SecretStore",
         "metadata": naming.metadata(settings, name, _COMPONENT),
         "spec": spec if provider.generator else {"provider": spec},

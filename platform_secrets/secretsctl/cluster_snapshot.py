@@ -14,10 +14,9 @@ from platform_secrets.describing.secret_contents import held_secrets
 from platform_secrets.diagnosing.snapshot import Snapshot, latest_moment, snapshot_of
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
-from platform_secrets.manifests.providers.provider import GENERATORS
 from platform_secrets.manifests.providers.table import providers
 from platform_secrets.manifests.rotation import names
-from platform_secrets.rotator.contract import GENERATORS as OF_NEW_VALUES
+from platform_secrets.rotator.contract import GENERATORS
 from platform_secrets.secretsctl.kubectl import ClusterError, Kubectl, right_cluster
 from platform_secrets.secretsctl.manifest_files import read_all
 from platform_secrets.secretsctl.printed_names import (
@@ -27,6 +26,7 @@ from platform_secrets.secretsctl.printed_names import (
     secrets,
 )
 from platform_secrets.settings import Settings
+from platform_secrets.settings.operator_releases import GENERATORS_API
 
 _OPERATOR = "external-secrets.io"
 _RBAC, _ADMISSION = "rbac.authorization.k8s.io", "admissionregistration.k8s.io"
@@ -170,9 +170,9 @@ def _clusters(settings: Settings, kubectl: Kubectl, *, reads_secrets: bool) -> l
 
 
 def _generators(settings: Settings) -> dict[str, str]:
-    made = {kind for kind, _ in OF_NEW_VALUES.values()} | {"VaultDynamicSecret"}
+    made = {kind for kind, _ in GENERATORS.values()} | {"VaultDynamicSecret"}
     made |= {provider.generator for provider in providers(settings) if provider.generator}
-    group = GENERATORS.partition("/")[0]
+    group = GENERATORS_API.partition("/")[0]
     return {f"{kind.lower()}s.{group}": kind for kind in sorted(made)}
 
 

@@ -1,10 +1,12 @@
 """Helm charts: where they come from, and what else follows from the values laid over them."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from platform_secrets.settings.model import HOST_AND_PORT, Model, Text, text_of
+from platform_secrets.settings.operator_releases import release_doubts, release_fault, release_of
 
 ChartVersion = Annotated[str, text_of(r"[0-9]+\.[0-9]+\.[0-9]+", "a version such as 2.9.0")]
 ChartRepository = Annotated[
@@ -58,6 +60,18 @@ class OperatorChart(Model):
     values: Annotated[dict[str, Any], AfterValidator(_operator_values)] = {}
     """Laid over the values that this program sets. Ports and names that they change are changed in
     the NetworkPolicies too."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing works with this version; one on disk has its own."""
+        return None if self.path else release_fault(release_of(self.version))
+
+    @property
+    def doubts(self) -> Iterator[str]:
+        """What to think of before one takes this version."""
+        if not self.path:
+            newest_known = release_of(OperatorChart().version)
+            yield from release_doubts(release_of(self.version), newest_known)
 
     @property
     def listening_ports(self) -> list[int]:

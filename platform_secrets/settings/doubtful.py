@@ -14,8 +14,6 @@ from platform_secrets.settings.secret_kinds import PULL_TYPES
 _PLACEHOLDER = re.compile(
     r"(^|[/@.])example\.(com|net|org)(?=[:/]|$)|[/@.][-a-z0-9]+\.(example|invalid)(?=[:/]|$)"
 )
-# The operator's first chart with a switch for its right to ask for tokens.
-_BOUNDS_TOKENS = (2, 5, 0)
 
 _MOST_PLACES = 3
 
@@ -38,14 +36,8 @@ def doubts_of_stack(settings: Settings) -> Iterator[Fault]:
 
 
 def _too_much_allowed(env: Environment) -> Iterator[Fault]:
-    version = tuple(int(part) for part in env.chart.version.split("."))
-    if env.operator == "install" and not env.chart.path and version < _BOUNDS_TOKENS:
-        yield (
-            ("chart", "version"),
-            "does not know `rbac.serviceAccountTokenCreate`, so the operator may ask for tokens of "
-            "every account of the cluster: take 2.5.0 or later, or refuse it those of all but the "
-            "stores' accounts by an admission policy of yours",
-        )
+    if env.operator == "install":
+        yield from ((("chart", "version"), doubt) for doubt in env.chart.doubts)
     named = env.gitops.model_fields_set if env.gitops else set[str]()
     is_of_flux = "flux" in named and "argocd" not in named
     if env.gitops and not is_of_flux and env.protect and env.gitops.argocd.project == "default":

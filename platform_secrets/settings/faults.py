@@ -36,6 +36,8 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
         yield ("stores",), "at least one store is needed, or `secrets: basic`"
     elif env.operator is None:
         yield ("operator",), "is missing; allowed: install, existing"
+    if env.operator == "install" and (fault := env.chart.fault):
+        yield ("chart", "version"), fault
     if env.refuse_deletion and not env.protect:
         yield ("refuse-deletion",), "is for what is protected: it needs `protect: true`"
     if env.delivery == "gitops":

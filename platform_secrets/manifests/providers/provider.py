@@ -5,8 +5,7 @@ from typing import ClassVar, Protocol
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.settings import Identity
-
-GENERATORS = "generators.external-secrets.io/v1alpha1"
+from platform_secrets.settings.operator_releases import GENERATORS_API, PUSH_METADATA_API
 
 
 class Provider(Protocol):
@@ -70,7 +69,7 @@ class Provider(Protocol):
     def reference(self, store: str) -> Manifest:
         """How an ExternalSecret names the store: the SecretStore of its *read* identity, or the
         generator."""
-        of_generator = {"apiVersion": GENERATORS} if self.generator else {}
+        of_generator = {"apiVersion": GENERATORS_API} if self.generator else {}
         kind = self.generator or "SecretStore"
         return {**of_generator, "kind": kind, "name": naming.secret_store(store, "read")}
 
@@ -89,7 +88,7 @@ class Provider(Protocol):
 def metadata_of_push(spec: Manifest) -> Manifest:
     """What a PushSecret tells its provider beside the value, in the operator's own form."""
     return {
-        "apiVersion": "kubernetes.external-secrets.io/v1alpha1",
+        "apiVersion": PUSH_METADATA_API,
         "kind": "PushSecretMetadata",
         "spec": spec,
     }

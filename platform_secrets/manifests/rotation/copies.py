@@ -15,6 +15,7 @@ from platform_secrets.rotator import contract
 from platform_secrets.rotator.keys import Generated
 from platform_secrets.rotator.plan import Plan
 from platform_secrets.settings import Settings
+from platform_secrets.settings.operator_releases import EXTERNAL_SECRETS_API
 
 _STEPS = ("before", "staged")
 # Kubernetes writes it into each namespace.
@@ -48,7 +49,7 @@ def _store(view: Settings, key_view: Settings) -> list[Manifest]:
         "auth": {"serviceAccount": {"name": name}},
     }
     secret_store = {
-        "apiVersion": "external-secrets.io/v1",
+        "apiVersion": EXTERNAL_SECRETS_API,
         "kind": "SecretStore",
         "metadata": naming.metadata(view, name, names.COMPONENT),
         "spec": {"provider": {"kubernetes": provider}},

@@ -24,10 +24,10 @@ from platform_secrets.manifests.rotation.rights import rotation_rights
 from platform_secrets.rotator.contract import FINAL_CODES, GENERATORS, generator
 from platform_secrets.settings import Key, Settings
 from platform_secrets.settings.layout import Kind
+from platform_secrets.settings.operator_releases import GENERATORS_API
 from platform_secrets.settings.rotations import Generated
 from platform_secrets.settings.rotator import ROTATION
 
-_GENERATORS = "generators.external-secrets.io/v1alpha1"
 # Far above the operator's longest pause of seven minutes: one run may rotate every key.
 _ROTATION_SECONDS = 6 * 3600
 _AGE_CHECK_SECONDS = 600
@@ -85,7 +85,7 @@ def _account_generator(settings: Settings, bundle: str, key: str, side: Side) ->
 
 def _generator(settings: Settings, kind: str, name: str, spec: Manifest) -> Manifest:
     metadata = naming.metadata(settings, name, names.COMPONENT)
-    return {"apiVersion": _GENERATORS, "kind": kind, "metadata": metadata, "spec": spec}
+    return {"apiVersion": GENERATORS_API, "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def memory_config_map(settings: Settings) -> Manifest:
