@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from platform_secrets.describing.asked import asked_of
 from platform_secrets.policy import RULES, Asked, violations
-from platform_secrets.secretsctl.check_command import asked_of
 from platform_secrets.secretsctl.commands import main
 from tests.conftest import OF_ANY_PLATFORM
 from tests.platform import CATALOGUE_FILE, STACK_FILES

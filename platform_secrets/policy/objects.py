@@ -18,7 +18,7 @@ def holds_no_value(secret: Object, asked: Asked) -> Iterator[Violation]:
     for name in ("data", "stringData"):
         if secret.get(name) and not asked.keeps_plain_secrets:
             right = "an ExternalSecret; `secrets: basic` is for development"
-            yield Violation(name, "keeps values in Git", right)
+            yield Violation(name, "holds values", right)
 
 
 def is_applied_as_it_stands(kustomization: Object, asked: Asked) -> Iterator[Violation]:

@@ -4,18 +4,16 @@ import argparse
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 
+from platform_secrets.describing.asked import asked_of
 from platform_secrets.importing.found import Manifest
-from platform_secrets.manifests.entries import refresh_period
 from platform_secrets.policy import RULES, Asked, violations
 from platform_secrets.secretsctl.arguments import DIFFERENT, OK
 from platform_secrets.secretsctl.manifest_files import read_all
 from platform_secrets.secretsctl.projects import asked_settings
 from platform_secrets.secretsctl.shown_texts import fenced_block, printable, shortened
-from platform_secrets.settings import Problem, Settings, SettingsError
-from platform_secrets.settings.layout import overlap_secret
+from platform_secrets.settings import Problem, SettingsError
 
 # The rest of a comment is what `secretsctl diff` says.
 _MOST_BYTES = 10_000
@@ -96,28 +94,3 @@ def _findings(manifests: Iterable[Manifest], asked: Asked) -> Iterator[Finding]:
         kind = f"{manifest.kind} {name}".strip()
         for rule, one in violations(manifest.content, asked):
             yield Finding(*manifest.at, kind, rule.id, one.path, one.found, one.right)
-
-
-def asked_of(settings: Settings) -> Asked:
-    """What the stack file says of what the rules judge."""
-    env, bundles = settings.environment, settings.catalogue.bundles
-    secrets = {
-        bundle: {content.secret, overlap_secret(content.secret)}
-        for bundle, content in bundles.items()
-    }
-    emptied = [secrets[name] for name, one in bundles.items() if one.deletion == "delete"]
-    return Asked(
-        keeps_plain_secrets=env.secrets == "basic",
-        protects=env.protect,
-        pins_images="@" in env.rotator.image,
-        emptied_secrets=frozenset().union(*emptied),
-        rarely_refreshed_secrets=frozenset().union(*_rarely_refreshed(settings, secrets)),
-    )
-
-
-def _rarely_refreshed(settings: Settings, secrets: dict[str, set[str]]) -> Iterator[set[str]]:
-    for bundle, names in secrets.items():
-        if settings.environment.secrets == "external":
-            period = refresh_period(settings, bundle)
-            if not period or period > timedelta(days=1):
-                yield names

@@ -44,6 +44,7 @@ class Deployment:
         for source in SOURCES:
             shutil.copy(PROJECT / source, self.folder)
         shutil.copy(CATALOGUE_FILE, self.folder)
+        self.policy_pack = shutil.copytree(PROJECT / "policy", self.folder / "policy")
         content = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
         own = content["config"][STACK_KEY]
         own |= {"cluster": {"uid": cluster.uid}, **changes}

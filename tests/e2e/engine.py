@@ -92,7 +92,7 @@ class Stack:
             "PULUMI_SKIP_CHECKPOINTS": "true",
             **key_service(),
             **MORE_MEMORY_FOR_LESS_WORK,
-            **({"PATH": f"{plugins}:{os.environ['PATH']}"} if plugins else {}),
+            "PATH": ":".join(map(str, filter(None, (plugins, pack_host(run), os.environ["PATH"])))),
         }
         self._stack = automation.create_stack(
             name,
@@ -281,3 +281,14 @@ def pulumi_command(run: Run) -> automation.PulumiCommand:
     link.parent.mkdir(parents=True)
     link.symlink_to(build("pulumi"))
     return automation.PulumiCommand(root=str(run.folder / "pulumi"))
+
+
+@cache
+def pack_host(run: Run) -> Path:
+    """A folder with what starts a policy pack in Python: Pulumi had a program of this name before
+    its language host did that."""
+    folder = run.new_folder("pack-host")
+    script = folder / "pulumi-analyzer-policy-python"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -u -m pulumi.policy "$1" "$2"\n')
+    script.chmod(0o755)
+    return folder

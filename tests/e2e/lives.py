@@ -67,14 +67,15 @@ class Life:
     end: End | None = None
 
     def begin(self) -> None:
-        """Stores filled; previewed, brought up, synced, previewed again, refreshed."""
+        """Stores filled; previewed with the policy pack, brought up, synced, previewed again,
+        refreshed."""
         settings, stack = self.made.settings, self.made.stack
         self.stores.prepare(settings)
         if settings.environment.secrets == "basic":
             write_secrets_env(self.made.folder, self.values)
         else:
             self.stores.put(settings, self.values)
-        self.preview = stack.preview()
+        self.preview = stack.preview(policy_packs=[str(self.made.policy_pack)])
         self.up = stack.up()
         self.wait_for_sync()
         self.preview_again = stack.preview()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from platform_secrets import __version__
 from platform_secrets.manifests import naming
 from platform_secrets.manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
@@ -77,6 +78,11 @@ def test_each_rendered_object_is_created_once_as_the_preview_says(stacks: Stacks
         releases = [urn for urn in created.values() if RELEASE in urn]
         assert len(releases) == (env.operator == "install")
         assert len(created) == len(life.rendered) + len(releases) + basic_secrets
+
+
+def test_what_is_declared_breaks_no_rule_of_the_policy_pack(stacks: Stacks) -> None:
+    for life in stacks:
+        assert f"✅ platform-secrets@v{__version__} (local: " in life.preview.text
 
 
 def test_a_preview_after_the_update_finds_nothing_to_do(stacks: Stacks) -> None:
