@@ -18,8 +18,8 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc, plugin_pb2
 
 from platform_secrets import __version__
 from platform_secrets.describing.asked import asked_of
-from platform_secrets.policy import RULES, Asked, Rule, Violation, violations
-from platform_secrets.policy.judged import fields
+from platform_secrets.policy import RESOURCE_RULES, RULES, Asked, Rule, Violation, violations
+from platform_secrets.policy.judged import PROTECT, fields
 from platform_secrets.settings import SettingsError, catalogue_document, load, stack_document
 
 _NAME = "platform-secrets"
@@ -57,7 +57,7 @@ class PolicyPack(analyzer_pb2_grpc.AnalyzerServicer):
                 enforcementLevel=analyzer_pb2.MANDATORY,
                 policy_type=analyzer_pb2.POLICY_TYPE_RESOURCE,
             )
-            for rule in RULES
+            for rule in (*RULES, *RESOURCE_RULES)
         ]
         return analyzer_pb2.AnalyzerInfo(name=_NAME, version=__version__, policies=rules)
 
@@ -83,23 +83,25 @@ class PolicyPack(analyzer_pb2_grpc.AnalyzerServicer):
                 message=f"{one.path} {one.found}; right: {one.right}",
                 enforcementLevel=analyzer_pb2.MANDATORY,
             )
-            for rule, one in known_violations(request.type, properties, self._asked)
+            for rule, one in known_violations(request, properties, self._asked)
         ]
         return analyzer_pb2.AnalyzeResponse(diagnostics=found)
 
 
 def known_violations(
-    token: str, properties: Mapping[str, Any], asked: Asked
+    request: Any, properties: Mapping[str, Any], asked: Asked
 ) -> Iterator[tuple[Rule, Violation]]:
-    """What no rule allows of a resource of the type `token`. What is only known once others are
-    made is judged then, by the update, before this one is."""
-    kind = token.rpartition(":")[2] if token.startswith("kubernetes:") else token
+    """What no rule allows of a resource. What is only known once others are made is judged then, by
+    the update, before this one is."""
+    is_object = request.type.startswith("kubernetes:")
+    kind = request.type.rpartition(":")[2] if is_object else request.type
+    judged = {"kind": kind, **properties} if is_object else {**properties, "kind": kind}
     unknown = [
         path.removeprefix(".")
         for path, _, content in fields(properties, "")
         if isinstance(content, pulumi.output.Unknown)
     ]
-    for rule, violation in violations({"kind": kind, **properties}, asked):
+    for rule, violation in violations({**judged, PROTECT: request.options.protect}, asked):
         if not any(_is_within(violation.path, one) for one in unknown):
             yield rule, violation
 

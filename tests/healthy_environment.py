@@ -156,7 +156,10 @@ class Environment:
             ("secretstores", "v1"),
             ("pushsecrets", "v1alpha1"),
         ):
-            spec = {"group": _GROUP, "versions": [{"name": version, "served": True, "storage": True}]}
+            spec = {
+                "group": _GROUP,
+                "versions": [{"name": version, "served": True, "storage": True}],
+            }
             established = {"type": "Established", "status": "True"}
             status = {"storedVersions": [version], "conditions": [established]}
             kind = {"kind": "CustomResourceDefinition", "metadata": {"name": f"{name}.{_GROUP}"}}

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from platform_secrets.describing.asked import asked_of
-from platform_secrets.policy import RULES, Asked, violations
+from platform_secrets.policy import RESOURCE_RULES, RULES, Asked, violations
 from platform_secrets.secretsctl.commands import main
 from tests.conftest import OF_ANY_PLATFORM
 from tests.platform import CATALOGUE_FILE, STACK_FILES
+from tests.provider_resources import AWS_ENTRY, BROKEN_RESOURCES, GOOD_RESOURCES
 from tests.settings_files import text_of
 
 REMOVED = object()
@@ -111,6 +112,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "spec": {"jobTemplate": {"spec": {"template": {"spec": POD}}}},
     },
     "Deployment": {"kind": "Deployment", "spec": {"template": {"spec": POD}}},
+    **GOOD_RESOURCES,
 }
 OF_POD = "spec.jobTemplate.spec.template.spec"
 OF_CONTAINER = f"{OF_POD}.containers.0"
@@ -187,6 +189,7 @@ BROKEN = [
     ("no-token-by-itself", "ServiceAccount", "automountServiceAccountToken", REMOVED),
     ("one-image", "CronJob", f"{OF_CONTAINER}.image", "registry.example.com:5000/rotator"),
     ("one-image", "CronJob", f"{OF_CONTAINER}.image", "registry.example.com/rotator:latest"),
+    *BROKEN_RESOURCES,
 ]
 
 
@@ -222,7 +225,7 @@ def test_one_broken_field_breaks_its_rule_alone(rule, name, path, content):
 
 
 def test_each_rule_has_a_field_that_breaks_it_and_stands_in_the_documentation():
-    ids = [rule.id for rule in RULES]
+    ids = [rule.id for rule in (*RULES, *RESOURCE_RULES)]
     text = Path(__file__).parents[1].joinpath("docs/policy.md").read_text()
     assert set(ids) == {rule for rule, *_ in BROKEN}
     assert [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")] == ids
@@ -233,6 +236,7 @@ def test_each_rule_has_a_field_that_breaks_it_and_stands_in_the_documentation():
     [
         ("no-value", changed("Secret", "data", {"a": ""}), Asked(keeps_plain_secrets=True)),
         ("protected", changed("Namespace", "metadata.annotations", REMOVED), Asked(protects=False)),
+        ("brought-back", changed(AWS_ENTRY, "recoveryWindowInDays", 0), Asked(protects=False)),
         (
             "retained-secret",
             changed("ExternalSecret", "spec.target.deletionPolicy", "Delete"),

@@ -12,7 +12,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import analyzer_pb2
 
 from platform_secrets import __version__
-from platform_secrets.policy import RULES
+from platform_secrets.policy import RESOURCE_RULES, RULES
 from platform_secrets.policy_pack import PolicyPack
 from tests.conftest import OF_ANY_PLATFORM
 from tests.declaring import PROJECT, Declared, Secret
@@ -48,11 +48,14 @@ def _refuse(code: grpc.StatusCode, text: str) -> None:
     raise RefusedError(code, text)
 
 
-def told(pack: PolicyPack, token: str, properties: dict[str, Any]) -> list[tuple[str, str]]:
+def told(
+    pack: PolicyPack, token: str, properties: dict[str, Any], *, protect: bool = True
+) -> list[tuple[str, str]]:
     """The rules that it breaks, each with what is said."""
     struct = Struct()
     struct.update(_sent(properties))
-    request = analyzer_pb2.AnalyzeRequest(type=token, properties=struct)
+    options = analyzer_pb2.AnalyzerResourceOptions(protect=protect)
+    request = analyzer_pb2.AnalyzeRequest(type=token, properties=struct, options=options)
     return [(one.policyName, one.message) for one in pack.Analyze(request, Mock()).diagnostics]
 
 
@@ -75,7 +78,7 @@ def test_what_a_stack_declares_breaks_no_rule(name: str, tmp_path: Path) -> None
     pack = configured(stack.path, tmp_path)
     declared: list[Declared] = stack.declared.declared
     assert declared
-    found = {one.name: told(pack, one.type, one.inputs) for one in declared}
+    found = {one.name: told(pack, one.type, one.inputs, protect=one.protect) for one in declared}
     assert {name: broken for name, broken in found.items() if broken} == {}
 
 
@@ -123,5 +126,5 @@ def test_what_is_not_known_before_the_update_is_judged_then(tmp_path: Path) -> N
 def test_each_rule_is_one_of_the_pack_s_and_stops_an_update() -> None:
     info = PolicyPack(PROJECT).GetAnalyzerInfo(None, Mock())
     assert (info.name, info.version) == ("platform-secrets", __version__)
-    assert [one.name for one in info.policies] == [rule.id for rule in RULES]
+    assert [one.name for one in info.policies] == [rule.id for rule in (*RULES, *RESOURCE_RULES)]
     assert {one.enforcementLevel for one in info.policies} == {analyzer_pb2.MANDATORY}

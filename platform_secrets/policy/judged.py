@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 Object = Mapping[str, Any]
+PROTECT = "pulumi:protect"
+"""The field of what Pulumi declares that says whether it refuses to delete that."""
 
 
 @dataclass(frozen=True)

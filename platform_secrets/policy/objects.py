@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from platform_secrets.policy.judged import Asked, Object, Violation, at, mapping, sequence
+from platform_secrets.policy.judged import (
+    PROTECT,
+    Asked,
+    Object,
+    Violation,
+    at,
+    mapping,
+    sequence,
+)
 
 _KUSTOMIZE = "kustomize.config.k8s.io"
 _LISTS = {"apiVersion", "kind", "metadata", "resources", "sortOptions"}
@@ -41,6 +49,10 @@ def outlives_a_mistake(kept: Object, asked: Asked) -> Iterator[Violation]:
     """An Owner's Secret goes with its ExternalSecret, and everything with its Namespace."""
     annotations = mapping(at(kept, "metadata", "annotations"))
     if not asked.protects or (kept.get("kind") == "ConfigMap" and not _is_memory(kept)):
+        return
+    if kept.get(PROTECT) is False:
+        yield Violation("protect", "is not set: Pulumi may delete what holds data", "protect=True")
+    if ":" in str(kept.get("kind")):
         return
     options = {one.strip() for one in str(annotations.get(_SYNC, "")).split(",")}
     if not {"Prune=false", "Delete=false"} <= options:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from platform_secrets.policy import external_secrets, objects, pods, rbac, stores
+from platform_secrets.policy import external_secrets, objects, pods, providers, rbac, stores
 from platform_secrets.policy.judged import Asked, Object, Violation
 
 _ROLES = ("Role", "ClusterRole")
@@ -11,13 +11,14 @@ _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 _STORES = ("SecretStore", "ClusterSecretStore", "VaultDynamicSecret")
 _WORKLOADS = ("CronJob", "Job", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 _ADMISSION = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-_HOLD_DATA = ("ExternalSecret", "Namespace", "ConfigMap")
+_HOLD_DATA = ("ExternalSecret", "Namespace", "ConfigMap", *providers.HOLD_DATA)
 _OF_OPERATOR = ("ExternalSecret",)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing that must never happen, looked for in objects of some kinds."""
+    """One thing that must never happen, looked for in objects of some kinds. The kind of what is at
+    a provider is its type in Pulumi."""
 
     id: str
     kinds: tuple[str, ...]
@@ -50,11 +51,19 @@ RULES = (
     Rule("no-token-by-itself", ("ServiceAccount",), pods.mounts_no_token_by_itself),
     Rule("one-image", _WORKLOADS, pods.names_one_image),
 )
+RESOURCE_RULES = (
+    Rule("exact-rights", (*providers.RIGHTS,), providers.allows_what_it_names),
+    Rule("one-account", (*providers.TRUST,), providers.lets_in_whom_it_names),
+    Rule("no-stored-value", providers.VALUES, providers.holds_no_value),
+    Rule("asked-over-tls", providers.ASKED, providers.is_asked_over_verified_tls),
+    Rule("brought-back", providers.HOLD_DATA, providers.can_be_brought_back),
+)
+"""Those about what is at providers, which Pulumi alone declares."""
 
 
 def violations(judged: Object, asked: Asked) -> Iterator[tuple[Rule, Violation]]:
     """What of an object no rule allows."""
-    for rule in RULES:
+    for rule in (*RULES, *RESOURCE_RULES):
         if judged.get("kind") in rule.kinds:
             for violation in rule.judge(judged, asked):
                 yield rule, violation

@@ -48,6 +48,8 @@ def broken(own: Program, value: str) -> Program:
         vault = {"server": "https://vault.example.com", "auth": login}
         store = {"provider": {"vault": vault}}
         declare("external-secrets.io/v1", "SecretStore", "keyed", spec=store)
+        glob = 'path "secret/*" { capabilities = ["read"] }'
+        CustomResource("vault:index/policy:Policy", "wide", {"name": "wide", "policy": glob})
 
     return program
 
@@ -69,10 +71,11 @@ def test_what_breaks_a_rule_is_told_and_nothing_is_made(production: Deployment) 
         ("no-wildcard", "Role: broad", "rules[0].verbs has a `*`; right: name each one"),
         ("no-value", "Secret: plain", "stringData holds values; right: an ExternalSecret; "),
         ("keyless-store", "SecretStore: keyed", "spec.provider.vault.auth.tokenSecretRef logs in "),
+        ("exact-rights", "Policy: wide", "policy has the glob secret/*; right: name each path"),
     ):
-        told = rf"\[mandatory\]  {rule}  \(kubernetes:\S+:{of}\)\s+{re.escape(violation)}"
+        told = rf"\[mandatory\]  {rule}  \(\S+:{of}\)\s+{re.escape(violation)}"
         assert re.search(told, said)
-    assert said.count("[mandatory]") == 3
+    assert said.count("[mandatory]") == 4
     assert production.provider.history == []
     assert value not in said + production.stack.state_text
 
