@@ -11,8 +11,8 @@ from .declare import Part, Placed, declare_release
 
 
 class Operator(Part):
-    """The operator's namespace and bounds, and its chart as a Helm release that is waited for: its
-    webhook answers, and its CRDs exist, once this is there."""
+    """The operator's namespace and bounds, and its chart as a Helm release that is waited for: what
+    it has of webhook and CRDs answers and exists once this is there."""
 
     def __init__(self, name: str, *, settings: Settings, **placed: Unpack[Placed]) -> None:
         protect = settings.environment.protect

@@ -80,7 +80,7 @@ class Layer(ComponentResource):
         settings = self.settings
         namespaces = {view.namespace: self._declare_access(view) for view in settings.by_namespace}
         namespace = [one for ready in namespaces.values() for one in ready]
-        operator = self._declare_operator()
+        operator = self._declare_operator(namespace)
         if settings.environment.secrets == "basic":
             for view in settings.by_namespace:
                 self._declare_basic_secrets(view, values, namespaces[view.namespace])
@@ -208,16 +208,16 @@ class Layer(ComponentResource):
             opts=opts,
         ).objects
 
-    def _declare_operator(self) -> list[Resource]:
-        if self.settings.environment.operator != "install":
+    def _declare_operator(self, namespace: list[Resource]) -> list[Resource]:
+        env = self.settings.environment
+        if env.operator != "install":
             return []
+        # One of one namespace has its Roles there.
+        after = [] if env.operator_scope == "cluster" else [*namespace]
         # Pod Identity reaches only pods that start after their association was made.
-        after = [
-            one
-            for name, store in self.settings.environment.stores.items()
-            if provider_of(store).is_reached_by_pod_identity
-            for one in self._backends.get(name, [])
-        ]
+        for name, store in env.stores.items():
+            if provider_of(store).is_reached_by_pod_identity:
+                after += self._backends.get(name, [])
         opts = self._options
         operator = Operator(self._named("operator"), settings=self.settings, after=after, opts=opts)
         name, after = self._named("operator-network"), operator.bounds

@@ -39,6 +39,7 @@ IN_CATALOGUE: list[tuple[str, Any]] = [
     ("services.web.service-account-name", "default"),
 ]
 IN_STACK: list[tuple[str, str, Any]] = [
+    ("vault", "operator-scope", "namespace"),
     ("vault", "stores.vault.sever", "https://vault.example.com"),
     ("vault", "stores.vault.server", "http://vault.example.com"),
     ("vault", "stores.vault.server", REMOVED),

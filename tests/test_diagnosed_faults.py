@@ -135,6 +135,12 @@ def _(environment):
     environment.add_pod(environment[OPERATOR], "eso-1", started=None, containerStatuses=[waiting])
 
 
+@fault("operator-elsewhere", "operator of another namespace")
+def _(environment):
+    [container] = environment[OPERATOR]["spec"]["template"]["spec"]["containers"]
+    container["args"].append("--namespace=shop-staging")
+
+
 @fault("operator-no-leader", "operator without a leader")
 def _(environment):
     environment[LEASE]["spec"]["renewTime"] = ago(minutes=10)

@@ -87,7 +87,7 @@ def test_mistakes_are_found_while_one_types(tmp_path):
     for name, path, content in wrong:
         assert problems(tmp_path, **{name: content}), path
     unseen = [path for name, path, content in wrong if not finds(name, content)]
-    assert len(wrong) == 60
+    assert len(wrong) == 61
     assert unseen == [
         "bundles.shared.keys.token.rotate.overlap",
         "services.web.reads",

@@ -32,8 +32,11 @@ def readers(settings: Settings, one: Described, keys: Sequence[str]) -> Iterator
         name = "whoever has secrets.env, or decrypts the stack's state"
         yield Reader(PEOPLE, name, "has the values themselves", [], [*keys])
     if one.operator:
-        by = "ClusterRole of its chart"
+        is_of_the_cluster = settings.environment.operator_scope == "cluster"
+        by = f"{'ClusterRole' if is_of_the_cluster else 'Role'} of its chart"
         everything = ["every Secret", "every entry that a SecretStore reads"]
+        if not is_of_the_cluster:
+            everything = [f"{one} in {settings.namespace}" for one in everything]
         yield Reader(OPERATOR, f"ServiceAccount {one.operator}", by, everything, [*keys])
     for identity in one.identities:
         found = [key for key in keys if any(map(identity.reads, one.places[key]))]

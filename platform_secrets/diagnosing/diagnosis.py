@@ -69,7 +69,7 @@ LAYERS = (
         operator_pods.operator_findings,
         (
             *("operator-missing", "operator-paused", "operator-not-running"),
-            *("operator-no-leader", "operator-log", "operator-behind"),
+            *("operator-elsewhere", "operator-no-leader", "operator-log", "operator-behind"),
         ),
     ),
     Layer(
@@ -159,7 +159,7 @@ STOP_EVERYTHING = frozenset(
     {
         *("namespace-missing", "crd-missing", "crd-not-served"),
         *("operator-missing", "operator-paused", "operator-not-running"),
-        *("operator-no-leader", "operator-behind", "network-blocked"),
+        *("operator-elsewhere", "operator-no-leader", "operator-behind", "network-blocked"),
     }
 )
 """The checks after which what rests on the operator can't be well."""

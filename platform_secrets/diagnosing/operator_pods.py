@@ -63,6 +63,7 @@ def _running(case: Case, place: At, look: str) -> Iterator[Finding]:
         command = f"kubectl describe deployment,pods -n {place.namespace}"
         yield Finding("operator-not-running", place, what, f"see why: `{command}`")
         return
+    yield from _elsewhere(case, place)
     yield from _leader(case, place, look)
     for what in _log_faults(case.log):
         command = f"kubectl logs deployment/{place.name} -n {place.namespace} --since=10m"
@@ -80,10 +81,26 @@ def _hindrance(pod: Manifest) -> str | None:
     return str(scheduled.get("reason")) if scheduled.get("status") == "False" else None
 
 
+def _elsewhere(case: Case, place: At) -> Iterator[Finding]:
+    """An operator may serve one namespace alone."""
+    flag = "--namespace="
+    served = [one.removeprefix(flag) for one in _arguments(case, place) if one.startswith(flag)]
+    namespaces = [view.namespace for view in case.settings.by_namespace]
+    left = [name for name in namespaces if served and name not in served]
+    if left:
+        what = f"serves the namespace {served[0]} alone: nobody reads for {', '.join(left)}"
+        step = f"correct `operator-namespace`, or {case.apply}; one that others installed is theirs"
+        yield Finding("operator-elsewhere", place, what, step)
+
+
+def _arguments(case: Case, place: At) -> list[str]:
+    containers = (case.live(place) or {})["spec"]["template"]["spec"]["containers"]
+    return [argument for one in containers for argument in one.get("args") or []]
+
+
 def _leader(case: Case, place: At, look: str) -> Iterator[Finding]:
     """Of several pods one works, which holds the lease."""
-    containers = (case.live(place) or {})["spec"]["template"]["spec"]["containers"]
-    elects = any("--enable-leader-election=true" in (one.get("args") or []) for one in containers)
+    elects = "--enable-leader-election=true" in _arguments(case, place)
     unknown = case.snapshot.why_unread("Lease", place.namespace)
     if not elects or unknown:
         return

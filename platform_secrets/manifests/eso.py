@@ -41,7 +41,7 @@ def operator_namespace(settings: Settings) -> Manifest:
 
 
 def operator_bounds(settings: Settings) -> list[Manifest]:
-    """What the operator's pods are refused, though the chart lets them write every Secret."""
+    """What the operator's pods are refused, whatever Secrets the chart lets them write."""
     namespace = settings.environment.operator_namespace
     return account_token_manifests(
         settings,
@@ -68,7 +68,18 @@ def operator_release(settings: Settings) -> ChartRelease:
 
 def chart_values(settings: Settings) -> Manifest:
     """Values of chart external-secrets 2.9.0: highly available, no right that is not used."""
-    values = _controller_values(settings) | {
+    is_of_the_cluster = settings.environment.operator_scope == "cluster"
+    values = _controller_values(settings)
+    values |= _webhook_values() if is_of_the_cluster else _namespace_values(settings)
+    if any(store.is_cluster_wide for store in settings.environment.stores.values()):
+        values["processClusterStore"] = values["crds"]["createClusterSecretStore"] = True
+    if any(provider.caches_tokens for provider in providers(settings)):
+        values["vault"] = {"enableTokenCache": True}
+    return laid_over(values, settings.environment.chart.values)
+
+
+def _webhook_values() -> Manifest:
+    return {
         "webhook": {
             "replicaCount": 2,
             "failurePolicy": "Fail",
@@ -78,11 +89,17 @@ def chart_values(settings: Settings) -> Manifest:
         # One replica, and so no PodDisruptionBudget: it would block every drain.
         "certController": _small_pod("certController"),
     }
-    if any(provider.is_cluster_wide for provider in providers(settings)):
-        values["processClusterStore"] = values["crds"]["createClusterSecretStore"] = True
-    if any(provider.caches_tokens for provider in providers(settings)):
-        values["vault"] = {"enableTokenCache": True}
-    return laid_over(values, settings.environment.chart.values)
+
+
+def _namespace_values(settings: Settings) -> Manifest:
+    """Roles in the one namespace, for which alone it asks. No webhook: a cluster can have only one,
+    and what keeps its certificate may read every Secret."""
+    return {
+        "scopedNamespace": settings.namespace,
+        "scopedRBAC": True,
+        "webhook": {"create": False},
+        "certController": {"create": False},
+    }
 
 
 def _small_pod(name: str) -> Manifest:
@@ -105,7 +122,7 @@ def _controller_values(settings: Settings) -> Manifest:
         "livenessProbe": {"enabled": True},
         "readinessProbe": {"enabled": True},
         "metrics": {"service": {"enabled": True}},
-        "installCRDs": True,
+        "installCRDs": settings.environment.operator_crds == "install",
         "crds": {
             "annotations": {"helm.sh/resource-policy": "keep"},
             "createClusterExternalSecret": False,

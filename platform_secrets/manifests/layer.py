@@ -63,8 +63,11 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
     access: list[Manifest] = []
     stores: list[Manifest] = []
     external_secrets: list[Manifest] = []
+    # An operator of one namespace has its Roles there.
+    namespaces = access if env.operator_scope == "cluster" else operator
     for view in settings.by_namespace:
-        access += namespace_manifests(view) + reader_manifests(view)
+        namespaces += namespace_manifests(view)
+        access += reader_manifests(view)
         for name, service in view.services.items():
             access += service_manifests(view, name, service)
         access += seeding_manifests(view)

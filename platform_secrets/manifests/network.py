@@ -19,7 +19,9 @@ def operator_policies(settings: Settings) -> list[Manifest]:
     """All of the operator's pods reach DNS and the API server; only the controller the stores."""
     namespace = settings.environment.operator_namespace
     chart = settings.environment.chart
-    incoming = [{"ports": [_tcp(port) for port in chart.listening_ports]}]
+    has_webhook = settings.environment.operator_scope == "cluster"
+    ports = chart.listening_ports(has_webhook=has_webhook)
+    incoming = [{"ports": [_tcp(port) for port in ports]}]
     to_cluster = [_dns(settings), _api_server(settings)]
     everything = _policy(settings, namespace, "external-secrets", {}, incoming, to_cluster)
     server = settings.environment.vault_server

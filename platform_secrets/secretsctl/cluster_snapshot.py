@@ -150,7 +150,7 @@ def _environments(
             maps += [name for name, namespace in pointers.items() if namespace == view.namespace]
         if maps:
             found.append(_named(within, "configmaps", "ConfigMap", maps))
-    if any(provider.is_cluster_wide for provider in providers(settings)):
+    if any(store.is_cluster_wide for store in settings.environment.stores.values()):
         found.append(_listing(replace(kubectl, namespace=None), _STORES_OF_ALL))
     return found
 

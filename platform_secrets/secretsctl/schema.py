@@ -32,6 +32,8 @@ _DECLARED = {"required": ["backend"], "properties": {"backend": {"const": "decla
 _POD_IDENTITY = {"required": ["identity"], "properties": {"identity": {"const": "pod-identity"}}}
 _OWNER = _if({"shared": "own"}, _DECLARED)
 _BASIC = {"stores": _EMPTY, "bundles": _EMPTY, "default-store": _NULL, "vault-server": _NULL}
+_SCOPED = _needs("operator-namespace")
+_SCOPED["properties"] |= {"operator": {"const": "install"}, "namespaces": _EMPTY}
 _STORED = {**_needs("stores", "operator")}
 _STORED["properties"] = {**_STORED["properties"], "stores": {"minProperties": 1}}
 # Of the faults between settings those that a schema can say; all of them: settings/faults.py.
@@ -39,6 +41,7 @@ _GENERATED = {"required": ["by"], "properties": {"by": {"const": "generate"}}}
 _TOGETHER = {
     "Environment": [
         {**_if({"secrets": "basic"}, {"properties": _BASIC}), "else": _STORED},
+        _if({"operator-scope": "namespace"}, _SCOPED),
         _if({"delivery": "gitops"}, _needs("gitops")),
         _if({"delivery": "gitops"}, {"properties": {"chart": {"properties": {"path": _NULL}}}}),
     ],

@@ -88,6 +88,11 @@ class AnyStore(Model):
         return None
 
     @property
+    def is_cluster_wide(self) -> bool:
+        """Whether it is a ClusterSecretStore, which an operator of ours otherwise leaves alone."""
+        return False
+
+    @property
     def engine(self) -> PostgresDatabase | None:
         """The database whose accounts an engine of the store owns."""
         return None

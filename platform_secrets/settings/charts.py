@@ -29,6 +29,7 @@ _PORTS = {
     "certController.readinessProbe.port": 8081,
     "webhook.port": 10250,
 }
+_OF_WEBHOOK = ("webhook.", "certController.")
 
 
 def _value(values: object, path: str, default: Any) -> Any:
@@ -73,10 +74,14 @@ class OperatorChart(Model):
             newest_known = release_of(OperatorChart().version)
             yield from release_doubts(release_of(self.version), newest_known)
 
-    @property
-    def listening_ports(self) -> list[int]:
+    def listening_ports(self, *, has_webhook: bool) -> list[int]:
         """Of all of the operator's pods."""
-        return sorted({_value(self.values, path, port) for path, port in _PORTS.items()})
+        found = {
+            _value(self.values, path, port)
+            for path, port in _PORTS.items()
+            if has_webhook or not path.startswith(_OF_WEBHOOK)
+        }
+        return sorted(found)
 
     @property
     def name_override(self) -> str:

@@ -203,7 +203,13 @@ class Environment(Model):
     into its store, and only then the operator takes it over."""
 
     operator: Literal["install", "existing"] | None = None
-    """Whether this stack owns the External Secrets Operator, of which a cluster has one."""
+    """Whether this stack owns the External Secrets Operator that serves it."""
+    operator_scope: Literal["cluster", "namespace"] = "cluster"
+    """`cluster`: one operator serves every namespace, and may write every Secret. `namespace`: one
+    of this environment's own, which may write the Secrets of its namespace alone."""
+    operator_crds: Literal["install", "existing"] = "install"
+    """Whether the operator that this stack installs brings its kinds, of which a cluster has one
+    set: of several operators exactly one does."""
     operator_namespace: Namespace = "external-secrets-system"
     """Where the operator runs; nothing else does."""
     operator_service_account: DnsSubdomain = "external-secrets"

@@ -27,5 +27,9 @@ class ExistingStore(AnyStore):
     {key}. Without it the stack file names each entry."""
 
     @property
+    def is_cluster_wide(self) -> bool:
+        return self.kind == "ClusterSecretStore"
+
+    @property
     def has_convention(self) -> bool:
         return self.entry_pattern is not None

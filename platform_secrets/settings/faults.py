@@ -29,6 +29,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("migrating", env.migrating),
             ("monitoring", env.monitoring),
             ("refuse-deletion", env.refuse_deletion),
+            ("operator-scope", env.operator_scope == "namespace"),
         ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"
@@ -36,6 +37,15 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
         yield ("stores",), "at least one store is needed, or `secrets: basic`"
     elif env.operator is None:
         yield ("operator",), "is missing; allowed: install, existing"
+    elif env.operator == "existing":
+        for key, is_set in (
+            ("operator-scope", env.operator_scope == "namespace"),
+            ("operator-crds", env.operator_crds == "existing"),
+        ):
+            if is_set:
+                yield (key,), "is up to whoever installs the operator: it needs `operator: install`"
+    elif env.operator_scope == "namespace":
+        yield from _scope_faults(env)
     if env.operator == "install" and (fault := env.chart.fault):
         yield ("chart", "version"), fault
     if env.refuse_deletion and not env.protect:
@@ -52,6 +62,21 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             yield ("gitops", "environments", place), "is there already"
     if env.delivery == "gitops" and env.gitops is None:
         yield ("gitops",), "is missing: `delivery: gitops` needs the repository's address"
+
+
+def _scope_faults(env: Environment) -> Iterator[Fault]:
+    """Where an operator serves the environment's own namespace alone."""
+    right = "or `operator-scope: cluster`"
+    if "operator_namespace" not in env.model_fields_set:
+        message = "is missing: with `operator-scope: namespace` each operator has one of its own"
+        yield ("operator-namespace",), f"{message}, such as external-secrets-{env.environment}"
+    if env.namespaces:
+        message = "would be served by nobody: the operator serves one namespace; right: an"
+        yield ("namespaces",), f"{message} environment for each of them, {right}"
+    for name, store in env.stores.items():
+        if store.is_cluster_wide:
+            message = "is a ClusterSecretStore, which an operator of one namespace can't read"
+            yield ("stores", name, "kind"), f"{message}; right: a SecretStore of others, {right}"
 
 
 def cross_faults(settings: Settings) -> Iterator[Fault]:

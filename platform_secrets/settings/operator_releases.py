@@ -39,8 +39,8 @@ def release_doubts(release: Release, newest_known: Release) -> Iterator[str]:
         first = _text(_FIRST_THAT_BOUNDS_TOKENS)
         yield (
             "does not know `rbac.serviceAccountTokenCreate`, so the operator may ask for tokens of "
-            f"every account of the cluster: take {first} or later, or refuse it those of all but "
-            "the stores' accounts by an admission policy of yours"
+            f"every account of the cluster or namespace that it serves: take {first} or later, or "
+            "refuse it those of all but the stores' accounts by an admission policy of yours"
         )
     if release[:2] > newest_known[:2]:
         yield (

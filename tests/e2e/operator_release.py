@@ -53,11 +53,14 @@ class OperatorRelease:
         if self._cluster.api.get("v1", "Namespace", release["namespace"]) is None:
             self._cluster.create_namespace(release["namespace"])
         rendered = self.render(release)
+        before = self._applied
         self._applied = [obj for obj in rendered if obj["kind"] in IDENTITY_KINDS]
         if release.get("values", {}).get("rbac", {}).get("serviceAccountTokenCreate") is False:
             drop_token_right(self._applied)
         for obj in self._applied:
             self._cluster.api.apply(obj, manager="helm")
+        there = [_identity(obj) for obj in self._applied]
+        self._delete([obj for obj in before if _identity(obj) not in there])
         self._deployment = operator_deployment(rendered)
         pod = self._deployment["spec"]["template"]["spec"]
         self._kubeconfig = self._cluster.service_account_kubeconfig(
@@ -123,11 +126,12 @@ class OperatorRelease:
     def uninstall(self, release: Manifest) -> None:
         """Stops the operator and removes its rights; the CRDs stay, as Helm leaves them."""
         self._stop()
-        for obj in reversed(self._applied):
-            metadata = obj["metadata"]
-            self._cluster.api.delete(
-                obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace")
-            )
+        self._delete(self._applied)
+        self._applied = []
+
+    def _delete(self, objects: list[Manifest]) -> None:
+        for obj in reversed(objects):
+            self._cluster.api.delete(*_identity(obj))
 
     def render(self, release: Manifest) -> list[Manifest]:
         """The chart's objects. Values that this version of the chart does not know are ignored."""
@@ -161,6 +165,11 @@ class OperatorRelease:
     def _stop(self) -> None:
         if self.process:
             self.process.stop()
+
+
+def _identity(obj: Manifest) -> tuple[str, str, str, str | None]:
+    metadata = obj["metadata"]
+    return obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace")
 
 
 def drop_token_right(rendered: list[Manifest]) -> None:

@@ -56,9 +56,24 @@ def environment_alerts(settings: Settings) -> list[Manifest]:
 
 
 def operator_alerts(settings: Settings) -> list[Manifest]:
-    """Rules about what a cluster has once: webhook, certificate, calls of providers."""
-    namespace = settings.environment.operator_namespace
+    """Rules about an operator: its calls of providers, and its webhook, where it has one."""
+    env = settings.environment
     calls = "externalsecret_provider_api_calls_count"
+    fail = _alert(
+        settings,
+        "ProviderCallsFail",
+        f'sum by (provider, call) (rate({calls}{{status="error"}}[15m]))'
+        f" > 0.2 * sum by (provider, call) (rate({calls}[15m]))",
+        lasting="15m",
+        severity="warning",
+        summary="{{ $labels.provider }} throttles or refuses {{ $labels.call }}",
+        first=f"kubectl logs -n {env.operator_namespace} -l {_NAME}=external-secrets --since=15m",
+    )
+    return [*(_webhook_alerts(settings) if env.operator_scope == "cluster" else []), fail]
+
+
+def _webhook_alerts(settings: Settings) -> list[Manifest]:
+    namespace = settings.environment.operator_namespace
     return [
         _alert(
             settings,
@@ -79,16 +94,6 @@ def operator_alerts(settings: Settings) -> list[Manifest]:
             severity="warning",
             summary="The webhook's certificate or its place in the API server is not kept",
             first=f"kubectl logs -n {namespace} -l {_NAME}=external-secrets-cert-controller",
-        ),
-        _alert(
-            settings,
-            "ProviderCallsFail",
-            f'sum by (provider, call) (rate({calls}{{status="error"}}[15m]))'
-            f" > 0.2 * sum by (provider, call) (rate({calls}[15m]))",
-            lasting="15m",
-            severity="warning",
-            summary="{{ $labels.provider }} throttles or refuses {{ $labels.call }}",
-            first=f"kubectl logs -n {namespace} -l {_NAME}=external-secrets --since=15m",
         ),
     ]
 

@@ -86,8 +86,10 @@ def _object(settings: Settings, kind: str, name: str, namespace: str) -> Manifes
 
 def _pod_names(settings: Settings) -> list[str]:
     """The controller's pods, the webhook's, and those that keep its certificate."""
-    name = settings.environment.chart.name_override or naming.OPERATOR_RELEASE
-    return [name, f"{name}-webhook", f"{name}-cert-controller"]
+    env = settings.environment
+    name = env.chart.name_override or naming.OPERATOR_RELEASE
+    of_webhook = [f"{name}-webhook", f"{name}-cert-controller"]
+    return [name, *(of_webhook if env.operator_scope == "cluster" else [])]
 
 
 def _scraping(settings: Settings) -> Manifest:

@@ -15,10 +15,6 @@ class Existing(Provider):
     def address(self) -> tuple[object, ...]:
         return ("existing", self._store.kind, self._store.name)
 
-    @property
-    def is_cluster_wide(self) -> bool:
-        return self._store.kind == "ClusterSecretStore"
-
     def reference(self, store: str) -> Manifest:
         return {"kind": self._store.kind, "name": self._store.name}
 

@@ -40,11 +40,6 @@ class Provider(Protocol):
         return False
 
     @property
-    def is_cluster_wide(self) -> bool:
-        """Whether it is a ClusterSecretStore, which an operator of ours otherwise leaves alone."""
-        return False
-
-    @property
     def misses_values(self) -> bool:
         """Whether a push that is to leave values alone looks for the value itself, not only for the
         entry: that may be there before its value, or for another property."""
