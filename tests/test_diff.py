@@ -229,14 +229,14 @@ def test_markdown_says_most_at_first_sight_and_folds_the_objects_away(repository
 
 
 def test_a_group_s_name_is_no_markup_and_moves_no_cursor(repository, run):
-    name = "```\n@everybody".replace("\n", " ") + "\x1b[2J"
+    name = "```\n@everybody".replace("\n", " ") + "\u200f"
     write(repository, stack=changed(UNPROTECTED, "readers.groups", ["shop-people", name]))
     out = run("--base", "HEAD", "--markdown")[1]
     inside = False
     for line in out.splitlines():
         inside ^= line.startswith("```")
         assert "@everybody" not in line or inside
-    assert "\x1b" not in out + run("--base", "HEAD")[1]
+    assert "\u200f" not in out + run("--base", "HEAD")[1]
 
 
 def test_a_comment_is_never_longer_than_github_takes(repository, run):

@@ -81,6 +81,28 @@ def test_a_manifest_may_name_again_what_it_has_said(tmp_path):
     assert found.content["spec"] == {"template": {"app": "a"}}
 
 
+MERGED = {
+    "a list of mappings": "data: {<<: [*one, *two], c: $}",
+    "a mapping in a mapping": "data: {<<: {<<: *one}}",
+    "the fields themselves": "<<: {data: *one, stringData: {<<: *two}}",
+    "the kind": "<<: {data: {c: $}}",
+    "a list": "data: {c: [$, {d: $}]}",
+}
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_no_value_of_a_secret_is_kept_however_it_was_merged(tmp_path, name):
+    text = "metadata: {name: a, annotations: &one {a: $}, labels: &two {b: $}}\n"
+    kind = "<<: {kind: Secret}" if name == "the kind" else "kind: Secret"
+    merged = MERGED[name].removeprefix("<<: ") if name == "the kind" else MERGED[name]
+    merged = merged.strip("{}") + "}" if name == "the kind" else merged
+    path = _file(tmp_path, f"{kind}\n{text}{merged}\n".replace("$", VALUE).encode())
+    [found] = read_all([str(path)]).manifests
+    fields = {**found.content.get("data", {}), **found.content.get("stringData", {})}
+    assert fields
+    assert VALUE not in str(fields)
+
+
 def test_a_hundred_levels_are_read(tmp_path):
     for levels, count in ((99, 0), (101, 1)):
         path = _file(tmp_path, b"x: " + b"[" * levels + b"]" * levels)

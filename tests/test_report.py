@@ -179,7 +179,7 @@ HOSTILE = "</code></td><script>alert(1)</script><img src=x onerror='alert(2)'>\"
 
 def test_hostile_texts_are_only_texts(report):
     catalogue = changed(CATALOGUE, "bundles.shared.keys.token.description", HOSTILE)
-    catalogue = changed(catalogue, "bundles.shared.keys.token.owner", f"\u202e{HOSTILE}")
+    catalogue = changed(catalogue, "bundles.shared.keys.token.owner", f"\u200f{HOSTILE}")
     catalogue = changed(catalogue, "bundles.mail.keys.smtp-password.rotate.source", HOSTILE)
     plain, page = report(STACK), None
     freezes = [{"from": "2026-12-24", "until": "2026-12-26", "reason": HOSTILE}]
@@ -187,7 +187,7 @@ def test_hostile_texts_are_only_texts(report):
     stack_file = {**STACK, "readers": people, "seeding": people, "rotator": {"freezes": freezes}}
     page = report(stack_file, catalogue=catalogue)
     assert page.text.count(HOSTILE) >= 7
-    assert "\u202e" not in page.text
+    assert "\u200f" not in page.text
     assert {tag for tag, _ in page.tags} == {tag for tag, _ in plain.tags}
     names = {name for _, of_tag in page.tags for name in of_tag}
     assert names == {name for _, of_tag in plain.tags for name in of_tag}

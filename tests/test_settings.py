@@ -105,7 +105,7 @@ IN_STACK = [
     ("namespace-name", "kube-system", "must be a namespace: a DNS label"),
     ("operator-namespace", "kube-system", "must be a namespace: a DNS label"),
     ("vault-server.namespace", "kube-public", "must be a namespace: a DNS label"),
-    ("stores.vault.audience", "", "must not be empty"),
+    ("stores.vault.audience", "", "must be one line, not empty"),
     ("refresh-interval", 3600, "must be a duration"),
     ("expected-external-secrets", -1, "must be at least 0"),
     ("stores", {}, "at least one store is needed, or `secrets: basic`"),

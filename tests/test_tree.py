@@ -23,7 +23,7 @@ NEW = {"top.yaml": ONE, "wave/object.yaml": TWO, "wave/deep/new.yaml": TWO}
 def root(tmp_path) -> Path:
     """A tree that holds OLD."""
     root = tmp_path / "rendered" / "test"
-    tree.write(root, OLD)
+    tree.write({root: OLD})
     return root
 
 
@@ -37,14 +37,14 @@ def _texts(root: Path) -> dict[str, str]:
 
 def test_the_tree_holds_the_files_and_nothing_is_left_beside_it(root):
     assert _texts(root) == OLD
-    assert tree.write(root, NEW) == 3
+    assert tree.write({root: NEW}) == {root: 3}
     assert _texts(root) == NEW
     assert [path.name for path in root.parent.iterdir()] == ["test"]
 
 
 def test_writing_again_changes_nothing_on_disk(root):
     before = {path: path.stat() for path in (root, *root.rglob("*"))}
-    assert tree.write(root, OLD) == 0
+    assert tree.write({root: OLD}) == {root: 0}
     after = {path: path.stat() for path in (root, *root.rglob("*"))}
     assert {path: (s.st_ino, s.st_mtime_ns) for path, s in after.items()} == {
         path: (s.st_ino, s.st_mtime_ns) for path, s in before.items()
@@ -52,7 +52,7 @@ def test_writing_again_changes_nothing_on_disk(root):
 
 
 def test_a_folder_that_no_file_is_in_any_more_goes(root):
-    tree.write(root, {"top.yaml": ONE})
+    tree.write({root: {"top.yaml": ONE}})
     assert [path.name for path in root.iterdir()] == ["top.yaml"]
 
 
@@ -104,14 +104,14 @@ def _identity(path: Path) -> tuple:
 @pytest.mark.parametrize("files", [NEW, {"top.yaml": TWO}, {}], ids=["new", "one", "none"])
 def test_files_of_others_stay_the_same_files(root, foreign, files):
     before = {path: _identity(path) for path in foreign}
-    tree.write(root, files)
+    tree.write({root: files})
     assert {path: _identity(path) for path in foreign} == before
     ours = {path for path in root.rglob("*.yaml") if path not in foreign}
     assert ours == {root / name for name in files}
 
 
 def test_folders_of_others_keep_their_mode(root, foreign):
-    tree.write(root, NEW)
+    tree.write({root: NEW})
     assert stat.S_IMODE((root / "notes").stat().st_mode) == 0o700
 
 
@@ -127,7 +127,7 @@ def test_what_is_in_the_way_is_named_and_nothing_is_written(root, what):
     IN_THE_WAY[what](root / "wave/other.yaml")
     before = _texts(root)
     with pytest.raises(TreeError) as caught:
-        tree.write(root, {**NEW, "wave/other.yaml": ONE})
+        tree.write({root: {**NEW, "wave/other.yaml": ONE}})
     assert str(caught.value).startswith(f"{root}/wave/other.yaml")
     assert _texts(root) == before
     assert [path.name for path in root.parent.iterdir()] == ["test"]
@@ -136,7 +136,7 @@ def test_what_is_in_the_way_is_named_and_nothing_is_written(root, what):
 def test_a_file_where_a_folder_is_needed_is_named_and_nothing_is_written(root):
     (root / "wave/deep").write_text("not ours\n")
     with pytest.raises(TreeError, match="wave/deep"):
-        tree.write(root, NEW)
+        tree.write({root: NEW})
     assert _texts(root) == {**OLD, "wave/deep": "not ours\n"}
 
 
@@ -144,9 +144,9 @@ def test_a_file_in_place_of_the_tree_or_of_its_parent_is_named(tmp_path):
     file = tmp_path / "file"
     file.write_text("not ours\n")
     with pytest.raises(TreeError, match=f"^{file}: is not a folder"):
-        tree.write(file, NEW)
+        tree.write({file: NEW})
     with pytest.raises(TreeError, match=f"^{file}.*: can't be written: "):
-        tree.write(file / "test", NEW)
+        tree.write({file / "test": NEW})
     assert file.read_text() == "not ours\n"
 
 
@@ -168,9 +168,36 @@ def test_a_write_that_fails_leaves_the_old_tree(
     fail_at(monkeypatch, call, calls_before, error)
     match = "can't be written: No space left on device" if raised is TreeError else None
     with pytest.raises(raised, match=match):
-        tree.write(root, NEW)
+        tree.write({root: NEW})
     assert {path: _identity(path) for path in before} == before
     assert [path.name for path in root.parent.iterdir()] == ["test"]
+
+
+@pytest.mark.parametrize("call", ["write_text", "rename"])
+@pytest.mark.parametrize("calls_before", range(5))
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "a file"), TreeError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
+    ids=["full disk", "interrupted"],
+)
+def test_of_several_trees_all_are_written_or_none(
+    root, monkeypatch, call, calls_before, error, raised
+):
+    """The first one is there, the second is new, of the third nothing changes."""
+    same = root.with_name("same")
+    tree.write({same: OLD})
+    fail_at(monkeypatch, call, calls_before, error)
+    trees = {root: NEW, root.with_name("new"): OLD, same: OLD}
+    if (call, calls_before) in [("rename", 3), ("rename", 4)]:
+        assert tree.write(trees) == {root: 3, root.with_name("new"): 3, same: 0}
+        return
+    with pytest.raises(raised):
+        tree.write(trees)
+    assert _texts(root) == _texts(same) == OLD
+    assert {path.name for path in root.parent.iterdir()} == {"test", "same"}
 
 
 def _killed_at(root: Path, call: str, calls_before: int) -> None:
@@ -187,7 +214,7 @@ def _killed_at(root: Path, call: str, calls_before: int) -> None:
             return real(*arguments, **options)
 
         setattr(Path, call, killing)
-        tree.write(root, NEW)
+        tree.write({root: NEW})
         os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
@@ -201,7 +228,7 @@ def _killed_at(root: Path, call: str, calls_before: int) -> None:
 def test_the_next_run_mends_what_a_killed_one_left(root, foreign, call, calls_before):
     before = {path: _identity(path) for path in foreign}
     _killed_at(root, call, calls_before)
-    tree.write(root, {"top.yaml": TWO})
+    tree.write({root: {"top.yaml": TWO}})
     assert {path: _identity(path) for path in foreign} == before
     assert (root / "top.yaml").read_text() == TWO
     assert [path.name for path in root.parent.iterdir()] == ["test"]
@@ -209,8 +236,8 @@ def test_the_next_run_mends_what_a_killed_one_left(root, foreign, call, calls_be
 
 def test_the_next_run_takes_away_the_old_tree_that_a_killed_one_left(root):
     """Killed after the swap: both trees are whole."""
-    tree.write(root.with_name(".test.old"), OLD)
-    tree.write(root, NEW)
+    tree.write({root.with_name(".test.old"): OLD})
+    tree.write({root: NEW})
     assert _texts(root) == NEW
     assert [path.name for path in root.parent.iterdir()] == ["test"]
 
@@ -225,5 +252,5 @@ def test_two_runs_at_once_wait_for_each_other(root):
     """Every moment's tree is one run's or the other's; nothing is mixed, nobody fails."""
     many = [{f"{n}/{place}.yaml": ONE for place in range(20)} for n in range(2)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda place: tree.write(root, many[place % 2]), range(12)))
+        list(pool.map(lambda place: tree.write({root: many[place % 2]}), range(12)))
     assert _texts(root) in many

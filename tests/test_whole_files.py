@@ -42,6 +42,17 @@ def test_a_link_stays_a_link_and_a_file_keeps_its_mode(tmp_path):
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("after", 0o640)
 
 
+def test_a_value_goes_to_its_owner_alone_and_never_where_a_link_leads(tmp_path):
+    elsewhere, link, file = (tmp_path / name for name in ("elsewhere", "link", "file"))
+    elsewhere.write_text("before")
+    file.write_text("before")
+    link.symlink_to(elsewhere)
+    replace_files({link: b"after", file: b"after"}, only_for_owner=True)
+    assert elsewhere.read_text() == "before"
+    assert not link.is_symlink()
+    assert [path.stat().st_mode & 0o777 for path in (link, file)] == [0o600, 0o600]
+
+
 @pytest.mark.parametrize(
     "command", [["init", "shop"], ["schema", "--out", "shop"]], ids=["init", "schema"]
 )

@@ -46,7 +46,7 @@ def test_one_of_two_secrets_of_one_name_may_be_another_environment_s(settings_wi
 def test_what_lives_stays_in_the_cluster_when_it_is_left_out(settings_with, tmp_path):
     """Argo CD and Flux keep it, and `render` says so."""
     with_it, without = settings_with(), settings_with(without={"bundles": ["billing"]})
-    write(tmp_path / "test", rendered_files(with_it, tmp_path / "catalogue.yaml"))
+    write({tmp_path / "test": rendered_files(with_it, tmp_path / "catalogue.yaml")})
     files = rendered_files(without, tmp_path / "catalogue.yaml")
     [line] = staying(leaving(rendered(tmp_path / "test"), files))
     assert "ExternalSecret" in line

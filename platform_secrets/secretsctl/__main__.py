@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 
 
@@ -11,9 +12,20 @@ def start() -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # A run makes no cycles to speak of, but looking for them takes up to half of its time.
     gc.disable()
+    is_interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_interruptible:
+        # Before anything is begun, and after all is done, Ctrl-C has nothing to tell.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from platform_secrets.secretsctl.commands import main
 
-    code = main()
+    try:
+        if is_interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        code = main()
+        if is_interruptible:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        code = 130
     # Nor at the end.
     gc.freeze()
     return code

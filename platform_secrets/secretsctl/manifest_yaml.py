@@ -64,6 +64,7 @@ def objects(text: str, *, may_lack_kind: bool) -> tuple[list[dict[str, Any]], in
         return [], 0
     if may_lack_kind:
         _name_kind(node)
+    _merge(loader, node, set())
     _drop_values(node)
     found = [*_flat(loader.construct_document(node))]
     for one in found:
@@ -113,6 +114,18 @@ def _name_kind(node: yaml.Node | None) -> None:
         node.value.append(named)
 
 
+def _merge(loader: Any, node: yaml.Node, known: set[int]) -> None:
+    """Writes merged keys (`<<`) out, so that nothing is looked for in vain."""
+    if id(node) in known or not isinstance(node, yaml.CollectionNode):
+        return
+    known.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        loader.flatten_mapping(node)
+    for pair in node.value:
+        for each in pair if isinstance(pair, tuple) else (pair,):
+            _merge(loader, each, known)
+
+
 def _drop_values(node: yaml.Node | None) -> None:
     """Empties what holds values in a Secret's node, before anything is made of it."""
     if not isinstance(node, yaml.MappingNode):
@@ -134,6 +147,8 @@ def _empty(node: yaml.Node | None, *path: str) -> None:
     """Takes the texts away below a path, and leaves the names."""
     if isinstance(node, yaml.ScalarNode) and not path:
         node.value, node.tag = "", "tag:yaml.org,2002:str"
+    for one in node.value if isinstance(node, yaml.SequenceNode) and not path else ():
+        _empty(one)
     if not isinstance(node, yaml.MappingNode):
         return
     for key, value in node.value:

@@ -51,12 +51,14 @@ def _rendered(options: argparse.Namespace, found: list[Settings]) -> tuple[int, 
     obstacles = [line for root, files in trees for line in tree.in_the_way(root, files)]
     if obstacles:
         raise tree.TreeError("\n".join(obstacles))
-    lines = []
+    told: dict[Path, list[str]] = {}
     for root, files in trees:
         present = tree.rendered(root)
-        told = [*staying(tree.leaving(present, files)), *retyped(present, files)]
-        changed = tree.write(root, files) or "none"
-        lines += [f"{root}: {len(files)} files, {changed} changed", *told]
+        told[root] = [*staying(tree.leaving(present, files)), *retyped(present, files)]
+    changed = tree.write(dict(trees))
+    lines = []
+    for root, files in trees:
+        lines += [f"{root}: {len(files)} files, {changed[root] or 'none'} changed", *told[root]]
     return OK, "".join(f"{line}\n" for line in lines)
 
 

@@ -1,5 +1,6 @@
 """A rendered tree as file names and texts: a kustomization per wave, a file per object."""
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from platform_secrets.manifests.monitoring.objects import prometheus_files
 from platform_secrets.manifests.naming import NEVER_PRUNED, Manifest
 from platform_secrets.secretsctl.object_sizes import size_faults
 from platform_secrets.secretsctl.projects import rotator_source
+from platform_secrets.secretsctl.shown_texts import printable
 from platform_secrets.secretsctl.tree import HEADER, OWNER
 from platform_secrets.secretsctl.yaml_text import yaml_text
 from platform_secrets.settings import Problem, Settings, SettingsError
@@ -21,7 +23,9 @@ from platform_secrets.settings import Problem, Settings, SettingsError
 def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
     """Every file below the environment's folder. The same settings give the same bytes. Raises
     SettingsError where an object would be larger than the API server takes."""
-    header = HEADER.format(source=f"{catalogue.name} and {Path(settings.stack_file).name}")
+    # A file may be called anything, also what would end a comment.
+    source = printable(f"{catalogue.name} and {Path(settings.stack_file).name}")
+    header = HEADER.format(source=source)
     owner = OWNER.format(
         environment=settings.environment.environment, platform=settings.catalogue.platform
     )
@@ -56,7 +60,7 @@ def rendered_files(settings: Settings, catalogue: Path) -> dict[str, str]:
 def _values(release: ChartRelease) -> str:
     """A release's values, and the command that takes them."""
     if release.path:
-        chart = release.path
+        chart = shlex.quote(release.path)
     elif release.repository.startswith("oci://"):
         chart = f"{release.repository}/{release.chart} --version {release.version}"
     else:

@@ -3,10 +3,11 @@
 import difflib
 import os
 import shutil
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
@@ -96,39 +97,77 @@ def _text(path: Path) -> str:
         return ""
 
 
-def write(root: Path, files: Mapping[str, str]) -> int:
-    """Makes `root` hold `files`, and returns how many changed. Files of others stay as they are.
+def write(trees: Mapping[Path, Mapping[str, str]]) -> dict[Path, int]:
+    """Makes each folder hold its files, all of them or none, and returns how many changed in each.
+    Files of others stay as they are.
 
-    A new folder is prepared beside the old one and takes its place in one step at the end, so
-    that a run that fails or is interrupted leaves the old tree. Raises TreeError.
+    A new folder is prepared beside each old one, and they take their places at the end, so that a
+    run that fails or is interrupted leaves the old trees. Raises TreeError.
     """
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(root.parent):
-            return _write(root, files)
+        with made_folders({root.parent for root in trees}), ExitStack() as locks:
+            for folder in sorted({root.parent for root in trees}):
+                locks.enter_context(_locked(folder))
+            return _write(trees)
     except OSError as error:
-        place = error.filename or root
+        place = error.filename or ", ".join(map(str, trees))
         raise TreeError(f"{place}: can't be written: {error.strerror}") from None
 
 
-def _write(root: Path, files: Mapping[str, str]) -> int:
-    _recover(root)
-    obstacles = in_the_way(root, files)
+def _write(trees: Mapping[Path, Mapping[str, str]]) -> dict[Path, int]:
+    for root in trees:
+        _recover(root)
+    obstacles = [line for root, files in trees.items() for line in in_the_way(root, files)]
     if obstacles:
         raise TreeError("\n".join(obstacles))
-    present = rendered(root)
-    changed = {name for name in {*files, *present} if files.get(name) != present.get(name)}
-    if not changed:
-        return 0
-    foreign = [name for name in _all_files(root) if name not in present]
-    new = Path(tempfile.mkdtemp(prefix=f".{root.name}.new-", dir=root.parent))
+    changed: dict[Path, int] = {}
+    prepared: dict[Path, Path] = {}
     try:
-        new.chmod(0o755)
-        _fill(new, root, files, foreign)
-        _swap(new, root)
+        for root, files in trees.items():
+            present = rendered(root)
+            names = {*files, *present}
+            changed[root] = sum(files.get(name) != present.get(name) for name in names)
+            if changed[root]:
+                foreign = [name for name in _all_files(root) if name not in present]
+                new = Path(tempfile.mkdtemp(prefix=f".{root.name}.new-", dir=root.parent))
+                prepared[root] = new
+                new.chmod(0o755)
+                _fill(new, root, files, foreign)
+        with uninterrupted():
+            _swap(prepared)
     finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return len(changed)
+        for new in prepared.values():
+            shutil.rmtree(new, ignore_errors=True)
+    return changed
+
+
+@contextmanager
+def made_folders(folders: Iterable[Path]) -> Iterator[None]:
+    """Makes those that are missing; where nothing comes to be in them, they go again."""
+    made: list[Path] = []
+    try:
+        for folder in folders:
+            made += [one for one in (*reversed(folder.parents), folder) if not one.exists()]
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for each in reversed(made):
+            with suppress(OSError):
+                each.rmdir()
+        raise
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Has Ctrl-C wait for what takes a moment and must not be left half done; Windows can't."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -168,17 +207,22 @@ def _old_name(root: Path) -> Path:
     return root.with_name(f".{root.name}.old")
 
 
-def _swap(new: Path, root: Path) -> None:
-    old = _old_name(root)
+def _swap(prepared: Mapping[Path, Path]) -> None:
+    """Puts each new folder in its place, by it; none of them where one can't be."""
     try:
-        if root.exists():
-            root.rename(old)
-        new.rename(root)
+        for root, new in prepared.items():
+            if root.exists():
+                root.rename(_old_name(root))
+            new.rename(root)
     except BaseException:
-        if old.exists() and not root.exists():
-            old.rename(root)
+        for root, new in prepared.items():
+            if root.exists() and not new.exists():
+                root.rename(new)
+            if _old_name(root).exists():
+                _old_name(root).rename(root)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    for root in prepared:
+        shutil.rmtree(_old_name(root), ignore_errors=True)
 
 
 def _recover(root: Path) -> None:

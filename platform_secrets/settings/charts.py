@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from platform_secrets.settings.model import HOST_AND_PORT, Model, Text, text_of
+from platform_secrets.settings.model import HOST_AND_PORT, Line, Model, text_of
 from platform_secrets.settings.operator_releases import release_doubts, release_fault, release_of
 
 ChartVersion = Annotated[str, text_of(r"[0-9]+\.[0-9]+\.[0-9]+", "a version such as 2.9.0")]
@@ -56,7 +56,7 @@ class OperatorChart(Model):
     """The chart's version."""
     repository: ChartRepository = "https://charts.external-secrets.io"
     """Where Helm finds it."""
-    path: Text | None = None
+    path: Line | None = None
     """A chart's folder or archive on disk instead; under Pulumi only."""
     values: Annotated[dict[str, Any], AfterValidator(_operator_values)] = {}
     """Laid over the values that this program sets. Ports and names that they change are changed in

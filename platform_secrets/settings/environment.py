@@ -12,12 +12,12 @@ from platform_secrets.settings.model import (
     DnsLabel,
     DnsSubdomain,
     HttpsUrl,
+    Line,
     MinuteOrMore,
     Model,
     Namespace,
     PathSegments,
     ServiceName,
-    Text,
     text_of,
 )
 from platform_secrets.settings.monitoring import Monitoring
@@ -37,7 +37,7 @@ class Cluster(Model):
 
     uid: Uuid | None = None
     """The UID of the namespace kube-system. Pulumi changes nothing until it is set."""
-    context: Text | None = None
+    context: Line | None = None
     """The kubeconfig's context; the current one unless it is set."""
 
     def problem(self, actual: str) -> str | None:
@@ -135,6 +135,9 @@ class Flux(Model):
     """What it reads a private repository with."""
 
 
+_BRANCH = r"(?![-/])(?!.*(\.\.|//|/\.|[./]$))[A-Za-z0-9._/-]+"
+
+
 class GitOps(Model):
     """The repository that holds the rendered tree."""
 
@@ -147,7 +150,7 @@ class GitOps(Model):
         ),
     ]
     """Its address, without password."""
-    branch: Annotated[str, text_of(r"[A-Za-z0-9._/-]+", "a branch", 200)] = "main"
+    branch: Annotated[str, text_of(_BRANCH, "a branch, as Git has them", 200)] = "main"
     """What is applied."""
     path: PathSegments = "rendered"
     """The rendered tree's folder in the repository."""

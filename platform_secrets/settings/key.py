@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, model_validator
 
-from platform_secrets.settings.model import Model, Text, text_of
+from platform_secrets.settings.model import Line, Model, Text, text_of
 from platform_secrets.settings.rotations import Alphabet, Database, Generated, Rotation
 
 LONGEST_FIELD = 253
@@ -60,7 +60,7 @@ class Key(Model):
     """How many characters it has at least."""
     example: Text | None = None
     """What a value looks like, with no real one."""
-    owner: Text | None = None
+    owner: Line | None = None
     """Who is asked about it, and told when it is overdue."""
     rotate: Rotation | None = None
     """How often it changes, and who changes it; never, and unwatched, without it."""

@@ -1,6 +1,7 @@
 """From two documents to one checked `Settings`: first each alone, then both together."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -17,6 +18,7 @@ from platform_secrets.settings.place_faults import without_faults
 from platform_secrets.settings.problems import Problem, SettingsError
 from platform_secrets.settings.references import Fault, catalogue_faults, store_faults
 from platform_secrets.settings.resolved import Settings
+from platform_secrets.settings.unseen import unseen_faults
 
 _Model = TypeVar("_Model", bound=Model)
 
@@ -40,8 +42,8 @@ def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
             settings = Settings(left, env, stack.file)
             faults = [*cross_faults(settings)]
             if not faults:
-                settings.warnings.extend(_warnings(settings, stack, catalogue))
-                found.append(settings)
+                warnings = _warnings(settings, stack, catalogue)
+                found.append(replace(settings, warnings=tuple(warnings)))
         problems += [stack.problem(*fault) for fault in faults]
     if problems:
         raise SettingsError(problems)
@@ -77,14 +79,15 @@ def _lacking(catalogue: Catalogue) -> Iterator[Fault]:
 
 
 def _parsed(model: type[_Model], document: Document, problems: list[Problem]) -> _Model | None:
-    problems += document.problems
+    unseen = [document.problem(*fault) for fault in unseen_faults(document.content)]
+    problems += [*document.problems, *unseen]
     if document.content is None and document.problems:
         return None
     try:
         return model.model_validate(document.content)
     except ValidationError as error:
-        # A value that could not be read is already a problem, with a better message.
-        known = {problem.path for problem in document.problems}
+        # Such a value is already a problem, with a better message.
+        known = {problem.path for problem in (*document.problems, *unseen)}
         found = [explained(model, one) for one in error.errors(include_url=False)]
         problems += [document.problem(path, text) for path, text in found if path not in known]
         return None

@@ -107,7 +107,7 @@ def _cidr(text: str) -> str:
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _PORT = r"6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
-HOST_AND_PORT = rf"[A-Za-z0-9.-]+(:({_PORT}))?"
+HOST_AND_PORT = rf"[A-Za-z0-9][A-Za-z0-9.-]*(:({_PORT}))?"
 
 DnsLabel = Annotated[
     str, text_of(_LABEL, "a DNS label: lower-case letters, digits and hyphens, no hyphen at an end")
@@ -189,7 +189,13 @@ HttpsUrl = Annotated[
     ),
 ]
 PathSegments = Annotated[
-    str, text_of(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*", "a path without slashes at its ends", 200)
+    str,
+    text_of(
+        r"(?!(.*/)?\.{1,2}(/|$))[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*",
+        "a path without slashes at its ends, . and ..",
+        200,
+    ),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Line = Annotated[str, text_of(r"[^\r\n]+", "one line, not empty", 1000)]

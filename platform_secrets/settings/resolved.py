@@ -30,7 +30,7 @@ class Settings:
     environment: Environment
     stack_file: str
     """The file's name, for messages."""
-    warnings: list[Problem] = field(default_factory=list, compare=False)
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
     """What is allowed and seldom meant."""
     kept: "dict[str, list[Kept]]" = field(default_factory=dict, compare=False, repr=False)
     """What `entries.kept` has found of each bundle: it is asked for many times."""

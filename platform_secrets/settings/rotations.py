@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from platform_secrets.settings.model import DAY_OR_MORE_PATTERN, Duration, Model, Text, text_of
+from platform_secrets.settings.model import DAY_OR_MORE_PATTERN, Duration, Line, Model, text_of
 
 
 def _a_day_or_more(duration: timedelta) -> timedelta:
@@ -119,7 +119,7 @@ class ByHand(Model):
     """How old a value may become."""
     grace: Duration = timedelta(days=14)
     """How much later than `max-age` the age check reports the key."""
-    source: Text | None = None
+    source: Line | None = None
     """Where the limit comes from: a standard, a contract, a provider's advice."""
 
     @property

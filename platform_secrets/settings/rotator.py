@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from platform_secrets.settings.cron import Schedule, cron
-from platform_secrets.settings.model import Duration, MinuteOrMore, Model, Text, text_of
+from platform_secrets.settings.model import Duration, Line, MinuteOrMore, Model, text_of
 from platform_secrets.settings.pod import Pod, Resources
 from platform_secrets.settings.store_texts import Day
 from platform_secrets.settings.time_zones import TimeZone
@@ -68,7 +68,7 @@ class Freeze(Model):
     """The first of them."""
     until: Day
     """The last of them."""
-    reason: Text
+    reason: Line
     """Why, for the log of what was not done."""
 
     @model_validator(mode="after")

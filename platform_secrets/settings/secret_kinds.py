@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from platform_secrets.settings.model import SUBDOMAIN, Model, Text, text_of
+from platform_secrets.settings.model import SUBDOMAIN, Line, Model, text_of
 from platform_secrets.settings.texts import Part, TextContent, parts_of
 
 DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"
@@ -88,7 +88,7 @@ class Login(Model):
 
     username: FieldName | None = None
     """The bundle's key that holds the account's name."""
-    username_text: Text | None = None
+    username_text: Line | None = None
     """The account's name itself, where it is no secret: AWS, _json_key, x-access-token."""
     password: FieldName
     """The bundle's key that holds the password or token."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from platform_secrets.settings.any_store import Identities, Layout, ProviderHalf, Rule
 from platform_secrets.settings.databases import PostgresDatabase
-from platform_secrets.settings.model import HttpsUrl, PathSegments, Text, text_of
+from platform_secrets.settings.model import HttpsUrl, Line, PathSegments, text_of
 from platform_secrets.settings.references import Fault
 from platform_secrets.settings.store_texts import PathPattern, PemCertificates
 
@@ -46,7 +46,7 @@ class VaultStore(ProviderHalf):
     auth: Literal["own", "existing"] | None = None
     """With `backend: declare`: whether this stack owns the cluster's auth method; as `shared`
     unless it is set. `own` beside `shared: existing` is for a cluster that no other stack uses."""
-    audience: Text = "vault"
+    audience: Line = "vault"
     """For whom the ServiceAccounts' tokens are made out."""
     ca_certificate: PemCertificates | None = None
     """The authority of the server's certificate, where it is no public one: PEM, no secret."""

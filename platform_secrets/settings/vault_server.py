@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from platform_secrets.settings.charts import ChartRepository, ChartVersion
-from platform_secrets.settings.model import DnsSubdomain, Model, Namespace, Text, text_of
+from platform_secrets.settings.model import DnsSubdomain, Line, Model, Namespace, text_of
 from platform_secrets.settings.store_texts import AwsRegion, KeyVaultName, ProjectId, Uuid
 
 KeyName = Annotated[str, text_of(r"[A-Za-z0-9_-]+", "a key's name", 127)]
@@ -82,7 +82,7 @@ class ServerChart(Model):
     """The one that this program was written for unless it is set."""
     repository: ChartRepository | None = None
     """The product's own unless it is set."""
-    path: Text | None = None
+    path: Line | None = None
     """A chart's folder or archive on disk instead; under Pulumi only."""
     values: dict[str, Any] = {}
     """Laid over the values that this program sets."""

@@ -74,7 +74,9 @@ class World:
         self.changes |= changes
         shutil.rmtree(self.tree, ignore_errors=True)
         for one in (self.settings, *self.others.values()):
-            tree.write(self.tree / one.environment.environment, rendered_files(one, CATALOGUE_FILE))
+            tree.write(
+                {self.tree / one.environment.environment: rendered_files(one, CATALOGUE_FILE)}
+            )
         made = self.repository.commit(message)
         for source in self.cluster.api.list(*SOURCE):
             self._ask(SOURCE, source["metadata"]["name"])

@@ -173,7 +173,8 @@ class KubernetesApi:
         params: dict[str, str] | None = None,
     ) -> Manifest:
         """The answer to a raw request; one that is to come again later comes again for a while."""
-        content = None if body is None else json.dumps(body)
+        # What is applied is YAML to the API server, which takes no pair of escapes for a character.
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode()
         headers = {"Content-Type": content_type, "Accept": accept}
 
         def answered() -> httpx.Response:

@@ -30,10 +30,15 @@ def cel(value: Any) -> str:
     if isinstance(value, Mapping):
         members = _members([*value.values()])
         pairs = zip(value, members, strict=True)
-        return "{" + ", ".join(f"{json.dumps(key)}: {member}" for key, member in pairs) + "}"
+        return "{" + ", ".join(f"{_literal(key)}: {member}" for key, member in pairs) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(_members(value)) + "]"
-    return json.dumps(value)
+    return _literal(value)
+
+
+def _literal(value: Any) -> str:
+    """Characters stand for themselves: CEL takes no pair of escapes for a rarer one."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def placeholder(expression: str) -> str:
@@ -42,14 +47,14 @@ def placeholder(expression: str) -> str:
 
 
 def _of_placeholders(text: str) -> str:
-    parts = [part if at % 2 else json.dumps(part) for at, part in enumerate(text.split(_MARK))]
+    parts = [part if at % 2 else _literal(part) for at, part in enumerate(text.split(_MARK))]
     return " + ".join(part for part in parts if part != '""')
 
 
 def table(rows: Mapping[str, Any]) -> Cel:
     """A mapping with a line for each entry, so that a difference is a line."""
     pairs = zip(rows, _members([*rows.values()]), strict=True)
-    lines = [f"  {json.dumps(key)}: {member}" for key, member in pairs]
+    lines = [f"  {_literal(key)}: {member}" for key, member in pairs]
     return Cel("{\n" + ",\n".join(lines) + "\n}" if lines else "{}")
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from platform_secrets.components.backends.vault import policies
 from platform_secrets.manifests import naming
 from platform_secrets.settings import Settings, VaultStore
 from platform_secrets.settings.entries import bundle_entry
 from tests.e2e.cluster import ISSUER, Cluster
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
-from tests.e2e.environments import secret_values, sync
+from tests.e2e.environments import secret_values, settings_of, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
@@ -23,6 +24,23 @@ from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
 from tests.platform import STACK_FILES
 
+# Of what an entry's name may hold, whatever would be more to somebody.
+ODD = [
+    "a",
+    "a=b",
+    "a:b",
+    "a,b",
+    "a~b",
+    "a@b",
+    "a.b",
+    ".a",
+    "a..b",
+    "-a",
+    "_",
+    "=",
+    "a/b=c/~d",
+    "a/b",
+]
 MOUNT, AUTH, OTHER_AUTH = "half", "half-kubernetes", "half-jwt"
 FORBIDDEN = 403
 READ, WRITE, DELETE = "read", "write", "delete"
@@ -235,3 +253,32 @@ def allowed(stores: Stores, token: str, entry: str) -> set[str]:
             if error.status != FORBIDDEN:
                 raise
     return found
+
+
+def test_a_policy_opens_the_entry_with_an_odd_name_and_none_beside_it(stores: Stores) -> None:
+    bao = stores.bao
+    for entry in ODD:
+        bao.write(f"secret/data/odd/{entry}", data={"at": entry})
+    for entry in ODD:
+        changes = {
+            "environment": "odd",
+            "stores": {"vault": {"backend": "declare"}},
+            "bundles": {"backend-api": {"entry": f"odd/{entry}"}},
+        }
+        settings = settings_of(STACK_FILES["production"], changes)
+        [text] = policies(settings, "vault", "read")
+        bao.write("sys/policies/acl/odd", policy=text)
+        made = bao.write("auth/token/create", policies=["odd"], no_default_policy=True)
+        token = made["auth"]["client_token"]
+        found = [one for one in ODD if is_readable(stores, token, f"secret/data/odd/{one}")]
+        assert found == [entry]
+
+
+def is_readable(stores: Stores, token: str, path: str) -> bool:
+    try:
+        stores.bao.request("GET", path, token=token)
+    except OpenBaoError as error:
+        if error.status != FORBIDDEN:
+            raise
+        return False
+    return True

@@ -228,7 +228,7 @@ def rendered(cluster: Cluster, stack: Stack, folder: Path) -> list[Manifest]:
     """All objects of a stack's tree, with GitOps entry points and generated Secrets."""
     found = [content for content in stack.tree.values() if "metadata" in content]
     if stack.settings.environment.secrets == "basic":
-        tree.write(folder, rendered_files(stack.settings, CATALOGUE_FILE))
+        tree.write({folder: rendered_files(stack.settings, CATALOGUE_FILE)})
         basic = folder / BASIC_SECRETS
         write_env_files(basic, stack.settings, made_up_values())
         found += yaml.safe_load_all(cluster.kubectl("kustomize", str(basic)))

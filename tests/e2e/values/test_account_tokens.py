@@ -18,6 +18,15 @@ from tests.e2e.rotating import rotating_settings
 REFUSED = "nobody gets another account's token by a Secret"
 TOKEN = "kubernetes.io/service-account-token"  # noqa: S105 - a type of Secrets
 MERGE = "application/merge-patch+json"
+# Names that end no text of the policies, and widen them to nobody.
+ODD_GROUPS = [
+    '"] || true || group in ["',
+    "`'",
+    "\\",
+    "\\u0022",
+    "{{ people }}",
+    "\U0001f511 Prüfer",
+]
 OPERATOR, ELSEWHERE = "guarded-operator", "unguarded"
 RBAC = "rbac.authorization.k8s.io"
 
@@ -30,7 +39,11 @@ class Guarded:
         self.cluster, self.admin, self.seeder = cluster, cluster.api, cluster.person
         operator: dict[str, Any] = {"operator-namespace": OPERATOR}
         settings = rotating_settings(
-            "production", "tokens", catalogue=None, seeding={"groups": [PEOPLE]}, **operator
+            "production",
+            "tokens",
+            catalogue=None,
+            seeding={"groups": [*ODD_GROUPS, PEOPLE]},
+            **operator,
         )
         self.namespace = settings.namespace
         for name in (self.namespace, OPERATOR, ELSEWHERE):

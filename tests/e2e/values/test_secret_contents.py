@@ -25,7 +25,10 @@ from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import wait_until
 from tests.e2e.stores import Stores
 from tests.platform import STACK_FILES
+from tests.test_hostile_texts import PIECES
 
+# What other languages would read, but for the parts of a text.
+HOSTILE = [one for one in PIECES if "${" not in one]
 CATALOGUE: dict[str, Any] = {
     "platform": "wren",
     "services": {},
@@ -77,6 +80,21 @@ CATALOGUE: dict[str, Any] = {
         },
     },
 }
+
+
+def hostile_bundle(name: str) -> dict[str, Any]:
+    """Each piece of a language alone, then two of them around a value."""
+    pairs = zip(HOSTILE, [*HOSTILE[7:], *HOSTILE[:7]], strict=True)
+    texts = [*HOSTILE, *(f"{one}${{apiToken}}{other}" for one, other in pairs)]
+    return {
+        "secret": f"{name}-env",
+        "annotations": {f"example.org/a{place}": one for place, one in enumerate(HOSTILE)},
+        "keys": {"apiToken": {"same-as": "ledger/apiToken", "hidden": True}},
+        "texts": {f"T{place}": one for place, one in enumerate(texts)},
+    }
+
+
+CATALOGUE["bundles"]["hostile"] = hostile_bundle("hostile")
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "vault": ("production", {}),
     "aws": ("production-aws", {}),
@@ -203,10 +221,20 @@ def test_types_labels_and_annotations_are_on_the_secret(
         "edge": "kubernetes.io/tls",
         "pull": "kubernetes.io/dockerconfigjson",
         "login": "example.com/login",
+        "hostile": "Opaque",
     }
     metadata = secret_of(cluster, cases[name], "ledger")["metadata"]
     assert metadata["labels"]["example.org/secret-type"] == "repository"
     assert metadata["annotations"]["example.org/note"] == "{{ stays }} as it is"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_annotation_is_no_template_whatever_is_in_it(
+    cluster: Cluster, cases: dict[str, Case], name: str
+) -> None:
+    annotations = secret_of(cluster, cases[name], "hostile")["metadata"]["annotations"]
+    found = [annotations[f"example.org/a{place}"] for place in range(len(HOSTILE))]
+    assert found == HOSTILE
 
 
 def test_a_pull_secret_has_each_registry_s_login(cluster: Cluster, cases: dict[str, Case]) -> None:
