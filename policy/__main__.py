@@ -1,4 +1,4 @@
-"""The rules of docs/policy.md, for `pulumi preview --policy-pack policy`."""
+"""The rules of platform-secrets, for `pulumi preview --policy-pack policy`."""
 
 from platform_secrets import policy_pack
 

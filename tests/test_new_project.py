@@ -115,7 +115,7 @@ def test_it_is_pinned_to_this_version_with_the_provider_s_extra():
     [
         ("gitops", "argo-cd", "kubectl apply -k rendered/production/gitops/argocd\n"),
         ("gitops", "flux", "kubectl apply -k rendered/production/gitops/flux\n"),
-        ("pulumi", "argo-cd", "pulumi up\n"),
+        ("pulumi", "argo-cd", "pulumi up --policy-pack policy\n"),
     ],
 )
 def test_its_readme_tells_how_it_is_applied(delivery, tool, said):
@@ -159,6 +159,12 @@ def test_the_delivery_is_the_same_as_our_own():
     ]
     assert Path("Makefile").read_text() == "".join((PROJECT / one).read_text() for one in parts)
     assert "".join(f"include {one}\n" for one in parts) in (PROJECT / "Makefile").read_text()
+
+
+def test_the_policy_pack_is_the_same_as_our_own():
+    main(["init", "--name", "shop"])
+    for file in ("policy/PulumiPolicy.yaml", "policy/__main__.py"):
+        assert Path(file).read_text() == (PROJECT / file).read_text()
 
 
 def test_by_gitops_the_steps_are_the_review_s_alone():

@@ -36,6 +36,8 @@ def project_files(name: str, provider: str, delivery: str, tool: str) -> dict[st
     sources = {
         "Pulumi.yaml": ["Pulumi.yaml"],
         "__main__.py": ["main.txt"],
+        "policy/PulumiPolicy.yaml": ["PulumiPolicy.yaml"],
+        "policy/__main__.py": ["policy.txt"],
         "requirements.txt": ["requirements.txt"],
         ".gitignore": ["gitignore.txt"],
         "catalogue.yaml": ["catalogue.yaml"],

@@ -285,10 +285,15 @@ def pulumi_command(run: Run) -> automation.PulumiCommand:
 
 @cache
 def pack_host(run: Run) -> Path:
-    """A folder with what starts a policy pack in Python: Pulumi had a program of this name before
-    its language host did that."""
+    """A folder with what starts policy packs."""
     folder = run.new_folder("pack-host")
+    write_pack_host(folder)
+    return folder
+
+
+def write_pack_host(folder: Path) -> None:
+    """Puts there what starts a policy pack in Python: Pulumi had a program of this name before its
+    language host did that."""
     script = folder / "pulumi-analyzer-policy-python"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -u -m pulumi.policy "$1" "$2"\n')
     script.chmod(0o755)
-    return folder

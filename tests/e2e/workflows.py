@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from tests.e2e.engine import write_pack_host
 from tests.e2e.process import PROJECT
 from tools.build import build
 
@@ -51,6 +52,7 @@ class Workflows:
         ):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
+        write_pack_host(programs)
         (programs / "kubectl").symlink_to(build("kubectl"))
         path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._variables |= {"PATH": path, "NO_COLOR": "1"}

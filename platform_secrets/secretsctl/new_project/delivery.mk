@@ -3,19 +3,23 @@
 STACK ?= production
 PLAN = .delivery/plan-$(STACK).md
 PREVIEW = .delivery/preview-$(STACK).json
-# Says why where there is none.
+PACK = --policy-pack policy
+# Says why where there is none; $(1) are more options, $(2) more to say then.
 preview = mkdir -p .delivery && { pulumi preview --stack "$(STACK)" --non-interactive --json $(1) > "$(PREVIEW)" \
-  || { $(SECRETSCTL) planned "$(PREVIEW)"; exit 1; }; }
+  || { $(SECRETSCTL) planned "$(PREVIEW)"; $(2) exit 1; }; }
+# Which rules are broken is not in a preview's JSON.
+broken = pulumi preview --stack "$(STACK)" --non-interactive --color never $(PACK) | sed -n '/^Policies:/,/^$$/p' >&2;
+judged = $(call preview,$(PACK),$(broken))
 
 plan: ## What an update of STACK would do, also into PLAN, for whoever approves it
-	@$(call preview)
+	@$(judged)
 	@$(SECRETSCTL) planned "$(PREVIEW)" > "$(PLAN)"
 	@cat "$(PLAN)"
 
 deploy: ## Update STACK, unless that deletes or replaces more than PLAN says
-	@$(call preview)
+	@$(judged)
 	@$(SECRETSCTL) planned "$(PREVIEW)" --approved "$(PLAN)"
-	@pulumi up --stack "$(STACK)" --non-interactive --yes --skip-preview
+	@pulumi up --stack "$(STACK)" --non-interactive --yes --skip-preview $(PACK)
 
 drift: ## Whether the cluster and the providers still have what STACK declares
 	@$(call preview,--refresh)

@@ -27,6 +27,17 @@ STACK = "development"
 NAMESPACE = "meadow-development"
 RBAC = "rbac.authorization.k8s.io/v1"
 WORKER = {"worker": {"workload": "Deployment/worker", "reads": ["web"]}}
+WIDE_ROLE = f"""
+import pulumi
+
+content = {{
+    "apiVersion": "{RBAC}",
+    "kind": "Role",
+    "metadata": {{"name": "wide", "namespace": "{NAMESPACE}"}},
+    "rules": [{{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"]}}],
+}}
+pulumi.CustomResource("kubernetes:{RBAC}:Role", "wide", content)
+"""
 LIST_ALL = {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]}
 
 
@@ -53,6 +64,12 @@ class Meadow:
         path.write_text(yaml.safe_dump(catalogue))
         render = [Path(sys.executable).with_name("secretsctl"), "render", "--all"]
         subprocess.run(render, cwd=self.repository.folder, check=True)  # noqa: S603
+        return self.repository.commit(message)
+
+    def declare_more(self, message: str, source: str) -> str:
+        """By these lines at the end of its program."""
+        program = self.repository.folder / "__main__.py"
+        program.write_text(program.read_text() + source)
         return self.repository.commit(message)
 
     def run(self, name: str, job: tuple[str, str], commit: str, **variables: str) -> Done:
@@ -82,6 +99,9 @@ class Meadow:
         self.deploy("deploy of less, planned too early", less, too_early)
         self.deploy("deploy of less", less, self.plan("plan of less", less))
         self.run("no drift", ("drift", "drift"), less)
+        broken = self.declare_more("Let the worker read all", WIDE_ROLE)
+        self.run("preview of what breaks a rule", ("preview", "preview"), broken)
+        self.deploy("deploy of what breaks a rule", broken, "- create `Role`")
         self.cluster.api.patch(RBAC, "Role", "web-secrets", NAMESPACE, LIST_ALL)
         self.run("drift", ("drift", "drift"), less, GH_ANSWER="")
 
@@ -168,6 +188,14 @@ def test_a_deletion_that_nobody_approved_stops_before_anything_changes(meadow: M
     assert deletion in meadow.done["plan of less"].outputs["plan"]
     assert meadow.done["deploy of less"].code == 0
     assert ("Role", NAMESPACE, "worker-secrets") not in meadow.states["deploy of less"]
+
+
+def test_what_breaks_a_rule_is_told_by_a_preview_and_not_deployed(meadow: Meadow) -> None:
+    for name in ("preview of what breaks a rule", "deploy of what breaks a rule"):
+        done = meadow.done[name]
+        assert done.code != 0
+        assert "rules[0].verbs has a `*`; right: name each one" in done.printed
+        assert meadow.states[name] == meadow.states["deploy of less"]
 
 
 def test_what_people_change_in_the_cluster_is_told_in_an_issue(meadow: Meadow) -> None:
