@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from platform_secrets.secretsctl.manifest_files import read_all
-from platform_secrets.settings import catalogue_document
+from platform_secrets.settings import SettingsError, catalogue_document, load_catalogue
 
 VALUE = f"canary-{secrets.token_hex(6)}"
 
@@ -101,6 +101,30 @@ def test_no_value_of_a_secret_is_kept_however_it_was_merged(tmp_path, name):
     fields = {**found.content.get("data", {}), **found.content.get("stringData", {})}
     assert fields
     assert VALUE not in str(fields)
+
+
+_BUNDLE = "platform: shop\nbundles:\n  a:\n    secret: a\n    keys:\n      x: {description: d}\n"
+_TEN_MEGABYTES = 10_000_000
+LARGE = {
+    "one text": (_BUNDLE.replace("d}", f"{VALUE * (_TEN_MEGABYTES // len(VALUE))}}}"), 1),
+    "a key's name": (_BUNDLE.replace("x:", f"{VALUE * (_TEN_MEGABYTES // len(VALUE))}:"), 1),
+    "a pattern": (_BUNDLE.replace("d}", f"d, pattern: '{'(a|' * (_TEN_MEGABYTES // 3)}'}}"), 1),
+    "a comment": (f"# {'x' * _TEN_MEGABYTES}\n{_BUNDLE}", 0),
+    "names that nobody knows": (_BUNDLE + "".join(f"y{at}: {VALUE}\n" for at in range(5000)), 1001),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_ten_megabytes_are_read_or_told_shortly_without_their_values(tmp_path, name):
+    text, count = LARGE[name]
+    found = SettingsError([])
+    try:
+        load_catalogue(catalogue_document(_file(tmp_path, text.encode())))
+    except SettingsError as error:
+        found = error
+    assert len(found.problems) == count
+    assert VALUE not in str(found)
+    assert len(str(found)) < 10_000
 
 
 def test_a_hundred_levels_are_read(tmp_path):

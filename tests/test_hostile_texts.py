@@ -342,3 +342,15 @@ def test_a_file_s_name_ends_no_comment():
         "# Rendered by secretsctl from c?kind: Secret and Pulumi.a?kind: Secret?.yaml. Change"
     )
     assert [head.startswith(expected) for head in heads] == [True]
+
+
+def test_no_message_shows_as_a_name_what_does_not_look_like_one(tmp_path):
+    value = f"canary {secrets.token_hex(6)}"
+    catalogue = {**CATALOGUE, "bundles": {value: {}}}
+    stack_file = changed(stack("vault"), "stores", {value: {}}) | {
+        "default-store": f"{value[:-1]}x"
+    }
+    said = "\n".join(lines(tmp_path, catalogue, stack_file))
+    assert "no such bundle; there are: (no name)" in said
+    assert "no such store; declared: (no name)" in said
+    assert value not in said

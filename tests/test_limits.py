@@ -10,7 +10,14 @@ from platform_secrets.components.backends import aws_policies, azure_rights
 from platform_secrets.rotator.memory import Remembered, moment
 from platform_secrets.secretsctl.object_sizes import size_faults
 from platform_secrets.secretsctl.rendering import rendered_files
-from platform_secrets.settings import Document, Settings, SettingsError, limits, load
+from platform_secrets.settings import (
+    Document,
+    Settings,
+    SettingsError,
+    limits,
+    load,
+    load_catalogue,
+)
 
 VAULT = {"provider": "vault", "server": "https://vault.test:8200"}
 AWS = {
@@ -111,6 +118,21 @@ def test_a_secret_that_kubernetes_would_not_take_is_told():
     said, _ = told(store, 1, 300, **{"min-length": 4096})
     assert "Secret secret-0 would have 1,228,800 bytes at least; Kubernetes takes 1,048,576" in said
     loaded(store, 1, 250, "key", **{"min-length": 4096})
+
+
+def test_annotations_that_kubernetes_would_not_take_are_told_with_their_size():
+    text, keys = "x" * 9_993, {"a": {"description": "a key"}}
+    for count, is_told in ((26, False), (27, True)):
+        annotations = {f"many-{place:02}": text for place in range(count)}
+        bundle = {"secret": "many", "keys": keys, "annotations": annotations}
+        catalogue = {"platform": "shop", "bundles": {"many": bundle}}
+        said = ""
+        try:
+            load_catalogue(Document("catalogue.yaml", catalogue))
+        except SettingsError as error:
+            said = str(error)
+        wanted = "bundles.many: annotations have 270,000 bytes; Kubernetes takes 262,144"
+        assert (wanted in said) is is_told
 
 
 def test_more_entries_than_a_role_may_name_are_told_and_the_number_is_iam_s():

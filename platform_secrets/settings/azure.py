@@ -9,8 +9,8 @@ from pydantic import AfterValidator, Field
 
 from platform_secrets.settings.any_store import Identities, ProviderHalf, Rule
 from platform_secrets.settings.model import Cidr, DnsLabel, HttpsUrl, Model, text_of
-from platform_secrets.settings.problems import Path
-from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.problems import Path, listed
+from platform_secrets.settings.references import Fault
 from platform_secrets.settings.store_texts import EntryPattern, KeyVaultName, Uuid
 
 

@@ -6,7 +6,7 @@ which would guess, are not used.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as File
 
 import yaml
@@ -52,17 +52,32 @@ class Document:
     content: object
     node: yaml.Node | None = None
     problems: tuple[Problem, ...] = ()
+    entries: dict[int, dict[str, tuple[int, yaml.Node]]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """What `line` has found of a mapping, by its `id`: it is asked for many times."""
 
     def line(self, path: Path) -> int | None:
         """The line of the entry that `path` leads to, or of its nearest ancestor."""
         node = self.node
         line = node.start_mark.line + 1 if node else None
         for part in path:
-            found = _child(node, part)
+            found = self._entry(node, part)
             if found is None:
                 break
             line, node = found
         return line
+
+    def _entry(self, node: yaml.Node | None, part: str | int) -> tuple[int, yaml.Node] | None:
+        if not isinstance(node, yaml.MappingNode):
+            return _child(node, part)
+        if id(node) not in self.entries:
+            self.entries[id(node)] = {
+                key.value: (key.start_mark.line + 1, value)
+                for key, value in reversed(node.value)
+                if isinstance(key, yaml.ScalarNode)
+            }
+        return self.entries[id(node)].get(str(part))
 
     def problem(self, path: Path, message: str) -> Problem:
         """A problem at `path` in this document."""

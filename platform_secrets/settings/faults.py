@@ -10,8 +10,8 @@ from platform_secrets.settings.limits import limit_faults
 from platform_secrets.settings.migration_faults import migration_faults
 from platform_secrets.settings.namespace_faults import namespace_faults
 from platform_secrets.settings.place_faults import place_faults
-from platform_secrets.settings.problems import did_you_mean
-from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.problems import did_you_mean, listed
+from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.rotator import AGE_CHECK, ROTATION
 from platform_secrets.settings.stores import Store

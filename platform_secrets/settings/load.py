@@ -21,6 +21,8 @@ from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.unseen import unseen_faults
 
 _Model = TypeVar("_Model", bound=Model)
+# Each takes a search for the word that was meant; nobody reads so many.
+_MOST_EXPLAINED = 1000
 
 
 def load(stacks: Sequence[Document], catalogue: Document) -> list[Settings]:
@@ -88,6 +90,9 @@ def _parsed(model: type[_Model], document: Document, problems: list[Problem]) ->
     except ValidationError as error:
         # Such a value is already a problem, with a better message.
         known = {problem.path for problem in (*document.problems, *unseen)}
-        found = [explained(model, one) for one in error.errors(include_url=False)]
+        errors = error.errors(include_url=False)
+        found = [explained(model, one) for one in errors[:_MOST_EXPLAINED]]
         problems += [document.problem(path, text) for path, text in found if path not in known]
+        if more := len(errors) - len(found):
+            problems.append(document.problem((), f"has {more:,} more problems"))
         return None

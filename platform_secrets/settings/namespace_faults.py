@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from platform_secrets.settings.problems import did_you_mean
-from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.problems import did_you_mean, listed
+from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 
 

@@ -10,8 +10,8 @@ from platform_secrets.settings.entries import Kept, kept, named_entries, whole_e
 from platform_secrets.settings.environment import Environment
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.places import BundlePlace, KeyPlace
-from platform_secrets.settings.problems import did_you_mean
-from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.problems import did_you_mean, listed
+from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.stores import Store
 

@@ -9,6 +9,7 @@ Path = tuple[str | int, ...]
 
 _MOST_LINES = 50
 _SHOWABLE = re.compile(r"[A-Za-z._][A-Za-z0-9._:-]{0,62}")
+_NAME = re.compile(r"[-A-Za-z0-9._]{1,253}(/[-A-Za-z0-9._]{1,253})?")
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,20 @@ def _shown(part: str | int) -> str:
     return str(part) if isinstance(part, int) or _SHOWABLE.fullmatch(part) else "(a key)"
 
 
+def looks_like_a_name(text: str) -> bool:
+    """Whether a message may show it, though nobody has checked it: else it may be a value."""
+    return _NAME.fullmatch(text) is not None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message."""
+    found = {one if looks_like_a_name(one) else "(no name)" for one in names}
+    return ", ".join(sorted(found)) or "none"
+
+
 def did_you_mean(word: str, names: Iterable[str]) -> str:
     """The end of a message about a name that does not exist: the one that is meant by a slip."""
-    close = get_close_matches(word, sorted(names), 1)
+    close = get_close_matches(word, sorted(filter(looks_like_a_name, names)), 1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

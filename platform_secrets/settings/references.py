@@ -2,10 +2,10 @@
 that a wrong value elsewhere in a file hides none of their faults."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from platform_secrets.settings.problems import Path, did_you_mean
+from platform_secrets.settings.problems import Path, did_you_mean, listed, looks_like_a_name
 
 Fault = tuple[Path, str]
 
@@ -24,7 +24,7 @@ def catalogue_faults(content: object, stacks: Sequence[object] = ()) -> Iterator
             path = ("services", name, "reads", place)
             if bundles and read not in bundles:
                 holding = [one for one in bundles if read in _mapping(bundles[one], "keys")]
-                of_key = f"; it is a key of bundle {holding[0]}" if holding else ""
+                of_key = f"; it is a key of bundle {listed(holding[:1])}" if holding else ""
                 hint = of_key or did_you_mean(read, bundles)
                 yield path, f"no such bundle{hint}; there are: {listed(bundles)}"
             elif read in reads[:place]:
@@ -90,11 +90,6 @@ def store_faults(content: object) -> Iterator[Fault]:
             yield ("bundles", name, "store"), f"no such store{hint}{declared}"
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names for a message."""
-    return ", ".join(sorted(names)) or "none"
-
-
 def _workload_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
     count = Counter(one for service in services.values() for one in _workloads(service))
     for name, service in services.items():
@@ -109,7 +104,7 @@ def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault
     for name, service in services.items():
         first = next(iter(_workloads(service)), "").partition("/")[2]
         account = _text(service, "service-account-name") or first
-        if account and _text(service, "service-account") != "none":
+        if looks_like_a_name(account) and _text(service, "service-account") != "none":
             sharing.setdefault(account, []).append(name)
     for account, names in sharing.items():
         if len(names) == 1:
@@ -126,7 +121,8 @@ def _account_faults(services: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault
 
 def _workloads(service: Mapping[str, Any]) -> list[str]:
     found = [service.get("workload"), *_list(service, "workloads")]
-    return [workload for workload in found if isinstance(workload, str)]
+    texts = [one for one in found if isinstance(one, str)]
+    return [one for one in texts if "/" in one and looks_like_a_name(one)]
 
 
 def _text(content: Mapping[str, Any], key: str) -> str:

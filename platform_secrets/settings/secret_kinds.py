@@ -31,6 +31,8 @@ _NOT_OURS = {
     "bootstrap.kubernetes.io/token": "works in the namespace kube-system alone",
 }
 
+_ANNOTATIONS_BYTES = 262_144
+
 FieldName = Annotated[
     str,
     text_of(
@@ -152,6 +154,14 @@ class SecretContent(Model):
     creation: Literal["owner", "orphan"] = "owner"
     """What becomes of the Secret once its ExternalSecret is deleted: `owner` has it deleted too,
     `orphan` leaves it where it is."""
+
+    @model_validator(mode="after")
+    def _has_room_for_its_annotations(self) -> "SecretContent":
+        size = sum(len(f"{name}{text}".encode()) for name, text in self.annotations.items())
+        if size > _ANNOTATIONS_BYTES:
+            most = f"Kubernetes takes {_ANNOTATIONS_BYTES:,}, with those of others"
+            raise ValueError(f"annotations have {size:,} bytes; {most}")
+        return self
 
     @property
     def secret_type(self) -> str:

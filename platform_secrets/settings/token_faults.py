@@ -7,8 +7,8 @@ from platform_secrets.settings.catalogue import Bundle
 from platform_secrets.settings.entries import token_output
 from platform_secrets.settings.key import Key
 from platform_secrets.settings.model import duration_text
-from platform_secrets.settings.problems import did_you_mean
-from platform_secrets.settings.references import Fault, listed
+from platform_secrets.settings.problems import did_you_mean, listed
+from platform_secrets.settings.references import Fault
 from platform_secrets.settings.resolved import Settings
 from platform_secrets.settings.tokens import GithubTokens
 
