@@ -110,6 +110,14 @@ def test_a_platform_that_names_flux_alone_is_told_nothing_of_argo_cd():
     assert len(warnings(a_stack(**{"gitops.flux": {}, "gitops.argocd": {}}))) == 1
 
 
+def test_servers_on_disks_that_may_be_plain_are_told_where_they_are_protected():
+    [line] = warnings(a_stack(**{"vault-server": {"product": "vault"}}))
+    assert line.startswith("stack.yaml: vault-server.storage-class: is not set, and the cluster's")
+    assert warnings(a_stack(**{"vault-server": {"product": "vault"}}, protect=False)) == []
+    encrypted = {"product": "vault", "storage-class": "encrypted"}
+    assert warnings(a_stack(**{"vault-server": encrypted})) == []
+
+
 def test_a_bundle_that_no_service_reads_is_told():
     catalogue = changed(CATALOGUE, "services.web.reads", ["shared"])
     assert warnings(a_stack(), catalogue) == ["catalogue.yaml: bundles.mail: no service reads it"]

@@ -38,6 +38,12 @@ def doubts_of_stack(settings: Settings) -> Iterator[Fault]:
 def _too_much_allowed(env: Environment) -> Iterator[Fault]:
     if env.operator == "install":
         yield from ((("chart", "version"), doubt) for doubt in env.chart.doubts)
+    if env.vault_server and env.protect and env.vault_server.storage_class is None:
+        yield (
+            ("vault-server", "storage-class"),
+            "is not set, and the cluster's default may not encrypt the servers' disks: name an "
+            "encrypted one",
+        )
     named = env.gitops.model_fields_set if env.gitops else set[str]()
     is_of_flux = "flux" in named and "argocd" not in named
     if env.gitops and not is_of_flux and env.protect and env.gitops.argocd.project == "default":
