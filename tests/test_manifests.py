@@ -248,3 +248,18 @@ def test_secrets_of_derived_keys_count_for_the_operator_s_size(settings_with):
     """Where each key is an entry, the shop has three ExternalSecrets for its two bundles."""
     settings = settings_with(stores={"aws": AWS}, expected_external_secrets=498)
     assert chart_values(settings)["concurrent"] == 50
+
+
+@pytest.mark.parametrize("rotation", ["leader", "follower"])
+def test_what_guards_data_comes_last_for_who_deletes_a_tree_in_its_order(settings_with, rotation):
+    settings = settings_with(refuse_deletion=True, rotation=rotation)
+    objects = [obj for wave in waves(settings, {}) for obj in wave.objects]
+    names = [(obj["kind"], obj["metadata"]["name"]) for obj in objects]
+    guard = names.index(("ValidatingAdmissionPolicy", "shop-test-deletion"))
+    kept = [place for place, obj in enumerate(objects) if is_never_pruned(obj)]
+    assert len(kept) > 2
+    assert max(kept) < guard
+
+
+def is_never_pruned(obj):
+    return NEVER_PRUNED.items() <= obj["metadata"].get("annotations", {}).items()

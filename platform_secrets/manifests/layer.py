@@ -79,14 +79,16 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
             external_secrets += external_secret_manifests(view, bundle)
             if bundle in env.migrating:
                 external_secrets.insert(0, record_manifest(view, bundle))
-    external_secrets += deletion_manifests(settings)
+    rotation = _rotation(settings, rotator) if settings.has_rotation else []
+    # After all that it guards: who deletes a tree deletes in this order.
+    (rotation or external_secrets).extend(deletion_manifests(settings))
     found = [
         Wave(OPERATOR, operator),
         Wave(VAULT, vault),
         Wave(ACCESS, access),
         Wave(STORES, stores),
         Wave(EXTERNAL_SECRETS, external_secrets),
-        Wave(ROTATION, _rotation(settings, rotator) if settings.has_rotation else []),
+        Wave(ROTATION, rotation),
         Wave(MONITORING, monitoring_manifests(settings)),
     ]
     return [wave for wave in found if wave.objects]
