@@ -157,6 +157,10 @@ class Stack:
         finally:
             del variables["PULUMI_DEBUG_LANGUAGES"]
 
+    def unprotect_by_command(self, urn: str) -> None:
+        """`pulumi state unprotect URN`, of one resource alone."""
+        self._stack._run_pulumi_cmd_sync(["state", "unprotect", urn, "--yes"])
+
     def unprotect(self) -> bool:
         """Takes away protection from deletion, as `pulumi state unprotect --all` does: a destroy
         then leaves what is retained, and nothing else. Whether anything is there to destroy."""

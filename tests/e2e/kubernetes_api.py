@@ -111,8 +111,9 @@ class KubernetesApi:
         with self._http.stream("GET", path, params=params) as answer:
             for line in answer.iter_lines():
                 event = json.loads(line)
-                if event["type"] == "ERROR":
-                    return
+                if event["type"] == "ERROR":  # what happened before is forgotten, as a rule
+                    said = event["object"]
+                    raise KubernetesApiError(said["code"], said["reason"], said["message"])
                 yield event["type"], event["object"]
 
     def patch(

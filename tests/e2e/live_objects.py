@@ -71,7 +71,9 @@ def empty(cluster: Cluster, namespaces: Iterable[str]) -> None:
             metadata = obj["metadata"]
             where = (obj["apiVersion"], obj["kind"], metadata["name"], metadata.get("namespace"))
             if "deletionTimestamp" not in metadata:
-                cluster.api.delete(*where)
+                # What guarded it is gone, and the API server may not have heard of that yet.
+                with suppress(KubernetesApiError):
+                    cluster.api.delete(*where)
             if "finalizers" in metadata:
                 # Where the controller is still there, it may be faster.
                 with suppress(KubernetesApiError):

@@ -1,8 +1,6 @@
 """From basic Secrets to external ones and back in one environment: no reader finds none."""
 
-import base64
 from collections.abc import Iterator
-from functools import cached_property
 
 import pytest
 import yaml
@@ -11,46 +9,14 @@ from tests.e2e.cluster import Cluster
 from tests.e2e.deployment import STACK_KEY, Deployment, deployment
 from tests.e2e.engine import EngineError
 from tests.e2e.environments import secret_values, sync
-from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.lives import write_secrets_env
 from tests.e2e.operator_release import OperatorRelease
 from tests.e2e.process import Run
+from tests.e2e.secret_history import History
 from tests.e2e.stores import Stores, made_values
 from tests.platform import STACK_FILES
 
 UPSERT = "PULUMI_K8S_UPSERT_EXISTING_OBJECTS"
-
-
-class History:
-    """All that happens to a namespace's Secrets from now on, told by the API server at the end."""
-
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self._changes = cluster.api.changes("v1", "Secret", seconds=1)
-        self._namespace = namespace
-        while next(self._changes)[1]:
-            continue
-
-    @cached_property
-    def events(self) -> list[tuple[str, Manifest]]:
-        return [
-            (event, obj)
-            for event, obj in self._changes
-            if obj["metadata"]["namespace"] == self._namespace
-        ]
-
-    def lost(self) -> set[str]:
-        """The Secrets that were deleted."""
-        return {obj["metadata"]["name"] for event, obj in self.events if event == "DELETED"}
-
-    def held(self, secret: str, key: str) -> list[str]:
-        """The values that a key of a Secret had, one after the other, "" for none."""
-        found: list[str] = []
-        for _, obj in self.events:
-            if obj["metadata"]["name"] == secret:
-                value = base64.b64decode(obj.get("data", {}).get(key, "")).decode()
-                if found[-1:] != [value]:
-                    found.append(value)
-        return found
 
 
 @pytest.fixture(scope="module")
