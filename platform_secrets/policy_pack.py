@@ -107,4 +107,4 @@ def known_violations(
 
 
 def _is_within(path: str, outer: str) -> bool:
-    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+    return path == outer or path.startswith(f"{outer}.")

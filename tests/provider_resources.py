@@ -17,7 +17,7 @@ def trust(principal: Any, claims: dict[str, str], operator: str = "StringEquals"
 
 
 def path(path: str, capability: str = "read") -> str:
-    return f'# all * of it\npath "{path}" {{\n  capabilities = ["{capability}"]\n}}\n'
+    return f'# never "*"\npath "{path}" {{\n  capabilities = ["{capability}"]\n}}\n'
 
 
 FEDERATED = {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{ISSUER}"}
@@ -49,7 +49,7 @@ GOOD_RESOURCES: dict[str, dict[str, Any]] = {
         "boundServiceAccountNames": ["vault-store"],
         "boundServiceAccountNamespaces": ["shop"],
     },
-    JWT_ROLE: {"boundSubject": ACCOUNT, "boundClaimsType": "string"},
+    JWT_ROLE: {"boundClaims": {"sub": ACCOUNT}, "boundClaimsType": "string"},
     METHOD: {"kubernetesHost": "https://10.0.0.1:6443"},
     ENDPOINT: {"path": "secret/metadata/shop"},
     PROVIDER: {"address": "https://vault.example.com", "skipTlsVerify": "false"},
@@ -72,6 +72,18 @@ GOOD_RESOURCES: dict[str, dict[str, Any]] = {
         "pulumi:protect": True,
     },
 }
+LIKE = {
+    "aws:iam/policy:Policy": AWS_RIGHTS,
+    "aws:secretsmanager/secretPolicy:SecretPolicy": AWS_RIGHTS,
+    "gcp:projects/iAMBinding:IAMBinding": GCP_RIGHT,
+    "vault:index/mount:Mount": AWS_ENTRY,
+    "gcp:secretmanager/secret:Secret": AWS_ENTRY,
+    "vault:jwt/authBackend:AuthBackend": METHOD,
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": METHOD,
+    **{f"pulumi:providers:{one}": PROVIDER for one in ("kubernetes", "aws", "gcp", "azure-native")},
+}
+"""Kinds that are judged as another one is."""
+GOOD_RESOURCES |= {kind: {**GOOD_RESOURCES[other]} for kind, other in LIKE.items()}
 for kind, resource in GOOD_RESOURCES.items():
     resource["kind"] = kind
 CLAIMS = {
@@ -95,7 +107,8 @@ BROKEN_RESOURCES: list[tuple[str, str, str, Any]] = [
     ("one-account", VAULT_ROLE, "boundServiceAccountNames", ["*"]),
     ("one-account", VAULT_ROLE, "boundServiceAccountNamespaces", ["shop-*"]),
     ("one-account", VAULT_ROLE, "boundServiceAccountNamespaces", []),
-    ("one-account", JWT_ROLE, "boundSubject", ""),
+    ("one-account", JWT_ROLE, "boundClaims", {"namespace": "shop"}),
+    ("one-account", JWT_ROLE, "boundClaimsType", "glob"),
     ("one-account", AWS_ROLE, "assumeRolePolicy", trust("*", {})),
     ("one-account", AWS_ROLE, "assumeRolePolicy", trust({"AWS": "arn:aws:iam::1:root"}, {})),
     ("one-account", AWS_ROLE, "assumeRolePolicy", trust(FEDERATED, {f"{ISSUER}:aud": "sts"})),
@@ -121,7 +134,14 @@ BROKEN_RESOURCES: list[tuple[str, str, str, Any]] = [
     ("asked-over-tls", PROVIDER, "skipTlsVerify", "true"),
     ("asked-over-tls", METHOD, "kubernetesHost", "http://10.0.0.1:8080"),
     ("brought-back", AWS_ENTRY, "recoveryWindowInDays", 0),
+    ("brought-back", KEY_VAULT, "properties.enableSoftDelete", False),
     ("brought-back", KEY_VAULT, "properties.enablePurgeProtection", False),
     ("protected", KEY_VAULT, "pulumi:protect", False),
     ("protected", AWS_ENTRY, "pulumi:protect", False),
+]
+BROKEN_RESOURCES += [
+    (rule, kind, place, content)
+    for kind, other in LIKE.items()
+    for rule, name, place, content in BROKEN_RESOURCES
+    if name == other and rule != "brought-back"
 ]

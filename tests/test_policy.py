@@ -231,6 +231,11 @@ def test_each_rule_has_a_field_that_breaks_it_and_stands_in_the_documentation():
     assert [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")] == ids
 
 
+def test_each_kind_of_a_provider_s_resource_that_is_judged_has_a_field_that_breaks_a_rule():
+    kinds = {content if place == "kind" else name for _, name, place, content in BROKEN_RESOURCES}
+    assert {kind for rule in RESOURCE_RULES for kind in rule.kinds} - kinds == set()
+
+
 @pytest.mark.parametrize(
     ("rule", "judged", "asked"),
     [

@@ -108,6 +108,18 @@ def test_a_value_is_found_in_a_secret_and_not_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_secret_field_is_judged_as_any_other(tmp_path: Path) -> None:
+    pack = configured(STACK_FILES["production"], tmp_path)
+    assert [rule for rule, _ in told(pack, ROLE, {"rules": _secret([WILD])})] == ["no-wildcard"]
+
+
+def test_what_pulumi_may_delete_is_told_where_it_holds_data(tmp_path: Path) -> None:
+    entry = "aws:secretsmanager/secret:Secret"
+    pack = configured(STACK_FILES["production"], tmp_path)
+    assert told(pack, entry, {}, protect=True) == []
+    assert [rule for rule, _ in told(pack, entry, {}, protect=False)] == ["protected"]
+
+
 @pytest.mark.parametrize("known", [{"kind": "Role"}, {}])
 def test_what_an_object_is_its_type_says_where_it_does_not(known, tmp_path: Path) -> None:
     pack = configured(STACK_FILES["production"], tmp_path)
@@ -121,6 +133,10 @@ def test_what_is_not_known_before_the_update_is_judged_then(tmp_path: Path) -> N
     target = {"deletionPolicy": UNKNOWN, "template": UNKNOWN}
     found = told(pack, EXTERNAL, {"spec": {"target": target, "refreshInterval": "1s"}})
     assert {rule for rule, _ in found} == {"refreshed", "protected"}
+    pod = {"containers": [{"securityContext": UNKNOWN}], "hostNetwork": True}
+    said = [text for rule, text in told(pack, "kubernetes:core/v1:Pod", {"spec": pod})]
+    assert [text for text in said if "securityContext" in text] == []
+    assert [text for text in said if "hostNetwork" in text]
 
 
 def test_each_rule_is_one_of_the_pack_s_and_stops_an_update() -> None:
