@@ -12,6 +12,7 @@ from platform_secrets.manifests.rotation.names import operator_keys
 from platform_secrets.settings import Settings, warning_lines
 
 from .access import SecretsReader, ServiceAccess
+from .admission import Admission
 from .backends.table import backend_of
 from .basic_secret import BasicSecret, require_values
 from .cluster import cluster_provider, waiting_for
@@ -55,8 +56,7 @@ class Layer(ComponentResource):
         self.settings = settings
         for line in warning_lines([settings]):
             log.warn(line, self)
-        self._database_admin_password = database_admin_password
-        self._rotator = rotator
+        self._rotator, self._database_admin_password = rotator, database_admin_password
         if settings.environment.delivery == "gitops":
             self._declare_backends(ResourceOptions(parent=self))
         else:
@@ -114,6 +114,8 @@ class Layer(ComponentResource):
             ServiceAccess(part, settings=view, service=name, account=account, **placed)
         if self.settings.environment.seeding:
             Seeding(called("seeding"), settings=view, **placed)
+        if self.settings.environment.admission:
+            return Admission(called("admission"), settings=self.settings, view=view, **placed).ready
         return ready
 
     def _declare_basic_secrets(
@@ -179,8 +181,7 @@ class Layer(ComponentResource):
             parts.append(RotatedKey(name, settings=settings, key=key, after=after, opts=opts))
         ready = [one for part in parts for one in part.ready]
         placed = Placed(after=[*external_secrets, *self._rotation_stores, *ready], opts=opts)
-        rotation = Rotation(named("rotation"), settings=settings, program=self._rotator, **placed)
-        return rotation.ready
+        return Rotation(named("rotation"), settings=settings, program=self._rotator, **placed).ready
 
     def _declare_backends(self, opts: ResourceOptions) -> dict[str, list[Resource]]:
         """The provider half of each store that this stack declares, by the store's name."""

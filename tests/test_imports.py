@@ -60,6 +60,12 @@ def allowed(name):
         return names | {f"manifests.{part}" for part in beside}
     if name in {f"manifests/{one}.py" for one in ("account_tokens", "deletion", "store_admission")}:
         return names | {"manifests.rotation.cel"}
+    if folder == "manifests/admission":
+        beside = (
+            *("access", "admission", "database", "external_secret", "providers", "rotation"),
+            *("secret_store", "store_admission"),
+        )
+        return names | {"rotator.contract"} | {f"manifests.{part}" for part in beside}
     if name == "manifests/seeding.py":
         beside = ("account_tokens", "rotation.cel", "store_admission")
         return names | {f"manifests.{part}" for part in beside}

@@ -119,6 +119,7 @@ OF_CONTAINER = f"{OF_POD}.containers.0"
 TEMPLATE = "spec.target.template"
 VAULT = "spec.provider.vault"
 READ = '{{ $v := index . "token" }}'
+ADMISSION = {"metadata": {"labels": {"app.kubernetes.io/component": "admission"}}}
 BROKEN = [
     ("no-value", "Secret", "data", {"password": ""}),
     ("no-value", "Secret", "stringData", {"password": ""}),
@@ -240,6 +241,13 @@ def test_each_kind_of_a_provider_s_resource_that_is_judged_has_a_field_that_brea
     ("rule", "judged", "asked"),
     [
         ("no-value", changed("Secret", "data", {"a": ""}), Asked(keeps_plain_secrets=True)),
+        *(
+            ("admission-refuses", changed(kind, path, what) | ADMISSION, Asked(is_only_told=True))
+            for kind, path, what in (
+                ("ValidatingAdmissionPolicy", "spec.failurePolicy", "Ignore"),
+                ("ValidatingAdmissionPolicyBinding", "spec.validationActions", ["Warn"]),
+            )
+        ),
         ("protected", changed("Namespace", "metadata.annotations", REMOVED), Asked(protects=False)),
         ("brought-back", changed(AWS_ENTRY, "recoveryWindowInDays", 0), Asked(protects=False)),
         (

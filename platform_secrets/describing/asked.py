@@ -20,6 +20,7 @@ def asked_of(settings: Settings) -> Asked:
     return Asked(
         keeps_plain_secrets=env.secrets == "basic",
         protects=env.protect,
+        is_only_told=env.admission in ("audit", "warn"),
         pins_images="@" in env.rotator.image,
         emptied_secrets=frozenset().union(*emptied),
         rarely_refreshed_secrets=frozenset().union(*_rarely_refreshed(settings, secrets)),

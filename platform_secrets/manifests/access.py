@@ -25,7 +25,7 @@ def service_manifests(settings: Settings, name: str, service: Service) -> list[M
                 "automountServiceAccountToken": False,
             }
         )
-    secrets = [secret for bundle in service.reads for secret in _secrets(settings, bundle)]
+    secrets = read_secrets(settings, service)
     if secrets:
         account = {
             "kind": "ServiceAccount",
@@ -39,7 +39,7 @@ def service_manifests(settings: Settings, name: str, service: Service) -> list[M
 def reader_manifests(settings: Settings) -> list[Manifest]:
     """`secrets-reader`: all of the environment's Secrets, bound to the people in the settings."""
     readers = settings.environment.readers
-    secrets = [s for bundle in settings.bundles for s in _secrets(settings, bundle)]
+    secrets = all_secrets(settings)
     if not secrets:  # a Role without names is one of all Secrets
         return []
     people = [("Group", group) for group in readers.groups]
@@ -49,6 +49,16 @@ def reader_manifests(settings: Settings) -> list[Manifest]:
         for kind, name in people
     ]
     return _grant(settings, "secrets-reader", secrets, subjects)
+
+
+def read_secrets(settings: Settings, service: Service) -> list[str]:
+    """The Secrets that a service reads."""
+    return [secret for bundle in service.reads for secret in _secrets(settings, bundle)]
+
+
+def all_secrets(settings: Settings) -> list[str]:
+    """Every Secret of the catalogue in a namespace."""
+    return [secret for bundle in settings.bundles for secret in _secrets(settings, bundle)]
 
 
 def _secrets(settings: Settings, bundle: str) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from platform_secrets.manifests import eso, gitops, naming, vault_server
 from platform_secrets.manifests.access import reader_manifests, service_manifests
+from platform_secrets.manifests.admission.objects import namespace_bounds
 from platform_secrets.manifests.basic_secret import kustomization
 from platform_secrets.manifests.chart import ChartRelease
 from platform_secrets.manifests.database import database_manifests
@@ -70,7 +71,7 @@ def waves(settings: Settings, rotator: Mapping[str, str]) -> list[Wave]:
         access += reader_manifests(view)
         for name, service in view.services.items():
             access += service_manifests(view, name, service)
-        access += seeding_manifests(view)
+        access += seeding_manifests(view) + namespace_bounds(settings, view)
         for store in env.stores:
             for identity in view.identities(store):
                 stores += store_manifests(view, store, identity)

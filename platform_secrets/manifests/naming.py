@@ -187,9 +187,16 @@ def admission_policy(
     *,
     namespaces: Sequence[str] = (),
     variables: Mapping[str, str] | None = None,
+    details: Mapping[str, str] | None = None,
+    is_about_a_role: bool = False,
+    fails_closed: bool = True,
 ) -> Manifest:
     """Judges these operations on resources, given with their API groups, in these namespaces or
-    everywhere, where all conditions are true. What is not true of it is refused by its sentence."""
+    everywhere, where all conditions are true. What is not true of it is refused by its sentence,
+    and by what the expression in `details` makes of the object.
+
+    `is_about_a_role`: each binding names a Role, whose rules the expressions see as `params`.
+    """
     rules = [
         {
             "apiGroups": [group],
@@ -201,29 +208,45 @@ def admission_policy(
     ]
     place = {"namespaceSelector": namespace_selector(*namespaces)} if namespaces else {}
     named = [{"name": name, "expression": text} for name, text in (variables or {}).items()]
+    told = {
+        sentence: {"messageExpression": f"{json.dumps(f'{sentence}: ')} + {text}"}
+        for sentence, text in (details or {}).items()
+    }
+    role = {"paramKind": {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
         "metadata": metadata,
         "spec": {
-            "failurePolicy": "Fail",
+            "failurePolicy": "Fail" if fails_closed else "Ignore",
+            **(role if is_about_a_role else {}),
             "matchConstraints": {**place, "resourceRules": rules},
             "matchConditions": [
                 {"name": name, "expression": text} for name, text in conditions.items()
             ],
             **({"variables": named} if named else {}),
             "validations": [
-                {"expression": text, "message": sentence} for sentence, text in refusals.items()
+                {"expression": text, "message": sentence, **told.get(sentence, {})}
+                for sentence, text in refusals.items()
             ],
         },
     }
 
 
-def admission_binding(metadata: Manifest) -> Manifest:
-    """Has an admission policy of this metadata refuse what it finds wrong."""
+def admission_binding(
+    metadata: Manifest, *, action: str = "Deny", role: Manifest | None = None
+) -> Manifest:
+    """Has an admission policy of this metadata do this with what it finds wrong; by the rules of
+    this Role, where it is about one."""
+    # Without its Role nothing is declared.
+    by = {"name": role["name"], "namespace": role["namespace"]} if role else {}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": metadata,
-        "spec": {"policyName": metadata["name"], "validationActions": ["Deny"]},
+        "spec": {
+            "policyName": metadata["name"],
+            **({"paramRef": {**by, "parameterNotFoundAction": "Deny"}} if by else {}),
+            "validationActions": [action],
+        },
     }

@@ -9,7 +9,7 @@ from platform_secrets.manifests import naming
 from platform_secrets.manifests.account_tokens import account_token_manifests
 from platform_secrets.manifests.naming import Manifest
 from platform_secrets.manifests.rotation.cel import cel
-from platform_secrets.manifests.store_admission import SPEC, may_write, store_policy
+from platform_secrets.manifests.store_admission import SPEC, is_seeder, may_write, store_policy
 from platform_secrets.settings import Settings
 
 _COMPONENT = "seeding"
@@ -34,7 +34,7 @@ def seeding_manifests(settings: Settings) -> list[Manifest]:
     ]
     if seeding is None or not stores:
         return []
-    is_member = f"request.userInfo.groups.exists(group, group in {cel(seeding.groups)})"
+    is_member = is_seeder(settings)
     pushes = {"only the groups of `seeding` in the stack file may write as seed": is_member}
     reads = {"nothing is read as seed: name the store of the read identity": "false"}
     policies = [

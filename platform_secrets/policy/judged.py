@@ -18,6 +18,8 @@ class Asked:
     """Whether its Secrets are plain ones, without a store, as in development."""
     protects: bool = True
     pins_images: bool = False
+    is_only_told: bool = False
+    """Whether admission is to let through, and only tell, what nobody has declared."""
     emptied_secrets: frozenset[str] = frozenset()
     """The Secrets, by name, that are to go when their store has none of their values any more."""
     rarely_refreshed_secrets: frozenset[str] = frozenset()

@@ -115,6 +115,12 @@ def _not_a_word(given: object) -> object:
     return given
 
 
+def _not_off(given: object) -> object:
+    if given == "off":
+        raise ValueError("is off without it: leave it out")
+    return given
+
+
 class ArgoCd(Model):
     """Where Argo CD runs, and which of its projects may deploy this environment."""
 
@@ -172,6 +178,9 @@ class Environment(Model):
     """Whether what holds Secrets is protected from deletion."""
     refuse_deletion: bool = False
     """Whether admission refuses it too, whoever asks, kubectl's `apply --prune` included."""
+    admission: Annotated[Literal["audit", "warn", "deny"] | None, BeforeValidator(_not_off)] = None
+    """What admission does, in the environment's namespaces, with stores, ExternalSecrets,
+    PushSecrets and references to Secrets that nobody has declared; nothing unless it is set."""
 
     namespace: Literal["create", "existing"] = "create"
     """Whether this program creates the environment's namespace."""

@@ -30,6 +30,7 @@ def stack_faults(env: Environment) -> Iterator[Fault]:
             ("monitoring", env.monitoring),
             ("refuse-deletion", env.refuse_deletion),
             ("operator-scope", env.operator_scope == "namespace"),
+            ("admission", env.admission),
         ):
             if is_set:
                 yield (key,), "has no meaning with `secrets: basic`; remove it"

@@ -21,6 +21,7 @@ ISSUER = "https://kubernetes.default.svc"
 
 PEOPLE = "wren-operators"
 """Those who may seed, of the stack files that say so."""
+MANAGER = "system:kube-controller-manager"
 
 
 class Cluster:
@@ -43,7 +44,9 @@ class Cluster:
         self._peer: Process | None = None
         self.url = f"https://127.0.0.1:{self._port}"
         self.ca_file = self.folder / "apiserver.crt"
-        self._admin_token, self._person_token = secrets.token_hex(24), secrets.token_hex(24)
+        self._admin_token, self._person_token, self._manager_token = (
+            secrets.token_hex(24) for _ in range(3)
+        )
         self._key_file = self.folder / "service-account.key"
         self._write_credentials()
         self._etcd = self._start_etcd()
@@ -57,6 +60,10 @@ class Cluster:
     def api_as(self, token: str) -> KubernetesApi:
         """The API server as the bearer of a token sees it."""
         return KubernetesApi(self.url, self.ca_file, token)
+
+    def api_of(self, user: str) -> KubernetesApi:
+        """The API server as an administrator of another name sees it."""
+        return KubernetesApi(self.url, self.ca_file, self._admin_token, user=user)
 
     def token(self, namespace: str, account: str, *, audience: str = ISSUER) -> str:
         """A token of a ServiceAccount, from the TokenRequest API; valid for an hour."""
@@ -187,6 +194,7 @@ class Cluster:
             users = csv.writer(file)
             users.writerow([self._admin_token, "admin", "admin", "system:masters"])
             users.writerow([self._person_token, "somebody", "somebody", f"system:masters,{PEOPLE}"])
+            users.writerow([self._manager_token, *[MANAGER] * 2, "system:masters"])
 
     def _start_etcd(self) -> Process:
         client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._peer_port))
@@ -242,7 +250,7 @@ class Cluster:
             f"{self._name}-kube-controller-manager",
             [
                 build("kube-controller-manager"),
-                f"--kubeconfig={self.kubeconfig}",
+                f"--kubeconfig={self.kubeconfig_for('manager', self._manager_token)}",
                 f"--service-account-private-key-file={self._key_file}",
                 f"--root-ca-file={self.ca_file}",
                 "--use-service-account-credentials=false",

@@ -22,16 +22,17 @@ class KubernetesApiError(RuntimeError):
 
 
 class KubernetesApi:
-    """The API server as the bearer of one token sees it.
+    """The API server as the bearer of one token sees it, or `user`, as whom an administrator asks.
 
     Every method may raise KubernetesApiError.
     """
 
-    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+    def __init__(self, url: str, ca_file: Path, token: str, *, user: str = "") -> None:
+        other = {"Impersonate-User": user, "Impersonate-Group": "system:masters"} if user else {}
         self._http = httpx.Client(
             base_url=url,
             verify=ssl.create_default_context(cafile=str(ca_file)),
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", **other},
             timeout=30,
             trust_env=False,
         )

@@ -21,7 +21,7 @@ from platform_secrets.manifests.rotation.one_shots import (
     push_secret_variables,
 )
 from platform_secrets.manifests.rotation.stamps import PRIVATE_STAMP, STAMP, only_stamps
-from platform_secrets.manifests.store_admission import may_write, store_policy
+from platform_secrets.manifests.store_admission import is_rotator, may_write, store_policy
 from platform_secrets.rotator import contract
 from platform_secrets.rotator.plan import RESERVED
 from platform_secrets.settings import Settings
@@ -76,7 +76,7 @@ def _policy(
         _policy_metadata(settings, name),
         {resource: _RESOURCES[resource] for resource in resources},
         [operation],
-        {"rotator": _is_rotator(settings)},
+        {"rotator": is_rotator(settings)},
         conditions,
         variables=variables,
     )
@@ -90,11 +90,6 @@ def _policy_metadata(settings: Settings, name: str) -> Manifest:
     }
 
 
-def _is_rotator(settings: Settings) -> str:
-    account = f"system:serviceaccount:{settings.namespace}:{ROTATION}"
-    return f"request.userInfo.username == {cel(account)}"
-
-
 def _stores(settings: Settings) -> list[Manifest]:
     """The policy of who may write by the rotation stores; none where there are none."""
     found = [
@@ -105,7 +100,7 @@ def _stores(settings: Settings) -> list[Manifest]:
     if not found:
         return []
     namespaces, stores = ([*dict.fromkeys(part)] for part in zip(*found, strict=True))
-    rules = {f"only the account {ROTATION} writes by a rotation store": _is_rotator(settings)}
+    rules = {f"only the account {ROTATION} writes by a rotation store": is_rotator(settings)}
     metadata = _policy_metadata(settings, "stores")
     return [store_policy(metadata, namespaces, "pushsecrets", may_write(stores), rules)]
 

@@ -1,0 +1,1 @@
+"""Admission of what nobody has declared, in the environment's namespaces."""

@@ -1,0 +1,77 @@
+"""Admission of what nobody has declared, whoever writes it: as objects, as far as the stack file
+asks for it.
+
+What may be written follows from the objects that are declared, by the functions that make them.
+Where that is a long list it stands in a Role which nobody is given: RBAC lets nobody write a right
+there that he does not have (docs/decisions/0022).
+"""
+
+from collections.abc import Iterator
+
+from platform_secrets.manifests import naming
+from platform_secrets.manifests.admission.external_secrets import (
+    external_secret_policy,
+    push_policy,
+)
+from platform_secrets.manifests.admission.policy import Policy
+from platform_secrets.manifests.admission.stores import store_policy
+from platform_secrets.manifests.admission.workloads import workload_policy
+from platform_secrets.manifests.naming import Manifest
+from platform_secrets.settings import Settings
+
+COMPONENT = "admission"
+_POLICIES = {
+    "stores": store_policy,
+    "external-secrets": external_secret_policy,
+    "push-secrets": push_policy,
+    "workloads": workload_policy,
+}
+# The update that declares something also says so here, before; a preview of it has not yet.
+_WRITES = {"is-written": "!request.?dryRun.orValue(false)"}
+
+
+def namespace_bounds(settings: Settings, view: Settings) -> list[Manifest]:
+    """The bounds in one of the environment's namespaces: Roles, policies, bindings."""
+    action = settings.environment.admission
+    if action is None:
+        return []
+    found = [
+        one
+        for name, policy in _POLICIES.items()
+        for one in _manifests(view, name, policy(settings, view), action)
+    ]
+    return sorted(found, key=lambda one: _ORDER.index(one["kind"]))
+
+
+_ORDER = ("Role", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+
+
+def _manifests(view: Settings, name: str, policy: Policy, action: str) -> Iterator[Manifest]:
+    metadata = {
+        "name": f"{view.namespace}-{COMPONENT}-{name}",
+        "labels": naming.labels(view, COMPONENT),
+    }
+    role = None
+    if policy.rules is not None:
+        role = {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": naming.metadata(view, f"{COMPONENT}-{name}", COMPONENT),
+            "rules": policy.rules,
+        }
+        yield role
+    yield naming.admission_policy(
+        metadata,
+        policy.resources,
+        ["CREATE", "UPDATE"],
+        {**_WRITES, **policy.conditions},
+        policy.refusals,
+        namespaces=[view.namespace],
+        variables=policy.variables,
+        details=policy.details,
+        is_about_a_role=role is not None,
+        # What only looks on stops nothing, whatever happens to it.
+        fails_closed=action == "deny",
+    )
+    place = role["metadata"] if role else None
+    yield naming.admission_binding(metadata, action=action.capitalize(), role=place)
