@@ -1,5 +1,6 @@
 """Any catalogue, rendered, imported and rendered again: its ExternalSecrets do the same."""
 
+import re
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def secrets_of(draw: st.DrawFn, secret: str) -> tuple[dict[str, Any], dict[str, 
     bundle: dict[str, Any] = {"secret": secret, "keys": keys}
     if draw(st.booleans()):
         parts = [f"${{{name}{draw(filters)}}}" for name in found]
-        between = [draw(literals).replace("${", "$").rstrip("$") for _ in found]
+        between = [re.sub(r"\$+(?=\{|\Z)", "", draw(literals)) for _ in found]
         bundle["texts"] = {"a-text": "T" + "".join(map("".join, zip(between, parts, strict=True)))}
         for name in draw(st.lists(st.sampled_from(found), unique=True)):
             keys[name]["hidden"] = True
@@ -183,6 +184,22 @@ def test_with_its_stores_a_tree_comes_back_whole(platform):
     assert _what_is_done(_rendered(after)) == _what_is_done(_rendered(before))
     key = lambda one: (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"])  # noqa: E731
     assert sorted(_stores(after), key=key) == sorted(_stores(before), key=key)
+
+
+def test_a_part_that_leads_into_json_still_does_so():
+    """A whole entry has no such property, and every value of it would fail with that one."""
+    keys = {name: {"description": "x", "hidden": True} for name in ("A", "B")}
+    bundle = {"secret": "s", "keys": keys, "texts": {"T": "${A}${B}"}}
+    catalogue = {"platform": "a", "bundles": {"a": bundle}}
+    places = {"A": {"entry": "c", "property": "login"}, "B": {"entry": "c", "property": "a.b"}}
+    stack = {"environment": "a", "operator": "install", "stores": {"main": STORES["vault"]}}
+    stack["bundles"] = {"a": {"keys": places}}
+    [before] = load([Document("stack", stack)], Document("catalogue", catalogue))
+    rendered = [*_rendered(before), *_stores(before)]
+    found = imported([Manifest(one, "a.yaml", 1) for one in rendered], Target("a", "a", "nowhere"))
+    [after] = load([Document("stack", found.stack)], Document("catalogue", found.catalogue))
+    references = [one["remoteRef"] for one in _rendered(after)[0]["spec"]["data"]]
+    assert {"key": "c", "property": "a.b"} in references
 
 
 @generated(100)

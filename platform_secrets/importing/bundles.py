@@ -151,7 +151,11 @@ class Bundle:
             self._keys[remote.property] = (remote, False, False)
             return remote.property
         taken = {*self._keys, *self._wanted.fields}
-        name = part_name(remote.property or remote.key.rpartition("/")[2], taken)
+        called = remote.property or remote.key.rpartition("/")[2]
+        if not remote.is_extracted:
+            # Called as its property it would be read with the whole entry, not as nested JSON.
+            called = called.replace(".", "-")
+        name = part_name(called, taken)
         self._keys[name] = (remote, is_base64, True)
         return name
 
