@@ -54,6 +54,9 @@ class Delivered:
         """What is said to the files as they are, which are not delivered."""
         raise NotImplementedError
 
+    def refusal_to_destroy(self) -> str:
+        raise NotImplementedError
+
     def deliver_without(self, secret: str) -> None:
         """As docs/runbook.md has it: first it is said that this Secret may go."""
         raise NotImplementedError
@@ -143,6 +146,11 @@ class ByEngine(Delivered):
         assert self.made.provider.history == done
         return str(refused.value)
 
+    def refusal_to_destroy(self) -> str:
+        with pytest.raises(EngineError) as refused:
+            self.made.stack.destroy_by_command()
+        return str(refused.value)
+
     def deliver_without(self, secret: str) -> None:
         said = [*re.findall(r"urn:\S+ExternalSecret::[a-z0-9-]+", self.refusal())]
         [urn] = {one for one in said if one.endswith(secret) or f"::{secret}-" in one}
@@ -170,6 +178,9 @@ class ByTree(Delivered):
         """Also "", where all is delivered."""
         self.secretsctl("render")
         return self.apply()
+
+    def refusal_to_destroy(self) -> str:
+        return self.kubectl("delete", "-k", str(self.tree), "--wait=false")
 
     def deliver_without(self, secret: str) -> None:
         self.allow_deletion(secret)
@@ -221,3 +232,5 @@ def operated(place: ByTree, operator: OperatorRelease) -> Iterator[None]:
     finally:
         operator.uninstall(release)
         empty(place.cluster, [release["namespace"], namespace])
+        # Somebody may have deleted it with its tree, and who comes next needs it.
+        place.cluster.delete_namespace(release["namespace"])

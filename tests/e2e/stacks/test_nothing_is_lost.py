@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from platform_secrets.manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
 from tests.e2e.deliveries import VAULT, Delivered, by_engine, by_tree
-from tests.e2e.environments import fails
+from tests.e2e.environments import ESO, fails
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import Run
+from tests.e2e.process import Run, wait_until
 from tests.e2e.rotating import MARK, mark
 from tests.e2e.secret_history import History, reading
 from tests.e2e.stores import Stores, decoded, made_values
@@ -21,6 +22,7 @@ from tests.e2e.stores import Stores, decoded, made_values
 WAYS = {"engine": by_engine, "kubectl": by_tree}
 AWS = {"provider": "aws", "region": "eu-central-1", "account-id": "123456789012"}
 RBAC = "rbac.authorization.k8s.io/v1"
+REMEMBERED = {"jwt-secret": "2026-01-31"}
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -38,6 +40,7 @@ def place(
             mark(stores, made.settings, bundle, next(iter(content.keys)))
         made.deliver()
         made.secrets()
+        cluster.api.patch("v1", "ConfigMap", MEMORY, made.namespace, {"data": REMEMBERED})
         yield made
 
 
@@ -60,6 +63,11 @@ def renamed(mapping: dict[str, Any], old: str, new: str) -> None:
 def rename_bundle(catalogue: dict[str, Any]) -> None:
     renamed(catalogue["bundles"], "backend-api", "backend")
     catalogue["services"]["backend-api"]["reads"] = ["shared", "backend"]
+
+
+def take_out_bundle(catalogue: dict[str, Any]) -> None:
+    del catalogue["bundles"]["stream-server"]
+    catalogue["services"]["stream-server"]["reads"] = ["shared"]
 
 
 def move(place: Delivered, bundle: str, **stack: Any) -> None:
@@ -148,3 +156,26 @@ def test_a_bundle_moves_to_another_provider_and_layout(place: Delivered) -> None
     place.stores.aws.client("secretsmanager").create_secret(Name=entry, Tags=tags)
     with kept(place):
         move(place, "chat-server", **both)
+
+
+def test_a_bundle_is_taken_out(place: Delivered) -> None:
+    secret = "wren-stream-server-secrets"  # noqa: S105
+    with kept(place):
+        place.change_catalogue(take_out_bundle)
+        assert secret in place.refusal()
+    history = History(place.cluster, place.namespace)
+    place.deliver_without(secret)
+    wait_until(
+        lambda: not place.cluster.api.get("v1", "Secret", secret, place.namespace),
+        "the Secret goes with its ExternalSecret",
+    )
+    assert history.lost() == {secret}
+
+
+def test_everything_is_destroyed(place: Delivered) -> None:
+    with kept(place):
+        assert place.refusal_to_destroy()
+    memory = place.cluster.api.read("v1", "ConfigMap", MEMORY, place.namespace)
+    assert memory["data"] == REMEMBERED
+    found = place.cluster.api.list(ESO, "ExternalSecret", place.namespace)
+    assert {one["metadata"]["name"] for one in found} == place.secrets().keys()
