@@ -1,4 +1,5 @@
-"""A living environment of each release before, updated by this one: its data stays where it is."""
+"""A living environment of each release before, updated by this one, by the engine and by kubectl:
+its data stays where it is."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,12 +9,15 @@ import pytest
 
 from platform_secrets.manifests.rotation.names import MEMORY
 from tests.e2e.cluster import Cluster
+from tests.e2e.deliveries import ByTree, operated
 from tests.e2e.deployment import Deployment, deployment
 from tests.e2e.engine import Outcome
 from tests.e2e.environments import ESO, PATIENCE_SECONDS, is_synced
 from tests.e2e.kubernetes_api import Manifest
 from tests.e2e.operator_release import OperatorRelease
+from tests.e2e.people import Person
 from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.secret_history import History
 from tests.e2e.stores import Stores, made_values
 from tests.releases import RELEASES, TREE, unpack
 
@@ -107,3 +111,24 @@ def test_the_rotation_still_remembers(cluster: Cluster, upgrade: Upgrade) -> Non
 
 def test_afterwards_nothing_is_left_to_change(upgrade: Upgrade) -> None:
     assert upgrade.made.stack.preview().changes == {}
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_release_s_tree_and_then_this_one_s_with_a_prune_lose_nothing(
+    release: str, run: Run, cluster: Cluster, operator: OperatorRelease, stores: Stores
+) -> None:
+    folder = run.new_folder(f"tree-{release}")
+    unpack(release, folder)
+    place = ByTree(cluster, stores, Person(cluster, folder, "production"))
+    with operated(place, operator):
+        stores.prepare(place.settings)
+        stores.put(place.settings, made_values(place.settings))
+        assert place.apply() == ""
+        before = place.secrets()
+        cluster.api.patch("v1", "ConfigMap", MEMORY, place.namespace, {"data": REMEMBERED})
+        history = History(cluster, place.namespace)
+        place.deliver()
+        assert place.secrets().keys() == before.keys()
+        assert history.changed(before) == []
+        memory = cluster.api.read("v1", "ConfigMap", MEMORY, place.namespace)
+        assert memory["data"] == REMEMBERED
