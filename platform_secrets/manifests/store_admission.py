@@ -17,6 +17,13 @@ def is_rotator(settings: Settings) -> str:
     return f"request.userInfo.username == {cel(account)}"
 
 
+def is_operator(settings: Settings) -> str:
+    """Whether it is the operator who asks."""
+    env = settings.environment
+    account = f"{env.operator_namespace}:{env.operator_service_account}"
+    return f"request.userInfo.username == {cel(f'system:serviceaccount:{account}')}"
+
+
 def is_seeder(settings: Settings) -> str:
     """Whether it is one of the people who may seed; nobody is without `seeding`."""
     seeding = settings.environment.seeding

@@ -17,6 +17,7 @@ from platform_secrets.manifests.admission.policy import Policy
 from platform_secrets.manifests.admission.stores import store_policy
 from platform_secrets.manifests.admission.workloads import workload_policy
 from platform_secrets.manifests.naming import Manifest
+from platform_secrets.manifests.store_admission import is_operator
 from platform_secrets.settings import Settings
 
 COMPONENT = "admission"
@@ -46,6 +47,11 @@ def namespace_bounds(settings: Settings, view: Settings) -> list[Manifest]:
 _ORDER = ("Role", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 
+def _not_the_operator(view: Settings) -> dict[str, str]:
+    """It puts finalizers on what is there, and writes the spec of it in its own spelling."""
+    return {"other": f'!(request.operation == "UPDATE" && {is_operator(view)})'}
+
+
 def _manifests(view: Settings, name: str, policy: Policy, action: str) -> Iterator[Manifest]:
     metadata = {
         "name": f"{view.namespace}-{COMPONENT}-{name}",
@@ -64,7 +70,7 @@ def _manifests(view: Settings, name: str, policy: Policy, action: str) -> Iterat
         metadata,
         policy.resources,
         ["CREATE", "UPDATE"],
-        {**_WRITES, **policy.conditions},
+        {**_WRITES, **_not_the_operator(view), **policy.conditions},
         policy.refusals,
         namespaces=[view.namespace],
         variables=policy.variables,
