@@ -2,9 +2,12 @@
 and tried by every identity on every entry of every environment."""
 
 import itertools
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +22,7 @@ from tests.e2e.engine import Outcome
 from tests.e2e.environments import secret_values, settings_of, sync
 from tests.e2e.openbao import OpenBaoError
 from tests.e2e.operator_release import OperatorRelease
-from tests.e2e.process import Run
+from tests.e2e.process import PROJECT, Run
 from tests.e2e.stores import Stores, made_values
 from tests.e2e.vault_provider import VaultProvider
 from tests.platform import STACK_FILES
@@ -188,6 +191,33 @@ def test_the_audit_device_shows_each_access_and_no_value(run: Run, halves: Halve
             assert f'"path":"{MOUNT}/data/{entry}"' in audited
     values = [value for each in halves.values.values() for value in each.values()]
     assert not [value for value in values if value in audited]
+
+
+def test_the_queries_name_who_is_refused_and_who_else_reads(
+    run: Run, stores: Stores, halves: Halves, tmp_path: Path
+) -> None:
+    text = (run.folder / "half-audit.log").read_text(encoding="utf-8")
+    (tmp_path / "audit.log").write_text(text, encoding="utf-8")
+    page = (PROJECT / "docs" / "audit.md").read_text(encoding="utf-8").replace("shop-", "wren-")
+
+    def asked(heading: str) -> set[tuple[str, ...]]:
+        query = page.partition(f"**{heading}**")[2].split("```\n")[1]
+        done = subprocess.run(  # noqa: S603 - the page's own text
+            ["bash", "-euo", "pipefail", "-c", query],  # noqa: S607
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        lines = [re.sub(r"^ *\d+ ", "", line) for line in done.stdout.splitlines()]
+        return {tuple(line.split("\t")) for line in lines}
+
+    refused = asked("Somebody is refused by Vault")
+    reads = {(who, path) for who, verb, path in refused if verb == "read"}
+    own, other = (f"{MOUNT}/data/wren/{name}" for name in ("production", "staging"))
+    assert ("wren-production-read", other) in reads
+    assert ("wren-production-read", own) not in reads
+    assert {who for who, _, _ in asked("Somebody else reads from Vault")} == {"root"}
 
 
 def test_no_value_is_in_the_state(halves: Halves) -> None:
