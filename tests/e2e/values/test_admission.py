@@ -343,6 +343,21 @@ def test_what_people_s_commands_make_reads_nothing_but_the_bundle_s(bounded: Bou
         assert OTHER_SPEC in bounded.said(generator, person), path
 
 
+def test_the_operator_writes_what_is_there_in_its_own_spelling(bounded: Bounded) -> None:
+    """With its finalizer, of what a generator makes; it makes none itself."""
+    operator = bounded.cluster.api_of(
+        "system:serviceaccount:external-secrets-system:external-secrets"
+    )
+    look, *_ = one_shots(bounded)
+    assert "no such ExternalSecret" in bounded.said(look, operator)
+    assert bounded.said(look, bounded.cluster.person) == ""
+    spelled = {"spec": {"refreshInterval": "0"}}
+    assert "no such ExternalSecret" in bounded.said_to_change(look, spelled)
+    place = look["apiVersion"], look["kind"], look["metadata"]["name"], bounded.namespace
+    assert operator.patch(*place, spelled)["spec"]["refreshInterval"] == "0"
+    bounded.admin.delete(*place)
+
+
 def test_nobody_makes_push_secrets_but_the_rotator_and_the_people_of_the_group(
     bounded: Bounded,
 ) -> None:
