@@ -124,6 +124,7 @@ def cases(
             f"r-{name}",
             catalogue={"bundles": {"annex": ANNEX}, "services": {**services, **annex}},
             stores=changes,
+            admission="deny",
             namespaces={f"wren-r-{name}-annex": {"bundles": ["annex"]}},
         )
         for name, (file, changes, services) in CASES.items()
