@@ -83,7 +83,11 @@ IN_CATALOGUE = [
 CERTIFICATE = (PROJECT / "tests/authority.pem").read_text()
 PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"
 IN_STACK = [
-    ("refresh-intervall", "1h", "unknown key (did you mean refresh-interval?); allowed: bundles"),
+    (
+        "refresh-intervall",
+        "1h",
+        "unknown key (did you mean refresh-interval?); allowed: admission, bundles",
+    ),
     ("environment", REMOVED, "is missing"),
     ("environment", 2026, "must be text: quote it"),
     ("environment", "Test", "must be a name of lower-case letters"),
