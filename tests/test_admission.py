@@ -53,9 +53,9 @@ def test_the_policies_are_the_same_for_a_thousand_bundles_and_fit_as_their_roles
     assert of_kind(few, "ValidatingAdmissionPolicy") == of_kind(many, "ValidatingAdmissionPolicy")
     for policy in of_kind(many, "ValidatingAdmissionPolicy"):
         assert max(map(len, expressions(policy))) < LARGEST_EXPRESSION
-    sizes = {one["metadata"]["name"]: len(json.dumps(one)) for one in of_kind(many, "Role")}
+    sizes = {one["metadata"]["name"]: len(json.dumps(one)) for one in of_kind(many, "ClusterRole")}
     assert all(size < MEBIBYTE for size in sizes.values()), sizes
-    assert sizes["admission-external-secrets"] > MEBIBYTE / 3
+    assert max(sizes.values()) > MEBIBYTE / 3
 
 
 ROTATED = {"by": "generate", "every": "90d"}
@@ -82,7 +82,7 @@ def test_another_server_or_role_is_another_role_and_no_other_policy(settings_wit
 
 def test_nobody_is_given_what_the_roles_say(settings_with):
     settings = settings_with(admission="deny", seeding={"groups": ["shop-operators"]})
-    roles = of_kind(namespace_bounds(settings, settings), "Role")
+    roles = of_kind(namespace_bounds(settings, settings), "ClusterRole")
     assert len(roles) == 3
     rules = [rule for role in roles for rule in role["rules"]]
     assert {group for rule in rules for group in rule["apiGroups"]} == {"platform-secrets"}

@@ -195,7 +195,8 @@ def admission_policy(
     everywhere, where all conditions are true. What is not true of it is refused by its sentence,
     and by what the expression in `details` makes of the object.
 
-    `is_about_a_role`: each binding names a Role, whose rules the expressions see as `params`.
+    `is_about_a_role`: each binding names a ClusterRole, whose rules the expressions see as
+    `params`.
     """
     rules = [
         {
@@ -212,7 +213,7 @@ def admission_policy(
         sentence: {"messageExpression": f"{json.dumps(f'{sentence}: ')} + {text}"}
         for sentence, text in (details or {}).items()
     }
-    role = {"paramKind": {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}}
+    role = {"paramKind": {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
@@ -234,12 +235,12 @@ def admission_policy(
 
 
 def admission_binding(
-    metadata: Manifest, *, action: str = "Deny", role: Manifest | None = None
+    metadata: Manifest, *, action: str = "Deny", is_about_a_role: bool = False
 ) -> Manifest:
     """Has an admission policy of this metadata do this with what it finds wrong; by the rules of
-    this Role, where it is about one."""
-    # Without its Role nothing is declared.
-    by = {"name": role["name"], "namespace": role["namespace"]} if role else {}
+    the ClusterRole of the same name, where it is about one."""
+    # Without that nothing is declared.
+    by = {"name": metadata["name"]} if is_about_a_role else {}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicyBinding",

@@ -14,10 +14,14 @@ Name = tuple[str, str, str]
 """Kind, namespace (or "") and name."""
 
 ADMISSION = "admissionregistration.k8s.io/v1"
-POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-"""Cluster-wide; an environment's are called after its namespace."""
+POLICIES = {
+    "ValidatingAdmissionPolicy": ADMISSION,
+    "ValidatingAdmissionPolicyBinding": ADMISSION,
+    "ClusterRole": "rbac.authorization.k8s.io/v1",
+}
+"""Cluster-wide, with their API version; an environment's are called after its namespace."""
 _OF_A_NAMESPACE = re.compile(
-    r"(?P<namespace>.+?)-(deletion|rotation-.+|(seeding-)?account-tokens|seeding-(pushsecrets|externalsecrets|migrations))"
+    r"(?P<namespace>.+?)-(admission-.+|deletion|rotation-.+|(seeding-)?account-tokens|seeding-(pushsecrets|externalsecrets|migrations))"
 )
 MADE_BY_CONTROLLERS = {("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")}
 
@@ -37,12 +41,12 @@ def contents(
             namespace, name = metadata.get("namespace", ""), metadata["name"]
             if (namespace if is_namespaced else name) in wanted:
                 found[kind, namespace, name] = {"apiVersion": api_version, "kind": kind, **obj}
-    for kind in POLICIES:
-        for obj in cluster.api.list(ADMISSION, kind):
+    for kind, api_version in POLICIES.items():
+        for obj in cluster.api.list(api_version, kind):
             name = obj["metadata"]["name"]
             match = _OF_A_NAMESPACE.fullmatch(name)
             if match and match["namespace"] in wanted:
-                found[kind, "", name] = {"apiVersion": ADMISSION, "kind": kind, **obj}
+                found[kind, "", name] = {"apiVersion": api_version, "kind": kind, **obj}
     return {
         name: obj for name, obj in found.items() if (name[0], name[2]) not in MADE_BY_CONTROLLERS
     }

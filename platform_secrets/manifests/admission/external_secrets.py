@@ -1,7 +1,8 @@
 """What each ExternalSecret of a namespace may read, and by what; and who may make PushSecrets.
 
-What is declared stands in the rules of a Role, one for each ExternalSecret: its own name and those
-of what people's commands make of it for a moment; the entries; the stores, generators and texts.
+What is declared stands in the rules of a ClusterRole, one for each ExternalSecret: its own name and
+those of what people's commands make of it for a moment; the entries; the stores, generators and
+texts.
 """
 
 from collections.abc import Iterator

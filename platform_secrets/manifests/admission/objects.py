@@ -2,8 +2,8 @@
 asks for it.
 
 What may be written follows from the objects that are declared, by the functions that make them.
-Where that is a long list it stands in a Role which nobody is given: RBAC lets nobody write a right
-there that he does not have (docs/decisions/0022).
+Where that is a long list it stands in a ClusterRole which nobody is given: RBAC lets nobody write a
+right there that he does not have (docs/decisions/0024).
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ _WRITES = {"is-written": "!request.?dryRun.orValue(false)"}
 
 
 def namespace_bounds(settings: Settings, view: Settings) -> list[Manifest]:
-    """The bounds in one of the environment's namespaces: Roles, policies, bindings."""
+    """The bounds in one of the environment's namespaces: ClusterRoles, policies, bindings."""
     action = settings.environment.admission
     if action is None:
         return []
@@ -44,7 +44,7 @@ def namespace_bounds(settings: Settings, view: Settings) -> list[Manifest]:
     return sorted(found, key=lambda one: _ORDER.index(one["kind"]))
 
 
-_ORDER = ("Role", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+_ORDER = ("ClusterRole", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 
 def _not_the_operator(view: Settings) -> dict[str, str]:
@@ -57,15 +57,16 @@ def _manifests(view: Settings, name: str, policy: Policy, action: str) -> Iterat
         "name": f"{view.namespace}-{COMPONENT}-{name}",
         "labels": naming.labels(view, COMPONENT),
     }
-    role = None
-    if policy.rules is not None:
-        role = {
+    is_about_a_role = policy.rules is not None
+    if is_about_a_role:
+        # One in the namespace would go before the rest of that when it is deleted, and everything
+        # that still has a finalizer would stay for good.
+        yield {
             "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "Role",
-            "metadata": naming.metadata(view, f"{COMPONENT}-{name}", COMPONENT),
+            "kind": "ClusterRole",
+            "metadata": metadata,
             "rules": policy.rules,
         }
-        yield role
     yield naming.admission_policy(
         metadata,
         policy.resources,
@@ -75,9 +76,10 @@ def _manifests(view: Settings, name: str, policy: Policy, action: str) -> Iterat
         namespaces=[view.namespace],
         variables=policy.variables,
         details=policy.details,
-        is_about_a_role=role is not None,
+        is_about_a_role=is_about_a_role,
         # What only looks on stops nothing, whatever happens to it.
         fails_closed=action == "deny",
     )
-    place = role["metadata"] if role else None
-    yield naming.admission_binding(metadata, action=action.capitalize(), role=place)
+    yield naming.admission_binding(
+        metadata, action=action.capitalize(), is_about_a_role=is_about_a_role
+    )

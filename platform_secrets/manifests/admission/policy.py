@@ -7,7 +7,7 @@ from platform_secrets.manifests.naming import Manifest
 
 @dataclass(frozen=True)
 class Policy:
-    """What it judges, and what it refuses; `rules` are those of the Role that says what is
+    """What it judges, and what it refuses; `rules` are those of the ClusterRole that says what is
     declared, where the expressions need one."""
 
     resources: dict[str, str]
@@ -22,10 +22,10 @@ _GROUP = "platform-secrets"
 
 
 def rule(resources: list[str], names: list[str], verbs: list[str]) -> Manifest:
-    """A rule of such a Role. It is no right on anything: no API serves its group."""
+    """A rule of such a ClusterRole. It is no right on anything: no API serves its group."""
     return {"apiGroups": [_GROUP], "resources": resources, "resourceNames": names, "verbs": verbs}
 
 
 def rules_where(condition: str) -> str:
-    """The expression of those rules of the Role of which this is true."""
+    """The expression of those rules of the ClusterRole of which this is true."""
     return f"dyn(params.rules) == null ? [] : params.rules.filter(rule, {condition})"

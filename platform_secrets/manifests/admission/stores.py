@@ -51,8 +51,8 @@ class _Declared(NamedTuple):
 def store_policy(settings: Settings, view: Settings) -> Policy:
     """Of the SecretStores and generators in a namespace.
 
-    What they have in them stands in a Role, not here: a changed policy is in force a second later,
-    a changed Role at once.
+    What they have in them stands in a ClusterRole, not here: a changed policy is in force a second
+    later, a changed ClusterRole at once.
     """
     declared = [*_all(settings, view)]
     forms = dict.fromkeys((one.shape, one.leaves) for one in declared)

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from platform_secrets.manifests.admission.objects import namespace_bounds
 from platform_secrets.manifests.control_plane import audit_policy
 from tests.e2e import eso
 from tests.e2e.cluster import Cluster
 from tests.e2e.kubernetes_api import KubernetesApi, KubernetesApiError, Manifest
 from tests.e2e.process import PROJECT, Run, wait_until
+from tests.e2e.rotating import rotating_settings
 
 NAMESPACE = "shop-audited"
 READER = f"system:serviceaccount:{NAMESPACE}:reader"
@@ -29,6 +31,8 @@ SECRET = {"namespace": NAMESPACE, "name": "shop-secrets"}
 needs_jq = pytest.mark.skipif(
     shutil.which("jq") is None and not os.environ.get("CI"), reason="there is no jq on PATH"
 )
+EXTERNAL_SECRET = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret"}
+NOTE = "validation.policy.admission.k8s.io/validation_failure"
 Access = tuple[str, str, str, str, int]
 """User, verb, resource with its subresource, name, and the answer's code."""
 
@@ -93,8 +97,7 @@ def write_all(cluster: Cluster, canary: str) -> None:
     cluster.api.patch("v1", "Secret", SECRET["name"], NAMESPACE, {"stringData": {"b": canary}})
     content = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": SECRET, "data": {"a": canary}}
     cluster.api.create(content)
-    external = {"apiVersion": "external-secrets.io/v1", "kind": "ExternalSecret"}
-    cluster.api.create({**external, "metadata": SECRET, "spec": {}})
+    cluster.api.create({**EXTERNAL_SECRET, "metadata": SECRET, "spec": {}})
     cluster.api.delete("external-secrets.io/v1", "ExternalSecret", SECRET["name"], NAMESPACE)
 
 
@@ -215,3 +218,25 @@ def test_no_value_is_told(audited: Audited) -> None:
     assert b64encode(audited.canary.encode()).decode() not in text
     assert '"requestObject"' not in text
     assert '"responseObject"' not in text
+
+
+def test_what_admission_is_to_note_is_a_note_of_the_write_that_goes_through(
+    audited: Audited,
+) -> None:
+    settings = rotating_settings("production", "noted", admission="audit")
+    api = audited.cluster.api
+    audited.cluster.create_namespace(settings.namespace)
+    for obj in namespace_bounds(settings, settings):
+        api.apply(obj, manager="platform-secrets")
+
+    def noted() -> str | None:
+        name = f"mine-{secrets.token_hex(4)}"
+        metadata = {"name": name, "namespace": settings.namespace}
+        api.create({**EXTERNAL_SECRET, "metadata": metadata, "spec": {}})
+        lines = audited.log.read_text(encoding="utf-8").splitlines()
+        [event] = [one for one in map(json.loads, lines) if one["objectRef"].get("name") == name]
+        return event.get("annotations", {}).get(NOTE)
+
+    [note] = json.loads(wait_until(noted, "the policy is in force"))
+    assert note["validationActions"] == ["Audit"]
+    assert note["message"].startswith("no such ExternalSecret is declared")

@@ -25,7 +25,7 @@ MANY, ONE = "backend-api", "chat-server"
 OK, FAILED, WRONG_INPUT, STOPPED = 0, 1, 2, 130
 PUSHES = "external-secrets.io/v1alpha1"
 MOST_ATTEMPTS = 60
-CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}}
+CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}, "admission": "deny"}
 
 
 @dataclass

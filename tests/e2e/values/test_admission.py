@@ -122,6 +122,15 @@ def bounded(operator_crds: Cluster) -> Iterator[Bounded]:
 
 
 STACKS = [one for one in STACK_FILES if one != "development"]
+HUNDRED: dict[str, Any] = {
+    "stores": {"vault": {"layout": "per-key"}},
+    "catalogue": {
+        "bundles": {
+            "shared": {"keys": {f"of-{at:03}": {"description": "a key"} for at in range(100)}}
+        }
+    },
+}
+"""An ExternalSecret that names a hundred entries: what an expression may cost is bounded."""
 ASIDE: dict[str, Any] = {
     "catalogue": {
         "bundles": {
@@ -138,6 +147,7 @@ ASIDE: dict[str, Any] = {
     [
         *(settings_of(f"taken-{at}", stack) for at, stack in enumerate(STACKS)),
         settings_of("taken", **SEEDED, **ASIDE),
+        settings_of("taken-hundred", **HUNDRED),
         token_settings({"admission": "deny"}),
     ],
     ids=lambda one: one.stack_file,
@@ -149,7 +159,8 @@ def test_everything_that_is_declared_is_taken(operator_crds: Cluster, settings: 
     judged = [
         one for one in judged if not one["apiVersion"].startswith(("admission", "monitoring"))
     ]
-    judged = [one for one in judged if one["metadata"]["namespace"] != "external-secrets-system"]
+    own = {view.namespace for view in settings.by_namespace}
+    judged = [one for one in judged if one["metadata"].get("namespace") in own]
     for obj in judged:
         assert place.said(obj) == "", obj
     assert {"SecretStore", "ExternalSecret"} <= {one["kind"] for one in judged}
@@ -518,13 +529,37 @@ def test_without_the_role_that_says_what_is_declared_nothing_is(bounded: Bounded
     [role] = (
         one
         for one in namespace_bounds(bounded.settings, bounded.settings)
-        if one["kind"] == "Role" and one["metadata"]["name"] == "admission-stores"
+        if one["kind"] == "ClusterRole" and one["metadata"]["name"].endswith("admission-stores")
     )
     store = bounded.of_kind("SecretStore", "vault-store")
     change = {"spec": {"provider": {"vault": {"version": "v1"}}}}
-    bounded.admin.delete(RBAC, "Role", role["metadata"]["name"], bounded.namespace)
+    bounded.admin.delete(RBAC, "ClusterRole", role["metadata"]["name"])
     wait_until(lambda: "no params found" in bounded.said_to_change(store, change), "it is refused")
     bounded.admin.apply(role, manager="platform-secrets")
+
+
+def test_a_namespace_that_is_deleted_goes_with_what_still_has_a_finalizer(
+    operator_crds: Cluster,
+) -> None:
+    place = Bounded(operator_crds, settings_of("gone"))
+    waits, goes = place.of_kind("ExternalSecret", OURS), place.of_kind("ExternalSecret", OTHERS)
+    waits["metadata"]["finalizers"] = ["example.com/waits"]
+    assert (place.said(waits), place.said(goes)) == ("", "")
+    place.admin.delete("v1", "Namespace", place.namespace)
+    names = [OURS]
+    wait_until(
+        lambda: (
+            [
+                one["metadata"]["name"]
+                for one in place.admin.list(ESO, waits["kind"], place.namespace)
+            ]
+            == names
+            and not place.admin.list(RBAC, "Role", place.namespace)
+        ),
+        "all else is gone",
+    )
+    assert place.said_to_change(waits, {"metadata": {"finalizers": None}}) == ""
+    wait_until(lambda: not place.admin.get("v1", "Namespace", place.namespace), "it is gone")
 
 
 def test_with_warn_people_are_told_and_nothing_is_refused(
@@ -554,7 +589,7 @@ def test_with_warn_people_are_told_and_nothing_is_refused(
     assert told.startswith("Warning: Validation failed for ValidatingAdmissionPolicy")
     assert f"`reads` in the catalogue: {OURS}" in told
     for obj in namespace_bounds(settings, settings):
-        if obj["kind"] == "Role":
-            operator_crds.api.delete(RBAC, "Role", obj["metadata"]["name"], settings.namespace)
+        if obj["kind"] == "ClusterRole":
+            operator_crds.api.delete(RBAC, "ClusterRole", obj["metadata"]["name"])
     warned()
     operator_crds.api.delete("v1", "Namespace", settings.namespace)
