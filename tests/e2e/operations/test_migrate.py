@@ -35,7 +35,7 @@ from tests.platform import STACK_FILES
 MANY, ONE, STUBBORN = "backend-api", "chat-server", "stream-server"
 TAKEN, AGAIN = "taken", "again"
 MIGRATING = [MANY, ONE, STUBBORN, "ledger", TAKEN, AGAIN]
-CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": MIGRATING, "admission": "deny"}
+CHANGES = {"seeding": {"groups": [PEOPLE]}, "migrating": MIGRATING}
 OK, FAILED, INTERRUPTED = 0, 1, 130
 PUSHES = "external-secrets.io/v1alpha1"
 MOST_WRITES = 40

@@ -261,7 +261,7 @@ def test_somebody_who_is_in_no_group_of_the_stack_file_is_told_and_nothing_is_le
     place: Place, cluster: Cluster
 ) -> None:
     code, _, errors = place.seed("--yes", given=place.lines(ONE), kubeconfig=cluster.kubeconfig)
-    assert (code, "only the groups of `seeding` in the stack file" in errors) == (FAILED, True)
+    assert (code, "only the groups of `seeding` make those" in errors) == (FAILED, True)
     assert place.left() == []
 
 

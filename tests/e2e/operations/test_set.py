@@ -28,7 +28,7 @@ from tests.platform import CATALOGUE_FILE
 ENVIRONMENT = "setting"
 BUNDLE, KEY = "backend-api", "smtp-password"
 SECRET, READER = "wren-backend-api-secrets", "Deployment/wren-backend-api"
-CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}, "admission": "deny"}
+CHANGES: dict[str, Any] = {"seeding": {"groups": [PEOPLE]}}
 OK, FAILED, WRONG, STOPPED = 0, 1, 2, 130
 LATE_SECONDS = 4
 MEMORY, SET_LOCK = "secrets-rotation-memory", "secrets-set-lock"
